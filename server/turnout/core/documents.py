@@ -1,0 +1,147 @@
+"""The text of open files, as lists of lines, and the arithmetic of positions.
+
+Invariant: `"".join(lines)` is the document, byte for byte as the editor has it.
+Lines end at `\\n`, `\\r\\n` or `\\r` and nowhere else: not at form feeds or U+2028, where `str.splitlines` would break.
+Positions inside Turnout count lines and code points from 0; `lsp` converts to and from the client's encoding.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Encoding = Literal["utf-8", "utf-16", "utf-32"]
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
+
+
+class Position(NamedTuple):
+    """Line and code point within it, both from 0."""
+
+    line: int
+    character: int
+
+
+class Span(NamedTuple):
+    """Half-open range of text."""
+
+    start: Position
+    end: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A document at one version; `version` is None for a file that no editor has open."""
+
+    uri: str
+    language: str
+    version: int | None
+    lines: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        return "".join(self.lines)
+
+
+def split_lines(text: str) -> list[str]:
+    """Cut `text` into lines that keep their endings; empty text gives no line."""
+    return _LINE.findall(text)
+
+
+def line_body(line: str) -> str:
+    """A line without its ending."""
+    return line.rstrip("\r\n")
+
+
+def _clamped(lines: Sequence[str], position: Position) -> Position:
+    if position.line >= len(lines):
+        return _end(lines)
+    return Position(position.line, min(position.character, len(line_body(lines[position.line]))))
+
+
+def _end(lines: Sequence[str]) -> Position:
+    """The position after the last character."""
+    if not lines:
+        return Position(0, 0)
+    last = lines[-1]
+    body = line_body(last)
+    return Position(len(lines) - 1, len(body)) if body == last else Position(len(lines), 0)
+
+
+def units_to_codepoints(line: str, units: int, encoding: Encoding) -> int:
+    """Code point of a column counted in `encoding` units; inside a character it is that character's start."""
+    if encoding == "utf-32" or line.isascii():
+        return min(units, len(line))
+    seen = 0
+    for index, character in enumerate(line):
+        seen += _width(character, encoding)
+        if seen > units:
+            return index
+    return len(line)
+
+
+def codepoints_to_units(line: str, codepoints: int, encoding: Encoding) -> int:
+    """Column in `encoding` units of a code point of `line`."""
+    if encoding == "utf-32" or line.isascii():
+        return min(codepoints, len(line))
+    return sum(_width(character, encoding) for character in line[:codepoints])
+
+
+def _width(character: str, encoding: Encoding) -> int:
+    point = ord(character)
+    if encoding == "utf-16":
+        return 2 if point > 0xFFFF else 1
+    return 1 if point < 0x80 else 2 if point < 0x800 else 3 if point < 0x10000 else 4
+
+
+class Document:
+    """One open document; edits cost time in the lines they touch, a snapshot is made at most once per version."""
+
+    __slots__ = ("_lines", "_snapshot", "language", "uri", "version")
+
+    def __init__(self, uri: str, language: str, version: int, text: str) -> None:
+        self.uri = uri
+        self.language = language
+        self.version = version
+        self._lines = split_lines(text)
+        self._snapshot: Snapshot | None = None
+
+    def snapshot(self) -> Snapshot:
+        """The document as it is now; later edits do not change it."""
+        if self._snapshot is None:
+            self._snapshot = Snapshot(self.uri, self.language, self.version, tuple(self._lines))
+        return self._snapshot
+
+    def replace_all(self, text: str, version: int) -> None:
+        """Take `text` as the whole document."""
+        self._lines = split_lines(text)
+        self.version = version
+        self._snapshot = None
+
+    def line(self, index: int) -> str:
+        """Line `index` with its ending; empty past the end."""
+        return self._lines[index] if 0 <= index < len(self._lines) else ""
+
+    def replace(self, span: Span, text: str, version: int) -> None:
+        """Put `text` in the place of `span`; positions past an end mean that end."""
+        start, end = _clamped(self._lines, span.start), _clamped(self._lines, span.end)
+        if end < start:
+            start, end = end, start
+        before = self.line(start.line)[: start.character]
+        after = self.line(end.line)[end.character :]
+        first, last = start.line, end.line + 1
+        middle = before + text + after
+        # "\r" before or "\n" after the seam may join up with the neighbour into one line ending.
+        if first > 0 and self._lines[first - 1].endswith("\r") and middle.startswith("\n"):
+            first -= 1
+            middle = self._lines[first] + middle
+        if middle.endswith("\r") and self.line(last).startswith("\n"):
+            middle += self._lines[last]
+            last += 1
+        elif middle and middle[-1] not in "\r\n" and last < len(self._lines):
+            middle += self._lines[last]
+            last += 1
+        self._lines[first:last] = split_lines(middle)
+        self.version = version
+        self._snapshot = None

@@ -1,0 +1,63 @@
+"""The receipt that every request leaves: where it went, why, what it cost and how long it took."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from turnout.core.requests import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """Bytes of one file that were part of a prompt."""
+
+    uri: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One request, whatever became of it.
+
+    `outcome` is `shown`, `empty`, `proposed`, `answered`, `cancelled`, `superseded`, `cached` or `failed: <why>`.
+    `cost_usd` is None where a price is unknown; milliseconds are since the request arrived.
+    """
+
+    id: str
+    kind: Kind
+    model: str | None
+    route: tuple[str, ...]
+    reason: str
+    leaves_machine: bool
+    files: tuple[SentFile, ...]
+    bytes_sent: int
+    tokens_in: int
+    tokens_out: int
+    tokens_cached: int
+    cost_usd: float | None
+    queue_ms: float | None
+    context_ms: float | None
+    first_token_ms: float | None
+    total_ms: float
+    outcome: str
+
+    def to_wire(self) -> dict[str, Any]:
+        """The JSON object that clients are promised."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "model": self.model,
+            "route": list(self.route),
+            "reason": self.reason,
+            "leavesMachine": self.leaves_machine,
+            "files": [{"uri": f.uri, "bytes": f.bytes} for f in self.files],
+            "bytesSent": self.bytes_sent,
+            "tokens": {"in": self.tokens_in, "out": self.tokens_out, "cached": self.tokens_cached},
+            "costUsd": self.cost_usd,
+            "ms": {
+                "queue": self.queue_ms,
+                "context": self.context_ms,
+                "firstToken": self.first_token_ms,
+                "total": self.total_ms,
+            },
+            "outcome": self.outcome,
+        }

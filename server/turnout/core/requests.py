@@ -1,0 +1,177 @@
+"""What a request is, which model it may go to, and what came back: plain data shared by every layer.
+
+Invariant: nothing here does I/O, and every value is frozen.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias, get_args
+
+Kind = Literal[
+    "inline", "popup", "fix", "rewrite", "refactor", "document", "test", "explain", "commit_message"
+]
+"""What the user asked for; a route is chosen for the kind first."""
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+COMPLETION_KINDS: frozenset[Kind] = frozenset({"inline", "popup"})
+"""Kinds answered by filling in the middle; the others are answered by chat."""
+
+Api = Literal["local", "anthropic", "openai-chat"]
+"""How a model is spoken to; `local` is the worker on this machine."""
+
+LeavesMachine = Literal["never", "ask", "allow"]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One entry of `[models.NAME]` with catalogue values filled in.
+
+    Prices are US dollars per million tokens, None where unknown.
+    `key` is a reference such as `env:ANTHROPIC_API_KEY`, never the key itself.
+    """
+
+    name: str
+    api: Api
+    model: str
+    engine: str = "auto"
+    path: str | None = None
+    base_url: str | None = None
+    key: str | None = None
+    leaves_machine: bool = False
+    jurisdiction: str | None = None
+    context_tokens: int = 4096
+    input_usd: float | None = None
+    output_usd: float | None = None
+
+    def cost_usd(self, input_tokens: int, output_tokens: int) -> float | None:
+        """Price of a request of that many tokens; None where a price is unknown, 0 where text stays here."""
+        if self.api == "local":
+            return 0.0
+        if self.input_usd is None or self.output_usd is None:
+            return None
+        return (input_tokens * self.input_usd + output_tokens * self.output_usd) / 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Elimination:
+    """A model that the request may not or cannot use, why, and the setting (`file:line key`) that says so."""
+
+    model: str
+    reason: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The decision for one request: candidates in order of preference, and every model passed over."""
+
+    kind: Kind
+    candidates: tuple[Model, ...]
+    eliminated: tuple[Elimination, ...]
+    reason: str
+    """Why this chain: the setting that named it, such as `built-in defaults: routes.inline`."""
+    deadline_ms: int | None = None
+    ask_before_leaving: bool = True
+    """True where the user has to agree before text goes to a model with `leaves_machine`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContextChunk:
+    """Text from another place shown to the model; `source` says why it was chosen, `path` is workspace-relative."""
+
+    path: str
+    text: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class FimPrompt:
+    """A hole to fill; tokens, layout and healing are the worker's business.
+
+    `document` identifies the text across requests, so that its key/value cache is found again.
+    `shape` is how much is wanted: one `line`, or a `block` that may span several.
+    """
+
+    document: str
+    path: str
+    prefix: str
+    suffix: str
+    context: tuple[ContextChunk, ...] = ()
+    shape: Literal["line", "block"] = "line"
+    max_tokens: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatPrompt:
+    """A conversation whose next turn is wanted; `document` as in `FimPrompt`, for cache reuse."""
+
+    messages: tuple[Message, ...]
+    max_tokens: int = 2048
+    temperature: float = 0.0
+    stop: tuple[str, ...] = ()
+    document: str = ""
+
+
+Prompt: TypeAlias = FimPrompt | ChatPrompt
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the backend counted them; `cached` is the part of `input` that cost no evaluation."""
+
+    input: int = 0
+    output: int = 0
+    cached: int = 0
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Milliseconds since the request was sent to the backend; None where it never came to that."""
+
+    queue: float | None = None
+    first_token: float | None = None
+    total: float | None = None
+
+
+Finish = Literal["stop", "length", "cancelled", "superseded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """Text as it arrives."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The last item of every successful stream."""
+
+    finish: Finish
+    usage: Usage = field(default_factory=Usage)
+    timings: Timings = field(default_factory=Timings)
+
+
+StreamItem: TypeAlias = Delta | Done
+
+
+class Backend(Protocol):
+    """Something that runs prompts: the local worker, or a remote API.
+
+    A stream yields any number of `Delta`s and then exactly one `Done`, or raises a `BackendError`.
+    Closing the iterator (`aclose`) cancels the request down to the model.
+    """
+
+    def stream(self, model: Model, prompt: Prompt) -> AsyncIterator[StreamItem]:
+        """Run `prompt` on `model`."""
+        ...

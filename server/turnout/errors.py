@@ -1,0 +1,176 @@
+"""Every error that Turnout raises on purpose, and what a user can do about each.
+
+Foreign errors are mapped to one of these once, at the edge where they appear.
+
+TurnoutError
+├── SettingsError            a settings file or value that cannot be used
+├── RouteError               no candidate is left for a request
+│   └── ConsentRefused       the user said no to text leaving the machine
+├── ModelError               the weights of a local model
+│   ├── ModelUnknown         a name that is neither in the manifest nor a file
+│   ├── ModelMissing         known, but not on this machine yet
+│   ├── DownloadFailed       no source could deliver it
+│   ├── HashMismatch         delivered, but not the pinned bytes
+│   └── DiskFull             no room for it
+├── BackendError             a model that was asked and did not answer; the next candidate may
+│   ├── EngineMissing        the package that runs local models is not installed
+│   ├── WorkerUnavailable    the worker cannot be started or reached
+│   ├── WorkerCrashed        the worker died while it answered
+│   ├── KeyMissing           a remote model without its key
+│   ├── Unauthorized         the key was refused
+│   ├── OutOfCredit          the account cannot pay
+│   ├── RateLimited          too many requests; may carry retry_after_s
+│   ├── Overloaded           the provider is down or overloaded
+│   ├── RequestRejected      the provider will not take this request
+│   ├── ConnectionFailed     no connection, or it broke before the first byte
+│   ├── DeadlineExceeded     no answer in time
+│   ├── StreamTruncated      the stream ended without its terminal event
+│   └── ProtocolViolation    bytes that are not the protocol
+└── EditError                a model's reply that cannot become an edit
+    ├── ReplyUnusable        no well-formed edit in the reply
+    ├── EditUnmatched        the text to replace is not in the file
+    ├── EditAmbiguous        it is there more than once
+    ├── PathRefused          a path outside what the request may touch
+    ├── DocumentStale        the file changed since the edit was made
+    └── ProposalUnknown      no such proposal, or it was already used
+"""
+
+
+class TurnoutError(Exception):
+    """Base of all; `advice` is one sentence that says what the user can do next."""
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.advice}".strip()
+
+
+class SettingsError(TurnoutError):
+    """A settings file or value that cannot be used."""
+
+
+class RouteError(TurnoutError):
+    """No candidate is left for a request."""
+
+
+class ConsentRefused(RouteError):
+    """The user said no to text leaving the machine."""
+
+
+class ModelError(TurnoutError):
+    """The weights of a local model."""
+
+
+class ModelUnknown(ModelError):
+    """A name that is neither in the manifest nor a file."""
+
+
+class ModelMissing(ModelError):
+    """A known model that is not on this machine yet."""
+
+    def __init__(self, message: str, *, model: str, advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.model = model
+
+
+class DownloadFailed(ModelError):
+    """No source could deliver the file."""
+
+
+class HashMismatch(ModelError):
+    """A file whose bytes are not the pinned ones."""
+
+
+class DiskFull(ModelError):
+    """No room for the file."""
+
+
+class BackendError(TurnoutError):
+    """A model that was asked and did not answer; the next candidate of the route may."""
+
+
+class EngineMissing(BackendError):
+    """The package that runs local models is not installed."""
+
+
+class WorkerUnavailable(BackendError):
+    """The worker cannot be started or reached."""
+
+
+class WorkerCrashed(BackendError):
+    """The worker died while it answered."""
+
+
+class KeyMissing(BackendError):
+    """A remote model without its key."""
+
+
+class Unauthorized(BackendError):
+    """The key was refused."""
+
+
+class OutOfCredit(BackendError):
+    """The account cannot pay for the request."""
+
+
+class RateLimited(BackendError):
+    """Too many requests; `retry_after_s` is the provider's wish where it gave one."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None, advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.retry_after_s = retry_after_s
+
+
+class Overloaded(BackendError):
+    """The provider is down or overloaded."""
+
+
+class RequestRejected(BackendError):
+    """The provider will not take this request as it is."""
+
+
+class ConnectionFailed(BackendError):
+    """No connection, or it broke before the first byte."""
+
+
+class DeadlineExceeded(BackendError):
+    """No answer in time."""
+
+
+class StreamTruncated(BackendError):
+    """The stream ended without its terminal event."""
+
+
+class ProtocolViolation(BackendError):
+    """Bytes that are not the protocol."""
+
+
+class EditError(TurnoutError):
+    """A model's reply that cannot become an edit."""
+
+
+class ReplyUnusable(EditError):
+    """No well-formed edit in the reply."""
+
+
+class EditUnmatched(EditError):
+    """The text to replace is not in the file."""
+
+
+class EditAmbiguous(EditError):
+    """The text to replace is in the file more than once."""
+
+
+class PathRefused(EditError):
+    """A path outside what the request may touch."""
+
+
+class DocumentStale(EditError):
+    """A file that changed since the edit was made."""
+
+
+class ProposalUnknown(EditError):
+    """No such proposal, or it was already used."""

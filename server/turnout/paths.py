@@ -1,0 +1,39 @@
+"""Where Turnout keeps its files: one function per kind, each with an environment variable that overrides it.
+
+Directories are created on first use, readable by the user alone.
+"""
+
+import os
+from pathlib import Path
+
+
+def _directory(variable: str, default: str) -> Path:
+    override = os.environ.get(variable)
+    if override:
+        path = Path(override).expanduser()
+    else:
+        import platformdirs  # 7 ms: only when no override is set
+
+        path = Path(getattr(platformdirs, default)("turnout", appauthor=False))
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
+
+
+def config_dir() -> Path:
+    """Directory of the user's `config.toml` (`TURNOUT_CONFIG_DIR`)."""
+    return _directory("TURNOUT_CONFIG_DIR", "user_config_dir")
+
+
+def cache_dir() -> Path:
+    """Directory of downloaded models and other things that can be fetched again (`TURNOUT_CACHE_DIR`)."""
+    return _directory("TURNOUT_CACHE_DIR", "user_cache_dir")
+
+
+def state_dir() -> Path:
+    """Directory of receipts, trusted workspaces and logs (`TURNOUT_STATE_DIR`)."""
+    return _directory("TURNOUT_STATE_DIR", "user_state_dir")
+
+
+def runtime_dir() -> Path:
+    """Directory of the worker's socket and lock (`TURNOUT_RUNTIME_DIR`)."""
+    return _directory("TURNOUT_RUNTIME_DIR", "user_runtime_dir")

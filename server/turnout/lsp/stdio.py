@@ -1,0 +1,151 @@
+"""JSON-RPC messages over stdin and stdout, without a thread hop where the system has pipes for asyncio.
+
+Invariant: bad bytes cost one message, never the connection; a client that stops reading never stops the event loop.
+"""
+
+import asyncio
+import os
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+MAX_MESSAGE_BYTES = 256 * 1024 * 1024
+MAX_HEADER_BYTES = 64 * 1024
+
+_LENGTH = re.compile(rb"^content-length:[ \t]*(\d{1,12})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+
+
+class MessageDecoder:
+    """Turns bytes into message bodies; headers without a usable length are skipped."""
+
+    __slots__ = ("_buffer", "_need", "_skip")
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._need: int | None = None
+        self._skip = 0
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Take more bytes and yield every body that they complete."""
+        self._buffer += data
+        while True:
+            self._drop_skipped()
+            if self._need is None and not self._read_header():
+                return
+            if self._need is None:
+                continue
+            if len(self._buffer) < self._need:
+                return
+            body = bytes(self._buffer[: self._need])
+            del self._buffer[: self._need]
+            self._need = None
+            yield body
+
+    def _drop_skipped(self) -> None:
+        dropped = min(self._skip, len(self._buffer))
+        del self._buffer[:dropped]
+        self._skip -= dropped
+
+    def _read_header(self) -> bool:
+        """Consume one header block; False when it is not complete yet."""
+        end = self._buffer.find(b"\r\n\r\n")
+        if end < 0:
+            if len(self._buffer) > MAX_HEADER_BYTES:
+                self._buffer.clear()
+            return False
+        match = _LENGTH.search(bytes(self._buffer[:end]))
+        del self._buffer[: end + 4]
+        if match:
+            length = int(match.group(1))
+            if length > MAX_MESSAGE_BYTES:
+                self._skip = length
+            else:
+                self._need = length
+        return True
+
+
+class _PipeProtocol(asyncio.Protocol):
+    """Feeds what arrives on stdin to the decoder, in the event loop itself."""
+
+    def __init__(self, on_body: Callable[[bytes], None], closed: asyncio.Event) -> None:
+        self._decoder = MessageDecoder()
+        self._on_body = on_body
+        self._closed = closed
+
+    def data_received(self, data: bytes) -> None:
+        for body in self._decoder.feed(data):
+            self._on_body(body)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closed.set()
+
+
+class PipeWriter:
+    """Writes through asyncio, which buffers what the client does not read yet."""
+
+    def __init__(self, transport: asyncio.WriteTransport) -> None:
+        self._transport = transport
+
+    def write(self, data: bytes) -> None:
+        """Queue `data`; the system call is made at once when the pipe has room."""
+        self._transport.write(data)
+
+    def close(self) -> None:
+        """Close once everything queued is written."""
+        self._transport.close()
+
+
+class BlockingWriter:
+    """For files and consoles, which asyncio does not take."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, data: bytes) -> None:
+        """Write and flush."""
+        self._stream.write(data)
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Close the stream."""
+        self._stream.close()
+
+
+async def connect(on_body: Callable[[bytes], None]) -> tuple[PipeWriter | BlockingWriter, asyncio.Event]:
+    """Start reading stdin; returns the writer for stdout and an event that is set at end of input."""
+    closed = asyncio.Event()
+    # The protocol owns fd 1: whatever a library prints must not land between two messages.
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    loop = asyncio.get_running_loop()
+    try:
+        await loop.connect_read_pipe(lambda: _PipeProtocol(on_body, closed), sys.stdin.buffer)
+    except (ValueError, NotImplementedError, OSError):
+        _read_in_thread(loop, on_body, closed)
+    return await _writer(loop, out), closed
+
+
+async def _writer(loop: asyncio.AbstractEventLoop, out: BinaryIO) -> PipeWriter | BlockingWriter:
+    try:
+        transport, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, out)
+    except (ValueError, NotImplementedError, OSError):
+        return BlockingWriter(out)
+    return PipeWriter(transport)
+
+
+def _read_in_thread(
+    loop: asyncio.AbstractEventLoop, on_body: Callable[[bytes], None], closed: asyncio.Event
+) -> None:
+    """Read stdin on a thread of its own; os.read, because a buffered reader's lock breaks interpreter exit."""
+    decoder = MessageDecoder()
+    descriptor = sys.stdin.fileno()
+
+    def read() -> None:
+        while data := os.read(descriptor, 65536):
+            for body in decoder.feed(data):
+                loop.call_soon_threadsafe(on_body, body)
+        loop.call_soon_threadsafe(closed.set)
+
+    threading.Thread(target=read, name="turnout-stdin", daemon=True).start()

@@ -1,0 +1,52 @@
+"""The message decoder: every message once, whatever the cuts, and no bytes that end the connection."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnout.lsp.stdio import MAX_MESSAGE_BYTES, MessageDecoder
+
+
+def framed(body: bytes) -> bytes:
+    return b"Content-Length: %d\r\nContent-Type: application/vscode-jsonrpc\r\n\r\n%b" % (len(body), body)
+
+
+@given(st.lists(st.binary(max_size=30), max_size=6), st.data())
+def test_messages_survive_any_cutting(bodies: list[bytes], data: st.DataObject) -> None:
+    """Bodies come out whole and in order however the bytes were split."""
+    stream = b"".join(map(framed, bodies))
+    decoder, seen = MessageDecoder(), []
+    while stream:
+        size = data.draw(st.integers(1, len(stream)))
+        seen += decoder.feed(stream[:size])
+        stream = stream[size:]
+    assert seen == bodies
+
+
+def test_one_byte_at_a_time() -> None:
+    """A message that arrives byte by byte is one message."""
+    decoder = MessageDecoder()
+    assert [body for byte in framed(b"{}") for body in decoder.feed(bytes([byte]))] == [b"{}"]
+
+
+def test_a_header_without_length_is_skipped() -> None:
+    """Garbage that ends like a header costs itself and nothing after it."""
+    assert list(MessageDecoder().feed(b"Nonsense: 1\r\n\r\n" + framed(b"{}"))) == [b"{}"]
+
+
+def test_a_message_over_the_limit_is_passed_over() -> None:
+    """A length over the limit is not buffered; what follows it is read."""
+    decoder = MessageDecoder()
+    length = MAX_MESSAGE_BYTES + 1
+    assert list(decoder.feed(b"Content-Length: %d\r\n\r\n" % length)) == []
+    block = b"x" * (1 << 20)
+    for _ in range(length // len(block)):
+        assert list(decoder.feed(block)) == []
+    rest = b"x" * (length % len(block))
+    assert list(decoder.feed(rest + framed(b"{}"))) == [b"{}"]
+
+
+def test_an_endless_header_is_not_kept() -> None:
+    """A header that never ends is dropped once it is over its limit."""
+    decoder = MessageDecoder()
+    assert list(decoder.feed(b"x" * 200_000)) == []
+    assert list(decoder.feed(framed(b"{}"))) == [b"{}"]

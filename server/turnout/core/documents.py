@@ -95,6 +95,13 @@ def _width(character: str, encoding: Encoding) -> int:
     return 1 if point < 0x80 else 2 if point < 0x800 else 3 if point < 0x10000 else 4
 
 
+def _joins(text: str, following: str) -> bool:
+    """Whether `text` and the line after it share a line, or an ending cut in two."""
+    if not text or not following:
+        return False
+    return not text.endswith(("\n", "\r")) or (text.endswith("\r") and following.startswith("\n"))
+
+
 class Document:
     """One open document; edits cost time in the lines they touch, a snapshot is made at most once per version."""
 
@@ -136,10 +143,7 @@ class Document:
         if first > 0 and self._lines[first - 1].endswith("\r") and middle.startswith("\n"):
             first -= 1
             middle = self._lines[first] + middle
-        if middle.endswith("\r") and self.line(last).startswith("\n"):
-            middle += self._lines[last]
-            last += 1
-        elif middle and middle[-1] not in "\r\n" and last < len(self._lines):
+        if _joins(middle, self.line(last)):
             middle += self._lines[last]
             last += 1
         self._lines[first:last] = split_lines(middle)

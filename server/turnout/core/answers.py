@@ -2,31 +2,40 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from turnout.core.receipts import Receipt, SentFile
-from turnout.core.requests import ChatPrompt, Finish, Kind
+from turnout.core.requests import ChatPrompt, Finish, Kind, Model
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A finished generation and its receipt."""
+    """A finished generation, its receipt, and the model that gave it."""
 
     text: str
     finish: Finish
     receipt: Receipt
+    model: Model
+
+
+PromptFor: TypeAlias = Callable[[Model], ChatPrompt]
+"""Renders the prompt for the candidate that is about to be asked: models differ in the reply format they can keep to.
+
+Raises RequestRejected where the candidate cannot take the request (too little context); the next candidate may.
+"""
 
 
 class Asker(Protocol):
     """Sends a chat prompt along the route of its kind, with fallbacks; raises TurnoutError when none answered.
 
+    `prompt` is called once for every candidate that is tried.
     `files` are the files whose text is in the prompt: path policy is decided on them.
     `on_text` is called with each piece of text as it arrives.
     Cancelling the task cancels the request down to the model.
     """
 
     async def ask(
-        self, kind: Kind, prompt: ChatPrompt, files: tuple[SentFile, ...], on_text: Callable[[str], None]
+        self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
     ) -> Answer:
         """Run `prompt` on the first candidate that answers."""
         ...

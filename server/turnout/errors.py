@@ -31,6 +31,7 @@ TurnoutError
     ├── EditUnmatched        the text to replace is not in the file
     ├── EditAmbiguous        it is there more than once
     ├── PathRefused          a path outside what the request may touch
+    ├── FileUnusable         a file that is not UTF-8 text of a sensible size
     ├── DocumentStale        the file changed since the edit was made
     └── ProposalUnknown      no such proposal, or it was already used
 """
@@ -166,6 +167,10 @@ class EditAmbiguous(EditError):
 
 class PathRefused(EditError):
     """A path outside what the request may touch."""
+
+
+class FileUnusable(EditError):
+    """A file that is not UTF-8 text of a sensible size."""
 
 
 class DocumentStale(EditError):

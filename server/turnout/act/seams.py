@@ -1,0 +1,75 @@
+"""What the use cases of this package need from outside: a workspace, a parser, a model and someone to tell."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from turnout.core.answers import Asker
+from turnout.core.documents import Snapshot
+from turnout.core.edits.changes import Transaction
+from turnout.core.symbols import Problem, Symbol
+
+
+class Workspace(Protocol):
+    """One workspace folder as its user sees it: open documents first, files on disk behind them.
+
+    Paths are relative to the folder, with `/`; URIs are spelled as the editor spells them.
+    Text has no byte order mark: whoever writes a file keeps the one that it has.
+    """
+
+    def uri(self, path: str) -> str:
+        """The URI of `path`. Raises PathRefused where it leads out of the folder, also through a link."""
+        ...
+
+    def path(self, uri: str) -> str:
+        """The path of `uri`. Raises PathRefused for a URI outside of the folder."""
+        ...
+
+    def paths(self) -> Iterator[str]:
+        """Files that may be looked at, nearest the top first: none ignored by git, none hidden. May be slow."""
+        ...
+
+    def exists(self, uri: str) -> bool:
+        """Whether there is a document or a file, readable or not."""
+        ...
+
+    def snapshot(self, uri: str) -> Snapshot | None:
+        """The text; None where nothing is. Raises FileUnusable for what is not UTF-8 text of sensible size."""
+        ...
+
+    async def apply(self, transaction: Transaction) -> bool:
+        """Carry out `transaction`, which has either edits or operations; False where the editor did not.
+
+        Edits take effect all together or not at all, and only if every document is at the version given.
+        """
+        ...
+
+
+class Syntax(Protocol):
+    """The parser; calls take milliseconds per 1,000 lines, so they belong in a thread."""
+
+    def check(self, path: str, before: str | None, after: str) -> tuple[Problem, ...] | None:
+        """Syntax errors of `after` that `before` did not have; None where no grammar is known for `path`."""
+        ...
+
+    def enclosing(self, path: str, text: str, line: int) -> Symbol | None:
+        """The innermost function or class around `line` (from 0)."""
+        ...
+
+
+Tell = Callable[[str, int, int], None]
+"""Told what is being worked on, how many parts are done, and of how many (0: unknown)."""
+
+
+def tell_nobody(what: str, done: int, of: int) -> None:
+    """The `Tell` for a caller that shows no progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seams:
+    """Everything outside that a use case works with."""
+
+    asker: Asker
+    workspace: Workspace
+    syntax: Syntax
+    tell: Tell = tell_nobody

@@ -1,0 +1,227 @@
+"""What happens to a file: its lines before and after, cut into hunks that can be chosen one by one.
+
+Invariants: all hunks applied to `before` give `after`; any subset gives whole lines of one or the other.
+The first hunk of a create, delete or rename stands for the operation on the file itself.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from turnout.core.documents import Position, Span, line_body
+from turnout.core.edits.diff import changed_ranges
+
+ChangeKind = Literal["edit", "create", "delete", "rename"]
+
+_CONTEXT_LINES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Hunk:
+    """Whole lines with their endings, from line `start` (from 0) of the text before, and what replaces them."""
+
+    id: str
+    start: int
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+    @property
+    def end(self) -> int:
+        """The line after the last one replaced."""
+        return self.start + len(self.before)
+
+    def inverted(self, start: int) -> "Hunk":
+        """The hunk that takes this one back, in a text where its lines begin at `start`."""
+        return Hunk(self.id, start, self.after, self.before)
+
+
+@dataclass(frozen=True, slots=True)
+class TextEdit:
+    """`text` in the place of `span`."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One file of a proposal; `path` and `new_path` are workspace-relative, `version` is the document's, if open."""
+
+    uri: str
+    path: str
+    kind: ChangeKind
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    hunks: tuple[Hunk, ...]
+    version: int | None = None
+    new_uri: str | None = None
+    new_path: str | None = None
+
+    @property
+    def diff(self) -> str:
+        """The change as unified diff text; for people, since it cannot say which ending a line has."""
+        return unified_diff(self)
+
+    def span(self, hunk: Hunk) -> Span:
+        """Where `hunk` stands in the text before."""
+        return line_span(self.before, hunk.start, hunk.end)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentEdit:
+    """Edits of one document, all counted in the text that it has at `version` (None where no editor has it open)."""
+
+    uri: str
+    version: int | None
+    edits: tuple[TextEdit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CreateFile:
+    """A file that must not exist yet, with its text."""
+
+    uri: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteFile:
+    """A file to remove."""
+
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenameFile:
+    """A file to move to a place where nothing is yet."""
+
+    uri: str
+    new_uri: str
+
+
+FileOperation = CreateFile | DeleteFile | RenameFile
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """Changes that take effect together; `label` is what an editor shows in its undo list."""
+
+    label: str
+    edits: tuple[DocumentEdit, ...] = ()
+    operations: tuple[FileOperation, ...] = field(default=())
+
+
+def file_change(
+    index: int,
+    kind: ChangeKind,
+    uri: str,
+    path: str,
+    before: Sequence[str],
+    after: Sequence[str],
+    *,
+    version: int | None = None,
+    new_uri: str | None = None,
+    new_path: str | None = None,
+) -> FileChange:
+    """The change of one file, cut into hunks named `INDEX.NUMBER`; `index` is the file's place in its proposal."""
+    whole = kind in ("create", "delete")
+    pieces = [(0, tuple(before), tuple(after))] if whole else _pieces(before, after)
+    if kind == "rename":
+        pieces.insert(0, (0, (), ()))
+    hunks = tuple(Hunk(f"{index}.{number}", *piece) for number, piece in enumerate(pieces))
+    return FileChange(uri, path, kind, tuple(before), tuple(after), hunks, version, new_uri, new_path)
+
+
+def _pieces(
+    before: Sequence[str], after: Sequence[str]
+) -> list[tuple[int, tuple[str, ...], tuple[str, ...]]]:
+    return [
+        (c.start, tuple(before[c.start : c.end]), tuple(after[c.new_start : c.new_end]))
+        for c in changed_ranges(before, after)
+    ]
+
+
+def select(change: FileChange, ids: Collection[str] | None) -> tuple[bool, tuple[Hunk, ...]]:
+    """Whether the file operation is wanted, and the hunks of text among `ids`; None means all."""
+    chosen = [hunk for hunk in change.hunks if ids is None or hunk.id in ids]
+    if change.kind == "edit":
+        return False, tuple(chosen)
+    operation = change.hunks[0]
+    return operation in chosen, tuple(hunk for hunk in chosen if hunk is not operation)
+
+
+def apply_hunks(lines: Sequence[str], hunks: Iterable[Hunk]) -> tuple[str, ...]:
+    """`lines` with `hunks` (in order, counted in `lines`, not overlapping) put in."""
+    result: list[str] = []
+    at = 0
+    for hunk in hunks:
+        result += lines[at : hunk.start]
+        result += hunk.after
+        at = hunk.end
+    return (*result, *lines[at:])
+
+
+def text_edits(lines: Sequence[str], hunks: Iterable[Hunk]) -> tuple[TextEdit, ...]:
+    """`hunks` as edits with positions that exist in `lines`."""
+    return tuple(TextEdit(line_span(lines, h.start, h.end), "".join(h.after)) for h in hunks)
+
+
+def line_span(lines: Sequence[str], start: int, end: int) -> Span:
+    """The span of lines `start:end` with their endings; never past the end of the text."""
+    return Span(_line_start(lines, start), _line_start(lines, end))
+
+
+def _line_start(lines: Sequence[str], line: int) -> Position:
+    if 0 < line == len(lines) and line_body(lines[-1]) == lines[-1]:
+        return Position(line - 1, len(lines[-1]))
+    return Position(line, 0)
+
+
+def unified_diff(change: FileChange) -> str:
+    """The change in the format of `diff -u`, with `/dev/null` for a side that does not exist."""
+    old = "/dev/null" if change.kind == "create" else f"a/{change.path}"
+    new = "/dev/null" if change.kind == "delete" else f"b/{change.new_path or change.path}"
+    hunks = [hunk for hunk in change.hunks if hunk.before or hunk.after]
+    body = "".join(_group_text(change.before, group) for group in _groups(hunks))
+    return f"--- {old}\n+++ {new}\n{body}"
+
+
+def _groups(hunks: Sequence[Hunk]) -> list[list[tuple[Hunk, int]]]:
+    """Hunks whose context lines touch, together; each with its number of lines gained before it."""
+    groups: list[list[tuple[Hunk, int]]] = []
+    shift = end = 0
+    for hunk in hunks:
+        if groups and hunk.start - end <= 2 * _CONTEXT_LINES:
+            groups[-1].append((hunk, shift))
+        else:
+            groups.append([(hunk, shift)])
+        end = hunk.end
+        shift += len(hunk.after) - len(hunk.before)
+    return groups
+
+
+def _group_text(lines: Sequence[str], group: list[tuple[Hunk, int]]) -> str:
+    first, shift = group[0]
+    last = group[-1][0]
+    start, end = max(0, first.start - _CONTEXT_LINES), min(len(lines), last.end + _CONTEXT_LINES)
+    rows: list[str] = []
+    at = start
+    for hunk, _ in group:
+        rows += _rows(" ", lines[at : hunk.start])
+        rows += _rows("-", hunk.before) + _rows("+", hunk.after)
+        at = hunk.end
+    rows += _rows(" ", lines[at:end])
+    count = end - start
+    new_count = count + sum(len(hunk.after) - len(hunk.before) for hunk, _ in group)
+    return f"@@ -{_range(start, count)} +{_range(start + shift, new_count)} @@\n" + "".join(rows)
+
+
+def _range(start: int, count: int) -> str:
+    return f"{start + 1 if count else start},{count}"
+
+
+def _rows(mark: str, lines: Sequence[str]) -> list[str]:
+    return [
+        f"{mark}{line_body(line)}\n" + ("" if line_body(line) != line else "\\ No newline at end of file\n")
+        for line in lines
+    ]

@@ -91,3 +91,14 @@ def test_columns_inside_a_character_or_past_the_end_are_brought_in(
 ) -> None:
     """A column in the middle of a character means its start, one past the end the end."""
     assert units_to_codepoints("𝄞a", units, encoding) == codepoint  # type: ignore[arg-type]
+
+
+def test_documents_that_are_too_long_or_binary_are_not_kept() -> None:
+    """A huge or binary document is skipped with a reason, edits to it cost nothing, and a usable text brings it back."""
+    for text, reason in [("x" * 5_000_001, "over 5 million"), ("a\0b", "binary")]:
+        document = Document("file:///d", "text", 1, text)
+        document.replace(Span(Position(0, 0), Position(0, 1)), "y", 2)
+        assert reason in document.skipped
+        assert document.snapshot().lines == ()
+        document.replace_all("small\n", 3)
+        assert (document.skipped, document.snapshot().text) == ("", "small\n")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from turnout.core.receipts import Receipt, SentFile
-from turnout.core.requests import ChatPrompt, Finish, Kind, Model
+from turnout.core.requests import ChatPrompt, Finish, Kind, Model, Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,36 @@ PromptFor: TypeAlias = Callable[[Model], ChatPrompt]
 
 Raises RequestRejected where the candidate cannot take the request (too little context); the next candidate may.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request; `prompt` renders it for whichever candidate is tried.
+
+    `on_text` sees text as it arrives and may return True to end the generation there.
+    `outcome` names what became of the whole text, for the receipt.
+    `received` and `context_ms` are for the receipt: when the request came, and what gathering its context took.
+    """
+
+    kind: Kind
+    files: tuple[SentFile, ...]
+    prompt: Callable[[Model], Prompt]
+    on_text: Callable[[str], bool | None] = lambda _text: None
+    outcome: Callable[[str], str] = lambda text: "answered" if text else "empty"
+    input_tokens: int = 0
+    received: float | None = None
+    context_ms: float | None = None
+
+
+class Runner(Protocol):
+    """Runs a request along its route and keeps its receipt; raises TurnoutError when no candidate answered.
+
+    Cancelling the task cancels the request down to the model.
+    """
+
+    async def run(self, ask: Ask) -> Answer:
+        """Run `ask` on the first candidate that answers."""
+        ...
 
 
 class Asker(Protocol):

@@ -12,6 +12,9 @@ from typing import Literal, NamedTuple
 
 Encoding = Literal["utf-8", "utf-16", "utf-32"]
 
+MAX_CHARACTERS = 5_000_000
+"""Longer documents are not kept: every edit of one would cost more than a keystroke may."""
+
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 
 
@@ -47,6 +50,15 @@ class Snapshot:
 def split_lines(text: str) -> list[str]:
     """Cut `text` into lines that keep their endings; empty text gives no line."""
     return _LINE.findall(text)
+
+
+def unusable(text: str) -> str:
+    """Why a text is not worked on, in words for the user; empty where it is."""
+    if len(text) > MAX_CHARACTERS:
+        return f"the file is over {MAX_CHARACTERS // 1_000_000} million characters"
+    if "\0" in text:
+        return "the file is binary"
+    return ""
 
 
 def line_body(line: str) -> str:
@@ -105,14 +117,16 @@ def _joins(text: str, following: str) -> bool:
 class Document:
     """One open document; edits cost time in the lines they touch, a snapshot is made at most once per version."""
 
-    __slots__ = ("_lines", "_snapshot", "language", "uri", "version")
+    __slots__ = ("_lines", "_snapshot", "language", "skipped", "uri", "version")
 
     def __init__(self, uri: str, language: str, version: int, text: str) -> None:
         self.uri = uri
         self.language = language
-        self.version = version
-        self._lines = split_lines(text)
+        self.skipped = ""
+        """Why the text is not kept; empty for every ordinary document."""
+        self._lines: list[str] = []
         self._snapshot: Snapshot | None = None
+        self.replace_all(text, version)
 
     def snapshot(self) -> Snapshot:
         """The document as it is now; later edits do not change it."""
@@ -122,7 +136,8 @@ class Document:
 
     def replace_all(self, text: str, version: int) -> None:
         """Take `text` as the whole document."""
-        self._lines = split_lines(text)
+        self.skipped = unusable(text)
+        self._lines = [] if self.skipped else split_lines(text)
         self.version = version
         self._snapshot = None
 
@@ -132,6 +147,8 @@ class Document:
 
     def replace(self, span: Span, text: str, version: int) -> None:
         """Put `text` in the place of `span`; positions past an end mean that end."""
+        if self.skipped:
+            return
         start, end = _clamped(self._lines, span.start), _clamped(self._lines, span.end)
         if end < start:
             start, end = end, start

@@ -1,0 +1,167 @@
+"""Completing at the cursor: ghost text and the popup's AI item.
+
+One straight line: cache, route, one request to the model, trim, answer; and a reason whenever there is no answer.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from turnout.complete.cache import CompletionCache
+from turnout.core import holes, trimming
+from turnout.core.answers import Ask, Runner
+from turnout.core.documents import Position, Snapshot
+from turnout.core.holes import Hole
+from turnout.core.receipts import Receipt, SentFile
+from turnout.core.requests import FimPrompt
+from turnout.errors import ModelMissing, TurnoutError
+
+logger = logging.getLogger(__name__)
+
+CompletionKind = Literal["inline", "popup"]
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """Text to insert at `position`; `receipt` is None where it came from the cache and no model was asked."""
+
+    id: str
+    position: Position
+    text: str
+    receipt: Receipt | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the settings say about completions in one document."""
+
+    enabled: bool = True
+    disabled_languages: frozenset[str] = frozenset()
+    max_tokens: int = 96
+    multiline: Literal["auto", "always", "never"] = "auto"
+
+
+class Completer:
+    """Completes at a cursor, remembers what it showed and why it showed nothing."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        rules: Callable[[str], Rules],
+        relative_path: Callable[[str], str],
+        on_failure: Callable[[TurnoutError], None],
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._runner = runner
+        self._rules = rules
+        self._relative_path = relative_path
+        self._on_failure = on_failure
+        self._clock = clock
+        self._cache = CompletionCache()
+        self._reasons: dict[str, str] = {}
+
+    def why(self, uri: str) -> str:
+        """Why the last request in a document showed nothing, in words for its user."""
+        return self._reasons.get(uri) or "no completion was asked for in this file yet"
+
+    def forget(self, uri: str) -> None:
+        """Drop everything kept for a closed document."""
+        self._cache.forget(uri)
+        self._reasons.pop(uri, None)
+
+    async def complete(
+        self, kind: CompletionKind, snapshot: Snapshot, position: Position, *, explicit: bool
+    ) -> Completion | None:
+        """What to insert at `position`, or None with the reason kept for `why`."""
+        received = self._clock()
+        rules = self._rules(snapshot.uri)
+        hole = holes.cut(snapshot, position)
+        reason = _silence(snapshot, hole, rules, explicit=explicit)
+        if reason:
+            self._reasons[snapshot.uri] = reason
+            return None
+        cached = self._cache.find(snapshot.uri, hole)
+        if cached:
+            self._reasons[snapshot.uri] = "there is a completion here"
+            return Completion(cached[0], position, cached[1], None)
+        return await self._ask(kind, snapshot, hole, rules, received)
+
+    async def _ask(
+        self, kind: CompletionKind, snapshot: Snapshot, hole: Hole, rules: Rules, received: float
+    ) -> Completion | None:
+        uri = snapshot.uri
+        shape = _shape(hole, rules)
+        prompt = FimPrompt(
+            document=uri,
+            path=self._relative_path(uri),
+            prefix=hole.prefix,
+            suffix=hole.suffix,
+            shape=shape,
+            max_tokens=rules.max_tokens,
+        )
+        size = len(hole.prefix.encode("utf-8", "replace")) + len(hole.suffix.encode("utf-8", "replace"))
+        seen: list[str] = []
+
+        def enough(piece: str) -> bool:
+            seen.append(piece)
+            return "\n" in piece and trimming.is_complete("".join(seen), hole, shape)
+
+        def outcome(text: str) -> str:
+            trimmed = trimming.trim(text, hole, shape)
+            return "shown" if trimmed.text else f"empty: {trimmed.reason}"
+
+        context_ms = (self._clock() - received) * 1000
+        ask = Ask(
+            kind,
+            (SentFile(uri, size),),
+            lambda _model: prompt,
+            enough,
+            outcome,
+            input_tokens=size // 4,
+            received=received,
+            context_ms=context_ms,
+        )
+        try:
+            answer = await self._runner.run(ask)
+        except TurnoutError as error:
+            self._on_failure(error)
+            self._reasons[uri] = f"route {kind}: {error.message}"
+            return None
+        if answer.finish == "superseded":
+            self._reasons[uri] = "a newer request took its place"
+            return None
+        trimmed = trimming.trim(answer.text, hole, shape)
+        if not trimmed.text:
+            self._reasons[uri] = f"filtered: {trimmed.reason}"
+            return None
+        self._cache.add(uri, hole, answer.receipt.id, trimmed.text)
+        self._reasons[uri] = "there is a completion here"
+        return Completion(answer.receipt.id, hole.position, trimmed.text, answer.receipt)
+
+
+def missing_model(error: BaseException | None) -> ModelMissing | None:
+    """The missing model behind a failure, if that is what it was."""
+    while error is not None:
+        if isinstance(error, ModelMissing):
+            return error
+        error = error.__cause__
+    return None
+
+
+def _shape(hole: Hole, rules: Rules) -> Literal["line", "block"]:
+    if rules.multiline == "auto":
+        return hole.shape
+    return "block" if rules.multiline == "always" and not hole.tail.strip() else "line"
+
+
+def _silence(snapshot: Snapshot, hole: Hole, rules: Rules, *, explicit: bool) -> str:
+    """Why nothing is asked here at all; empty where something is."""
+    if not rules.enabled:
+        return "completions are switched off (completion.enabled)"
+    if snapshot.language in rules.disabled_languages:
+        return f"completions are switched off for {snapshot.language} (completion.disabled_languages)"
+    if not explicit and hole.tail[:1].isidentifier():
+        return "the cursor is inside a word"
+    return ""

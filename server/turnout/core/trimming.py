@@ -1,0 +1,131 @@
+"""What a model says, made into what an editor should show: a list of small pure filters.
+
+Each filter takes the text and the hole and gives the text back, shorter or empty, with the reason where it emptied it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from turnout.core.holes import Hole, Shape
+
+SPECIAL_MARKS = ("<|", "<fim_", "<PRE>", "<SUF>", "<MID>", "[SUFFIX]", "[PREFIX]")
+MAX_BLOCK_LINES = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Trimmed:
+    """Text to show; `reason` says why there is none when `text` is empty."""
+
+    text: str
+    reason: str = ""
+
+
+def trim(text: str, hole: Hole, shape: Shape) -> Trimmed:
+    """Run every filter in order; the first that empties the text names the reason."""
+    if not text:
+        return Trimmed("", "the model had nothing to add here")
+    for name, step in _FILTERS:
+        shorter = step(text, hole, shape)
+        if not shorter.strip():
+            return Trimmed("", name)
+        text = shorter
+    return Trimmed(text)
+
+
+def is_complete(text: str, hole: Hole, shape: Shape) -> bool:
+    """Whether more text could not change what is shown: the line or block has ended, or it runs away."""
+    if shape == "line":
+        return "\n" in (text if hole.head.strip() else text.lstrip("\n"))
+    body = text.rpartition("\n")[0]
+    return any(
+        len(step(body, hole, shape).rstrip()) < len(body.rstrip()) for step in (keep_shape, cut_runaway)
+    )
+
+
+def cut_special_marks(text: str, hole: Hole, shape: Shape) -> str:
+    """End before a model's own marker tokens, unless the file talks about them itself."""
+    around = hole.prefix + hole.suffix
+    ends = [text.find(mark) for mark in SPECIAL_MARKS if mark not in around]
+    found = [end for end in ends if end >= 0]
+    return text[: min(found)] if found else text
+
+
+def cut_fence(text: str, hole: Hole, shape: Shape) -> str:
+    """End before a markdown fence that the model wrapped around its code."""
+    if "```" in hole.prefix or "```" in hole.suffix:
+        return text
+    return text.split("```", 1)[0]
+
+
+def keep_shape(text: str, hole: Hole, shape: Shape) -> str:
+    """One line where a line is wanted; a block ends where the text falls left of the cursor's indentation."""
+    if shape == "line":
+        start = text if hole.head.strip() else text.lstrip("\n")
+        return start.split("\n", 1)[0]
+    lines = text.split("\n")[:MAX_BLOCK_LINES]
+    indent = _indent(hole.head)
+    for index, line in enumerate(lines[1:], 1):
+        if line.strip() and _indent(line) < indent and not _closes(line):
+            return "\n".join(lines[:index]).rstrip()
+    return "\n".join(lines)
+
+
+def cut_repeated_suffix(text: str, hole: Hole, shape: Shape) -> str:
+    """Drop an end that already stands after the cursor: the rest of the line, or the lines below."""
+    tail = hole.tail.rstrip()
+    if tail and "\n" not in text and text.rstrip().endswith(tail):
+        text = text.rstrip()
+        return text[: len(text) - len(tail)]
+    below = [line.strip() for line in hole.suffix.split("\n")[1:9] if line.strip()]
+    lines = text.split("\n")
+    for index, line in enumerate(lines):
+        rest = [other.strip() for other in lines[index:] if other.strip()]
+        if line.strip() and rest and rest == below[: len(rest)] and _tells(rest):
+            return "\n".join(lines[:index]).rstrip("\n") if index else ""
+    return text
+
+
+def cut_repeated_line_above(text: str, hole: Hole, shape: Shape) -> str:
+    """Nothing where a whole line only repeats the one above the cursor."""
+    above = [line.strip() for line in hole.prefix[: len(hole.prefix) - len(hole.head)].split("\n")]
+    last = next((line for line in reversed(above) if line), "")
+    whole = (hole.head + text).strip()
+    return "" if "\n" not in text.strip("\n") and whole == last and _tells([whole]) else text
+
+
+def cut_runaway(text: str, hole: Hole, shape: Shape) -> str:
+    """End where a line comes a third time in a row."""
+    lines = text.split("\n")
+    for index in range(2, len(lines)):
+        if lines[index].strip() and lines[index] == lines[index - 1] == lines[index - 2]:
+            return "\n".join(lines[: index - 1])
+    return text
+
+
+def strip_end(text: str, hole: Hole, shape: Shape) -> str:
+    """Drop trailing white space, which nobody wants to accept."""
+    return text.rstrip()
+
+
+def _tells(lines: list[str]) -> bool:
+    """Whether lines say enough that repeating them is a fault: a lone bracket or keyword may well stand twice."""
+    return sum(len(line) for line in lines) >= 4 and any(character.isalnum() for character in "".join(lines))
+
+
+def _closes(line: str) -> bool:
+    return line.strip()[:1] in ")]}"
+
+
+def _indent(line: str) -> int:
+    return len(line.expandtabs(4)) - len(line.expandtabs(4).lstrip())
+
+
+_FILTERS: tuple[tuple[str, Callable[[str, Hole, Shape], str]], ...] = (
+    ("the model answered with its own marker tokens", cut_special_marks),
+    ("the model answered with a markdown fence", cut_fence),
+    ("the model answered with an empty line", keep_shape),
+    ("it repeats the text after the cursor", cut_repeated_suffix),
+    ("it repeats the line above", cut_repeated_line_above),
+    ("it repeats itself", cut_runaway),
+    ("the model answered with white space only", strip_end),
+)

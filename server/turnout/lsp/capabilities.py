@@ -1,0 +1,66 @@
+"""What the server offers to one client: only what that client says it can take, and always statically.
+
+Nothing is registered dynamically, so a client that says `dynamicRegistration: false` is never asked to.
+"""
+
+from lsprotocol import types
+
+from turnout.core.documents import Encoding
+
+ACTION_KINDS = (
+    types.CodeActionKind.QuickFix,
+    types.CodeActionKind.RefactorRewrite,
+    types.CodeActionKind.Refactor,
+)
+
+
+def build(
+    client: types.ClientCapabilities, encoding: Encoding, commands: list[str]
+) -> types.ServerCapabilities:
+    """The server's capabilities for a client with `client` capabilities."""
+    text = client.text_document
+    return types.ServerCapabilities(
+        position_encoding=encoding,
+        text_document_sync=types.TextDocumentSyncOptions(
+            open_close=True,
+            change=types.TextDocumentSyncKind.Incremental,
+            save=types.SaveOptions(include_text=False),
+        ),
+        inline_completion_provider=_inline(text),
+        completion_provider=_popup(text),
+        code_action_provider=_actions(text),
+        execute_command_provider=types.ExecuteCommandOptions(commands=commands),
+        workspace=_folders(client.workspace),
+    )
+
+
+def _inline(text: types.TextDocumentClientCapabilities | None) -> types.InlineCompletionOptions | None:
+    return types.InlineCompletionOptions() if text and text.inline_completion else None
+
+
+def _popup(text: types.TextDocumentClientCapabilities | None) -> types.CompletionOptions | None:
+    return types.CompletionOptions(resolve_provider=False) if text and text.completion else None
+
+
+def _actions(text: types.TextDocumentClientCapabilities | None) -> types.CodeActionOptions | None:
+    if not text or not text.code_action:
+        return None
+    return types.CodeActionOptions(
+        code_action_kinds=list(ACTION_KINDS),
+        resolve_provider=bool(resolvable(text.code_action)) or None,
+    )
+
+
+def resolvable(client: types.CodeActionClientCapabilities | None) -> frozenset[str]:
+    """Properties of a code action that the client lets us fill in later."""
+    if client is None or not client.data_support or client.resolve_support is None:
+        return frozenset()
+    return frozenset(client.resolve_support.properties)
+
+
+def _folders(workspace: types.WorkspaceClientCapabilities | None) -> types.WorkspaceOptions | None:
+    if workspace is None or not workspace.workspace_folders:
+        return None
+    return types.WorkspaceOptions(
+        workspace_folders=types.WorkspaceFoldersServerCapabilities(supported=True, change_notifications=True)
+    )

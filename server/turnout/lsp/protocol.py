@@ -1,0 +1,159 @@
+"""pygls' protocol with our documents, our reader and our capabilities in the places where its own cost too much.
+
+Invariants: the text here is the editor's text; a bad message is answered with the protocol's error and costs
+nothing else; nothing is kept per notification; a cancelled request stops working.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
+from pygls.protocol import LanguageServerProtocol, lsp_method
+
+from turnout.core.documents import Document, Encoding, Span
+from turnout.lsp import capabilities, positions
+
+logger = logging.getLogger(__name__)
+
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+
+DocumentListener = Callable[[Document], None]
+
+
+class TurnoutProtocol(LanguageServerProtocol):
+    """One client's connection: its open documents and the messages in flight."""
+
+    def __init__(self, server: Any, converter: Any) -> None:
+        super().__init__(server, converter)
+        self.documents: dict[str, Document] = {}
+        self.encoding: Encoding = "utf-16"
+        self.on_open: DocumentListener = _ignore
+        self.on_close: DocumentListener = _ignore
+        self.initialize_params: types.InitializeParams | None = None
+
+    # Reading
+
+    def receive(self, body: bytes) -> None:
+        """Handle one message body; never raises for what a client may send."""
+        try:
+            data = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            self._refuse(None, PARSE_ERROR, f"not JSON: {error}")
+            return
+        if not isinstance(data, dict) or data.get("jsonrpc") != self.VERSION:
+            self._refuse(_id_of(data), INVALID_REQUEST, "not a JSON-RPC 2.0 message object")
+            return
+        if not isinstance(data.get("method", ""), str) or not ({"method", "result", "error"} & data.keys()):
+            self._refuse(_id_of(data), INVALID_REQUEST, "neither a method nor a result")
+            return
+        try:
+            message = self.structure_message(data)
+        except JsonRpcException as error:
+            if "method" in data and "id" in data:
+                self._send_response(data["id"], error=JsonRpcInvalidParams.of(error).to_response_error())
+            return
+        self.handle_message(message)
+
+    def _refuse(self, message_id: Any, code: int, why: str) -> None:
+        logger.warning("refused a message: %s", why)
+        error = types.ResponseError(code=code, message=why)
+        self._send_response(message_id, error=error)
+
+    # Running handlers
+
+    def _execute_handler(
+        self,
+        msg_id: Any,
+        handler: Any,
+        callback: Callable[[Future[Any]], None],
+        args: tuple[Any, ...] | None = None,
+        kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        """As pygls does, and forget the future of a notification when it is done: pygls keeps each one."""
+
+        def done(future: Future[Any]) -> None:
+            self._request_futures.pop(msg_id, None)
+            callback(future)
+
+        super()._execute_handler(msg_id, handler, done, args, kwargs)
+
+    @lsp_method(types.WORKSPACE_EXECUTE_COMMAND)
+    async def lsp_workspace__execute_command(  # type: ignore[override]  # pygls runs generators, and coroutines too
+        self, params: types.ExecuteCommandParams
+    ) -> Any:
+        """Run a command as the request itself, so that cancelling the request cancels the command."""
+        handler = self.fm.commands.get(params.command)
+        if handler is None:
+            raise JsonRpcInvalidParams(message=f"Unknown command {params.command!r}.")
+        result = handler(params)
+        return await result if asyncio.iscoroutine(result) else result
+
+    # Life cycle
+
+    @lsp_method(types.INITIALIZE)
+    def lsp_initialize(  # type: ignore[override]  # pygls runs generators, and plain functions too
+        self, params: types.InitializeParams
+    ) -> types.InitializeResult:
+        """Answer with what this client can take; everything slow waits for `initialized`."""
+        self._server.process_id = params.process_id
+        self.initialize_params = params
+        self.client_capabilities = params.capabilities
+        self.encoding = positions.choose_encoding(params.capabilities)
+        self.server_capabilities = capabilities.build(
+            params.capabilities, self.encoding, list(self.fm.commands)
+        )
+        return types.InitializeResult(capabilities=self.server_capabilities, server_info=self.server_info)
+
+    # Documents. Plain functions: a generator handler costs pygls several futures for each keystroke.
+
+    @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
+    def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> None:
+        """Keep the text of a newly opened document."""
+        item = params.text_document
+        document = Document(item.uri, str(item.language_id), item.version, item.text)
+        self.documents[item.uri] = document
+        self.on_open(document)
+
+    @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
+    def lsp_text_document__did_change(self, params: types.DidChangeTextDocumentParams) -> None:
+        """Apply the changes in order; a document that was never opened is ignored."""
+        document = self.documents.get(params.text_document.uri)
+        if document is None:
+            logger.warning("change to a document that is not open: %s", params.text_document.uri)
+            return
+        version = params.text_document.version
+        for change in params.content_changes:
+            if isinstance(change, types.TextDocumentContentChangePartial):
+                span = self.span_from_lsp(document, change.range)
+                document.replace(span, change.text, version)
+            else:
+                document.replace_all(change.text, version)
+
+    @lsp_method(types.TEXT_DOCUMENT_DID_CLOSE)
+    def lsp_text_document__did_close(self, params: types.DidCloseTextDocumentParams) -> None:
+        """Forget a document."""
+        document = self.documents.pop(params.text_document.uri, None)
+        if document is not None:
+            self.on_close(document)
+
+    def span_from_lsp(self, document: Document, value: types.Range) -> Span:
+        """A client's range in code points of `document`."""
+        return Span(
+            positions.from_lsp(document.line, value.start, self.encoding),
+            positions.from_lsp(document.line, value.end, self.encoding),
+        )
+
+
+def _ignore(_document: Document) -> None:
+    """No listener."""
+
+
+def _id_of(data: Any) -> Any:
+    value = data.get("id") if isinstance(data, dict) else None
+    return value if isinstance(value, int | str) else None

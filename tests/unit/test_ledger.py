@@ -1,0 +1,86 @@
+"""The ledger: every receipt is kept, spending adds up across servers, and a broken disk stops nobody."""
+
+import sqlite3
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from turnout.core.receipts import Receipt, SentFile
+from turnout.store.ledger import Ledger, last_receipts
+
+RECEIPT = Receipt(
+    id="r1",
+    kind="refactor",
+    model="opus",
+    route=("opus", "near"),
+    reason="built-in defaults: routes.refactor",
+    leaves_machine=True,
+    files=(SentFile("file:///a.py", 120),),
+    bytes_sent=400,
+    tokens_in=100,
+    tokens_out=20,
+    tokens_cached=0,
+    cost_usd=0.25,
+    queue_ms=None,
+    context_ms=1.5,
+    first_token_ms=200.0,
+    total_ms=900.0,
+    outcome="proposed",
+)
+
+
+def test_a_receipt_comes_back_as_it_was_promised(tmp_path: Path) -> None:
+    """What a client reads later is the receipt in its documented shape."""
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.record(RECEIPT)
+    ledger.record(replace(RECEIPT, id="r2", outcome="failed: overloaded"))
+    ledger.close()
+    newest, oldest = last_receipts(tmp_path / "ledger.sqlite", 10)
+    assert (newest["id"], oldest["id"]) == ("r2", "r1")
+    assert oldest == RECEIPT.to_wire()
+    assert oldest["tokens"] == {"in": 100, "out": 20, "cached": 0}
+
+
+def test_spending_of_two_servers_adds_up(tmp_path: Path) -> None:
+    """A server counts what another server of the same user has spent."""
+    first, second = (Ledger(tmp_path / "ledger.sqlite") for _ in range(2))
+    for index, ledger in enumerate((first, second, first)):
+        ledger.record(replace(RECEIPT, id=f"r{index}"))
+        ledger.flush()
+    assert first.spent_today_usd() == pytest.approx(0.75)
+    second.close()
+    first.close()
+
+
+def test_the_day_starts_at_local_midnight(tmp_path: Path) -> None:
+    """Yesterday's spending is not today's."""
+    now = [datetime(2026, 3, 1, 23, 59, tzinfo=UTC)]
+    ledger = Ledger(tmp_path / "ledger.sqlite", now=lambda: now[0])
+    ledger.record(RECEIPT)
+    ledger.flush()
+    assert ledger.spent_today_usd() == pytest.approx(0.25)
+    now[0] += timedelta(minutes=2)
+    assert ledger.spent_today_usd() == 0.0
+    ledger.close()
+
+
+def test_an_unusable_database_stops_nobody(tmp_path: Path) -> None:
+    """A file that is no database costs the record and nothing else."""
+    path = tmp_path / "ledger.sqlite"
+    path.write_bytes(b"not a database, but long enough to be taken for one" * 50)
+    ledger = Ledger(path)
+    ledger.record(RECEIPT)
+    ledger.flush()
+    ledger.close()
+    with pytest.raises(sqlite3.DatabaseError):
+        last_receipts(path, 1)
+
+
+def test_only_the_user_may_read_receipts(tmp_path: Path) -> None:
+    """Receipts name files, so the database is for its owner alone."""
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.flush()
+    ledger.close()
+    assert (tmp_path / "ledger.sqlite").stat().st_mode & 0o077 == 0

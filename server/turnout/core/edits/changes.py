@@ -5,7 +5,7 @@ The first hunk of a create, delete or rename stands for the operation on the fil
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from turnout.core.documents import Position, Span, line_body
@@ -29,10 +29,6 @@ class Hunk:
     def end(self) -> int:
         """The line after the last one replaced."""
         return self.start + len(self.before)
-
-    def inverted(self, start: int) -> "Hunk":
-        """The hunk that takes this one back, in a text where its lines begin at `start`."""
-        return Hunk(self.id, start, self.after, self.before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +104,7 @@ class Transaction:
 
     label: str
     edits: tuple[DocumentEdit, ...] = ()
-    operations: tuple[FileOperation, ...] = field(default=())
+    operations: tuple[FileOperation, ...] = ()
 
 
 def file_change(
@@ -141,13 +137,71 @@ def _pieces(
     ]
 
 
-def select(change: FileChange, ids: Collection[str] | None) -> tuple[bool, tuple[Hunk, ...]]:
-    """Whether the file operation is wanted, and the hunks of text among `ids`; None means all."""
-    chosen = [hunk for hunk in change.hunks if ids is None or hunk.id in ids]
-    if change.kind == "edit":
-        return False, tuple(chosen)
-    operation = change.hunks[0]
-    return operation in chosen, tuple(hunk for hunk in chosen if hunk is not operation)
+def chosen(change: FileChange, ids: Collection[str] | None) -> FileChange | None:
+    """The part of `change` whose hunks are in `ids` (None: all); None where nothing is left of it.
+
+    A rename that was not chosen leaves its hunks of text to the file in its old place.
+    """
+    if ids is None:
+        return change
+    hunks = tuple(hunk for hunk in change.hunks if hunk.id in ids)
+    if not hunks:
+        return None
+    after = apply_hunks(change.before, hunks)
+    if change.kind == "rename" and hunks[0] is not change.hunks[0]:
+        return replace(change, kind="edit", after=after, hunks=hunks, new_uri=None, new_path=None)
+    return replace(change, after=after, hunks=hunks)
+
+
+def inverse(change: FileChange) -> FileChange:
+    """The change that takes `change` back."""
+    shift = 0
+    hunks = []
+    for hunk in change.hunks:
+        hunks.append(Hunk(hunk.id, hunk.start + shift, hunk.after, hunk.before))
+        shift += len(hunk.after) - len(hunk.before)
+    turned = replace(change, before=change.after, after=change.before, hunks=tuple(hunks), version=None)
+    match change.kind:
+        case "create":
+            return replace(turned, kind="delete")
+        case "delete":
+            return replace(turned, kind="create")
+        case "rename":
+            assert change.new_uri is not None
+            return replace(
+                turned,
+                uri=change.new_uri,
+                path=change.new_path or "",
+                new_uri=change.uri,
+                new_path=change.path,
+            )
+        case "edit":
+            return turned
+
+
+def text_hunks(change: FileChange) -> tuple[Hunk, ...]:
+    """The hunks that are edits of an existing text."""
+    match change.kind:
+        case "edit":
+            return change.hunks
+        case "rename":
+            return change.hunks[1:]
+        case "create" | "delete":
+            return ()
+
+
+def operation(change: FileChange) -> FileOperation | None:
+    """What `change` does to the file itself; None for an edit."""
+    match change.kind:
+        case "create":
+            return CreateFile(change.uri, "".join(change.after))
+        case "delete":
+            return DeleteFile(change.uri)
+        case "rename":
+            assert change.new_uri is not None
+            return RenameFile(change.uri, change.new_uri)
+        case "edit":
+            return None
 
 
 def apply_hunks(lines: Sequence[str], hunks: Iterable[Hunk]) -> tuple[str, ...]:

@@ -1,0 +1,38 @@
+"""Paths in a model's reply: workspace-relative, with `/`, and nowhere that a reply has any business.
+
+This is the part that needs no file system; links are resolved where files are opened.
+"""
+
+import re
+import unicodedata
+
+from turnout.errors import PathRefused
+
+_DRIVE_OR_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_MAX_LENGTH = 1024
+
+
+def normalise(path: str) -> str:
+    """`path` without `.` segments and with `/` only. Raises PathRefused for what leaves the workspace or is `.git`."""
+    slashed = path.strip().replace("\\", "/")
+    if not slashed or len(slashed) > _MAX_LENGTH or any(unicodedata.category(c) == "Cc" for c in slashed):
+        raise PathRefused(f"{path[:80]!r} is not a file name.")
+    if slashed.startswith(("/", "~")) or _DRIVE_OR_SCHEME.match(slashed):
+        raise PathRefused(f"{path!r} is not relative to the workspace.")
+    segments = [segment for segment in slashed.split("/") if segment not in ("", ".")]
+    if ".." in segments or slashed.endswith("/") or not segments:
+        raise PathRefused(f"{path!r} does not name a file in the workspace.")
+    if any(_is_git(segment) for segment in segments):
+        raise PathRefused(f"{path!r} belongs to git.")
+    return "/".join(segments)
+
+
+def is_hidden(path: str) -> bool:
+    """Whether a name on the way starts with a dot: settings and secrets live there."""
+    return any(segment.startswith(".") for segment in path.split("/"))
+
+
+def _is_git(segment: str) -> bool:
+    """Whether some file system takes `segment` for `.git`: cases, trailing dots, streams and invisible characters."""
+    visible = "".join(c for c in segment if unicodedata.category(c) != "Cf")
+    return visible.casefold().split(":")[0].rstrip(" .") in (".git", "git~1")

@@ -1,0 +1,167 @@
+"""Turn the steps of a reply into changes of files.
+
+Invariant: each step either becomes part of a change in full, or is among the failures; the files shown to the model
+are the only ones that change, and a new file only appears where none is and no name on its way is hidden.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from turnout.core.documents import Snapshot, line_body
+from turnout.core.edits.changes import FileChange, file_change
+from turnout.core.edits.matching import new_file, regions, replace_regions, rewrite
+from turnout.core.edits.paths import is_hidden, normalise
+from turnout.core.edits.replies import Delete, Rename, Replace, Reply, Step, Write
+from turnout.errors import EditError, EditUnmatched, PathRefused, ReplyUnusable
+
+_ELISION = re.compile(
+    r"\s*(?:#|//|/\*|--|<!--)?\s*(?:\.\.\.|…).{0,40}\b(?:rest|existing|unchanged|remain\w*|same|previous|omitted)\b"
+    r"|\s*(?:#|//|/\*|--|<!--)\s*.{0,40}\b(?:rest of|existing|unchanged|remaining)\b.{0,40}(?:\.\.\.|…)",
+    re.IGNORECASE,
+)
+_ELISION_LENGTH = 160  # a longer line is not looked at, which also bounds the search
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The files that a model was shown, by path, and where a file of another path would be."""
+
+    files: Mapping[str, Snapshot]
+    uri: Callable[[str], str]
+    exists: Callable[[str], bool]
+
+
+class Assembly(NamedTuple):
+    """The changes, in the order of the reply, and why the other steps did not become any."""
+
+    changes: tuple[FileChange, ...]
+    failures: tuple[EditError, ...]
+
+
+def assemble(reply: Reply, shown: Shown) -> Assembly:
+    """The changes that `reply` asks for; a file with a failure is not among them."""
+    changes: list[FileChange] = []
+    failures: list[EditError] = []
+    steps_of, refused = _by_file(reply.steps)
+    failures += refused
+    for path, steps in steps_of.items():
+        try:
+            change = _change(len(changes), path, steps, shown)
+        except* EditError as group:
+            failures += [failure for failure in group.exceptions if isinstance(failure, EditError)]
+        else:
+            changes += [change] if change else []
+    return Assembly(tuple(changes), tuple(failures))
+
+
+def elided(before: Iterable[str], after: Iterable[str]) -> str | None:
+    """The first line of `after` that stands for code left out ("... rest unchanged"), unless `before` has it too."""
+    known = {line_body(line).strip() for line in before}
+    for line in after:
+        body = line_body(line)
+        if len(body) <= _ELISION_LENGTH and _ELISION.match(body) and body.strip() not in known:
+            return body.strip()
+    return None
+
+
+def _by_file(steps: Iterable[Step]) -> tuple[dict[str, list[Step]], list[EditError]]:
+    """Steps by the path of their file, under its old name where a step before renamed it."""
+    steps_of: dict[str, list[Step]] = defaultdict(list)
+    failures: list[EditError] = []
+    old_path: dict[str, str] = {}
+    for step in steps:
+        try:
+            path = normalise(step.path)
+            path = old_path.get(path, path)
+            if isinstance(step, Rename):
+                new_path = normalise(step.new_path)
+                if new_path in old_path or new_path in steps_of:
+                    raise PathRefused(f"Block {step.number}: {new_path} is the new name of another file.")
+                old_path[new_path] = path
+            steps_of[path].append(step)
+        except EditError as failure:
+            failures.append(failure)
+    return steps_of, failures
+
+
+def _change(index: int, path: str, steps: list[Step], shown: Shown) -> FileChange | None:
+    """What `steps` make of one file; None where they leave it as it is."""
+    file = shown.files.get(path)
+    if file is None:
+        return _creation(index, path, steps, shown)
+    if any(isinstance(step, Delete) for step in steps):
+        if len(steps) > 1:
+            raise _contradiction(path, steps)
+        return file_change(index, "delete", file.uri, path, file.lines, (), version=file.version)
+    renames = [step for step in steps if isinstance(step, Rename)]
+    if len(renames) > 1:
+        raise _contradiction(path, steps)
+    after = _text_after(path, file, [step for step in steps if not isinstance(step, Rename)])
+    if renames:
+        new_path = _free(renames[0].new_path, shown)
+        return file_change(
+            index,
+            "rename",
+            file.uri,
+            path,
+            file.lines,
+            after,
+            version=file.version,
+            new_uri=shown.uri(new_path),
+            new_path=new_path,
+        )
+    if after == file.lines:
+        return None
+    return file_change(index, "edit", file.uri, path, file.lines, after, version=file.version)
+
+
+def _creation(index: int, path: str, steps: list[Step], shown: Shown) -> FileChange:
+    step = steps[0]
+    if shown.exists(shown.uri(path)):
+        raise PathRefused(f"{path} is not among the files that this request may change.")
+    if isinstance(step, Write):
+        bodies = step.lines
+    elif isinstance(step, Replace) and not step.search:
+        bodies = step.replace
+    else:
+        raise EditUnmatched(f"Block {step.number} changes {path}, but there is no such file.")
+    if len(steps) > 1:
+        raise _contradiction(path, steps)
+    free = _free(path, shown)
+    return file_change(index, "create", shown.uri(free), free, (), new_file(bodies))
+
+
+def _text_after(path: str, file: Snapshot, steps: list[Step]) -> tuple[str, ...]:
+    writes = [step for step in steps if isinstance(step, Write)]
+    edits = [step for step in steps if isinstance(step, Replace)]
+    if writes and len(steps) > 1:
+        raise _contradiction(path, steps)
+    if writes:
+        after = rewrite(file.lines, writes[0].lines)
+    else:
+        found, failures = regions(path, file.lines, edits)
+        if failures:
+            raise ExceptionGroup(f"edits of {path}", failures)
+        after = replace_regions(file.lines, found)
+    left_out = elided(file.lines, after)
+    if left_out is not None:
+        raise ReplyUnusable(f"The new text of {path} leaves code out: {left_out!r}.")
+    return after
+
+
+def _free(path: str, shown: Shown) -> str:
+    """`path` as the place of a new file. Raises PathRefused where one is, or where only the user should put one."""
+    free = normalise(path)
+    if is_hidden(free):
+        raise PathRefused(f"{free} is hidden: a reply may not create it.")
+    if shown.exists(shown.uri(free)):
+        raise PathRefused(f"{free} exists already.")
+    return free
+
+
+def _contradiction(path: str, steps: list[Step]) -> ReplyUnusable:
+    numbers = ", ".join(str(step.number) for step in steps)
+    return ReplyUnusable(f"Blocks {numbers} contradict each other about {path}.")

@@ -1,0 +1,200 @@
+/** The refactor commands: ask, propose, review, apply, undo. One proposal is under review at a time. */
+import { randomUUID } from "node:crypto";
+import * as vscode from "vscode";
+import { type LanguageClient, WorkDoneProgress } from "vscode-languageclient/node";
+
+import { registerCommand } from "./commands";
+import { askInstruction } from "./instruction";
+import { Preview, Review } from "./preview";
+import {
+  Apply,
+  type Conflict,
+  describeConflict,
+  Discard,
+  Refactor,
+  type RefactorParams,
+  type RefactorProposal,
+  Undo,
+} from "./protocol";
+import type { Server } from "./server";
+
+const TITLE_CHARACTERS = 60;
+
+type Report = vscode.Progress<{ message?: string; increment?: number }>;
+
+export class Refactoring implements vscode.Disposable {
+  private review: Review | undefined;
+  private readonly preview = new Preview();
+  private readonly reminder = vscode.window.createStatusBarItem(
+    "turnout.review",
+    vscode.StatusBarAlignment.Right,
+    101,
+  );
+  private readonly subscriptions: vscode.Disposable[];
+
+  constructor(
+    private readonly server: Server,
+    private readonly memory: vscode.Memento,
+  ) {
+    this.reminder.name = "Turnout Refactor";
+    this.reminder.command = "turnout.proposal.show";
+    this.subscriptions = [
+      this.preview,
+      this.reminder,
+      registerCommand("turnout.refactor", () => this.propose()),
+      registerCommand("turnout.undo", () => this.undo()),
+      this.reviewCommand("show", (review) => this.present(review)),
+      this.reviewCommand("choose", (review) => this.choose(review)),
+      this.reviewCommand("apply", (review) => this.apply(review)),
+      this.reviewCommand("discard", (review) => this.discard(review)),
+    ];
+  }
+
+  dispose(): void {
+    vscode.Disposable.from(...this.subscriptions).dispose();
+  }
+
+  private reviewCommand(name: string, run: (review: Review) => Promise<void>): vscode.Disposable {
+    return registerCommand(`turnout.proposal.${name}`, async () => {
+      if (this.review) await run(this.review);
+    });
+  }
+
+  private async propose(): Promise<void> {
+    const editor = vscode.window.activeTextEditor;
+    const instruction = await askInstruction(this.memory, "Refactor", "What should change?");
+    if (!instruction) return;
+    const proposal = await this.request(paramsFor(instruction, editor));
+    if (!proposal) return;
+    if (proposal.files.length === 0) {
+      void vscode.window.showInformationMessage(`Turnout: ${proposal.plan || "The model proposed no change."}`);
+      return;
+    }
+    if (this.review) await this.discard(this.review);
+    this.setReview(await Review.open(titleFor(instruction), proposal));
+    if (this.review) await this.present(this.review);
+  }
+
+  /** Sends the request with progress and a Cancel button; undefined when the user cancelled. */
+  private async request(params: RefactorParams): Promise<RefactorProposal | undefined> {
+    const options = { location: vscode.ProgressLocation.Notification, title: "Turnout", cancellable: true };
+    return vscode.window.withProgress(options, async (report, token) => {
+      const workDoneToken = randomUUID();
+      const listening = this.server.current && relay(this.server.current, workDoneToken, report);
+      try {
+        return await this.server.request(Refactor, { ...params, workDoneToken }, token);
+      } catch (error) {
+        if (token.isCancellationRequested) return undefined;
+        throw error;
+      } finally {
+        listening?.dispose();
+      }
+    });
+  }
+
+  private async present(review: Review): Promise<void> {
+    await this.preview.show(review);
+    const chosen = await vscode.window.showInformationMessage(
+      summarise(review.proposal),
+      "Apply",
+      "Choose Changes...",
+      "Discard",
+    );
+    if (chosen === "Apply") await this.apply(review);
+    else if (chosen === "Discard") await this.discard(review);
+    else if (chosen) await this.choose(review);
+  }
+
+  private async choose(review: Review): Promise<void> {
+    if (await this.preview.choose(review)) this.setReview(review);
+  }
+
+  private async apply(review: Review): Promise<void> {
+    if (this.review !== review) return;
+    const { proposalId } = review.proposal;
+    const { acceptedIds: hunks, hunkIds } = review;
+    const all = hunks.length === hunkIds.length;
+    const result = await this.server.request(Apply, all ? { proposalId } : { proposalId, hunks });
+    if (!result.applied) return showConflicts("Nothing was applied.", result.conflicts);
+    this.setReview(undefined);
+    await this.preview.close(review);
+    void this.offerUndo(`Turnout applied ${hunks.length} of ${hunkIds.length} changes.`);
+  }
+
+  private async offerUndo(message: string): Promise<void> {
+    const chosen = await vscode.window.showInformationMessage(message, "Undo");
+    if (chosen) await vscode.commands.executeCommand("turnout.undo");
+  }
+
+  private async undo(): Promise<void> {
+    const result = await this.server.request(Undo, {});
+    if (result.undone) void vscode.window.showInformationMessage("Turnout undid the last refactor.");
+    else await showConflicts("Nothing was undone.", result.conflicts);
+  }
+
+  private async discard(review: Review): Promise<void> {
+    if (this.review !== review) return;
+    this.setReview(undefined);
+    await this.preview.close(review);
+    await this.server.request(Discard, { proposalId: review.proposal.proposalId });
+  }
+
+  private setReview(review: Review | undefined): void {
+    this.review = review;
+    void vscode.commands.executeCommand("setContext", "turnout.reviewing", review !== undefined);
+    if (!review) return this.reminder.hide();
+    this.reminder.text = `$(diff-multiple) ${review.acceptedIds.length} of ${review.hunkIds.length} changes`;
+    this.reminder.tooltip = `Review the refactor: ${review.title}`;
+    this.reminder.show();
+  }
+}
+
+function paramsFor(instruction: string, editor: vscode.TextEditor | undefined): RefactorParams {
+  if (!editor || editor.document.uri.scheme !== "file") return { instruction };
+  const { document, selection } = editor;
+  const params: RefactorParams = { instruction, textDocument: { uri: document.uri.toString() } };
+  if (!selection.isEmpty) params.range = { start: selection.start, end: selection.end };
+  return params;
+}
+
+function titleFor(instruction: string): string {
+  const line = instruction.replace(/\s+/g, " ");
+  const short = line.length > TITLE_CHARACTERS ? `${line.slice(0, TITLE_CHARACTERS - 1)}…` : line;
+  return `Turnout: ${short}`;
+}
+
+/** Says what is proposed, by which model at what cost, and which checks failed. */
+function summarise({ files, checks, receipt }: RefactorProposal): string {
+  const changes = files.reduce((sum, { hunks }) => sum + hunks.length, 0);
+  const parts = [`${count(changes, "change")} in ${count(files.length, "file")}`];
+  if (receipt) {
+    const cost = receipt.costUsd ? `, $${receipt.costUsd.toFixed(receipt.costUsd < 0.01 ? 4 : 2)}` : "";
+    parts.push(`by ${receipt.model}${receipt.leavesMachine ? "" : " on this machine"}${cost}`);
+  }
+  const failed = checks.filter(({ ok }) => !ok);
+  const verdict = failed.length
+    ? ` Failed checks: ${failed.map(({ name, message }) => `${name}: ${message}`).join("; ")}.`
+    : "";
+  return `Turnout proposes ${parts.join(" ")}.${verdict}`;
+}
+
+function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? "" : "s"}`;
+}
+
+async function showConflicts(lead: string, conflicts: readonly Conflict[]): Promise<void> {
+  const reasons = conflicts.map(describeConflict).join("; ") || "the server gave no reason";
+  await vscode.window.showWarningMessage(`Turnout: ${lead} ${reasons}`);
+}
+
+function relay(client: LanguageClient, token: string, report: Report): vscode.Disposable {
+  let reached = 0;
+  return client.onProgress(WorkDoneProgress.type, token, (value) => {
+    if (value.kind === "end") return;
+    const percentage = value.percentage ?? reached;
+    const title = value.kind === "begin" ? value.title : undefined;
+    const message = value.message ?? title;
+    report.report({ ...(message ? { message } : {}), increment: percentage - reached });
+    reached = percentage;
+  });
+}

@@ -1,0 +1,171 @@
+/**
+ * Owns the language server: starts it, tells it the settings, restarts it.
+ * There is at most one client at a time; whoever needs it asks here, because a restart makes a new one.
+ */
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import * as vscode from "vscode";
+import {
+  DidChangeConfigurationNotification,
+  LanguageClient,
+  type LanguageClientOptions,
+  type Middleware,
+  type NotificationType,
+  type RequestType,
+  State,
+} from "vscode-languageclient/node";
+
+import { Backoff } from "./backoff";
+import { findExecutable } from "./executable";
+import { concernsServer, readSettings } from "./settings";
+
+export class Server implements vscode.Disposable {
+  private client: LanguageClient | undefined;
+  private readonly subscriptions: vscode.Disposable[] = [];
+  private readonly didChangeState = new vscode.EventEmitter<State>();
+  private readonly listeners: ((client: LanguageClient) => void)[] = [];
+  readonly onDidChangeState = this.didChangeState.event;
+
+  constructor(
+    private readonly log: vscode.LogOutputChannel,
+    private readonly keys: readonly string[],
+    private readonly middleware: Middleware,
+  ) {
+    this.subscriptions.push(
+      this.didChangeState,
+      vscode.workspace.onDidGrantWorkspaceTrust(() => this.trustGranted()),
+      vscode.workspace.onDidChangeConfiguration((event) => this.configurationChanged(event)),
+    );
+  }
+
+  /** Whether the server answers requests now. */
+  get running(): boolean {
+    return this.client?.isRunning() ?? false;
+  }
+
+  /** Starts the server; a missing command or a failed start is shown to the user, never thrown. */
+  async start(): Promise<void> {
+    const command = findExecutable();
+    if (command === undefined) {
+      this.didChangeState.fire(State.StartFailed);
+      return this.offerPath();
+    }
+    this.log.info(`Starting ${command} serve --stdio`);
+    const client = this.createClient(command);
+    this.client = client;
+    try {
+      await client.start();
+    } catch (error) {
+      this.log.error(`The server did not start: ${String(error)}`);
+      this.didChangeState.fire(State.StartFailed);
+      void this.offerRestart(`Turnout could not start "${command}".`);
+    }
+  }
+
+  /** Ends the running server, if there is one, and starts it anew from the present settings. */
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
+  async stop(): Promise<void> {
+    const client = this.client;
+    this.client = undefined;
+    try {
+      await client?.dispose();
+    } catch (error) {
+      this.log.warn(`The server did not stop in an orderly way: ${String(error)}`);
+    }
+  }
+
+  /** Sends a request; rejects when no server runs. */
+  request<P, R, E>(type: RequestType<P, R, E>, params: P, token?: vscode.CancellationToken): Promise<R> {
+    if (!this.client || !this.running) {
+      return Promise.reject(new Error("The Turnout server is not running. Run Turnout: Restart Server."));
+    }
+    return this.client.sendRequest<R>(type.method, params, token);
+  }
+
+  /** Sends a notification, or drops it when no server runs. */
+  notify<P>(type: NotificationType<P>, params: P): void {
+    if (!this.client || !this.running) return;
+    this.client.sendNotification(type.method, params).catch((error: unknown) => this.log.warn(String(error)));
+  }
+
+  /** Calls `listener` with each client, so that it can register its handlers before the start. */
+  onClient(listener: (client: LanguageClient) => void): void {
+    this.listeners.push(listener);
+    if (this.client) listener(this.client);
+  }
+
+  get current(): LanguageClient | undefined {
+    return this.client;
+  }
+
+  dispose(): void {
+    vscode.Disposable.from(...this.subscriptions).dispose();
+  }
+
+  private createClient(command: string): LanguageClient {
+    const options: LanguageClientOptions = {
+      documentSelector: [{ scheme: "file" }, { scheme: "untitled" }],
+      initializationOptions: () => readSettings(this.keys),
+      outputChannel: this.log,
+      errorHandler: new Backoff(() => void this.offerRestart("The Turnout server keeps stopping.")),
+      middleware: {
+        ...this.middleware,
+        workspace: {
+          configuration: ({ items }) => items.map(() => readSettings(this.keys)),
+        },
+      },
+      markdown: { supportHtml: false },
+    };
+    const client = new LanguageClient("turnout", "Turnout", () => launch(command), options);
+    client.onDidChangeState(({ newState }) => this.didChangeState.fire(newState));
+    for (const listener of this.listeners) listener(client);
+    return client;
+  }
+
+  private configurationChanged(event: vscode.ConfigurationChangeEvent): void {
+    if (event.affectsConfiguration("turnout.server")) void this.restart();
+    else if (concernsServer(event, this.keys)) this.sendSettings();
+  }
+
+  private trustGranted(): void {
+    if (this.running) this.sendSettings();
+    else void this.restart();
+  }
+
+  private sendSettings(): void {
+    const settings = { turnout: readSettings(this.keys) };
+    void this.client?.sendNotification(DidChangeConfigurationNotification.type, { settings });
+  }
+
+  private async offerPath(): Promise<void> {
+    const choose = "Set the Path";
+    const chosen = await vscode.window.showWarningMessage(
+      "Turnout found no `turnout` command on PATH. Install it, or set where it is.",
+      choose,
+      "Retry",
+    );
+    if (chosen === choose) {
+      await vscode.commands.executeCommand("workbench.action.openSettings", "turnout.server.path");
+    } else if (chosen) await this.restart();
+  }
+
+  private async offerRestart(message: string): Promise<void> {
+    const chosen = await vscode.window.showErrorMessage(message, "Restart Server", "Show Log");
+    if (chosen === "Restart Server") await this.restart();
+    else if (chosen) this.log.show();
+  }
+}
+
+/** Spawns the server; rejects with the operating system's reason when the command cannot be run. */
+function launch(command: string): Promise<ChildProcess> {
+  const cwd = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, ["serve", "--stdio"], cwd ? { cwd } : {});
+    child.once("spawn", () => resolve(child));
+    child.once("error", reject);
+  });
+}

@@ -10,6 +10,7 @@ TurnoutError
 │   ├── ModelUnknown         a name that is neither in the manifest nor a file
 │   ├── ModelMissing         known, but not on this machine yet
 │   ├── DownloadFailed       no source could deliver it
+│   ├── PullCancelled        the user stopped the download
 │   ├── HashMismatch         delivered, but not the pinned bytes
 │   └── DiskFull             no room for it
 ├── BackendError             a model that was asked and did not answer; the next candidate may
@@ -79,6 +80,10 @@ class ModelMissing(ModelError):
 
 class DownloadFailed(ModelError):
     """No source could deliver the file."""
+
+
+class PullCancelled(ModelError):
+    """A download that the user stopped."""
 
 
 class HashMismatch(ModelError):

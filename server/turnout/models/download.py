@@ -1,0 +1,156 @@
+"""From sources to a verified file: resume, hash while writing, fail over, install.
+
+Whatever ends a download, what remains is a prefix of the pinned file in `FILE.partial`, or nothing.
+"""
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from turnout.errors import DownloadFailed, HashMismatch, ModelError
+from turnout.models import storage
+from turnout.models.manifest import Entry
+from turnout.models.progress import Reporter, in_megabytes
+from turnout.models.sources import Source
+
+
+def download(entry: Entry, sources: Sequence[Source], reporter: Reporter) -> Path:
+    """Fetch the model from the first source that delivers it; call it under `storage.locked`.
+
+    Raises DownloadFailed or HashMismatch with every source's reason, PullCancelled, or OSError from the disk;
+    a full one leaves no half file behind.
+    """
+    storage.remove_scratch(entry)
+    try:
+        return _first_of(entry, sources, reporter)
+    except OSError as exc:
+        if storage.no_room(exc):
+            # Half a file on a full disk helps nobody, and its owner may not know where to look for it.
+            storage.partial_path(entry).unlink(missing_ok=True)
+        raise
+
+
+def _first_of(entry: Entry, sources: Sequence[Source], reporter: Reporter) -> Path:
+    failures: list[ModelError] = []
+    reasons: list[str] = []
+    for source in sources:
+        if reasons:
+            reporter.notice("downloading", 0, f"{reasons[-1]} Trying {source.label}.", source.label)
+        try:
+            return _deliver(entry, source, reporter)
+        except (DownloadFailed, HashMismatch) as exc:
+            failures.append(exc)
+            reasons.append(f"{source.label}: {exc.message}")
+    raise _failed(entry, failures, reasons)
+
+
+class Partial:
+    """The beginning of a file on disk, and the hash of what it holds so far."""
+
+    def __init__(self, path: Path) -> None:
+        self.size = 0
+        self._sha = hashlib.sha256()
+        # Unbuffered: what was appended is in the file even if the process is killed.
+        self._file = path.open("a+b", buffering=0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    @property
+    def sha256(self) -> str:
+        return self._sha.hexdigest()
+
+    def resume(self, limit_bytes: int, reporter: Reporter) -> None:
+        """Take over what an earlier download left, unless it is longer than the file can be."""
+        if os.fstat(self._file.fileno()).st_size > limit_bytes:
+            self._file.truncate(0)
+        self._file.seek(0)
+        while data := self._file.read(storage.CHUNK_BYTES):
+            self._sha.update(data)
+            self.size += len(data)
+            reporter.report("checking", self.size)
+
+    def append(self, data: bytes) -> None:
+        """Write all of `data` at the end."""
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        self._sha.update(data)
+        self.size += len(data)
+
+    def sync(self) -> None:
+        """Wait until the bytes are on the disk: the record that vouches for them must not be there first."""
+        os.fsync(self._file.fileno())
+
+
+def _deliver(entry: Entry, source: Source, reporter: Reporter) -> Path:
+    path = storage.partial_path(entry)
+    while True:
+        with Partial(path) as partial:
+            partial.resume(entry.bytes, reporter)
+            inherited = partial.size
+            _require_room(entry, inherited, source)
+            if inherited:
+                text = f"Going on from {in_megabytes(inherited)} of {in_megabytes(entry.bytes)}."
+                reporter.notice("downloading", inherited, text, source.label)
+            _append_rest(entry, source, partial, reporter)
+            found = f"What arrived has SHA-256 {partial.sha256} ({partial.size} bytes)"
+            if partial.sha256 == entry.sha256:
+                partial.sync()
+                break
+        path.unlink()
+        if not inherited:
+            raise storage.mismatch(entry, found)
+        # The bytes kept from earlier may be the wrong ones, so this source gets a chance of its own.
+        reporter.notice("downloading", 0, f"{found}, which is wrong; starting again.", source.label)
+    return storage.install(entry, path)
+
+
+def _append_rest(entry: Entry, source: Source, partial: Partial, reporter: Reporter) -> None:
+    shown = partial.size
+
+    def underway(extra_bytes: int) -> None:
+        # What is under way is counted before it is written: without max, the bar would run back then.
+        nonlocal shown
+        shown = min(max(shown, partial.size + extra_bytes), entry.bytes)
+        reporter.report("downloading", shown, source.label)
+
+    underway(0)
+
+    with contextlib.closing(source.read(partial.size, underway)) as stream:
+        for data in stream:
+            # One byte too many is enough to know that the file is wrong.
+            partial.append(data[: entry.bytes + 1 - partial.size])
+            underway(0)
+            if partial.size > entry.bytes:
+                return
+    if partial.size < entry.bytes:
+        raise DownloadFailed(f"it ended after {partial.size} of {entry.bytes} bytes.")
+
+
+def _require_room(entry: Entry, have_bytes: int, source: Source) -> None:
+    if shutil.disk_usage(storage.directory()).free < entry.bytes - have_bytes + source.spare_bytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _failed(entry: Entry, failures: list[ModelError], reasons: list[str]) -> ModelError:
+    kept = storage.partial_path(entry)
+    size = kept.stat().st_size if kept.exists() else 0
+    again = f" ({in_megabytes(size)} are kept)" if size else ""
+    error = HashMismatch if any(isinstance(failure, HashMismatch) for failure in failures) else DownloadFailed
+    return error(
+        f"{entry.name} could not be downloaded. {' '.join(reasons)}",
+        advice=f"Check the network and proxy settings and run it again{again}: turnout models pull {entry.name}. "
+        f"Or give a file that you have: turnout models pull {entry.name} --file PATH.",
+    )

@@ -1,0 +1,177 @@
+"""A file of a Hugging Face repository over HTTPS, resumed where the connection broke.
+
+Standard library on purpose: size and hash are pinned here and the partial file is ours, so huggingface_hub
+(286 ms to import, its own cache and locks) would add nothing. urllib honours the user's proxy and certificates.
+"""
+
+import http.client
+import os
+import queue
+import re
+import socket
+import ssl
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+
+from turnout.errors import DownloadFailed
+from turnout.models.manifest import Entry, HuggingFace
+from turnout.models.sources import Source, Stream, Underway
+
+_TIMEOUT_S = 8.0
+_PAUSE_S = 1.0
+# A connection that breaks is opened again, up to this many times in a row without this much progress.
+_SETBACKS = 3
+_PROGRESS_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 20
+
+
+def source(
+    entry: Entry,
+    where: HuggingFace,
+    *,
+    timeout_s: float = _TIMEOUT_S,
+    pause: Callable[[float], None] = time.sleep,
+) -> Source:
+    """The file on the hub, or on the mirror that `HF_ENDPOINT` names; `timeout_s` is for silence."""
+
+    def read(offset: int, underway: Underway) -> Stream:
+        return _read(_address(where), offset, entry.bytes, underway, timeout_s, pause)
+
+    return Source("Hugging Face", read)
+
+
+def _address(where: HuggingFace) -> str:
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
+        raise DownloadFailed("HF_HUB_OFFLINE forbids it.")
+    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    if not endpoint.startswith(("https://", "http://")):
+        raise DownloadFailed(f"HF_ENDPOINT is {endpoint!r}, which is not an http address.")
+    path = f"{where.repo}/resolve/{where.revision}/{where.file}"
+    return f"{endpoint.rstrip('/')}/{urllib.parse.quote(path)}"
+
+
+class _BrokenError(Exception):
+    """A connection that failed or fell silent; another one may get further."""
+
+
+def _read(
+    address: str,
+    offset: int,
+    total: int,
+    underway: Underway,
+    timeout_s: float,
+    pause: Callable[[float], None],
+) -> Stream:
+    first, setbacks = offset, 0
+    while offset < total:
+        begun, problem = offset, "it was closed early"
+        try:
+            with _open(address, offset, total, timeout_s) as response:
+                for data in _body(response, offset, underway, timeout_s):
+                    offset += len(data)
+                    yield data
+        except _BrokenError as exc:
+            problem = str(exc)
+        if offset == first:
+            raise DownloadFailed(f"{problem}.")
+        if offset < total:
+            setbacks = 1 if offset - begun >= _PROGRESS_BYTES else setbacks + 1
+            if setbacks > _SETBACKS:
+                raise DownloadFailed(f"the connection broke {setbacks} times in a row ({problem}).")
+            underway(0)
+            pause(_PAUSE_S)
+
+
+def _body(response: http.client.HTTPResponse, offset: int, underway: Underway, timeout_s: float) -> Stream:
+    """The file from `offset` on, also out of an answer that begins at 0; raises _BrokenError."""
+    skip = offset if response.status == http.HTTPStatus.OK else 0
+    try:
+        while skip and (dropped := len(response.read1(min(skip, _CHUNK_BYTES)))):
+            underway(0)
+            skip -= dropped
+        while data := response.read1(_CHUNK_BYTES):
+            yield data
+    except (OSError, http.client.HTTPException) as exc:
+        raise _BrokenError(_reason(exc, timeout_s)) from exc
+
+
+def _open(address: str, offset: int, total: int, timeout_s: float) -> http.client.HTTPResponse:
+    """A response whose body begins at `offset`, or at 0 with status 200 where the server knows no ranges."""
+    headers = {"User-Agent": "turnout", "Accept-Encoding": "identity"}
+    if offset:
+        headers["Range"] = f"bytes={offset}-"
+    # The scheme is https or http: _address refuses every other.
+    request = urllib.request.Request(address, headers=headers)  # noqa: S310
+    try:
+        response = _open_within(request, timeout_s)
+    except (OSError, http.client.HTTPException) as exc:
+        raise _BrokenError(_reason(exc, timeout_s)) from exc
+    try:
+        _require_right_file(response, offset, total)
+    except DownloadFailed:
+        response.close()
+        raise
+    return response
+
+
+def _open_within(request: urllib.request.Request, timeout_s: float) -> http.client.HTTPResponse:
+    """Open a request or raise TimeoutError; urllib's own limit holds for each address and not for the resolver."""
+    box: queue.SimpleQueue[http.client.HTTPResponse | Exception] = queue.SimpleQueue()
+    abandoned = threading.Event()
+
+    def work() -> None:
+        try:
+            response = urllib.request.urlopen(request, timeout=timeout_s)  # noqa: S310 - see _open
+        except Exception as exc:  # a thread's boundary: the caller raises it
+            box.put(exc)
+            return
+        if abandoned.is_set():
+            response.close()
+        box.put(response)
+
+    threading.Thread(target=work, name="turnout-hub-connect", daemon=True).start()
+    try:
+        outcome = box.get(timeout=timeout_s)
+    except queue.Empty:
+        abandoned.set()
+        raise TimeoutError from None
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def _require_right_file(response: http.client.HTTPResponse, offset: int, total: int) -> None:
+    length = response.headers.get("Content-Length")
+    size, start = (int(length) if length and length.isdecimal() else total), 0
+    if response.status == http.HTTPStatus.PARTIAL_CONTENT:
+        span = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
+        if span is None:
+            raise DownloadFailed("its answer to a range request has no usable Content-Range.")
+        start, size = int(span[1]), total if span[2] == "*" else int(span[2])
+    if start != offset and response.status != http.HTTPStatus.OK:
+        raise DownloadFailed(f"it was asked for bytes from {offset} and sent them from {start}.")
+    if size != total:
+        raise DownloadFailed(f"it offers a file of {size} bytes, not the pinned {total}.")
+
+
+def _reason(exc: BaseException | str, timeout_s: float) -> str:
+    match exc:
+        case urllib.error.HTTPError():
+            exc.close()
+            return f"it answered HTTP {exc.code}"
+        case urllib.error.URLError():
+            return _reason(exc.reason, timeout_s)
+        case socket.gaierror():
+            return "its host name cannot be resolved"
+        case ssl.SSLCertVerificationError():
+            return f"its certificate is not trusted ({exc.verify_message}); SSL_CERT_FILE may name your own"
+        case TimeoutError():
+            return f"no answer for {timeout_s:g} s"
+        case ConnectionRefusedError():
+            return "the connection was refused"
+        case _:
+            return str(exc) or type(exc).__name__

@@ -91,6 +91,7 @@ class FimPrompt:
 
     `document` identifies the text across requests, so that its key/value cache is found again.
     `shape` is how much is wanted: one `line`, or a `block` that may span several.
+    `kind` decides who goes first where several wait for one engine.
     """
 
     document: str
@@ -100,6 +101,7 @@ class FimPrompt:
     context: tuple[ContextChunk, ...] = ()
     shape: Literal["line", "block"] = "line"
     max_tokens: int = 64
+    kind: Literal["inline", "popup"] = "inline"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,21 @@
 A frame is a 4-byte big-endian length and that many bytes of UTF-8 JSON, one object with a `t` (type) field.
 The client says `hello` first and the worker answers `hello`; a different `protocol` ends the connection.
 Each `complete` and `warm` is answered by any number of `progress` and `chunk` frames, then exactly one `done`.
+Invariant: what leaves `FrameDecoder` has the fields and types that its `t` promises.
 """
 
 import json
 import struct
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Final, Literal, NotRequired, TypedDict, get_args
+
+from turnout.errors import ProtocolViolation
 
 PROTOCOL = 1
 MAX_FRAME_BYTES = 32 * 1024 * 1024
 HEADER = struct.Struct(">I")
 
 Role = Literal["chunk", "prefix", "suffix", "system", "user", "assistant"]
+ROLES: Final = frozenset(get_args(Role))
 Reason = Literal["stop", "length", "cancelled", "superseded", "error"]
 
 
@@ -26,12 +30,13 @@ class Part(TypedDict):
 
 
 class Hello(TypedDict):
-    """First frame of both sides; `model` and `engine` are the worker's."""
+    """First frame of both sides; `model` and `engine` are the worker's, `token` the client's (TCP only)."""
 
     t: Literal["hello"]
     protocol: int
     version: str
     pid: int
+    token: NotRequired[str]
     engine: NotRequired[str]
     model: NotRequired[str]
 
@@ -39,7 +44,8 @@ class Hello(TypedDict):
 class Complete(TypedDict):
     """Fill a hole (`chunk`, `prefix`, `suffix` parts) or continue a chat (`system`, `user`, `assistant` parts).
 
-    A newer request with the same `client` and `document` supersedes an older one of a completion kind.
+    On one connection, a newer request of a completion kind supersedes the older one of the same kind and
+    `document`, and every `warm` of that document.
     """
 
     t: Literal["complete"]
@@ -102,13 +108,19 @@ class ChunkFrame(TypedDict):
 
 
 class Figures(TypedDict):
-    """Tokens, and milliseconds since the worker read the request; null where it never came to that."""
+    """Tokens, and milliseconds since the worker read the request; null where it never came to that.
+
+    `prefill_ms` is the time spent on the prompt alone, and `stop_ms` the time from a cancel, or from the
+    request that superseded this one, until the engine was free again.
+    """
 
     evaluated: int
     reused: int
     generated: int
     queue_ms: float | None
+    prefill_ms: float | None
     first_token_ms: float | None
+    stop_ms: float | None
     total_ms: float
 
 
@@ -138,6 +150,26 @@ class StatusFrame(TypedDict):
 
 Frame = dict[str, Any]
 
+_COMMON: Final = {"id": int, "document": str, "parts": list}
+_FIELDS: Final[dict[str, dict[str, type | tuple[type, ...]]]] = {
+    "hello": {"protocol": int, "version": str, "pid": int},
+    "complete": {
+        **_COMMON,
+        "kind": str,
+        "max_tokens": int,
+        "temperature": (int, float),
+        "stop": list,
+        "shape": str,
+    },
+    "warm": dict(_COMMON),
+    "cancel": {"id": int},
+    "unload": {"id": int},
+    "status": {"id": int},
+    "progress": {"id": int, "phase": str, "done": int, "of": int},
+    "chunk": {"id": int, "text": str},
+    "done": {"id": int, "reason": str, "figures": dict},
+}
+
 
 def encode(frame: Any) -> bytes:
     """One frame as bytes; raises ValueError over MAX_FRAME_BYTES."""
@@ -145,3 +177,50 @@ def encode(frame: Any) -> bytes:
     if len(body) > MAX_FRAME_BYTES:
         raise ValueError(f"frame of {len(body)} bytes is over the limit of {MAX_FRAME_BYTES}")
     return HEADER.pack(len(body)) + body
+
+
+class FrameDecoder:
+    """Cuts a byte stream into frames, however its pieces fall."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Every frame that `data` completes; raises ProtocolViolation, after which the stream is unusable."""
+        self._buffer += data
+        frames: list[Frame] = []
+        start = 0
+        while len(self._buffer) - start >= HEADER.size:
+            (length,) = HEADER.unpack_from(self._buffer, start)
+            if length > MAX_FRAME_BYTES:
+                raise ProtocolViolation(f"frame of {length} bytes is over the limit of {MAX_FRAME_BYTES}")
+            end = start + HEADER.size + length
+            if len(self._buffer) < end:
+                break
+            frames.append(_decode(bytes(self._buffer[start + HEADER.size : end])))
+            start = end
+        del self._buffer[:start]
+        return frames
+
+
+def _decode(body: bytes) -> Frame:
+    try:
+        frame = json.loads(body.decode("utf-8", "surrogatepass"))
+    except (ValueError, RecursionError) as exc:
+        raise ProtocolViolation(f"frame of {len(body)} bytes is not JSON") from exc
+    if not isinstance(frame, dict):
+        raise ProtocolViolation(f"frame is a JSON {type(frame).__name__}, not an object")
+    fields = _FIELDS.get(str(frame.get("t")))
+    if fields is None:
+        raise ProtocolViolation(f"frame of unknown type {str(frame.get('t'))[:40]!r}")
+    for name, kind in fields.items():
+        if not isinstance(frame.get(name), kind):
+            raise ProtocolViolation(f"frame {frame['t']!r} has no usable {name!r}")
+    _check_parts(frame.get("parts", ()))
+    return frame
+
+
+def _check_parts(parts: Any) -> None:
+    for part in parts:
+        if not (isinstance(part, dict) and isinstance(part.get("text"), str) and part.get("role") in ROLES):
+            raise ProtocolViolation("a part of the prompt has no usable role and text")

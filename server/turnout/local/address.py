@@ -1,0 +1,97 @@
+"""Where the worker of a model is found: one address for all editors of the user that want the same thing.
+
+Invariant: an address belongs to one protocol, version, engine and model file.
+After an upgrade the new server simply looks elsewhere, and the old worker leaves when its last client has.
+"""
+
+import hashlib
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from turnout import __version__, paths
+from turnout.errors import WorkerUnavailable
+from turnout.worker import wire
+
+_MAX_SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
+
+Transport = Literal["unix", "tcp"]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """What a worker shall run; `path` is None for the fake engine."""
+
+    model: str
+    engine: str
+    path: Path | None
+    idle_s: float = 300.0
+    context_tokens: int = 4096
+
+    def fingerprint(self) -> str:
+        """Short name of everything that two servers must agree on to share a worker."""
+        facts = [str(wire.PROTOCOL), __version__, self.model, self.engine, str(self.context_tokens)]
+        if self.path is not None:
+            stat = self.path.stat()
+            facts += [str(self.path.resolve()), str(stat.st_size), str(stat.st_mtime_ns)]
+        else:
+            facts.append(os.environ.get("TURNOUT_FAKE_SCRIPT", ""))
+        return hashlib.sha256("\0".join(facts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def transport() -> Transport:
+    """How workers are reached on this machine (`TURNOUT_WORKER_TRANSPORT`)."""
+    override = os.environ.get("TURNOUT_WORKER_TRANSPORT")
+    if override in ("unix", "tcp"):
+        return "tcp" if override == "tcp" else "unix"
+    return "tcp" if sys.platform == "win32" else "unix"
+
+
+def socket_path(spec: WorkerSpec) -> Path:
+    """The file that leads to the worker of `spec`, in a directory of this user alone.
+
+    Where the runtime directory cannot be written or makes the path too long for a Unix socket, a private
+    directory beside other temporary files takes its place.
+    """
+    name = f"{spec.fingerprint()}.sock"
+    try:
+        directory = paths.runtime_dir()
+        if _fits(directory / name) and _is_private(directory):
+            return directory / name
+    except OSError:
+        pass  # read-only or missing home: the fallback says what is wrong if it fails as well
+    return _short_directory() / name
+
+
+def _fits(path: Path) -> bool:
+    return len(os.fsencode(path)) <= _MAX_SOCKET_PATH_BYTES
+
+
+def _is_private(directory: Path) -> bool:
+    if sys.platform == "win32":
+        return True
+    if directory.stat().st_mode & 0o077:
+        directory.chmod(0o700)
+    return os.access(directory, os.W_OK)
+
+
+def _short_directory() -> Path:
+    """A directory that every server of this user finds, and that nobody else can have prepared."""
+    uid = os.getuid() if sys.platform != "win32" else 0
+    for base in (Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108 (checked for its owner below)
+        directory = base / f"turnout-{uid}"
+        try:
+            directory.mkdir(mode=0o700, exist_ok=True)
+            facts = directory.lstat()
+        except OSError:
+            continue
+        private = sys.platform == "win32" or (facts.st_uid == uid and not facts.st_mode & 0o077)
+        if private and not directory.is_symlink() and _fits(directory / ("x" * 21)):
+            return directory
+    raise WorkerUnavailable(
+        "No directory can hold the worker's socket.",
+        advice="Set TURNOUT_RUNTIME_DIR to a short path that only you can write.",
+    )

@@ -1,0 +1,173 @@
+"""One connection to a worker, shared by all requests of this server to that model.
+
+Invariant: every open request ends in exactly one way: its `done`, its own release, or the loss of the link.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any, cast
+
+from turnout import __version__
+from turnout.errors import ProtocolViolation, WorkerUnavailable
+from turnout.local.address import Transport
+from turnout.worker import wire
+
+_HELLO_TIMEOUT_S = 10.0
+_MAX_UNSENT_BYTES = 64 * 1024 * 1024
+
+
+class LinkLostError(Exception):
+    """The worker is gone; `heard` says whether the request had already got a frame."""
+
+    def __init__(self, heard: bool) -> None:
+        super().__init__("the connection to the worker was lost")
+        self.heard = heard
+
+
+class Link(asyncio.Protocol):
+    """The client's end of a connection; made by `connect`."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+        self._decoder = wire.FrameDecoder()
+        self._transport: asyncio.Transport | None = None
+        self._exchanges: dict[int, Exchange] = {}
+        self._issued = 0
+        self.hello: asyncio.Future[wire.Frame] = asyncio.get_running_loop().create_future()
+        self.closed = asyncio.Event()
+
+    @property
+    def alive(self) -> bool:
+        """Whether requests can be sent."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def open(self, frame: dict[str, Any]) -> "Exchange":
+        """Send `frame` under a new id; its answers arrive at the exchange that is returned."""
+        if not self.alive:
+            raise LinkLostError(heard=False)
+        self._issued += 1
+        exchange = Exchange(self, self._issued)
+        self._exchanges[exchange.id] = exchange
+        self.send({**frame, "id": exchange.id})
+        return exchange
+
+    def send(self, frame: Any) -> None:
+        """Write one frame; a worker that has stopped reading is given up."""
+        if self._transport is None:
+            return
+        self._transport.write(wire.encode(frame))
+        if self._transport.get_write_buffer_size() > _MAX_UNSENT_BYTES:
+            self._transport.abort()
+
+    def release(self, exchange: "Exchange") -> None:
+        """Forget `exchange`; what is still under way is cancelled down to the model."""
+        if self._exchanges.pop(exchange.id, None) is not None and not exchange.finished:
+            self.send({"t": "cancel", "id": exchange.id})
+
+    async def close(self) -> None:
+        """End the connection and wait until it has ended."""
+        if self._transport is not None:
+            self._transport.close()
+            await self.closed.wait()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        hello: wire.Hello = {
+            "t": "hello",
+            "protocol": wire.PROTOCOL,
+            "version": __version__,
+            "pid": os.getpid(),
+        }
+        if self._token:
+            hello["token"] = self._token
+        self.send(hello)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for frame in self._decoder.feed(data):
+                self._receive(frame)
+        except ProtocolViolation as exc:
+            if not self.hello.done():
+                self.hello.set_exception(exc)
+            if self._transport is not None:
+                self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        if not self.hello.done():
+            self.hello.set_exception(LinkLostError(heard=False))
+        for exchange in self._exchanges.values():
+            exchange.put(None)
+        self._exchanges.clear()
+        self.closed.set()
+
+    def _receive(self, frame: wire.Frame) -> None:
+        if frame["t"] == "hello":
+            if not self.hello.done():
+                self.hello.set_result(frame)
+        elif (exchange := self._exchanges.get(frame.get("id", 0))) is not None:
+            exchange.put(frame)
+
+
+class Exchange:
+    """The frames that answer one request."""
+
+    def __init__(self, link: Link, exchange_id: int) -> None:
+        self._link = link
+        self._frames: asyncio.Queue[wire.Frame | None] = asyncio.Queue()
+        self._heard = False
+        self.id = exchange_id
+        self.finished = False
+
+    def put(self, frame: wire.Frame | None) -> None:
+        """Add a frame, or None where no more can come."""
+        self._frames.put_nowait(frame)
+
+    async def next(self) -> wire.Frame:
+        """The next frame, at last `done` or `status`; raises LinkLostError."""
+        frame = await self._frames.get()
+        if frame is None:
+            raise LinkLostError(self._heard)
+        self._heard = True
+        self.finished = frame["t"] in ("done", "status")
+        return frame
+
+    def release(self) -> None:
+        """Say that nobody listens any more."""
+        self._link.release(self)
+
+
+async def connect(address: Path, transport: Transport) -> Link:
+    """Connect to the worker at `address` and exchange `hello`.
+
+    Raises OSError or ValueError where nobody listens, LinkLostError where the worker was about to leave, and
+    WorkerUnavailable where it speaks another protocol.
+    """
+    loop = asyncio.get_running_loop()
+    if transport == "unix":
+        _, link = await loop.create_unix_connection(lambda: Link(""), str(address))
+    else:
+        port, token = _read_tcp_address(address)
+        _, link = await loop.create_connection(lambda: Link(token), "127.0.0.1", port)
+    try:
+        async with asyncio.timeout(_HELLO_TIMEOUT_S):
+            hello = await link.hello
+    except TimeoutError as exc:
+        await link.close()
+        raise WorkerUnavailable(f"The worker at {address} does not answer.") from exc
+    except BaseException:
+        await link.close()
+        raise
+    if hello["protocol"] != wire.PROTOCOL:
+        await link.close()
+        raise WorkerUnavailable(
+            f"The worker at {address} speaks protocol {hello['protocol']}, this server {wire.PROTOCOL}.",
+            advice="It leaves when its last editor closes; or end the process yourself.",
+        )
+    return link
+
+
+def _read_tcp_address(address: Path) -> tuple[int, str]:
+    port, token = address.read_text("ascii").split()
+    return int(port), token

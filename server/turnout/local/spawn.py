@@ -1,0 +1,85 @@
+"""Starts a worker process that outlives its editor, and keeps its log within bounds.
+
+Invariant: `spawn` returns only when something listens at the address, or raises with the reason.
+"""
+
+import asyncio
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO
+
+from turnout import paths
+from turnout.errors import WorkerUnavailable
+from turnout.local.address import Transport, WorkerSpec
+
+_START_TIMEOUT_S = 30.0
+_MAX_LOG_BYTES = 1024 * 1024
+_TAIL_LINES = 8
+
+
+async def spawn(spec: WorkerSpec, address: Path, transport: Transport) -> None:
+    """Start a worker for `spec` at `address`; where another one already listens, that is as good."""
+    await asyncio.to_thread(_spawn, spec, address, transport)
+
+
+def log_path(spec: WorkerSpec) -> Path:
+    """The file with everything that the workers of this model and engine say."""
+    name = re.sub(r"[^\w.-]+", "_", f"{spec.model}-{spec.engine}")
+    return paths.state_dir() / "logs" / f"worker-{name}.log"
+
+
+def log_tail(spec: WorkerSpec) -> str:
+    """The last lines of that log, for an error message."""
+    try:
+        with log_path(spec).open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - 4096))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    return "\n".join(lines[-_TAIL_LINES:])
+
+
+def _spawn(spec: WorkerSpec, address: Path, transport: Transport) -> None:
+    try:
+        with _open_log(spec) as log:
+            process = subprocess.Popen(  # noqa: S603 (our own interpreter and module, no shell)
+                _command(spec, address, transport),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+    except OSError as exc:
+        raise WorkerUnavailable(f"The worker cannot be started: {exc}.") from exc
+    try:
+        said, _ = process.communicate(timeout=_START_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        said = b""
+    if b"ready" not in said:
+        raise WorkerUnavailable(
+            f"The worker for {spec.model} did not start: {log_tail(spec) or 'it said nothing'}",
+            advice=f"Its log is {log_path(spec)}.",
+        )
+
+
+def _command(spec: WorkerSpec, address: Path, transport: Transport) -> list[str]:
+    command = [sys.executable, "-m", "turnout.worker", "--detach"]
+    command += ["--model", spec.model, "--engine", spec.engine, "--transport", transport]
+    command += ["--socket", str(address), "--idle-s", str(spec.idle_s), "--context", str(spec.context_tokens)]
+    if spec.path is not None:
+        command += ["--path", str(spec.path)]
+    return command
+
+
+def _open_log(spec: WorkerSpec) -> IO[bytes]:
+    path = log_path(spec)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if path.exists() and path.stat().st_size > _MAX_LOG_BYTES:
+        path.replace(path.with_suffix(".log.1"))
+    return path.open("ab")

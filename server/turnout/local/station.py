@@ -1,0 +1,110 @@
+"""The way to one worker: connects, starts it where nobody answers, and backs off when it keeps dying.
+
+Invariant: at most one connection and one attempt to make it exist at a time, however many requests wait.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from turnout.errors import TurnoutError, WorkerUnavailable
+from turnout.local.address import Transport, WorkerSpec, socket_path, transport
+from turnout.local.link import Link, LinkLostError, connect
+from turnout.local.spawn import log_path, log_tail
+
+_ATTEMPTS = 4
+_FIRST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 30.0
+
+
+class Station:
+    """See the module's docstring."""
+
+    def __init__(
+        self,
+        spec: WorkerSpec,
+        spawn: Callable[[WorkerSpec, Path, Transport], Awaitable[None]],
+        clock: Callable[[], float],
+    ) -> None:
+        self.spec = spec
+        self._spawn = spawn
+        self._clock = clock
+        self._link: Link | None = None
+        self._connecting: asyncio.Task[Link] | None = None
+        self._crashes = 0
+        self._blocked_until_s = 0.0
+
+    async def link(self) -> Link:
+        """A connection that is alive; raises WorkerUnavailable."""
+        if self._link is not None and self._link.alive:
+            return self._link
+        if self._connecting is None:
+            self._check_pause()
+            self._connecting = asyncio.create_task(self._connect())
+            self._connecting.add_done_callback(self._connected)
+        # Shielded: a cancelled request must not end the start that others, or the next keystroke, wait for.
+        return await asyncio.shield(self._connecting)
+
+    def answered(self) -> None:
+        """A request was answered: the worker is sound."""
+        self._crashes = 0
+
+    def lost(self, link: Link | None) -> None:
+        """`link` ended between requests: the worker was leaving, which is no fault."""
+        if self._link is link:
+            self._link = None
+
+    def crashed(self, link: Link | None) -> None:
+        """`link` ended within an answer; the first time is forgiven, then pauses grow."""
+        self.lost(link)
+        self._crashes += 1
+        if self._crashes > 1:
+            pause_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** (self._crashes - 2))
+            self._blocked_until_s = self._clock() + pause_s
+
+    def log_advice(self) -> str:
+        """Where the worker's log is, and how it ended."""
+        tail = log_tail(self.spec)
+        return f"The end of {log_path(self.spec)} says:\n{tail}" if tail else ""
+
+    async def close(self) -> None:
+        """Give up the attempt under way and the connection."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.wait([self._connecting])
+        if self._link is not None:
+            await self._link.close()
+            self._link = None
+
+    def _check_pause(self) -> None:
+        left_s = self._blocked_until_s - self._clock()
+        if left_s > 0:
+            raise WorkerUnavailable(
+                f"The model process of {self.spec.model} died {self._crashes} times in a row; "
+                f"it is tried again in {left_s:.0f} s.",
+                advice=self.log_advice(),
+            )
+
+    def _connected(self, task: asyncio.Task[Link]) -> None:
+        self._connecting = None
+        if task.cancelled():
+            return
+        failure = task.exception()
+        if failure is None:
+            self._link = task.result()
+        elif isinstance(failure, TurnoutError):
+            self._crashes += 1
+            self._blocked_until_s = self._clock() + min(_LONGEST_PAUSE_S, 2.0 ** (self._crashes - 1))
+
+    async def _connect(self) -> Link:
+        address, kind = socket_path(self.spec), transport()
+        for _ in range(_ATTEMPTS):
+            try:
+                return await connect(address, kind)
+            except LinkLostError:
+                continue  # it was about to leave: whoever comes next starts a new one
+            except (OSError, ValueError):
+                await self._spawn(self.spec, address, kind)
+        raise WorkerUnavailable(
+            f"No worker for {self.spec.model} can be reached at {address}.", advice=self.log_advice()
+        )

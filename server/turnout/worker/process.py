@@ -1,0 +1,154 @@
+"""The worker process: one model in memory, shared by every editor of the user, gone when nobody needs it.
+
+Invariant: it ends by itself. Without clients and requests for `--idle-s`, once its socket file is gone and its
+clients too, after `unload`, or on SIGTERM; and no editor's end takes it along.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from turnout.worker.engines.base import Engine
+from turnout.worker.listener import Listener, listen
+from turnout.worker.service import Identity, Service
+
+log = logging.getLogger(__name__)
+
+READY = "ready"
+_CLOSE_TIMEOUT_S = 5.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a worker until it has nothing to do; the exit status is 0 also where another one is already there."""
+    parser = argparse.ArgumentParser(prog="turnout worker", description=__doc__)
+    add_arguments(parser)
+    return run(parser.parse_args(argv))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The worker's command line."""
+    parser.add_argument("--model", required=True, help="name of the model, as status shows it")
+    parser.add_argument("--path", type=Path, help="its weights (GGUF)")
+    parser.add_argument("--engine", choices=("llamacpp", "fake"), default="llamacpp")
+    parser.add_argument("--socket", type=Path, required=True, help="where to listen")
+    parser.add_argument("--transport", choices=("unix", "tcp"), default=_default_transport())
+    parser.add_argument("--idle-s", type=float, default=300.0, help="leave after so long without a client")
+    parser.add_argument("--context", type=int, default=4096, help="tokens that the model keeps in view")
+    parser.add_argument("--detach", action="store_true", help="leave the caller's session once listening")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the worker that `args` (of `add_arguments`) describes."""
+    if args.detach and hasattr(os, "fork") and os.fork():
+        return 0  # the child is adopted by init, so that no editor has to wait for its exit status
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True)
+    listener = listen(args.socket, args.transport)
+    if listener is None:
+        log.info("another worker already listens at %s", args.socket)
+        _say_ready(args.detach)
+        return 0
+    try:
+        return asyncio.run(_serve(args, listener))
+    finally:
+        listener.close()
+
+
+async def _serve(args: argparse.Namespace, listener: Listener) -> int:
+    life = _Life(args.idle_s, listener)
+    service = Service(_engine(args), Identity(args.engine, args.model), life.reconsider, listener.token)
+    loop = asyncio.get_running_loop()
+    server = await _start(loop, service, listener)
+    _say_ready(args.detach)
+    log.info("listening at %s with %s on %s", args.socket, args.model, args.engine)
+    life.begin(service)
+    service.runner.start()
+    await life.over.wait()
+    listener.close()
+    server.close()
+    if not await asyncio.to_thread(service.runner.close, _CLOSE_TIMEOUT_S):
+        log.error("the engine did not stop within %g s", _CLOSE_TIMEOUT_S)
+        os._exit(70)
+    service.drop_all()
+    log.info("left")
+    return 0
+
+
+async def _start(
+    loop: asyncio.AbstractEventLoop, service: Service, listener: Listener
+) -> asyncio.base_events.Server:
+    if listener.token:
+        return await loop.create_server(service.connection, sock=listener.socket)
+    return await loop.create_unix_server(service.connection, sock=listener.socket)
+
+
+class _Life:
+    """Decides when the worker's time is over."""
+
+    def __init__(self, idle_s: float, listener: Listener) -> None:
+        self._idle_s = idle_s
+        self._listener = listener
+        self._service: Service | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._loaded = False
+        self.over = asyncio.Event()
+
+    def begin(self, service: Service) -> None:
+        """Watch `service` from now on; a worker that nobody ever connects to is idle too."""
+        self._service = service
+        self._take_signals()
+        self.reconsider()
+
+    def reconsider(self) -> None:
+        """Look again at whether anybody needs this worker; called on every change."""
+        service = self._service
+        if service is None:
+            return
+        if not self._loaded and service.runner.state != "loading":
+            self._loaded = True
+            self._take_signals()  # llama.cpp puts its own handlers in place while it loads
+        needed = service.busy or (service.clients > 0 and service.runner.state != "failed")
+        if needed and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if service.leaving and not service.busy:
+            self.over.set()
+        elif not needed and self._timer is None:
+            self._wait_for_company()
+
+    def _wait_for_company(self) -> None:
+        if self._listener.vanished():
+            self.over.set()
+        else:
+            self._timer = asyncio.get_running_loop().call_later(self._idle_s, self.over.set)
+
+    def _take_signals(self) -> None:
+        if sys.platform != "win32":
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, self.over.set)
+
+
+def _engine(args: argparse.Namespace) -> Engine:
+    if args.engine == "fake":
+        from turnout.worker.engines.fake import FakeEngine
+
+        return FakeEngine.from_environment()
+    from turnout.worker.engines.llamacpp import LlamaEngine
+
+    return LlamaEngine(args.path, args.model, args.context)
+
+
+def _default_transport() -> Literal["unix", "tcp"]:
+    return "tcp" if sys.platform == "win32" else "unix"
+
+
+def _say_ready(detached: bool) -> None:
+    """Tell the process that started this one, and let go of the pipe to it."""
+    if detached:
+        os.write(1, READY.encode() + b"\n")
+        os.dup2(2, 1)

@@ -1,0 +1,109 @@
+"""Which request the engine runs next: a pure queue, without threads, clocks or sockets.
+
+Order: inline, then popup, then warm, then chat; within a class the newest first.
+Invariant: nobody starves. A job passed over `PATIENCE` times is next whatever its class, and then makes
+`GRACE_STEPS` steps before it yields again.
+"""
+
+from dataclasses import dataclass, field
+
+from turnout.worker.engines.base import Work
+from turnout.worker.wire import Reason
+
+PATIENCE = 8
+GRACE_STEPS = 16
+
+_RANKS = {"inline": 0, "popup": 1, "warm": 2}
+_CHAT_RANK = 3
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One request on its way; `stop` is set from outside and read by the engine at every step.
+
+    Times are of one monotonic clock, in seconds.
+    """
+
+    client: int
+    id: int
+    kind: str
+    work: Work
+    arrived_s: float
+    order: int = 0
+    passed_over: int = 0
+    grace: int = 0
+    stop: Reason | None = None
+    stop_s: float | None = None
+    started_s: float | None = None
+    prefilled_s: float | None = None
+    first_token_s: float | None = None
+    evaluated: int = 0
+    reused: int = 0
+    generated: int = 0
+    emitted: list[str] = field(default_factory=list)
+
+    @property
+    def rank(self) -> int:
+        """Class of the job; lower goes first."""
+        return _RANKS.get(self.kind, _CHAT_RANK)
+
+    def superseded_by(self, newer: "Job") -> bool:
+        """Whether `newer` makes this job pointless."""
+        if (self.client, self.work.document) != (newer.client, newer.work.document):
+            return False
+        if self.work.chat or newer.work.chat:
+            return False
+        return self.kind in (newer.kind, "warm")
+
+
+class Queue:
+    """Jobs that wait, and the rule of who is next."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Job] = []
+        self._pushed = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def push(self, job: Job) -> list[Job]:
+        """Add a new `job`; the waiting jobs that it supersedes leave the queue and are returned."""
+        self._pushed += 1
+        job.order = self._pushed
+        gone = [other for other in self._waiting if other.superseded_by(job)]
+        self._waiting = [other for other in self._waiting if other not in gone]
+        self._waiting.append(job)
+        return gone
+
+    def put_back(self, job: Job) -> None:
+        """Let an interrupted `job` wait again, in its old place."""
+        self._waiting.append(job)
+
+    def take(self) -> Job | None:
+        """The next job to run, or None."""
+        if not self._waiting:
+            return None
+        job = min(self._waiting, key=lambda j: (j.passed_over < PATIENCE, j.rank, -j.order))
+        self._waiting.remove(job)
+        for other in self._waiting:
+            other.passed_over += 1
+        job.grace = GRACE_STEPS if job.passed_over >= PATIENCE else 0
+        job.passed_over = 0
+        return job
+
+    def remove(self, client: int, job_id: int | None = None) -> list[Job]:
+        """Take out the waiting jobs of `client`, or the one with `job_id`, and return them."""
+        gone = [j for j in self._waiting if j.client == client and job_id in (None, j.id)]
+        self._waiting = [j for j in self._waiting if j not in gone]
+        return gone
+
+    def drain(self) -> list[Job]:
+        """Take out everything."""
+        gone, self._waiting = self._waiting, []
+        return gone
+
+    def wants_turn(self, running: Job) -> bool:
+        """Whether `running` should yield: a job of a class ahead of it waits, and its grace is used up."""
+        if running.grace > 0:
+            return False
+        return any(job.rank < running.rank for job in self._waiting)

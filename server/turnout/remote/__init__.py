@@ -1,0 +1,8 @@
+"""Models behind an HTTP API: wire formats, streaming and what can go wrong on the way.
+
+Invariant: this is the only package that imports httpx, and importing it does not: `preload` or the first request does.
+"""
+
+from turnout.remote.backend import RemoteBackend, preload
+
+__all__ = ["RemoteBackend", "preload"]

@@ -1,0 +1,175 @@
+"""Remote models as a backend: a prompt goes out in the model's wire format, text and one ending come back.
+
+Invariant: every request ends in exactly one `Done` or one BackendError, its connection is given up by then,
+and closing the iterator at any point closes the connection, which is how a provider learns to stop.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from turnout.core.requests import Api, ChatPrompt, Delta, Done, Model, Prompt, StreamItem, Timings
+from turnout.errors import BackendError, KeyMissing, ProtocolViolation, RequestRejected
+from turnout.remote import anthropic, openai_chat
+from turnout.remote.endpoints import Endpoint, endpoint
+from turnout.remote.failures import Peer, not_a_stream, refusal
+from turnout.remote.format import Format
+from turnout.remote.reply import Reply
+from turnout.remote.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from turnout.remote.transport import Call, Response, Transport
+
+FORMATS: Mapping[Api, Format] = MappingProxyType(
+    {"anthropic": anthropic.FORMAT, "openai-chat": openai_chat.FORMAT}
+)
+
+_ERROR_BODY_BYTES = 64 * 1024
+_ERROR_BODY_S = 5.0
+_DRAIN_S = 0.05
+
+
+def preload() -> None:
+    """Import what the first request needs; takes about 150 ms, so call it in a thread."""
+    import turnout.remote.transport  # noqa: F401
+
+
+class RemoteBackend:
+    """Runs chat prompts on remote models; see `core.requests.Backend`.
+
+    `resolve_key` turns a reference such as `env:ANTHROPIC_API_KEY` into the key, or None where there is none.
+    `stall_timeout_s` bounds the wait for the first output, and for each further one.
+    `clock` gives seconds and only ever goes up.
+    """
+
+    def __init__(
+        self,
+        resolve_key: Callable[[str], str | None],
+        *,
+        connect_timeout_s: float = 10.0,
+        stall_timeout_s: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._resolve_key = resolve_key
+        self._connect_timeout_s = connect_timeout_s
+        self._stall_timeout_s = stall_timeout_s
+        self._clock = clock
+        self._transport: Transport | None = None
+
+    async def stream(self, model: Model, prompt: Prompt) -> AsyncGenerator[StreamItem, None]:
+        """Run `prompt` on `model`; yields Deltas and one Done, or raises a BackendError."""
+        wire, chat = _checked(model, prompt)
+        target = endpoint(model, wire)
+        peer = Peer(model.name, target.host, model.key or "", self._key(model, target))
+        transport = await self._loaded()
+        call = _call(peer, target, wire, wire.body(model, chat, target.host))
+        reply = Reply(peer, wire.interpreter(peer), sum(len(message.content) for message in chat.messages))
+        watchdog = Watchdog(peer, self._stall_timeout_s, self._clock)
+        started, first_token_ms = self._clock(), None
+        async with transport.post(call, watchdog) as response:
+            await _require_stream(peer, response)
+            async with aclosing(_texts(response, reply, watchdog)) as texts:
+                async for text in texts:
+                    first_token_ms = self._since(started) if first_token_ms is None else first_token_ms
+                    yield Delta(text)
+            timings = Timings(first_token=first_token_ms, total=self._since(started))
+            ending = reply.ending()
+            yield Done(ending.finish, ending.usage, timings)
+            # Only a body that was read to its end leaves a connection that can be used again.
+            await response.read_at_most(_ERROR_BODY_BYTES, _DRAIN_S)
+
+    async def close(self) -> None:
+        """Close all connections; a later request opens new ones."""
+        if self._transport is not None:
+            await self._transport.close()
+
+    def _key(self, model: Model, target: Endpoint) -> str:
+        if model.key is None:
+            if model.base_url is not None:
+                return ""
+            raise KeyMissing(
+                f"{model.name} names no key for {target.host}.",
+                advice=f'Set `key` of [models.{model.name}], for example to "env:NAME".',
+            )
+        key = (self._resolve_key(model.key) or "").strip()
+        if not key:
+            raise KeyMissing(
+                f"{model.name} has no key: `{model.key}` is not set or empty.",
+                advice="Set it, or remove the model from the route.",
+            )
+        if not (key.isascii() and key.isprintable() and " " not in key):
+            raise KeyMissing(
+                f"{model.name} has no usable key: `{model.key}` holds white space or characters beyond ASCII.",
+                advice="Copy the key again, without quotes and line breaks.",
+            )
+        return key
+
+    async def _loaded(self) -> "Transport":
+        if self._transport is None:
+            await asyncio.to_thread(preload)
+            from turnout.remote.transport import Transport
+
+            # Another request may have come first while this one waited for the import.
+            self._transport = self._transport or Transport(self._connect_timeout_s)
+        return self._transport
+
+    def _since(self, started: float) -> float:
+        return (self._clock() - started) * 1000.0
+
+
+def _checked(model: Model, prompt: Prompt) -> tuple[Format, ChatPrompt]:
+    wire = FORMATS.get(model.api)
+    if wire is None:
+        raise RequestRejected(f"{model.name} is not a remote model.")
+    if not isinstance(prompt, ChatPrompt):
+        raise RequestRejected(
+            f"{model.name} cannot complete at the cursor: its API (`{model.api}`) has no fill-in-the-middle.",
+            advice="Name a local model in [routes.inline] and [routes.popup].",
+        )
+    return wire, prompt
+
+
+def _call(peer: Peer, target: Endpoint, wire: Format, body: Mapping[str, object]) -> "Call":
+    from turnout.remote.transport import Call
+
+    # An editor may hold half of a surrogate pair, which UTF-8 cannot carry.
+    encoded = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return Call(peer, target, wire.headers, wire.key_header, wire.key_prefix, encoded)
+
+
+async def _require_stream(peer: Peer, response: "Response") -> None:
+    """Raise the error that an answer other than an event stream stands for."""
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise ProtocolViolation(
+            f"{peer} answered {response.status} with compressed bytes, which were not asked for.",
+            advice=f"Check `base_url` of [models.{peer.model}], and whether a proxy answers in its place.",
+        )
+    content_type = response.headers.get("content-type", "")
+    if response.status == 200 and content_type.partition(";")[0].strip().lower() == "text/event-stream":
+        return
+    body = await response.read_at_most(_ERROR_BODY_BYTES, _ERROR_BODY_S)
+    if response.status == 200:
+        raise not_a_stream(peer, content_type, body)
+    raise refusal(peer, response.status, response.headers, body)
+
+
+async def _texts(response: "Response", reply: Reply, watchdog: Watchdog) -> AsyncGenerator[str, None]:
+    """Read `reply` to its end; what a connection does after the model has finished is of no interest."""
+    while not reply.finished:
+        try:
+            chunk = await watchdog.wait(response.read)
+        except BackendError:
+            if not reply.complete:
+                raise
+            return
+        if not chunk:
+            return
+        for step in reply.feed(chunk):
+            if step.progress:
+                watchdog.progress()
+            if step.text:
+                yield step.text

@@ -1,0 +1,124 @@
+"""One streamed answer: bytes in, text and exactly one ending out.
+
+Invariant: the outcome depends on the bytes alone, not on how they were split, and memory is bounded whatever arrives.
+Nothing here knows of networks or time.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from turnout.core.requests import Done, Finish, Usage
+from turnout.errors import ProtocolViolation, StreamTruncated
+from turnout.remote.failures import Peer
+from turnout.remote.payload import PayloadError
+from turnout.remote.sse import Decoder, Event
+
+MAX_IDLE_BYTES = 4 * 1024 * 1024
+"""Bytes without any output of the model: comments, or a line that never ends."""
+MAX_TOTAL_BYTES = 128 * 1024 * 1024
+"""Bytes of a whole answer; 128K tokens with 300 bytes of envelope each are 38 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one event meant: text to hand on, and whether the model got any further."""
+
+    text: str = ""
+    progress: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Tokens as far as the provider has told; None where it has not."""
+
+    input: int | None = None
+    output: int | None = None
+    cached: int = 0
+
+
+class Interpreter(Protocol):
+    """The events of one wire format, one after the other.
+
+    `finish` is set once the model has said that its text is complete, and why.
+    `finished` says that nothing more is to be read, because the terminal event has been seen.
+    """
+
+    finish: Finish | None
+    finished: bool
+    counted: Counted
+
+    def feed(self, event: Event) -> Step:
+        """Take one event; raises BackendError where it reports a failure, PayloadError where it is not the format."""
+        ...
+
+
+class Reply:
+    """Reads one answer from its bytes; `prompt_characters` serve to estimate tokens that were never counted."""
+
+    def __init__(self, peer: Peer, interpreter: Interpreter, prompt_characters: int) -> None:
+        self._peer = peer
+        self._interpreter = interpreter
+        self._decoder = Decoder()
+        self._prompt_characters = prompt_characters
+        self._characters = 0
+        self._idle_bytes = 0
+        self._total_bytes = 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the terminal event has been seen, so that nothing more needs to be read."""
+        return self._interpreter.finished
+
+    @property
+    def complete(self) -> bool:
+        """Whether the model has said that its text is complete; the connection may do then what it likes."""
+        return self._interpreter.finish is not None
+
+    def feed(self, chunk: bytes) -> Iterator[Step]:
+        """Yield what the events in `chunk` mean; raises BackendError at the first that is an error or malformed."""
+        self._total_bytes += len(chunk)
+        self._idle_bytes += len(chunk)
+        try:
+            for event in self._decoder.feed(chunk):
+                step = self._interpreter.feed(event)
+                self._characters += len(step.text)
+                if step.progress:
+                    self._idle_bytes = 0
+                yield step
+                if self.finished:
+                    return
+        except PayloadError as exc:
+            raise ProtocolViolation(f"{self._peer} sent {exc}.", advice=self._advice) from exc
+        if self._idle_bytes > MAX_IDLE_BYTES or self._total_bytes > MAX_TOTAL_BYTES:
+            raise ProtocolViolation(
+                f"{self._peer} sent more bytes than an answer can need.", advice=self._advice
+            )
+
+    def ending(self) -> Done:
+        """The end of a stream that is over; raises StreamTruncated where the model had not finished."""
+        finish = self._interpreter.finish
+        if finish is None:
+            raise StreamTruncated(
+                f"{self._peer} ended its stream in the middle.", advice="Try again; the answer was not used."
+            )
+        return Done(finish=finish, usage=self._usage())
+
+    def _usage(self) -> Usage:
+        counted = self._interpreter.counted
+        sent, received = counted.input, counted.output
+        return Usage(
+            input=_estimate(self._prompt_characters) if sent is None else sent,
+            output=_estimate(self._characters) if received is None else received,
+            cached=counted.cached,
+            estimated=sent is None or received is None,
+        )
+
+    @property
+    def _advice(self) -> str:
+        return f"Check `api` and `base_url` of [models.{self._peer.model}]."
+
+
+def _estimate(characters: int) -> int:
+    """Tokens of that many characters, at the usual four to a token, rounded up."""
+    return -(-characters // 4)

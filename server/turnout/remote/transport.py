@@ -1,0 +1,195 @@
+"""HTTP by httpx: connections, proxies, certificates, and every way in which they fail.
+
+Invariant: no httpx exception leaves this module, and the key is in no value here but the request on its way out.
+Redirects are never followed, and requests to this machine never go through a proxy.
+Importing this module takes about 150 ms, so `backend` does it in a thread.
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import cast
+
+import httpx
+
+from turnout import __version__
+from turnout.errors import BackendError, ConnectionFailed, ProtocolViolation, RequestRejected, StreamTruncated
+from turnout.remote.endpoints import Endpoint
+from turnout.remote.failures import Peer
+from turnout.remote.watchdog import Watchdog
+
+with contextlib.suppress(ImportError):
+    # httpx would load this inside its first request and hold up the event loop for 20 ms.
+    import anyio._backends._asyncio  # noqa: F401
+
+KEEPALIVE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, ready to be sent; the key is in `peer` and goes into `key_header` on the way out."""
+
+    peer: Peer
+    endpoint: Endpoint
+    headers: Mapping[str, str]
+    key_header: str
+    key_prefix: str
+    body: bytes
+
+
+class Transport:
+    """Connections to all endpoints, kept for a while after use."""
+
+    def __init__(self, connect_timeout_s: float) -> None:
+        self._timeout = httpx.Timeout(None, connect=connect_timeout_s)
+        self._clients: dict[bool, httpx.AsyncClient] = {}
+        self._lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def post(self, call: Call, watchdog: Watchdog) -> AsyncIterator["Response"]:
+        """Send `call` and give its response, whose connection is closed or returned on leaving; raises BackendError."""
+        client = await self._client(call)
+        headers = {
+            "content-type": "application/json",
+            "accept": "text/event-stream, application/json",
+            # Compression would hold back small pieces of text, and a bomb needs it.
+            "accept-encoding": "identity",
+            "user-agent": f"turnout/{__version__}",
+            **call.headers,
+        }
+        try:
+            request = client.build_request("POST", call.endpoint.url, content=call.body, headers=headers)
+            response = await watchdog.wait(lambda: client.send(request, stream=True, auth=_KeyAuth(call)))
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as exc:
+            # UnicodeError is what a host name that is no valid IDNA ends in.
+            raise _unanswered(call.peer, exc) from exc
+        reading = Response(call.peer, response)
+        try:
+            yield reading
+        finally:
+            await reading.close()
+
+    async def close(self) -> None:
+        """Close every connection; a later request opens new ones."""
+        clients, self._clients = self._clients, {}
+        for client in clients.values():
+            await client.aclose()
+
+    async def _client(self, call: Call) -> httpx.AsyncClient:
+        direct = call.endpoint.loopback
+        async with self._lock:
+            if direct not in self._clients:
+                self._clients[direct] = await asyncio.to_thread(self._open, call.peer, direct=direct)
+            return self._clients[direct]
+
+    def _open(self, peer: Peer, *, direct: bool) -> httpx.AsyncClient:
+        try:
+            return httpx.AsyncClient(
+                timeout=self._timeout,
+                limits=httpx.Limits(max_connections=None, keepalive_expiry=KEEPALIVE_S),
+                follow_redirects=False,
+                trust_env=not direct,
+                verify=httpx.create_ssl_context(),
+            )
+        except (OSError, ValueError, ImportError, httpx.InvalidURL) as exc:
+            raise ConnectionFailed(
+                f"{peer} cannot be reached: the proxy or certificate settings of the environment cannot be used.",
+                advice="Check HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
+            ) from exc
+
+
+class Response:
+    """The answer to one call, as it arrives; header names are in lower case."""
+
+    def __init__(self, peer: Peer, response: httpx.Response) -> None:
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = dict(response.headers)
+        self._peer = peer
+        self._response = response
+        self._chunks = cast("AsyncGenerator[bytes, None]", response.aiter_raw())
+
+    async def read(self) -> bytes:
+        """The next bytes of the body, empty at its end; raises StreamTruncated where the connection breaks."""
+        try:
+            return await anext(self._chunks, b"")
+        except httpx.HTTPError as exc:
+            raise _interrupted(self._peer, exc) from exc
+
+    async def read_at_most(self, limit_bytes: int, limit_s: float) -> bytes:
+        """The beginning of the body, as much of it as comes within both limits, whatever happens after."""
+        body = b""
+        with contextlib.suppress(TimeoutError, BackendError):
+            async with asyncio.timeout(limit_s):
+                while len(body) < limit_bytes and (chunk := await self.read()):
+                    body += chunk
+        return body[:limit_bytes]
+
+    async def close(self) -> None:
+        """Give the connection back where the body was read to its end, close it where not."""
+        await self._chunks.aclose()
+        await self._response.aclose()
+
+
+class _KeyAuth(httpx.Auth):
+    """Puts the key into the request as it leaves, so that no frame above holds it in a dictionary of headers."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        if self._call.peer.secret:
+            request.headers[self._call.key_header] = self._call.key_prefix + self._call.peer.secret
+        yield request
+
+
+def _unanswered(peer: Peer, exc: Exception) -> BackendError:
+    """The error for a request that got no status line; the text of `exc` may hold headers and is not repeated."""
+    if isinstance(exc, httpx.ProxyError):
+        return ConnectionFailed(
+            f"{peer} cannot be reached: the proxy refused the connection.",
+            advice="Check HTTPS_PROXY and NO_PROXY.",
+        )
+    if isinstance(exc, httpx.ConnectTimeout):
+        return ConnectionFailed(f"{peer} did not take the connection in time.", advice=_NETWORK)
+    if isinstance(exc, httpx.ConnectError) and _is_about_certificates(exc):
+        return ConnectionFailed(
+            f"{peer} showed a certificate that this machine does not trust.",
+            advice="If a proxy of your company signs it, set SSL_CERT_FILE to that company's certificates.",
+        )
+    if isinstance(
+        exc, httpx.LocalProtocolError | httpx.UnsupportedProtocol | httpx.InvalidURL | UnicodeError
+    ):
+        return RequestRejected(f"{peer}: the request cannot be written as HTTP.", advice=_settings(peer))
+    if isinstance(exc, httpx.RemoteProtocolError) and "disconnected" not in str(exc):
+        return ProtocolViolation(f"{peer} did not answer with HTTP.", advice=_settings(peer))
+    if isinstance(exc, httpx.ConnectError):
+        return ConnectionFailed(f"{peer} refused the connection or has no address.", advice=_NETWORK)
+    return ConnectionFailed(f"{peer} closed the connection without an answer.", advice=_NETWORK)
+
+
+def _interrupted(peer: Peer, exc: httpx.HTTPError) -> BackendError:
+    """The error for a body that broke off."""
+    if isinstance(exc, httpx.RemoteProtocolError) and "closed" not in str(exc):
+        return ProtocolViolation(f"{peer} sent a body that is not HTTP.", advice=_settings(peer))
+    return StreamTruncated(
+        f"{peer} lost the connection in the middle of its answer.",
+        advice="Try again; the answer was not used.",
+    )
+
+
+_NETWORK = "Check the network, and `base_url` if the model has one."
+
+
+def _settings(peer: Peer) -> str:
+    return f"Check `base_url` of [models.{peer.model}]."
+
+
+def _is_about_certificates(exc: BaseException | None) -> bool:
+    while exc is not None:
+        if isinstance(exc, ssl.SSLCertVerificationError):
+            return True
+        exc = exc.__cause__ or exc.__context__
+    return False

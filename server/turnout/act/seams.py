@@ -48,11 +48,11 @@ class Workspace(Protocol):
 class Syntax(Protocol):
     """The parser; calls take milliseconds per 1,000 lines, so they belong in a thread."""
 
-    def check(self, path: str, before: str | None, after: str) -> tuple[Problem, ...] | None:
-        """Syntax errors of `after` that `before` did not have; None where no grammar is known for `path`."""
+    def check(self, language: str, before: str | None, after: str) -> tuple[Problem, ...] | None:
+        """Syntax errors of `after` that `before` did not have; None for a language that is not known."""
         ...
 
-    def enclosing(self, path: str, text: str, line: int) -> Symbol | None:
+    def enclosing(self, language: str, text: str, line: int) -> Symbol | None:
         """The innermost function or class around `line` (from 0)."""
         ...
 

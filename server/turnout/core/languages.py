@@ -13,7 +13,7 @@ _BY_SUFFIX = {
     ".cts": "typescript",
     ".cxx": "cpp",
     ".go": "go",
-    ".h": "c",
+    ".h": "cpp",
     ".hh": "cpp",
     ".hpp": "cpp",
     ".html": "html",

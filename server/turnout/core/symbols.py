@@ -16,7 +16,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A function, method or class; `span` is its whole lines, decorators and doc comments above it excepted."""
+    """A function, method or class; `span` is its whole lines with its decorators, without comments above it."""
 
     name: str
     kind: Literal["function", "class"]

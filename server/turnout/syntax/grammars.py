@@ -1,0 +1,60 @@
+"""Grammars by the language identifiers that editors use.
+
+Invariant: nothing is imported before its language is first asked for.
+"""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tree_sitter import Language, Tree
+
+_GRAMMARS = {
+    "c": ("tree_sitter_c", "language"),
+    "cpp": ("tree_sitter_cpp", "language"),
+    "csharp": ("tree_sitter_c_sharp", "language"),
+    "go": ("tree_sitter_go", "language"),
+    "java": ("tree_sitter_java", "language"),
+    "javascript": ("tree_sitter_javascript", "language"),
+    "javascriptreact": ("tree_sitter_javascript", "language"),
+    "lua": ("tree_sitter_lua", "language"),
+    "php": ("tree_sitter_php", "language_php"),
+    "python": ("tree_sitter_python", "language"),
+    "ruby": ("tree_sitter_ruby", "language"),
+    "rust": ("tree_sitter_rust", "language"),
+    "shellscript": ("tree_sitter_bash", "language"),
+    "typescript": ("tree_sitter_typescript", "language_typescript"),
+    "typescriptreact": ("tree_sitter_typescript", "language_tsx"),
+}
+_ALIASES = {
+    "bash": "shellscript",
+    "sh": "shellscript",
+    "c-sharp": "csharp",
+    "cs": "csharp",
+    "tsx": "typescriptreact",
+}
+_ALIASES |= {"jsx": "javascriptreact"}
+
+
+def is_known(language: str) -> bool:
+    """Whether there is a grammar for `language`."""
+    return _ALIASES.get(language, language) in _GRAMMARS
+
+
+def parse(language: str, text: str) -> "Tree":
+    """The tree of `text`, whose rows are the lines of `documents.split_lines`. Raises KeyError for other languages."""
+    from tree_sitter import Parser
+
+    rows = text.replace("\r\n", "\n").replace("\r", "\n")
+    return Parser(grammar(language)).parse(rows.encode("utf-8", "replace"))
+
+
+@cache
+def grammar(language: str) -> "Language":
+    """The grammar of `language`, imported now if it has not been. Raises KeyError where there is none."""
+    from importlib import import_module
+
+    from tree_sitter import Language
+
+    module, function = _GRAMMARS[_ALIASES.get(language, language)]
+    return Language(getattr(import_module(module), function)())

@@ -1,0 +1,179 @@
+"""Path patterns in gitignore's syntax, compiled so that no pattern can make matching slow.
+
+Invariant: the time to match grows with the length of the path times the length of the pattern, never faster:
+every wildcard but the last of a segment is an atomic group, so a hostile pattern finds nothing to backtrack into.
+Matching ignores case and Unicode composition, because on many file systems `.ENV` is the same file as `.env`.
+Comments and negation (`!`) are not part of the syntax here: a list of such patterns can only grow.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+MAX_PATTERN = 256
+"""Longest pattern, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One pattern and the setting it came from."""
+
+    text: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class PathSet:
+    """Patterns compiled into one expression; `groups` holds the pattern of each capture group."""
+
+    groups: tuple[Pattern, ...]
+    expression: re.Pattern[str] | None
+
+    def match(self, folded: str) -> Pattern | None:
+        """The first pattern that covers a path given as `fold_path` returns it, or None."""
+        found = self.expression.match(folded) if self.expression else None
+        return self.groups[found.lastindex - 1] if found and found.lastindex else None
+
+
+def compile_paths(patterns: Iterable[Pattern]) -> PathSet:
+    """Compile `patterns`; raises ValueError for one that `check_pattern` objects to."""
+    groups = tuple(patterns)
+    expressions = [f"({glob_to_regex(pattern.text)})" for pattern in groups]
+    return PathSet(groups, re.compile("|".join(expressions)) if groups else None)
+
+
+def fold_path(path: str) -> str:
+    """A workspace-relative posix path in the form that patterns are matched against."""
+    parts = [part for part in _fold_text(path).split("/") if part not in {"", "."}]
+    return "/".join(_without_parents(parts) if ".." in parts else parts)
+
+
+def check_pattern(text: str) -> str | None:
+    """What is wrong with a pattern, or None."""
+    if len(text) > MAX_PATTERN:
+        return f"a pattern has at most {MAX_PATTERN} characters"
+    if text.startswith("!"):
+        return "patterns cannot be negated with `!`; write `\\!` for a name that starts with one"
+    try:
+        re.compile(glob_to_regex(text))
+    except ValueError as exc:
+        return str(exc)
+    return None
+
+
+def glob_to_regex(text: str) -> str:
+    """The regular expression, for `re.match` on a folded path, of one pattern; raises ValueError."""
+    parts, directory, anchored = _segments(text)
+    if not anchored:
+        parts.insert(0, "**")
+    end = "/" if directory else r"(?:/|\Z)"
+    return "".join(_blocks(parts, end))
+
+
+def _segments(text: str) -> tuple[list[str], bool, bool]:
+    """The segments of a pattern, whether it means a directory's content, and whether it starts at the root."""
+    body = _fold_text(text)
+    directory = body.endswith("/")
+    body = body.rstrip("/")
+    anchored = "/" in body
+    parts = [part for part in body.split("/") if part not in {"", "."}]
+    if not parts or ".." in parts:
+        raise ValueError("a pattern names a path inside the workspace")
+    while len(parts) > 1 and parts[-1] == "**":
+        parts.pop()
+        directory = True
+    return parts, directory, anchored
+
+
+def _blocks(parts: Sequence[str], end: str) -> Iterable[str]:
+    """Expressions of the runs of segments between `**`; the first run that fits is as good as any later one."""
+    runs: list[list[str]] = [[]]
+    for part in parts:
+        if part != "**":
+            runs[-1].append(_segment_to_regex(part))
+        elif runs[-1] or len(runs) == 1:
+            runs.append([])
+    if not runs[-1]:
+        # Only `**` is left: everything, or for a directory everything that is in one.
+        yield "[^/]++/" if end == "/" else ""
+        return
+    for index, run in enumerate(runs):
+        if not run:
+            continue
+        last = index == len(runs) - 1
+        body = "/".join(run) + (end if last else "/")
+        yield f"(?>(?:[^/]++/)*?{body})" if index else body
+
+
+def _segment_to_regex(segment: str) -> str:
+    pieces = _pieces(segment)
+    first, rest = pieces[0], pieces[1:]
+    if not rest:
+        return first
+    middle = "".join(f"(?>[^/]*?{piece})" for piece in rest[:-1] if piece)
+    # A lone `*` needs one character, since no segment of a path is empty.
+    lead = "(?=[^/])" if not first else ""
+    return f"{lead}{first}{middle}[^/]*{rest[-1]}"
+
+
+def _pieces(segment: str) -> list[str]:
+    """Expressions of the text between the `*`s of a segment."""
+    pieces = [""]
+    index = 0
+    while index < len(segment):
+        character = segment[index]
+        index += 1
+        if character == "*":
+            pieces.append("")
+        elif character == "?":
+            pieces[-1] += "[^/]"
+        elif character == "[":
+            expression, index = _character_class(segment, index)
+            pieces[-1] += expression
+        elif character == "\\":
+            if index == len(segment):
+                raise ValueError("a pattern does not end with a backslash")
+            pieces[-1] += re.escape(segment[index])
+            index += 1
+        else:
+            pieces[-1] += re.escape(character)
+    return pieces
+
+
+def _character_class(segment: str, start: int) -> tuple[str, int]:
+    """The class that opens before `start`, and the index after it."""
+    negated = segment[start : start + 1] in {"!", "^"}
+    first = start + negated
+    close = segment.find("]", first + 1)
+    if close < 0 or any(mark in segment[first:close] for mark in ("\\", "[", "--")):
+        raise ValueError("`[` opens a set of characters such as `[a-z]`; write `\\[` for the character")
+    members = re.sub(r"([\^&~|\]])", r"\\\1", segment[first:close])
+    expression = f"(?!/)[{'^' if negated else ''}{members}]"
+    try:
+        re.compile(expression)
+    except re.error as exc:
+        raise ValueError(f"`[{segment[start:close]}]` is no set of characters") from exc
+    return expression, close + 1
+
+
+def _fold_text(text: str) -> str:
+    return (
+        text.lower() if text.isascii() else "".join(map(_fold_character, unicodedata.normalize("NFC", text)))
+    )
+
+
+def _fold_character(character: str) -> str:
+    """Lower case where that is one character too, so that `?` still stands for one."""
+    lowered = character.lower()
+    return lowered if len(lowered) == 1 else character
+
+
+def _without_parents(parts: Iterable[str]) -> list[str]:
+    kept: list[str] = []
+    for part in parts:
+        if part == ".." and kept and kept[-1] != "..":
+            kept.pop()
+        else:
+            kept.append(part)
+    return kept

@@ -1,0 +1,97 @@
+"""What an untrusted workspace may choose: among the user's models, none of which travels further than the user lets it.
+
+Invariant: for no kind of request does text reach further than the farthest model of the user's own chain for it:
+a kind that stays on this machine stays, and one that stays with the team stays there.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from turnout.core.policy import reach
+from turnout.core.requests import KINDS, Kind, LeavesMachine, Model
+from turnout.settings.layers import CheckedRule, Leaf, dotted
+from turnout.settings.problems import Problem
+from turnout.settings.toml import KeyPath
+
+_REACH = ("this machine", "your own machines", "hosted APIs")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The workspace's chains and rules that may apply."""
+
+    chains: dict[KeyPath, Leaf]
+    rules: tuple[CheckedRule, ...]
+    problems: tuple[Problem, ...]
+
+
+def choose(
+    chains: Mapping[KeyPath, Leaf],
+    rules: Sequence[CheckedRule],
+    own: Mapping[KeyPath, Leaf],
+    models: Mapping[str, Model],
+    workspace: str,
+) -> Chosen:
+    """Keep what an untrusted workspace may choose; `own` are the effective values without the workspace."""
+    chooser = _Chooser(own, models, workspace)
+    kept = {path: leaf for path, leaf in chains.items() if path[-1] != "models"}
+    for path, leaf in chains.items():
+        if path[-1] == "models":
+            allowed = chooser.allowed(tuple(leaf.value), _kind(path), leaf.layer.where(path), dotted(path))
+            if allowed:
+                kept[path] = Leaf(list(allowed), leaf.layer)
+    kept_rules = tuple(narrowed for rule in rules for narrowed in chooser.narrowed(rule))
+    return Chosen(kept, kept_rules, tuple(chooser.problems))
+
+
+class _Chooser:
+    def __init__(self, own: Mapping[KeyPath, Leaf], models: Mapping[str, Model], workspace: str) -> None:
+        self.problems: list[Problem] = []
+        self._models = models
+        self._workspace = workspace
+        self._reach = {kind: _own_reach(kind, own, models) for kind in KINDS}
+
+    def allowed(self, names: tuple[str, ...], kind: Kind, where: str, key: str) -> tuple[str, ...]:
+        """The names of a chain that `kind` may use; says which are refused."""
+        limit = self._reach[kind]
+        refused = [name for name in names if self._travels(name) > limit]
+        if refused:
+            message = (
+                f"{', '.join(f'`{name}`' for name in refused)} ignored for {kind}: your own settings keep it on "
+                f"{_REACH[limit]} until you trust this workspace: turnout trust {self._workspace}"
+            )
+            self.problems.append(Problem(where, key, message))
+        return tuple(name for name in names if name not in refused)
+
+    def narrowed(self, checked: CheckedRule) -> list[CheckedRule]:
+        """The rule, split by what each of its kinds may use."""
+        where, key = checked.layer.where(checked.path), dotted((*checked.path, "models"))
+        groups: dict[tuple[str, ...], list[Kind]] = {}
+        for kind in checked.rule.kinds or KINDS:
+            names = self.allowed(checked.rule.models, kind, where, key)
+            if names:
+                groups.setdefault(names, []).append(kind)
+        return [
+            CheckedRule(
+                checked.rule.model_copy(update={"models": names, "kinds": tuple(kinds)}),
+                checked.layer,
+                checked.path,
+            )
+            for names, kinds in groups.items()
+        ]
+
+    def _travels(self, name: str) -> int:
+        model = self._models.get(name)
+        return reach(model) if model else 0
+
+
+def _own_reach(kind: Kind, own: Mapping[KeyPath, Leaf], models: Mapping[str, Model]) -> int:
+    limit: LeavesMachine = own["routes", kind, "leaves_machine"].value
+    if limit == "never":
+        return 0
+    names = own["routes", kind, "models"].value
+    return max((reach(models[name]) for name in names if name in models), default=0)
+
+
+def _kind(path: KeyPath) -> Kind:
+    return next(kind for kind in KINDS if kind == path[1])

@@ -1,0 +1,38 @@
+"""API keys, fetched from where the user keeps them at the moment that they are needed.
+
+Invariant: a key is never stored, logged or put into a message; only its reference is.
+"""
+
+import os
+from collections.abc import Iterable
+
+from turnout.core.requests import Model
+
+
+def resolve(reference: str) -> str | None:
+    """The key behind `env:NAME` or `keyring:NAME`; None where there is none."""
+    scheme, _, name = reference.partition(":")
+    if scheme == "env":
+        return os.environ.get(name, "").strip() or None
+    if scheme == "keyring":
+        return _from_keyring(name)
+    return None
+
+
+def keys_present(models: Iterable[Model]) -> frozenset[str]:
+    """The names of the models whose key reference resolves."""
+    references = {model.key for model in models if model.key is not None}
+    found = {reference for reference in references if resolve(reference) is not None}
+    return frozenset(model.name for model in models if model.key in found)
+
+
+def _from_keyring(name: str) -> str | None:
+    """A password stored as `keyring set turnout NAME`; None without the `keyring` package or a usable backend."""
+    try:
+        import keyring  # optional, and slow to import
+    except ImportError:
+        return None
+    try:
+        return keyring.get_password("turnout", name) or None
+    except Exception:  # backends raise what they like: a locked or missing keyring is no key
+        return None

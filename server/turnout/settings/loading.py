@@ -1,0 +1,170 @@
+"""Loading: read the layers, check them, let the workspace tighten and choose, compile the policy.
+
+Order: built-in defaults < the user's `config.toml` < the workspace's `.turnout.toml` < the editor's settings.
+Invariant: loading never raises. Whatever is wrong with a layer is a problem; where it may have been meant to hold
+text back, nothing leaves the machine without the user's yes, or at all if a whole file cannot be read.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from turnout import paths
+from turnout.core.policy import Policy, stricter
+from turnout.core.requests import LeavesMachine
+from turnout.settings.choosing import choose
+from turnout.settings.compiling import compile_policy
+from turnout.settings.endpoints import Endpoints, bind_to_endpoint, build_models
+from turnout.settings.layers import WORDS, Checked, CheckedRule, Layer, LayerName, Leaf, check_layer, dotted
+from turnout.settings.problems import Problem
+from turnout.settings.schema import Settings, defaults
+from turnout.settings.tighten import tighten
+from turnout.settings.toml import KeyPath, read_toml
+
+USER_FILE = "config.toml"
+WORKSPACE_FILE = ".turnout.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The effective settings, the policy made of them, and what was wrong on the way.
+
+    `files` are those that were looked for, whether or not they exist; a change of one calls for a new load.
+    """
+
+    settings: Settings
+    policy: Policy
+    problems: tuple[Problem, ...]
+    files: tuple[Path, ...]
+    sources: Mapping[str, str]
+    """Where every value that a layer sets stands, by dotted key."""
+
+    def source(self, key: str) -> str:
+        """Where a value such as `routes.inline.models` is set: `FILE:LINE key`, or the name of the layer."""
+        return self.sources.get(key, WORDS["defaults"])
+
+
+def load(workspace: Path | None, editor: Mapping[str, object] | None, *, trusted: bool) -> Loaded:
+    """Load the settings for a workspace; `editor` is the client's `turnout` section, `trusted` the user's word."""
+    read = _read(workspace, editor)
+    merged = _merge(read, workspace or Path(), trusted=trusted)
+    _fail_closed(merged.leaves, read)
+    settings = _settings(merged.leaves, merged.rules)
+    policy, unknown = compile_policy(settings, merged.endpoints, merged.leaves, merged.rules)
+    return Loaded(
+        settings=settings,
+        policy=policy,
+        problems=(*read.problems, *merged.problems, *merged.endpoints.problems, *unknown),
+        files=read.files,
+        sources=_source_table(merged),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The checked layers; `unreadable` is where a file stands that is there and cannot be used at all."""
+
+    defaults: Checked
+    user: Checked
+    workspace: Checked
+    editor: Checked
+    files: tuple[Path, ...]
+    unreadable: tuple[Problem, ...]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        layers = (self.user, self.workspace, self.editor)
+        return (*self.unreadable, *(problem for layer in layers for problem in layer.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class _Merged:
+    """The effective values, before they are a `Settings`."""
+
+    leaves: dict[KeyPath, Leaf]
+    rules: tuple[CheckedRule, ...]
+    endpoints: Endpoints
+    problems: tuple[Problem, ...]
+
+
+def _read(workspace: Path | None, editor: Mapping[str, object] | None) -> _Read:
+    files: dict[LayerName, Path] = {}
+    unreadable: list[Problem] = []
+    try:
+        files["user"] = paths.config_dir() / USER_FILE
+    except OSError as exc:
+        unreadable.append(Problem(str(exc.filename), "", f"cannot be made: {exc.strerror}"))
+    if workspace is not None:
+        files["workspace"] = workspace / WORKSPACE_FILE
+    layers: dict[LayerName, Layer] = {}
+    for name, file in files.items():
+        document = read_toml(file)
+        if isinstance(document, Problem):
+            unreadable.append(document)
+        elif document is not None:
+            layers[name] = Layer(name, document.data, str(file), document.lines)
+    return _Read(
+        defaults=check_layer(Layer("defaults", defaults())),
+        user=check_layer(layers.get("user", Layer("user", {}))),
+        workspace=check_layer(layers.get("workspace", Layer("workspace", {}))),
+        editor=check_layer(Layer("editor", editor or {})),
+        files=tuple(files.values()),
+        unreadable=tuple(unreadable),
+    )
+
+
+def _merge(read: _Read, workspace: Path, *, trusted: bool) -> _Merged:
+    own = {**read.defaults.leaves, **read.user.leaves, **read.editor.leaves}
+    asked = tighten(read.workspace.leaves, own, workspace, trusted=trusted)
+    chains, rules = asked.plain, read.workspace.rules
+    problems = list(asked.problems)
+    if not trusted:
+        endpoints = build_models(_settings(own).models, own)
+        chosen = choose(chains, rules, own, endpoints.models, str(workspace))
+        chains, rules = chosen.chains, chosen.rules
+        problems += chosen.problems
+    leaves = {**read.defaults.leaves, **read.user.leaves, **chains, **read.editor.leaves}
+    leaves, unbound = bind_to_endpoint(leaves)
+    leaves.update(asked.limits)
+    return _Merged(
+        leaves=leaves,
+        rules=(*read.editor.rules, *read.user.rules, *rules),
+        endpoints=build_models(_settings(leaves).models, leaves),
+        problems=(*problems, *unbound),
+    )
+
+
+def _fail_closed(leaves: dict[KeyPath, Leaf], read: _Read) -> None:
+    """Hold text back where a setting that may have meant to cannot be used."""
+    path: KeyPath = ("privacy", "leaves_machine")
+    doubts = [layer.doubt for layer in (read.user, read.workspace, read.editor) if layer.doubt]
+    limits: list[tuple[LeavesMachine, str]] = [("never", problem.where) for problem in read.unreadable]
+    limits += [("ask", doubt) for doubt in doubts]
+    for limit, where in limits:
+        before = leaves[path]
+        if stricter(before.value, limit) != before.value:
+            leaves[path] = Leaf(
+                limit, before.layer, note=f"{where} (cannot be used, so this is the safe value)"
+            )
+
+
+def _settings(leaves: Mapping[KeyPath, Leaf], rules: Iterable[CheckedRule] = ()) -> Settings:
+    tree: dict[str, Any] = {"models": {}, "rules": tuple(checked.rule for checked in rules)}
+    for path, leaf in leaves.items():
+        table = tree
+        for part in path[:-1]:
+            table = table.setdefault(str(part), {})
+        table[str(path[-1])] = leaf.value
+    return Settings.model_validate(tree)
+
+
+def _source_table(merged: _Merged) -> dict[str, str]:
+    table = {}
+    for path, leaf in merged.leaves.items():
+        is_default = leaf.layer.name == "defaults" and not leaf.note and leaf.under is None
+        source = leaf.sources(path)
+        table[dotted(path)] = WORDS["defaults"] if is_default else source.removesuffix(f": {dotted(path)}")
+    for index, checked in enumerate(merged.rules):
+        table[dotted(("rules", index))] = checked.layer.source(checked.path)
+    return table

@@ -1,0 +1,256 @@
+"""The shape of the settings: every key, its type, its bounds and its default, in one place.
+
+Invariant: a key stands here only if something reads it.
+The same models check each layer, give the JSON Schema for editors and give the text of `docs/settings.md`.
+"""
+
+import ipaddress
+import re
+from typing import Annotated, Any, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from turnout.core.globs import check_pattern
+from turnout.core.requests import Api, Kind, LeavesMachine
+
+RESERVED: dict[str, frozenset[str]] = {
+    "strategy": frozenset({"cheapest", "fastest", "weighted"}),
+    "api": frozenset({"openai-responses", "completions", "mistral-fim", "llama-infill"}),
+    "key": frozenset({"editor"}),
+}
+"""Values of the design that this version does not know yet, by key; they get a message of their own."""
+
+
+def _pattern(text: str) -> str:
+    objection = check_pattern(text)
+    if objection:
+        raise ValueError(objection)
+    return text
+
+
+_KEY_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|keyring:[A-Za-z0-9_.@-]+")
+_BASE_URL = re.compile(
+    r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?"
+)
+
+
+def _key_reference(text: str) -> str:
+    if not _KEY_REFERENCE.fullmatch(text):
+        raise ValueError("`env:NAME` or `keyring:NAME`, never the key itself")
+    return text
+
+
+def _base_url(text: str) -> str:
+    if not _BASE_URL.fullmatch(text):
+        raise ValueError("an http or https URL without user name, query or fragment")
+    try:
+        urlsplit(text).port  # noqa: B018  # the property checks the number
+    except ValueError as exc:
+        raise ValueError("a URL with a port up to 65535") from exc
+    return text
+
+
+def host_of(base_url: str) -> str:
+    """The host of a checked base URL, in lower case."""
+    return urlsplit(base_url).hostname or ""
+
+
+def is_loopback(base_url: str) -> bool:
+    """Whether a checked base URL certainly means this machine; names other than `localhost` never do."""
+    host = host_of(base_url)
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+NAME = r"^[a-z0-9][a-z0-9_-]*$"
+ModelName: TypeAlias = Annotated[str, Field(pattern=NAME, max_length=64)]
+PathPattern: TypeAlias = Annotated[str, Field(min_length=1), AfterValidator(_pattern)]
+Names: TypeAlias = Annotated[tuple[ModelName, ...], Field(strict=False)]
+Patterns: TypeAlias = Annotated[tuple[PathPattern, ...], Field(strict=False)]
+KeyReference: TypeAlias = Annotated[str, AfterValidator(_key_reference)]
+BaseUrl: TypeAlias = Annotated[str, AfterValidator(_base_url)]
+Jurisdiction: TypeAlias = Annotated[str, Field(pattern=r"^(?:[A-Z]{2}|\*)$")]
+Usd: TypeAlias = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+Languages: TypeAlias = Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(strict=False)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, protected_namespaces=()
+    )
+
+
+class PrivacySettings(_Table):
+    """What may leave the machine; a workspace can only tighten it, trusted or not."""
+
+    leaves_machine: LeavesMachine = Field(
+        default="ask", description="Whether text may be sent to models that are not on this machine."
+    )
+    jurisdictions: Annotated[tuple[Jurisdiction, ...], Field(strict=False)] = Field(
+        default=("*",),
+        description="Where hosted APIs may be run, as two-letter codes; `*` is anywhere. "
+        "Self-hosted models are always inside, models of unknown jurisdiction only inside `*`.",
+    )
+    local_only: Patterns = Field(default=(), description="Files whose text never leaves this machine.")
+    never_read: Patterns = Field(
+        default=(
+            ".env*",
+            "*.pem",
+            "*.key",
+            "*.p12",
+            "*.pfx",
+            "id_rsa*",
+            "id_dsa*",
+            "id_ecdsa*",
+            "id_ed25519*",
+            ".ssh/",
+            ".aws/",
+            ".gnupg/",
+            ".netrc",
+            ".pypirc",
+            ".npmrc",
+            ".git-credentials",
+        ),
+        description="Files whose text no model sees, not even a local one.",
+    )
+
+
+class BudgetSettings(_Table):
+    """Limits on money; anyone may lower them, only the user may raise them."""
+
+    day_usd: Usd | None = Field(default=None, description="Most that one day may cost; no limit when unset.")
+    request_usd: Usd | None = Field(
+        default=None, description="Most that one request may cost at worst; no limit when unset."
+    )
+
+
+class CompletionSettings(_Table):
+    """Ghost text and the completion menu."""
+
+    enabled: bool = Field(default=True, description="Whether completions are offered.")
+    disabled_languages: Languages = Field(default=(), description="Language identifiers without completions.")
+    max_tokens: Annotated[int, Field(ge=1, le=1024)] = Field(
+        default=64, description="Most tokens that one completion generates."
+    )
+    multiline: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="Whether ghost text may span lines; `auto` decides from where the cursor stands.",
+    )
+
+
+class ModelSettings(_Table):
+    """One model. Outside the user's own settings it can only be set by a trusted workspace."""
+
+    api: Api = Field(
+        default="local", description="How the model is spoken to; `local` runs it on this machine."
+    )
+    model: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
+        default=None, description="Name of the model as its API or `turnout models list` knows it."
+    )
+    engine: Literal["auto", "exllamav2", "exllamav3", "llamacpp"] = Field(
+        default="auto", description="What runs a local model."
+    )
+    path: str | None = Field(
+        default=None, description="File or directory of a local model that you already have."
+    )
+    base_url: BaseUrl | None = Field(
+        default=None, description="Where the API is reached; unset means the API's public endpoint."
+    )
+    key: KeyReference | None = Field(
+        default=None,
+        description="Where the API key is kept: `env:NAME` or `keyring:NAME`, never the key itself.",
+    )
+    leaves_machine: bool | None = Field(
+        default=None,
+        description="Whether text sent to it leaves this machine; unset means: unless on a loopback URL.",
+    )
+    jurisdiction: Annotated[str, Field(pattern=r"^(?:[A-Z]{2}|self-hosted)$")] | None = Field(
+        default=None, description="Where the API is run, as a two-letter code, or `self-hosted`."
+    )
+    context_tokens: Annotated[int, Field(ge=256, le=100_000_000)] | None = Field(
+        default=None, description="Tokens that the model takes, prompt and answer together."
+    )
+    input_usd: Usd | None = Field(default=None, description="US dollars per million tokens of prompt.")
+    output_usd: Usd | None = Field(default=None, description="US dollars per million tokens of answer.")
+
+
+class RouteSettings(_Table):
+    """The chain of models for one kind of request."""
+
+    models: Names = Field(
+        default=(), description="Models in order of preference; the next one is asked if one fails."
+    )
+    strategy: Literal["order"] = Field(default="order", description="How the chain is ordered: as written.")
+    deadline_ms: Annotated[int, Field(ge=10, le=3_600_000)] | None = Field(
+        default=None, description="Time after which the answer is of no use."
+    )
+    leaves_machine: LeavesMachine = Field(
+        default="allow", description="Tightens `privacy.leaves_machine` for this kind."
+    )
+
+
+class RefactorSettings(RouteSettings):
+    """The route of `refactor`, whose result can be checked."""
+
+    checks: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=2000)], ...], Field(strict=False)
+    ] = Field(default=(), description="Commands that run on a proposed refactor; shell words, no shell.")
+
+
+_FRONTIER = ("opus", "sonnet", "glm", "near")
+
+
+class RoutesSettings(_Table):
+    """One route per kind of request."""
+
+    inline: RouteSettings = RouteSettings(models=("near",), deadline_ms=5_000)
+    popup: RouteSettings = RouteSettings(models=("near",), deadline_ms=1_500)
+    fix: RouteSettings = RouteSettings(models=_FRONTIER, deadline_ms=120_000)
+    rewrite: RouteSettings = RouteSettings(models=_FRONTIER, deadline_ms=120_000)
+    refactor: RefactorSettings = RefactorSettings(models=_FRONTIER, deadline_ms=600_000)
+    document: RouteSettings = RouteSettings(models=_FRONTIER, deadline_ms=120_000)
+    test: RouteSettings = RouteSettings(models=_FRONTIER, deadline_ms=120_000)
+    explain: RouteSettings = RouteSettings(models=_FRONTIER, deadline_ms=120_000)
+    commit_message: RouteSettings = RouteSettings(models=("near",), deadline_ms=60_000)
+
+
+class RuleSettings(_Table):
+    """A chain for some files; the first rule that fits a file wins. A field left out stands for all."""
+
+    paths: Patterns = Field(default=(), description="Files it is for.")
+    kinds: Annotated[tuple[Kind, ...], Field(strict=False)] = Field(
+        default=(), description="Kinds of request it is for."
+    )
+    languages: Languages = Field(default=(), description="Language identifiers it is for.")
+    models: Names = Field(min_length=1, description="The chain.")
+
+
+DEFAULT_MODELS: dict[str, ModelSettings] = {
+    "near": ModelSettings(model="qwen2.5-coder-0.5b", context_tokens=8192),
+    "opus": ModelSettings(api="anthropic", model="claude-opus-4-6", key="env:ANTHROPIC_API_KEY"),
+    "sonnet": ModelSettings(api="anthropic", model="claude-sonnet-4-6", key="env:ANTHROPIC_API_KEY"),
+    "glm": ModelSettings(
+        api="openai-chat", model="glm-5", base_url="https://api.z.ai/api/paas/v4", key="env:ZAI_API_KEY"
+    ),
+}
+
+
+class Settings(_Table):
+    """All settings."""
+
+    privacy: PrivacySettings = PrivacySettings()
+    budget: BudgetSettings = BudgetSettings()
+    completion: CompletionSettings = CompletionSettings()
+    models: dict[ModelName, ModelSettings] = DEFAULT_MODELS
+    routes: RoutesSettings = RoutesSettings()
+    rules: Annotated[tuple[RuleSettings, ...], Field(strict=False)] = ()
+
+
+def defaults() -> dict[str, Any]:
+    """The built-in settings as plain data, without the keys that are unset."""
+    return Settings().model_dump(mode="json", exclude_none=True)

@@ -83,7 +83,7 @@ async def scripted_server(*scripts: Script | bytes) -> AsyncIterator[ScriptedSer
                 state.closed.set()
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0, limit=2**20)
-    state.url = "http://127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
+    state.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield state
     finally:

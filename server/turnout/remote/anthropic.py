@@ -4,7 +4,6 @@ Invariant: an answer is complete at `message_stop` and not before; an unknown ev
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from turnout.core.requests import ChatPrompt, Finish, Model
 from turnout.errors import ProtocolViolation, RequestRejected
@@ -113,7 +112,7 @@ FORMAT = Format(
     base_url="https://api.anthropic.com",
     path="/v1/messages",
     key_header="x-api-key",
-    headers=MappingProxyType({"anthropic-version": "2023-06-01"}),
+    headers=(("anthropic-version", "2023-06-01"),),
     body=body,
     interpreter=MessagesInterpreter,
 )

@@ -138,7 +138,7 @@ def _call(peer: Peer, target: Endpoint, wire: Format, body: Mapping[str, object]
 
     # An editor may hold half of a surrogate pair, which UTF-8 cannot carry.
     encoded = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    return Call(peer, target, wire.headers, wire.key_header, wire.key_prefix, encoded)
+    return Call(peer, target, dict(wire.headers), wire.key_header, wire.key_prefix, encoded)
 
 
 async def _require_stream(peer: Peer, response: "Response") -> None:

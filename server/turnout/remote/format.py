@@ -5,13 +5,10 @@ Invariant: a format says what to send and how to read the answer; it does no I/O
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from turnout.core.requests import ChatPrompt, Model
 from turnout.remote.failures import Peer
 from turnout.remote.reply import Interpreter
-
-NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,4 +25,4 @@ class Format:
     body: Callable[[Model, ChatPrompt, str], Mapping[str, object]]
     interpreter: Callable[[Peer], Interpreter]
     key_prefix: str = ""
-    headers: Mapping[str, str] = NO_HEADERS
+    headers: tuple[tuple[str, str], ...] = ()

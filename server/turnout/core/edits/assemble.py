@@ -49,7 +49,7 @@ def assemble(reply: Reply, shown: Shown) -> Assembly:
     failures += refused
     for path, steps in steps_of.items():
         try:
-            change = _change(len(changes), path, steps, shown)
+            change = _change(path, steps, shown)
         except* EditError as group:
             failures += [failure for failure in group.exceptions if isinstance(failure, EditError)]
         else:
@@ -87,15 +87,15 @@ def _by_file(steps: Iterable[Step]) -> tuple[dict[str, list[Step]], list[EditErr
     return steps_of, failures
 
 
-def _change(index: int, path: str, steps: list[Step], shown: Shown) -> FileChange | None:
+def _change(path: str, steps: list[Step], shown: Shown) -> FileChange | None:
     """What `steps` make of one file; None where they leave it as it is."""
     file = shown.files.get(path)
     if file is None:
-        return _creation(index, path, steps, shown)
+        return _creation(path, steps, shown)
     if any(isinstance(step, Delete) for step in steps):
         if len(steps) > 1:
             raise _contradiction(path, steps)
-        return file_change(index, "delete", file.uri, path, file.lines, (), version=file.version)
+        return file_change("delete", file.uri, path, file.lines, (), version=file.version)
     renames = [step for step in steps if isinstance(step, Rename)]
     if len(renames) > 1:
         raise _contradiction(path, steps)
@@ -103,7 +103,6 @@ def _change(index: int, path: str, steps: list[Step], shown: Shown) -> FileChang
     if renames:
         new_path = _free(renames[0].new_path, shown)
         return file_change(
-            index,
             "rename",
             file.uri,
             path,
@@ -115,10 +114,10 @@ def _change(index: int, path: str, steps: list[Step], shown: Shown) -> FileChang
         )
     if after == file.lines:
         return None
-    return file_change(index, "edit", file.uri, path, file.lines, after, version=file.version)
+    return file_change("edit", file.uri, path, file.lines, after, version=file.version)
 
 
-def _creation(index: int, path: str, steps: list[Step], shown: Shown) -> FileChange:
+def _creation(path: str, steps: list[Step], shown: Shown) -> FileChange:
     step = steps[0]
     if shown.exists(shown.uri(path)):
         raise PathRefused(f"{path} is not among the files that this request may change.")
@@ -131,7 +130,7 @@ def _creation(index: int, path: str, steps: list[Step], shown: Shown) -> FileCha
     if len(steps) > 1:
         raise _contradiction(path, steps)
     free = _free(path, shown)
-    return file_change(index, "create", shown.uri(free), free, (), new_file(bodies))
+    return file_change("create", shown.uri(free), free, (), new_file(bodies))
 
 
 def _text_after(path: str, file: Snapshot, steps: list[Step]) -> tuple[str, ...]:

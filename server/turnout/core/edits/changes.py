@@ -108,7 +108,6 @@ class Transaction:
 
 
 def file_change(
-    index: int,
     kind: ChangeKind,
     uri: str,
     path: str,
@@ -119,13 +118,23 @@ def file_change(
     new_uri: str | None = None,
     new_path: str | None = None,
 ) -> FileChange:
-    """The change of one file, cut into hunks named `INDEX.NUMBER`; `index` is the file's place in its proposal."""
+    """The change of one file, cut into hunks that are named by their number."""
     whole = kind in ("create", "delete")
     pieces = [(0, tuple(before), tuple(after))] if whole else _pieces(before, after)
     if kind == "rename":
         pieces.insert(0, (0, (), ()))
-    hunks = tuple(Hunk(f"{index}.{number}", *piece) for number, piece in enumerate(pieces))
+    hunks = tuple(Hunk(str(number), *piece) for number, piece in enumerate(pieces))
     return FileChange(uri, path, kind, tuple(before), tuple(after), hunks, version, new_uri, new_path)
+
+
+def numbered(changes: Iterable[FileChange]) -> tuple[FileChange, ...]:
+    """`changes` with hunks named `FILE.HUNK`, both counted from 0: names that no other hunk of the proposal has."""
+    return tuple(
+        replace(
+            change, hunks=tuple(replace(h, id=f"{index}.{number}") for number, h in enumerate(change.hunks))
+        )
+        for index, change in enumerate(changes)
+    )
 
 
 def _pieces(

@@ -1,0 +1,173 @@
+"""Ask a model for edits, read them, and give it a chance to correct what cannot be used.
+
+Invariant: a draft says of every step of the reply either which change it became or why it became none.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from turnout.act.prompts import Style, complaint, continued, style_for
+from turnout.act.proposals import Check
+from turnout.act.seams import Seams, Syntax
+from turnout.core.answers import Answer
+from turnout.core.documents import Snapshot
+from turnout.core.edits.assemble import Shown, assemble
+from turnout.core.edits.blocks import parse_blocks
+from turnout.core.edits.changes import FileChange
+from turnout.core.edits.fences import parse_whole_files
+from turnout.core.edits.paths import normalise
+from turnout.core.edits.replies import Reply
+from turnout.core.languages import language_of
+from turnout.core.receipts import Receipt, SentFile
+from turnout.core.requests import ChatPrompt, Kind, Model
+from turnout.errors import EditError, ReplyUnusable
+
+MAX_REPAIRS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What became of a reply so far: changes, checks of their syntax, failures, and the receipts of every answer."""
+
+    reply: Reply
+    changes: tuple[FileChange, ...]
+    checks: tuple[Check, ...]
+    failures: tuple[EditError, ...]
+    receipts: tuple[Receipt, ...]
+    style: Style
+
+    @property
+    def complaints(self) -> tuple[str, ...]:
+        """What the model should mend, in words."""
+        broken = (f"{check.name}: {check.message}" for check in self.checks if not check.ok)
+        return (*(str(failure) for failure in self.failures), *broken)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to ask about which files; `render` gives the prompt for a model, `repairs` counts second chances."""
+
+    kind: Kind
+    files: Mapping[str, Snapshot]
+    render: Callable[[Model], ChatPrompt]
+    repairs: int = 1
+
+
+async def draft_edits(question: Question, seams: Seams) -> Draft:
+    """The edits that a model makes of `question`, corrected at most `repairs` times.
+
+    Raises what the asker raises, and ReplyUnusable where no answer had a well-formed edit.
+    """
+    turns: list[tuple[str, str]] = []
+    receipts: list[Receipt] = []
+    draft: Draft | None = None
+    for left in range(min(question.repairs, MAX_REPAIRS), -1, -1):
+        answer = await _ask(question, turns, seams)
+        receipts.append(answer.receipt)
+        try:
+            draft = await _read(answer, draft, question, seams)
+            complaints: Sequence[str] = draft.complaints
+        except ReplyUnusable as exc:
+            if not left and draft is None:
+                raise
+            complaints = (str(exc),)
+        if not complaints:
+            break
+        turns.append((answer.text, complaint(complaints, style_for(answer.model))))
+    assert draft is not None
+    return replace(draft, receipts=tuple(receipts))
+
+
+async def _ask(question: Question, turns: Sequence[tuple[str, str]], seams: Seams) -> Answer:
+    sent = tuple(SentFile(f.uri, len(f.text.encode("utf-8", "replace"))) for f in question.files.values())
+    seen = 0
+
+    def on_text(text: str) -> None:
+        nonlocal seen
+        seen += len(text)
+        seams.tell(f"answer: {seen} characters", 0, 0)
+
+    return await seams.asker.ask(
+        question.kind, lambda model: continued(question.render(model), turns, model), sent, on_text
+    )
+
+
+async def _read(answer: Answer, earlier: Draft | None, question: Question, seams: Seams) -> Draft:
+    """The draft that `answer` makes, together with those steps of `earlier` whose files it does not speak of."""
+    if answer.finish == "length":
+        raise ReplyUnusable(
+            f"The answer was cut off after {len(answer.text)} characters.",
+            advice="Ask for less at once, or choose a model that may answer at greater length.",
+        )
+    style = style_for(answer.model)
+    files = asked_about(style, question.files)
+    only = next(iter(files)) if len(files) == 1 else None
+    parse = parse_blocks if style == "blocks" else parse_whole_files
+    reply = _merged(earlier.reply if earlier else None, parse(answer.text, files, only))
+    shown = Shown(files, seams.workspace.uri, seams.workspace.exists)
+    return await asyncio.to_thread(_drafted, reply, shown, seams.syntax, style)
+
+
+def asked_about(style: Style, files: Mapping[str, Snapshot]) -> Mapping[str, Snapshot]:
+    """The files that one answer is about: all of them, or the first where files are written out one by one."""
+    return files if style == "blocks" else dict([next(iter(files.items()))])
+
+
+def _drafted(reply: Reply, shown: Shown, syntax: Syntax, style: Style) -> Draft:
+    changes, failures = assemble(reply, shown)
+    checks = tuple(_syntax_check(change, syntax) for change in changes if change.kind != "delete")
+    return Draft(reply, changes, checks, failures, (), style)
+
+
+def _syntax_check(change: FileChange, syntax: Syntax) -> Check:
+    path = change.new_path or change.path
+    language = language_of(path)
+    before = None if change.kind == "create" else "".join(change.before)
+    problems = syntax.check(language, before, "".join(change.after))
+    if problems is None:
+        return Check(f"syntax {path}", True, f"not checked: no grammar for {language}")
+    message = "; ".join(f"line {problem.line + 1}: {problem.message}" for problem in problems[:5])
+    return Check(f"syntax {path}", not problems, message)
+
+
+def _merged(earlier: Reply | None, reply: Reply) -> Reply:
+    """`reply`, and in front of it what `earlier` had for other files; numbered anew."""
+    if earlier is None:
+        return reply
+    spoken_of = {_same(step.path) for step in reply.steps}
+    kept = [step for step in earlier.steps if _same(step.path) not in spoken_of]
+    steps = tuple(replace(step, number=number) for number, step in enumerate([*kept, *reply.steps], start=1))
+    return Reply(earlier.plan or reply.plan, steps)
+
+
+def _same(path: str) -> str:
+    """The form in which two spellings of a path are equal; one that is refused anyhow stands for itself."""
+    try:
+        return normalise(path)
+    except EditError:
+        return path
+
+
+def combined(receipts: Sequence[Receipt]) -> Receipt:
+    """One receipt for several questions: sums, with the id, route and first times of the first."""
+    first, last = receipts[0], receipts[-1]
+    models = list(dict.fromkeys(receipt.model for receipt in receipts if receipt.model))
+    files: dict[str, SentFile] = {}
+    for sent in (file for receipt in receipts for file in receipt.files):
+        files[sent.uri] = max(sent, files.get(sent.uri, sent), key=lambda file: file.bytes)
+    costs = [receipt.cost_usd for receipt in receipts]
+    return replace(
+        first,
+        model=", ".join(models) or None,
+        leaves_machine=any(receipt.leaves_machine for receipt in receipts),
+        files=tuple(files.values()),
+        bytes_sent=sum(receipt.bytes_sent for receipt in receipts),
+        tokens_in=sum(receipt.tokens_in for receipt in receipts),
+        tokens_out=sum(receipt.tokens_out for receipt in receipts),
+        tokens_cached=sum(receipt.tokens_cached for receipt in receipts),
+        cost_usd=sum(cost for cost in costs if cost is not None) if None not in costs else None,
+        total_ms=sum(receipt.total_ms for receipt in receipts),
+        outcome="proposed",
+        reason=last.reason,
+    )

@@ -1,0 +1,171 @@
+"""Choose the files that a refactor works on, and say which were left out.
+
+Invariant: what the user named comes first and is never dropped for what was found; nothing hidden or ignored by git is
+looked at unless the user named it.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+
+from turnout.act.proposals import Skipped
+from turnout.act.seams import Workspace
+from turnout.core.documents import Snapshot, Span
+from turnout.core.languages import language_of
+from turnout.errors import EditError
+
+MAX_FILES = 20
+MAX_BYTES = 120_000
+_MAX_LOOKED_AT = 5_000
+_WORD = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]+")
+_STOP = frozenset(
+    """
+    add all and any are as at be by can change class code comment comments const convert create def delete docstring
+    document each every file files fix for from func function functions give has have if import in into is it its let
+    make method methods module move must new no none not of on one only or out please put refactor remove rename replace
+    return self should so test tests than that the their them then there these this those to type types use uses using
+    var variable when where which with without write
+    """.split()  # noqa: SIM905 - prose, read and edited as prose
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked to have changed; `scope` are the URIs of the files that may be, empty to have them found."""
+
+    instruction: str
+    document: str | None = None
+    selection: Span | None = None
+    scope: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Files by path, the most important first, and those left out."""
+
+    files: dict[str, Snapshot]
+    skipped: tuple[Skipped, ...]
+
+
+class _Gatherer:
+    """Takes files until one of the limits is reached."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._bytes = 0
+        self.files: dict[str, Snapshot] = {}
+        self.skipped: dict[str, Skipped] = {}
+
+    def take_uri(self, uri: str) -> None:
+        try:
+            path = self._workspace.path(uri)
+        except EditError as exc:
+            self.skipped[uri] = Skipped(uri, str(exc))
+            return
+        self.take(path, uri)
+
+    def take(self, path: str, uri: str) -> None:
+        if path in self.files:
+            return
+        try:
+            file = self._workspace.snapshot(uri)
+        except EditError as exc:
+            self.skipped[path] = Skipped(path, str(exc))
+            return
+        if file is None:
+            self.skipped[path] = Skipped(path, "There is no such file.")
+            return
+        size = len(file.text.encode("utf-8", "replace"))
+        if len(self.files) >= MAX_FILES or (self.files and self._bytes + size > MAX_BYTES):
+            self.skipped[path] = Skipped(
+                path, f"It is past the limit of {MAX_FILES} files or {MAX_BYTES} bytes."
+            )
+            return
+        self._bytes += size
+        self.files[path] = file
+
+
+def gather(request: Request, workspace: Workspace) -> Scope:
+    """The files for `request`: those of its scope, else its document and files that mention what it speaks of.
+
+    Reads files, up to 5,000 of them: call it in a thread.
+    """
+    taken = _Gatherer(workspace)
+    for uri in request.scope or ((request.document,) if request.document else ()):
+        taken.take_uri(uri)
+    if not request.scope:
+        for path in _mentioning(request, workspace, taken):
+            taken.take(path, workspace.uri(path))
+    return Scope(taken.files, tuple(taken.skipped.values()))
+
+
+def selected_text(file: Snapshot, selection: Span) -> str:
+    """The text of `selection`, whose positions may lie past the ends of lines."""
+    (first, from_), (last, to) = selection
+    lines = list(file.lines[first : last + 1])
+    if not lines:
+        return ""
+    if last < len(file.lines):
+        lines[-1] = lines[-1][:to]
+    lines[0] = lines[0][from_:]
+    return "".join(lines)
+
+
+def _mentioning(request: Request, workspace: Workspace, taken: _Gatherer) -> list[str]:
+    """Other files that mention words of the request, those with the rarest words first.
+
+    Without a document to begin with, and with nothing found, every file in a language is as good as another.
+    """
+    words = _words(request, taken.files.values())
+    mentions: dict[str, set[str]] = {}
+    others: list[str] = []
+    for path in islice(workspace.paths(), _MAX_LOOKED_AT):
+        if path in taken.files or language_of(path) == "plaintext":
+            continue
+        others.append(path)
+        if words:
+            found = _found(path, words, workspace, taken)
+            if found:
+                mentions[path] = found
+    if not mentions:
+        return [] if taken.files else others
+    spread = Counter(word for found in mentions.values() for word in found)
+    scores = {path: sum(1 / spread[word] for word in found) for path, found in mentions.items()}
+    return sorted(mentions, key=lambda path: (-scores[path], path))
+
+
+def _found(path: str, words: set[str], workspace: Workspace, taken: _Gatherer) -> set[str]:
+    try:
+        file = workspace.snapshot(workspace.uri(path))
+    except EditError as exc:
+        taken.skipped[path] = Skipped(path, str(exc))
+        return set()
+    text = file.text if file else ""
+    likely = [word for word in words if word in text]
+    return {word for word in likely if re.search(rf"(?<![\w$]){re.escape(word)}(?![\w$])", text)}
+
+
+def _words(request: Request, files: Iterable[Snapshot]) -> set[str]:
+    """Names that the instruction speaks of: those that look like code, and plain words that the document has as such.
+
+    The first name in a selection is what it defines or calls, so that counts too.
+    """
+    document = next(iter(files), None)
+    text = document.text if document else ""
+    spoken = {word for word in _WORD.findall(request.instruction) if word.lower() not in _STOP}
+    known = set(_WORD.findall(text)) if document else spoken
+    names = {word for word in spoken if word in known or _looks_like_code(word)}
+    if document and request.selection:
+        selected = _WORD.findall(selected_text(document, request.selection))
+        names |= set([word for word in selected if word.lower() not in _STOP][:1])
+    return names
+
+
+def _looks_like_code(word: str) -> bool:
+    return (
+        "_" in word
+        or any(c.isdigit() for c in word)
+        or not (word.islower() or word.istitle() or word.isupper())
+    )

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 MAX_PATTERN = 256
 """Longest pattern, in characters."""
 
+_MOST_REMEMBERED = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
@@ -23,24 +25,37 @@ class Pattern:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
 class PathSet:
-    """Patterns compiled into one expression; `groups` holds the pattern of each capture group."""
+    """Patterns compiled into one expression; it cannot be changed, and remembers what it was asked."""
 
-    groups: tuple[Pattern, ...]
-    expression: re.Pattern[str] | None
+    __slots__ = ("_expression", "_found", "patterns")
+
+    def __init__(self, patterns: Iterable[Pattern] = ()) -> None:
+        """Compile `patterns`; raises ValueError for one that `check_pattern` objects to."""
+        self.patterns = tuple(patterns)
+        # The empty group behind each alternative tells which one matched. In front of it, or around it, it would
+        # keep the engine from skipping alternatives by their first character.
+        alternatives = (f"{glob_to_regex(pattern.text)}()" for pattern in self.patterns)
+        self._expression = re.compile("|".join(alternatives)) if self.patterns else None
+        self._found: dict[str, int | None] = {}
+
+    def first(self, folded: str) -> int | None:
+        """Index of the first pattern that covers a path given as `fold_path` returns it, or None."""
+        if self._expression is None:
+            return None
+        if folded in self._found:
+            return self._found[folded]
+        if len(self._found) >= _MOST_REMEMBERED:
+            self._found.clear()
+        match = self._expression.match(folded)
+        index = match.lastindex - 1 if match and match.lastindex else None
+        self._found[folded] = index
+        return index
 
     def match(self, folded: str) -> Pattern | None:
         """The first pattern that covers a path given as `fold_path` returns it, or None."""
-        found = self.expression.match(folded) if self.expression else None
-        return self.groups[found.lastindex - 1] if found and found.lastindex else None
-
-
-def compile_paths(patterns: Iterable[Pattern]) -> PathSet:
-    """Compile `patterns`; raises ValueError for one that `check_pattern` objects to."""
-    groups = tuple(patterns)
-    expressions = [f"({glob_to_regex(pattern.text)})" for pattern in groups]
-    return PathSet(groups, re.compile("|".join(expressions)) if groups else None)
+        index = self.first(folded)
+        return None if index is None else self.patterns[index]
 
 
 def fold_path(path: str) -> str:
@@ -53,10 +68,12 @@ def check_pattern(text: str) -> str | None:
     """What is wrong with a pattern, or None."""
     if len(text) > MAX_PATTERN:
         return f"a pattern has at most {MAX_PATTERN} characters"
+    if not text.isprintable():
+        return "a pattern has printable characters only"
     if text.startswith("!"):
         return "patterns cannot be negated with `!`; write `\\!` for a name that starts with one"
     try:
-        re.compile(glob_to_regex(text))
+        glob_to_regex(text)
     except ValueError as exc:
         return str(exc)
     return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 
-from turnout.core.globs import PathSet, Pattern, compile_paths
+from turnout.core.globs import PathSet, Pattern
 from turnout.core.requests import Elimination, Kind, LeavesMachine, Model
 
 SELF_HOSTED = "self-hosted"
@@ -65,8 +65,8 @@ class Privacy:
     leaves_machine_source: str = ""
     jurisdictions: frozenset[str] | None = None
     jurisdictions_source: str = ""
-    local_only: PathSet = field(default_factory=lambda: compile_paths(()))
-    never_read: PathSet = field(default_factory=lambda: compile_paths(()))
+    local_only: PathSet = field(default_factory=PathSet)
+    never_read: PathSet = field(default_factory=PathSet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +113,8 @@ class RuleIndex:
     def first(self, folded: str, language: str) -> int | None:
         """Index of the first rule for a path (as `fold_path` returns it) and language, or None."""
         paths, owners = self.paths.get(language) or self.paths[""]
-        found = paths.expression.match(folded) if paths.expression else None
-        return owners[found.lastindex - 1] if found and found.lastindex else None
+        found = paths.first(folded)
+        return None if found is None else owners[found]
 
 
 def _index(rules: Sequence[Rule], language: str) -> tuple[PathSet, tuple[int, ...]]:
@@ -126,4 +126,4 @@ def _index(rules: Sequence[Rule], language: str) -> tuple[PathSet, tuple[int, ..
         for text in rule.paths or ("**",):
             patterns.append(Pattern(text, rule.source))
             owners.append(index)
-    return compile_paths(patterns), tuple(owners)
+    return PathSet(patterns), tuple(owners)

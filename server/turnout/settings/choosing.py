@@ -13,8 +13,6 @@ from turnout.settings.layers import CheckedRule, Leaf, dotted
 from turnout.settings.problems import Problem
 from turnout.settings.toml import KeyPath
 
-_REACH = ("this machine", "your own machines", "hosted APIs")
-
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
@@ -37,7 +35,7 @@ def choose(
     kept = {path: leaf for path, leaf in chains.items() if path[-1] != "models"}
     for path, leaf in chains.items():
         if path[-1] == "models":
-            allowed = chooser.allowed(tuple(leaf.value), _kind(path), leaf.layer.where(path), dotted(path))
+            allowed = chooser.chain(path, leaf)
             if allowed:
                 kept[path] = Leaf(list(allowed), leaf.layer)
     kept_rules = tuple(narrowed for rule in rules for narrowed in chooser.narrowed(rule))
@@ -51,38 +49,53 @@ class _Chooser:
         self._workspace = workspace
         self._reach = {kind: _own_reach(kind, own, models) for kind in KINDS}
 
-    def allowed(self, names: tuple[str, ...], kind: Kind, where: str, key: str) -> tuple[str, ...]:
-        """The names of a chain that `kind` may use; says which are refused."""
-        limit = self._reach[kind]
-        refused = [name for name in names if self._travels(name) > limit]
-        if refused:
-            message = (
-                f"{', '.join(f'`{name}`' for name in refused)} ignored for {kind}: your own settings keep it on "
-                f"{_REACH[limit]} until you trust this workspace: turnout trust {self._workspace}"
-            )
-            self.problems.append(Problem(where, key, message))
-        return tuple(name for name in names if name not in refused)
+    def chain(self, path: KeyPath, leaf: Leaf) -> tuple[str, ...]:
+        """The part of a chain that its kind may use."""
+        names = tuple(leaf.value)
+        kind = next(kind for kind in KINDS if kind == path[1])
+        allowed = self._allowed(names, kind)
+        self._report(leaf.layer.where(path), dotted(path), {kind: _without(names, allowed)})
+        return allowed
 
     def narrowed(self, checked: CheckedRule) -> list[CheckedRule]:
         """The rule, split by what each of its kinds may use."""
-        where, key = checked.layer.where(checked.path), dotted((*checked.path, "models"))
+        names = checked.rule.models
         groups: dict[tuple[str, ...], list[Kind]] = {}
         for kind in checked.rule.kinds or KINDS:
-            names = self.allowed(checked.rule.models, kind, where, key)
-            if names:
-                groups.setdefault(names, []).append(kind)
+            groups.setdefault(self._allowed(names, kind), []).append(kind)
+        refused = {kind: _without(names, allowed) for allowed, kinds in groups.items() for kind in kinds}
+        self._report(checked.layer.where(checked.path), dotted((*checked.path, "models")), refused)
         return [
             CheckedRule(
-                checked.rule.model_copy(update={"models": names, "kinds": tuple(kinds)}),
+                checked.rule.model_copy(update={"models": allowed, "kinds": tuple(kinds)}),
                 checked.layer,
                 checked.path,
             )
-            for names, kinds in groups.items()
+            for allowed, kinds in groups.items()
+            if allowed
         ]
+
+    def _allowed(self, names: Sequence[str], kind: Kind) -> tuple[str, ...]:
+        return tuple(name for name in names if self._travels(name) <= self._reach[kind])
 
     def _travels(self, name: str) -> int:
         model = self._models.get(name)
         return reach(model) if model else 0
+
+    def _report(self, where: str, key: str, refused: Mapping[Kind, Sequence[str]]) -> None:
+        kinds = [kind for kind, names in refused.items() if names]
+        if not kinds:
+            return
+        names = dict.fromkeys(name for kind in kinds for name in refused[kind])
+        message = (
+            f"{', '.join(f'`{name}`' for name in names)} ignored for {', '.join(kinds)}, which your own settings keep "
+            f"nearer, until you trust this workspace: turnout trust {self._workspace}"
+        )
+        self.problems.append(Problem(where, key, message))
+
+
+def _without(names: Sequence[str], allowed: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if name not in allowed)
 
 
 def _own_reach(kind: Kind, own: Mapping[KeyPath, Leaf], models: Mapping[str, Model]) -> int:
@@ -91,7 +104,3 @@ def _own_reach(kind: Kind, own: Mapping[KeyPath, Leaf], models: Mapping[str, Mod
         return 0
     names = own["routes", kind, "models"].value
     return max((reach(models[name]) for name in names if name in models), default=0)
-
-
-def _kind(path: KeyPath) -> Kind:
-    return next(kind for kind in KINDS if kind == path[1])

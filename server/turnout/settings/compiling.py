@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from turnout.core.globs import PathSet, Pattern, compile_paths
+from turnout.core.globs import PathSet, Pattern
 from turnout.core.policy import Budget, Chain, Policy, Privacy, Rule
 from turnout.core.requests import KINDS, Elimination, Kind, Model
 from turnout.settings.endpoints import Endpoints
@@ -103,7 +103,7 @@ def _privacy(settings: Settings, leaves: Leaves) -> Privacy:
 
 def _path_set(patterns: Sequence[str], path: KeyPath, leaves: Leaves) -> PathSet:
     leaf = leaves[path]
-    return compile_paths(Pattern(text, leaf.item_source(path, text)) for text in patterns)
+    return PathSet(Pattern(text, leaf.item_source(path, text)) for text in patterns)
 
 
 def _budget(settings: Settings, leaves: Leaves) -> Budget:

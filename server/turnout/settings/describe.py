@@ -4,9 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from turnout.settings.schema import NAME, Settings
+from turnout.settings.schema import NAME, Settings, defaults
 
 Node = Mapping[str, Any]
+
+MARKER = "<!-- From here on: `turnout settings docs --write docs/settings.md` -->"
+"""Line of `docs/settings.md` after which the reference stands."""
 
 
 @cache
@@ -53,12 +56,31 @@ def reference() -> str:
     lines: list[str] = []
     for name in root["properties"]:
         lines += _section(name, _resolved(root["properties"][name]))
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_default_routes(), "", *_default_models()]) + "\n"
+
+
+def _default_routes() -> Iterable[str]:
+    yield "### Routes without any settings"
+    yield ""
+    yield "| Kind | Chain | `deadline_ms` |"
+    yield "|---|---|---|"
+    for kind, route in defaults()["routes"].items():
+        yield f"| `{kind}` | {', '.join(f'`{name}`' for name in route['models'])} | {route['deadline_ms']} |"
+
+
+def _default_models() -> Iterable[str]:
+    yield "### Models without any settings"
+    yield ""
+    yield "| Name | API | Model | Key |"
+    yield "|---|---|---|---|"
+    for name, model in defaults()["models"].items():
+        key = f"`{model['key']}`" if "key" in model else ""
+        yield f"| `{name}` | `{model['api']}` | `{model['model']}` | {key} |"
 
 
 def _section(name: str, node: Node) -> Iterable[str]:
     if name == "models":
-        title, table = "[models.NAME]", _resolved(node["additionalProperties"])
+        title, table = "[models.NAME]", _resolved(_child(node, "NAME") or {})
     elif name == "rules":
         title, table = "[[rules]]", _resolved(node["items"])
     elif name == "routes":
@@ -103,7 +125,9 @@ def _default(section: str, key: str, node: Node) -> str:
 def _child(node: Node, part: str | int) -> Node | None:
     if isinstance(part, int):
         return node.get("items")
-    return node.get("properties", {}).get(part) or node.get("additionalProperties") or None
+    return node.get("properties", {}).get(part) or next(
+        iter(node.get("patternProperties", {}).values()), None
+    )
 
 
 def _resolved(node: Node) -> Node:

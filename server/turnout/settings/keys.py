@@ -3,6 +3,7 @@
 Invariant: a key is never stored, logged or put into a message; only its reference is.
 """
 
+import importlib
 import os
 from collections.abc import Iterable
 
@@ -29,10 +30,11 @@ def keys_present(models: Iterable[Model]) -> frozenset[str]:
 def _from_keyring(name: str) -> str | None:
     """A password stored as `keyring set turnout NAME`; None without the `keyring` package or a usable backend."""
     try:
-        import keyring  # optional, and slow to import
+        keyring = importlib.import_module("keyring")  # optional, and slow to import
     except ImportError:
         return None
     try:
-        return keyring.get_password("turnout", name) or None
+        password = keyring.get_password("turnout", name)
     except Exception:  # backends raise what they like: a locked or missing keyring is no key
         return None
+    return str(password) if password else None

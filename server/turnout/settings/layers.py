@@ -4,6 +4,8 @@ Invariant: what `check_layer` returns is valid for the schema, whatever the laye
 A wrong value that could have held text back never lets more text out: see `Checked.doubt`.
 """
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -25,6 +27,7 @@ LayerName = Literal["defaults", "user", "workspace", "editor"]
 WORDS: Mapping[LayerName, str] = {"defaults": "built-in defaults", "editor": "editor settings"}
 """How the layers that are no files are called."""
 
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _RESTRICTIVE = frozenset({"privacy", "routes", "rules"})
 _PROTECTIVE = frozenset({"local_only", "never_read", "jurisdictions", "disabled_languages"})
 _SECRET = frozenset({"key", "base_url"})
@@ -126,10 +129,13 @@ def check_layer(layer: Layer) -> Checked:
 
 
 def dotted(path: KeyPath) -> str:
-    """A path as users write it: `routes.inline.models`, `rules[0].paths`."""
+    """A path as users write it: `routes.inline.models`, `rules[0].paths`; safe to print."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += ("." if text else "") + (part if _BARE_KEY.fullmatch(part) else json.dumps(part[:64]))
     return text if len(text) <= 120 else text[:117] + "..."
 
 
@@ -236,7 +242,8 @@ def _message(path: KeyPath, error: Mapping[str, Any], data: Any) -> str:
         text += " is not available in this version"
     else:
         text += " cannot be used"
-    return f"{text}; allowed: {_allowed(path, error)}"
+    ending = "the rule is left out" if path[0] == "rules" else "the layer below applies"
+    return f"{text}; allowed: {_allowed(path, error)}; {ending}"
 
 
 def _allowed(path: KeyPath, error: Mapping[str, Any]) -> str:

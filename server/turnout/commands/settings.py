@@ -1,0 +1,114 @@
+"""`turnout settings show | check | schema | docs`: what applies and where it is set, and what there is to set."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from turnout.settings import Loaded
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register `settings`."""
+    parser = subparsers.add_parser("settings", help="show and check the settings")
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    show = actions.add_parser("show", help="print every effective value and where it is set")
+    check = actions.add_parser("check", help="print what is wrong; the exit status is 1 if anything is")
+    for action, run in ((show, run_show), (check, run_check)):
+        action.add_argument(
+            "path", nargs="?", type=Path, metavar="PATH", help="workspace (default: around this folder)"
+        )
+        action.set_defaults(run=run)
+    show.add_argument("--json", action="store_true", help="print JSON")
+    schema = actions.add_parser("schema", help="print the JSON Schema of a settings file")
+    schema.set_defaults(run=run_schema)
+    docs = actions.add_parser("docs", help="print the reference of all keys as Markdown")
+    docs.add_argument(
+        "--write", type=Path, metavar="FILE", help="put it into FILE, after its marker, instead"
+    )
+    docs.set_defaults(run=run_docs)
+
+
+def run_show(args: argparse.Namespace) -> int:
+    """Print every effective value."""
+    loaded = load_for(args.path)
+    values = _flat(loaded.settings.model_dump(mode="json", exclude_none=True))
+    if args.json:
+        entries = {key: {"value": value, "source": loaded.source(key)} for key, value in values.items()}
+        print(
+            json.dumps(
+                {"settings": entries, "problems": [str(problem) for problem in loaded.problems]}, indent=2
+            )
+        )
+        return 0
+    lines = [f"{key} = {_printable(value)}" for key, value in values.items()]
+    width = min(60, max(map(len, lines)))
+    for line, key in zip(lines, values, strict=True):
+        print(f"{line:{width}}  # {loaded.source(key)}")
+    print_problems(loaded)
+    return 0
+
+
+def run_check(args: argparse.Namespace) -> int:
+    """Print the problems."""
+    loaded = load_for(args.path)
+    print_problems(loaded)
+    if not loaded.problems:
+        print("no problems in " + ", ".join(str(file) for file in loaded.files))
+    return 1 if loaded.problems else 0
+
+
+def run_schema(_args: argparse.Namespace) -> int:
+    """Print the JSON Schema."""
+    from turnout.settings.describe import json_schema
+
+    print(json.dumps(json_schema(), indent=2))
+    return 0
+
+
+def run_docs(args: argparse.Namespace) -> int:
+    """Print the reference, or put it into a file."""
+    from turnout.settings.describe import MARKER, reference
+
+    if args.write is None:
+        print(reference(), end="")
+        return 0
+    prose = args.write.read_text("utf-8").partition(MARKER)[0]
+    args.write.write_text(f"{prose}{MARKER}\n\n{reference()}", "utf-8")
+    return 0
+
+
+def load_for(path: Path | None) -> "Loaded":
+    """The settings of the workspace at `path`, or of the one around the current folder."""
+    from turnout.settings import load
+    from turnout.settings.trust import is_trusted
+    from turnout.settings.workspace import find_workspace
+
+    workspace = find_workspace(Path()) if path is None else path.resolve()
+    return load(workspace, None, trusted=is_trusted(workspace))
+
+
+def print_problems(loaded: "Loaded") -> None:
+    """Print the problems to stderr, one per line."""
+    for problem in loaded.problems:
+        print(problem, file=sys.stderr)
+
+
+def _printable(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isprintable() else json.dumps(value)
+
+
+def _flat(value: Any, key: str = "") -> dict[str, Any]:
+    """Values by dotted key; a rule is one value."""
+    if not isinstance(value, dict) or key.endswith("]"):
+        return {key: value}
+    flat: dict[str, Any] = {}
+    for name, child in value.items():
+        if name == "rules" and not key:
+            flat.update({f"rules[{index}]": rule for index, rule in enumerate(child)})
+        else:
+            flat.update(_flat(child, f"{key}.{name}" if key else name))
+    return flat

@@ -4,26 +4,29 @@ Invariant: a draft says of every step of the reply either which change it became
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from turnout.act.prompts import Style, complaint, continued, style_for
-from turnout.act.proposals import Check
+from turnout.act.proposals import Check, Proposal, Skipped, new_id
 from turnout.act.seams import Seams, Syntax
 from turnout.core.answers import Answer
 from turnout.core.documents import Snapshot
 from turnout.core.edits.assemble import Shown, assemble
 from turnout.core.edits.blocks import parse_blocks
-from turnout.core.edits.changes import FileChange
+from turnout.core.edits.changes import FileChange, numbered
 from turnout.core.edits.fences import parse_whole_files
 from turnout.core.edits.paths import normalise
 from turnout.core.edits.replies import Reply
 from turnout.core.languages import language_of
 from turnout.core.receipts import Receipt, SentFile
 from turnout.core.requests import ChatPrompt, Kind, Model
-from turnout.errors import EditError, ReplyUnusable
+from turnout.errors import EditError, ReplyUnusable, TurnoutError
 
 MAX_REPAIRS = 3
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +62,50 @@ async def draft_edits(question: Question, seams: Seams) -> Draft:
 
     Raises what the asker raises, and ReplyUnusable where no answer had a well-formed edit.
     """
+    draft: Draft | None = None
+
+    async def read(answer: Answer) -> tuple[Draft, Sequence[str]]:
+        nonlocal draft
+        draft = await read_edits(answer, draft, question, seams)
+        return draft, draft.complaints
+
+    result, receipts = await converse(question, read, seams)
+    return replace(result, receipts=receipts)
+
+
+async def converse(
+    question: Question, read: Callable[[Answer], Awaitable[tuple[Result, Sequence[str]]]], seams: Seams
+) -> tuple[Result, tuple[Receipt, ...]]:
+    """Ask, and ask again with what `read` complains of; the last result that could be read, and all receipts.
+
+    Raises ReplyUnusable where `read` did so for every answer.
+    """
     turns: list[tuple[str, str]] = []
     receipts: list[Receipt] = []
-    draft: Draft | None = None
+    results: list[Result] = []
     for left in range(min(question.repairs, MAX_REPAIRS), -1, -1):
         answer = await _ask(question, turns, seams)
         receipts.append(answer.receipt)
         try:
-            draft = await _read(answer, draft, question, seams)
-            complaints: Sequence[str] = draft.complaints
+            result, complaints = await read(_finished(answer))
+            results.append(result)
         except ReplyUnusable as exc:
-            if not left and draft is None:
+            if not left and not results:
                 raise
             complaints = (str(exc),)
         if not complaints:
             break
         turns.append((answer.text, complaint(complaints, style_for(answer.model))))
-    assert draft is not None
-    return replace(draft, receipts=tuple(receipts))
+    return results[-1], tuple(receipts)
+
+
+def _finished(answer: Answer) -> Answer:
+    if answer.finish == "length":
+        raise ReplyUnusable(
+            f"The answer was cut off after {len(answer.text)} characters.",
+            advice="Ask for less at once, or choose a model that may answer at greater length.",
+        )
+    return answer
 
 
 async def _ask(question: Question, turns: Sequence[tuple[str, str]], seams: Seams) -> Answer:
@@ -93,13 +122,8 @@ async def _ask(question: Question, turns: Sequence[tuple[str, str]], seams: Seam
     )
 
 
-async def _read(answer: Answer, earlier: Draft | None, question: Question, seams: Seams) -> Draft:
+async def read_edits(answer: Answer, earlier: Draft | None, question: Question, seams: Seams) -> Draft:
     """The draft that `answer` makes, together with those steps of `earlier` whose files it does not speak of."""
-    if answer.finish == "length":
-        raise ReplyUnusable(
-            f"The answer was cut off after {len(answer.text)} characters.",
-            advice="Ask for less at once, or choose a model that may answer at greater length.",
-        )
     style = style_for(answer.model)
     files = asked_about(style, question.files)
     only = next(iter(files)) if len(files) == 1 else None
@@ -116,11 +140,12 @@ def asked_about(style: Style, files: Mapping[str, Snapshot]) -> Mapping[str, Sna
 
 def _drafted(reply: Reply, shown: Shown, syntax: Syntax, style: Style) -> Draft:
     changes, failures = assemble(reply, shown)
-    checks = tuple(_syntax_check(change, syntax) for change in changes if change.kind != "delete")
+    checks = tuple(syntax_check(change, syntax) for change in changes if change.kind != "delete")
     return Draft(reply, changes, checks, failures, (), style)
 
 
-def _syntax_check(change: FileChange, syntax: Syntax) -> Check:
+def syntax_check(change: FileChange, syntax: Syntax) -> Check:
+    """Whether the text after `change` has syntax errors that the text before had not. Parses: call it in a thread."""
     path = change.new_path or change.path
     language = language_of(path)
     before = None if change.kind == "create" else "".join(change.before)
@@ -149,7 +174,47 @@ def _same(path: str) -> str:
         return path
 
 
-def combined(receipts: Sequence[Receipt]) -> Receipt:
+def proposal_from(
+    label: str,
+    drafts: Sequence[Draft],
+    unread: Sequence[tuple[str, TurnoutError]] = (),
+    skipped: tuple[Skipped, ...] = (),
+) -> Proposal:
+    """One proposal of what was drafted; `unread` are files for which there is no draft."""
+    changes, doubled = _each_file_once(change for draft in drafts for change in draft.changes)
+    failures = [str(failure) for draft in drafts for failure in draft.failures]
+    failures += [f"{path}: {failure}" for path, failure in unread]
+    failures += [f"Two answers change {path} in different ways." for path in doubled]
+    return Proposal(
+        id=new_id(),
+        label=label,
+        plan=next((draft.reply.plan for draft in drafts if draft.reply.plan), label),
+        changes=changes,
+        checks=(
+            Check("edits", not failures, "\n".join(failures)),
+            Check("changes", bool(changes), "" if changes else "The model changed nothing."),
+            *(check for draft in drafts for check in draft.checks),
+        ),
+        receipt=combined([receipt for draft in drafts for receipt in draft.receipts], "proposed"),
+        skipped=skipped,
+        complete=not failures,
+    )
+
+
+def _each_file_once(changes: Iterable[FileChange]) -> tuple[tuple[FileChange, ...], list[str]]:
+    """The first change of every file, with hunks named anew, and the paths that had another one."""
+    kept: dict[str, FileChange] = {}
+    doubled: list[str] = []
+    for change in changes:
+        target = change.new_uri or change.uri
+        if target in kept:
+            doubled.append(change.path)
+        else:
+            kept[target] = change
+    return numbered(kept.values()), doubled
+
+
+def combined(receipts: Sequence[Receipt], outcome: str) -> Receipt:
     """One receipt for several questions: sums, with the id, route and first times of the first."""
     first, last = receipts[0], receipts[-1]
     models = list(dict.fromkeys(receipt.model for receipt in receipts if receipt.model))
@@ -168,6 +233,6 @@ def combined(receipts: Sequence[Receipt]) -> Receipt:
         tokens_cached=sum(receipt.tokens_cached for receipt in receipts),
         cost_usd=sum(cost for cost in costs if cost is not None) if None not in costs else None,
         total_ms=sum(receipt.total_ms for receipt in receipts),
-        outcome="proposed",
+        outcome=outcome,
         reason=last.reason,
     )

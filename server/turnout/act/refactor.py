@@ -4,15 +4,14 @@ Invariant: nothing is written here; what could not be used of an answer is said,
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
 from turnout.act import prompts
-from turnout.act.drafts import Draft, Question, asked_about, combined, draft_edits
-from turnout.act.proposals import Check, Proposal, new_id
+from turnout.act.drafts import Draft, Question, asked_about, draft_edits, proposal_from
+from turnout.act.proposals import Proposal
 from turnout.act.scope import Request, Scope, gather, selected_text
 from turnout.act.seams import Seams
 from turnout.core.documents import Snapshot
-from turnout.core.edits.changes import FileChange, numbered
 from turnout.core.requests import ChatPrompt, Model
 from turnout.errors import BackendError, EditError, FileUnusable, TurnoutError
 
@@ -29,7 +28,7 @@ async def propose(request: Request, seams: Seams, *, repairs: int = 1) -> Propos
     if not scope.files:
         raise FileUnusable(_nothing_to_do(scope), advice="Name the files that the change is about.")
     drafts, unread = await _drafts(request, scope.files, seams, repairs)
-    return _proposal(request, scope, drafts, unread)
+    return proposal_from(request.instruction, drafts, unread, scope.skipped)
 
 
 async def _drafts(
@@ -42,7 +41,8 @@ async def _drafts(
     seams.tell(next(iter(files)), 0, len(files))
     first = await draft_edits(_question(request, files, repairs), seams)
     rest = [path for path in files if path not in asked_about(first.style, files)]
-    drafts, unread = [first], []
+    drafts = [first]
+    unread: list[tuple[str, TurnoutError]] = []
     for done, path in enumerate(rest, start=1):
         seams.tell(path, done, len(files))
         try:
@@ -65,42 +65,6 @@ def _question(request: Request, files: Mapping[str, Snapshot], repairs: int) -> 
         return prompts.refactor_whole_file(model, request.instruction, path, file)
 
     return Question("refactor", files, render, repairs)
-
-
-def _proposal(
-    request: Request, scope: Scope, drafts: Sequence[Draft], unread: Sequence[tuple[str, TurnoutError]]
-) -> Proposal:
-    changes, doubled = _each_file_once(change for draft in drafts for change in draft.changes)
-    failures = [str(failure) for draft in drafts for failure in draft.failures]
-    failures += [f"{path}: {failure}" for path, failure in unread]
-    failures += [f"Two answers change {path} in different ways." for path in doubled]
-    return Proposal(
-        id=new_id(),
-        label=request.instruction,
-        plan=next((draft.reply.plan for draft in drafts if draft.reply.plan), request.instruction),
-        changes=changes,
-        checks=(
-            Check("edits", not failures, "\n".join(failures)),
-            Check("changes", bool(changes), "" if changes else "The model changed nothing."),
-            *(check for draft in drafts for check in draft.checks),
-        ),
-        receipt=combined([receipt for draft in drafts for receipt in draft.receipts]),
-        skipped=scope.skipped,
-        complete=not failures,
-    )
-
-
-def _each_file_once(changes: Iterable[FileChange]) -> tuple[tuple[FileChange, ...], list[str]]:
-    """The first change of every file, with hunks named anew, and the paths that had another one."""
-    kept: dict[str, FileChange] = {}
-    doubled: list[str] = []
-    for change in changes:
-        target = change.new_uri or change.uri
-        if target in kept:
-            doubled.append(change.path)
-        else:
-            kept[target] = change
-    return numbered(kept.values()), doubled
 
 
 def _nothing_to_do(scope: Scope) -> str:

@@ -1,0 +1,170 @@
+"""Carry out an action on one file.
+
+Invariant: the lines that an action is about are the only ones that change, except that a fix by a capable model may
+touch other lines of its file (an import, say) through exact edits; nothing is written here.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from turnout.act import prompts
+from turnout.act.actions import Action
+from turnout.act.drafts import (
+    Draft,
+    Question,
+    combined,
+    converse,
+    proposal_from,
+    read_edits,
+    syntax_check,
+)
+from turnout.act.proposals import Proposal
+from turnout.act.seams import Seams
+from turnout.act.testfiles import free_test_path
+from turnout.core.answers import Answer
+from turnout.core.documents import Snapshot
+from turnout.core.edits.assemble import elided
+from turnout.core.edits.changes import FileChange, file_change
+from turnout.core.edits.fences import parse_region
+from turnout.core.edits.matching import Region, new_file, replace_regions
+from turnout.core.edits.regions import indented_like, unindented
+from turnout.core.edits.replies import Reply
+from turnout.core.receipts import Receipt
+from turnout.core.requests import ChatPrompt, Model
+from turnout.errors import ReplyUnusable
+
+_LINES_BEFORE = 40
+_LINES_AFTER = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """An answer in Markdown; nothing changes."""
+
+    markdown: str
+    receipt: Receipt
+
+
+async def perform(
+    action: Action, file: Snapshot, seams: Seams, *, instruction: str = "", repairs: int = 1
+) -> Proposal | Explanation:
+    """Run `action` on `file`, the version of the document that it was offered for.
+
+    Raises ReplyUnusable where the answer is not what was asked for, and what the asker raises.
+    """
+    seams.tell(action.title, 0, 0)
+    match action.kind:
+        case "explain":
+            return await _explain(action, file, seams)
+        case "test":
+            return await _write_tests(action, file, seams, repairs)
+        case "rewrite" | "fix" | "document":
+            return await _write_anew(action, file, _task(action, instruction), seams, repairs)
+
+
+def _task(action: Action, instruction: str) -> str:
+    if action.kind == "rewrite":
+        return f"Instruction: {instruction}"
+    if action.kind == "document":
+        return (
+            f"Instruction: write the documentation comment (docstring) of {action.name}, in the style of the language, "
+            "where it stands in this language. Do not change the code itself."
+        )
+    assert action.fault is not None
+    line = action.fault.span.start.line - action.first + 1
+    return f"Instruction: fix this problem, reported for line {line} of the part: {action.fault.message}"
+
+
+async def _explain(action: Action, file: Snapshot, seams: Seams) -> Explanation:
+    path = seams.workspace.path(file.uri)
+    text = unindented(file.lines[action.first : action.end])
+
+    def render(model: Model) -> ChatPrompt:
+        return prompts.explain(model, path, text, file.language)
+
+    async def read(answer: Answer) -> tuple[str, Sequence[str]]:
+        return answer.text.strip(), ()
+
+    question = Question("explain", {path: file}, render, repairs=0)
+    markdown, receipts = await converse(question, read, seams)
+    return Explanation(markdown, combined(receipts, "answered"))
+
+
+async def _write_tests(action: Action, file: Snapshot, seams: Seams, repairs: int) -> Proposal:
+    workspace = seams.workspace
+    path = workspace.path(file.uri)
+    target = free_test_path(path, lambda candidate: workspace.exists(workspace.uri(candidate)))
+    text = unindented(file.lines[action.first : action.end])
+
+    def render(model: Model) -> ChatPrompt:
+        return prompts.tests(model, path, text, target, file.language)
+
+    async def read(answer: Answer) -> tuple[Draft, Sequence[str]]:
+        lines = new_file(parse_region(answer.text))
+        return await _drafted(file_change("create", workspace.uri(target), target, (), lines), answer, seams)
+
+    question = Question("test", {path: file}, render, repairs)
+    return await _offered(action, question, read, seams)
+
+
+async def _write_anew(action: Action, file: Snapshot, task: str, seams: Seams, repairs: int) -> Proposal:
+    path = seams.workspace.path(file.uri)
+
+    def render(model: Model) -> ChatPrompt:
+        if _reads_edits(action, model):
+            lines = f"lines {action.first + 1} to {action.end}"
+            return prompts.refactor_blocks(model, f"In {lines} of {path}. {task}", {path: file})
+        return prompts.region(model, task, path, _around(action, file), _part(action, file), file.language)
+
+    question = Question(action.kind, {path: file}, render, repairs)
+
+    async def read(answer: Answer) -> tuple[Draft, Sequence[str]]:
+        if _reads_edits(action, answer.model):
+            draft = await read_edits(answer, None, question, seams)
+            return draft, draft.complaints
+        return await _drafted(_region_change(action, file, path, answer.text), answer, seams)
+
+    return await _offered(action, question, read, seams)
+
+
+def _reads_edits(action: Action, model: Model) -> bool:
+    """Whether the answer is edits anywhere in the file: a fix may need an import that is not among its lines."""
+    return action.kind == "fix" and prompts.style_for(model) == "blocks"
+
+
+def _part(action: Action, file: Snapshot) -> str:
+    return unindented(file.lines[action.first : action.end])
+
+
+def _around(action: Action, file: Snapshot) -> tuple[str, str]:
+    before = file.lines[max(0, action.first - _LINES_BEFORE) : action.first]
+    after = file.lines[action.end : action.end + _LINES_AFTER]
+    return unindented(before), unindented(after)
+
+
+def _region_change(action: Action, file: Snapshot, path: str, text: str) -> FileChange:
+    old = file.lines[action.first : action.end]
+    bodies = indented_like(parse_region(text), old)
+    left_out = elided(old, bodies)
+    if left_out is not None:
+        raise ReplyUnusable(f"The new text leaves code out: {left_out!r}.")
+    after = replace_regions(file.lines, [Region(action.first, action.end, bodies)])
+    return file_change("edit", file.uri, path, file.lines, after, version=file.version)
+
+
+async def _drafted(change: FileChange, answer: Answer, seams: Seams) -> tuple[Draft, Sequence[str]]:
+    check = await asyncio.to_thread(syntax_check, change, seams.syntax)
+    changes = (change,) if change.hunks else ()
+    draft = Draft(Reply(""), changes, (check,), (), (), prompts.style_for(answer.model))
+    return draft, draft.complaints
+
+
+async def _offered(
+    action: Action,
+    question: Question,
+    read: Callable[[Answer], Awaitable[tuple[Draft, Sequence[str]]]],
+    seams: Seams,
+) -> Proposal:
+    draft, receipts = await converse(question, read, seams)
+    return proposal_from(action.title.rstrip("."), [replace(draft, receipts=receipts)])

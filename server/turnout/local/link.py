@@ -13,7 +13,7 @@ from turnout.errors import ProtocolViolation, WorkerUnavailable
 from turnout.local.address import Transport
 from turnout.worker import wire
 
-_HELLO_TIMEOUT_S = 10.0
+_HELLO_TIMEOUT_S = 60.0  # a worker that loads a large model from a cold disk answers nobody meanwhile
 _MAX_UNSENT_BYTES = 64 * 1024 * 1024
 
 

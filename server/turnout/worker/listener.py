@@ -55,16 +55,22 @@ def listen(path: Path, transport: Literal["unix", "tcp"]) -> Listener | None:
 
 def may_connect(connection: socket.socket) -> bool:
     """Whether the peer of a Unix socket is this user; True where the system does not say."""
-    if sys.platform == "linux":
+    uid = _peer_uid(connection)
+    return uid is None or uid == os.getuid()
+
+
+def _peer_uid(connection: socket.socket) -> int | None:
+    uid: int | None = None
+    if connection.family != getattr(socket, "AF_UNIX", None):
+        pass
+    elif sys.platform == "linux":
         data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        uid: int = struct.unpack("3i", data)[1]
-        return uid == os.getuid()
-    if sys.platform == "darwin":
-        sol_local, local_peercred = 0, 1
-        data = connection.getsockopt(sol_local, local_peercred, 76)
+        uid = struct.unpack("3i", data)[1]
+    elif sys.platform == "darwin":
+        sol_local, local_peercred, xucred_bytes = 0, 1, 76
+        data = connection.getsockopt(sol_local, local_peercred, xucred_bytes)
         uid = struct.unpack_from("2I", data)[1]
-        return uid == os.getuid()
-    return True
+    return uid
 
 
 def _listen_unix(path: Path) -> Listener:

@@ -67,7 +67,6 @@ async def _serve(args: argparse.Namespace, listener: Listener) -> int:
     _say_ready(args.detach)
     log.info("listening at %s with %s on %s", args.socket, args.model, args.engine)
     life.begin(service)
-    service.runner.start()
     await life.over.wait()
     listener.close()
     server.close()

@@ -19,6 +19,8 @@ from turnout.worker.wire import Reason
 
 log = logging.getLogger(__name__)
 
+_WORTH_TELLING_TOKENS = 64
+
 State = Literal["loading", "idle", "busy", "failed"]
 Report = tuple[Literal["chunk", "prefill", "finished", "loaded"], Job | None, object]
 """What happened, to which job, and its text, (done, of), (reason, error) or None."""
@@ -49,8 +51,9 @@ class Runner:
         self.running: Job | None = None
 
     def start(self) -> None:
-        """Begin to load the model."""
-        self._thread.start()
+        """Begin to load the model, unless that has begun already."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     def submit(self, job: Job) -> None:
         """Queue `job`; older jobs that it supersedes are stopped."""
@@ -93,7 +96,8 @@ class Runner:
             self._wake.notify()
         for job in gone:
             self._finish(job, "cancelled")
-        self._thread.join(timeout_s)
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def _stop(self, job: Job, reason: Reason) -> None:
@@ -196,7 +200,7 @@ class _Run:
         self._reused, self._evaluated = reused, max(0, done - reused)
         if done >= of and self._job.prefilled_s is None:
             self._job.prefilled_s = self._runner.clock()
-        elif done < of:
+        elif of - done > _WORTH_TELLING_TOKENS:
             self._runner.post(("prefill", self._job, (done, of)))
         return self._goes_on()
 
@@ -213,9 +217,13 @@ class _Run:
         return not self.cut and self._goes_on()
 
     def count(self) -> None:
-        """Add this run's prompt tokens to the job's; a resumed job finds its own first run in the cache."""
-        self._job.evaluated += self._evaluated
-        self._job.reused = self._job.reused or self._reused
+        """Add this run's prompt tokens to the job's; what a later run reuses, an earlier one has counted."""
+        job = self._job
+        if job.runs == 0:
+            job.evaluated, job.reused = self._evaluated, self._reused
+        else:
+            job.evaluated = max(job.evaluated, self._reused + self._evaluated - job.reused - job.generated)
+        job.runs += 1
 
     def _until_line_end(self, text: str) -> str:
         start = 0

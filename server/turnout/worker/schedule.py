@@ -37,6 +37,7 @@ class Job:
     started_s: float | None = None
     prefilled_s: float | None = None
     first_token_s: float | None = None
+    runs: int = 0
     evaluated: int = 0
     reused: int = 0
     generated: int = 0

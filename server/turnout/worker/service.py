@@ -1,5 +1,7 @@
 """The worker's side of every connection: frames in, jobs to the runner, frames out.
 
+The model is loaded for the first request and not before: while llama.cpp loads it holds the interpreter, so
+whatever is to be said about it has to be said first.
 Invariant: each `complete` and `warm` that was read gets exactly one `done`, unless its client is gone;
 a client that stops reading is dropped and never holds up another.
 """
@@ -110,6 +112,7 @@ class Service:
                 self._cancel(connection.client, frame["id"])
             case "status":
                 connection.send([self._status(frame["id"])])
+                self.runner.start()
             case "unload":
                 self.leaving = True
                 self._changed()
@@ -125,6 +128,7 @@ class Service:
             connection.send([{"t": "progress", "id": job.id, "phase": "loading", "done": 0, "of": 0}])
         stopped = self.runner.running
         self.runner.submit(job)
+        self.runner.start()
         self._watch(stopped)
         self._changed()
 

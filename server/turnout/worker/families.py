@@ -1,0 +1,132 @@
+"""Model families as data: their fill-in-the-middle tokens, the order of parts, and what was measured to work.
+
+Sources are the families' own model cards and tokenizers.
+Invariant: a family's tokens are single tokens of its vocabulary; engines check that when they load a model.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Order = Literal["PSM", "SPM", "SP"]
+"""Prefix, suffix, middle; suffix, prefix, middle; or suffix, prefix without a middle token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """How the models of one family want a hole described.
+
+    `tail_lines` lines of the prefix go after the middle token (0: none, plain order), and with `heal` the word
+    at the cursor is left out and forced back, so that it may be tokenized together with what follows.
+    `file` introduces another file: token, path, newline, text. `repo` comes before the first of them.
+    """
+
+    name: str
+    models: re.Pattern[str]
+    prefix: str
+    suffix: str
+    middle: str = ""
+    order: Order = "PSM"
+    begin: str = ""
+    repo: str = ""
+    file: str = ""
+    tail_lines: int = 0
+    heal: bool = False
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """Every special token that a prompt of this family may hold."""
+        named = (self.begin, self.repo, self.file, self.prefix, self.suffix, self.middle)
+        return tuple(token for token in named if token)
+
+
+def _models(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+FAMILIES: tuple[Family, ...] = (
+    Family(
+        "qwen-coder",
+        _models(r"qwen.*coder"),
+        prefix="<|fim_prefix|>",
+        suffix="<|fim_suffix|>",
+        middle="<|fim_middle|>",
+        repo="<|repo_name|>",
+        file="<|file_sep|>",
+        tail_lines=8,
+        heal=True,
+    ),
+    Family(
+        "starcoder2",
+        _models(r"starcoder"),
+        prefix="<fim_prefix>",
+        suffix="<fim_suffix>",
+        middle="<fim_middle>",
+        repo="<repo_name>",
+        file="<file_sep>",
+    ),
+    Family(
+        "deepseek-coder",
+        _models(r"deepseek.*coder"),
+        prefix="<\uff5cfim\u2581begin\uff5c>",
+        suffix="<\uff5cfim\u2581hole\uff5c>",
+        middle="<\uff5cfim\u2581end\uff5c>",
+        begin="<\uff5cbegin\u2581of\u2581sentence\uff5c>",
+    ),
+    Family(
+        "codellama",
+        _models(r"code-?llama"),
+        prefix="<PRE>",
+        suffix="<SUF>",
+        middle="<MID>",
+        begin="<s>",
+    ),
+    Family(
+        "codestral",
+        _models(r"codestral"),
+        prefix="[PREFIX]",
+        suffix="[SUFFIX]",
+        order="SP",
+        begin="<s>",
+    ),
+    Family(
+        "codegemma",
+        _models(r"code-?gemma"),
+        prefix="<|fim_prefix|>",
+        suffix="<|fim_suffix|>",
+        middle="<|fim_middle|>",
+        begin="<bos>",
+        file="<|file_separator|>",
+    ),
+    Family(
+        "granite",
+        _models(r"granite"),
+        prefix="<fim_prefix>",
+        suffix="<fim_suffix>",
+        middle="<fim_middle>",
+    ),
+    Family(
+        "seed-coder",
+        _models(r"seed-?coder"),
+        prefix="<[fim-prefix]>",
+        suffix="<[fim-suffix]>",
+        middle="<[fim-middle]>",
+        order="SPM",
+    ),
+    Family(
+        "mellum",
+        _models(r"mellum"),
+        prefix="<fim_prefix>",
+        suffix="<fim_suffix>",
+        middle="<fim_middle>",
+        order="SPM",
+        repo="<reponame>",
+        file="<filename>",
+    ),
+)
+
+
+def candidates(model: str) -> list[Family]:
+    """Families to try for a model of this name: those that the name says; for an unknown name, all in order."""
+    named = [family for family in FAMILIES if family.models.search(model)]
+    return named or list(FAMILIES)

@@ -1,0 +1,198 @@
+"""From the parts of a prompt to what the model reads, laid out so that typing one character costs one token.
+
+The usual order (prefix, suffix, middle) re-evaluates the whole suffix on every keystroke, because the prefix in
+front of it grows. So the last lines of the prefix go after the middle token, where typing appends. Where the
+window starts and where those lines begin is kept from one request of a document to the next (`Anchor`).
+
+Invariant: text of the user never becomes a special token, and what the layout leaves out of the prompt to heal
+the token at the cursor is exactly `forced`.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from turnout.worker.families import Family
+from turnout.worker.wire import Part
+
+_MARK_CHARS = 200
+_MAX_TAIL_LINES = 24
+_REPO_NAME = "workspace"
+_WORD_AT_CURSOR = re.compile(r"[ \t]*\w*\Z")
+_LOOKS_SPECIAL = re.compile(r"<[^<>\s]{1,64}>|\[/?[A-Z_]{2,32}\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Special:
+    """A token of the model's vocabulary, by its text."""
+
+    text: str
+
+
+Piece: TypeAlias = Special | str
+"""What a prompt is made of; a string is plain text, tokenized by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How many characters of each part a prompt may hold."""
+
+    prefix_chars: int = 4000
+    suffix_chars: int = 600
+    chunk_chars: int = 4000
+
+    def halved(self) -> "Window":
+        """A window for text that takes more tokens than expected; other files are the first to go."""
+        return Window(self.prefix_chars // 2, self.suffix_chars // 2, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """Where the last prompt of a document started and where its tail began, with the text found there."""
+
+    head: str
+    tail_at: int
+    before_tail: str
+    suffix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A place to fill, with the text around it and other files that may help."""
+
+    path: str
+    prefix: str
+    suffix: str
+    chunks: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A prompt; the model's answer begins with `forced`, which is not to be inserted again."""
+
+    pieces: tuple[Piece, ...]
+    forced: str
+    anchor: Anchor
+
+
+def render(family: Family, hole: Hole, window: Window, previous: Anchor | None = None) -> Layout:
+    """Lay `hole` out for `family`; `previous` is the anchor of the document's last layout."""
+    start = _window_start(hole.prefix, window.prefix_chars, previous)
+    prefix = hole.prefix[start:]
+    suffix = _whole_lines(hole.suffix, window.suffix_chars)
+    forced = _forced(prefix) if family.heal else ""
+    tail_at = _tail_start(prefix, suffix, family.tail_lines, previous)
+    visible = prefix[: len(prefix) - len(forced)]
+    head, tail = visible[:tail_at], visible[tail_at:]
+    pieces: list[Piece] = [Special(family.begin)] if family.begin else []
+    pieces += _other_files(family, hole, window.chunk_chars)
+    pieces += _body(family, head, suffix, tail)
+    anchor = Anchor(prefix[:_MARK_CHARS], tail_at, head[-_MARK_CHARS:], suffix)
+    return Layout(tuple(piece for piece in pieces if piece), forced, anchor)
+
+
+def hole_from_parts(parts: Iterable[Part]) -> Hole:
+    """The hole that a `complete` frame describes."""
+    texts = {"prefix": "", "suffix": ""}
+    path = ""
+    chunks: list[tuple[str, str]] = []
+    for part in parts:
+        if part["role"] == "chunk":
+            chunks.append((part.get("path", ""), part["text"]))
+        else:
+            texts[part["role"]] = part["text"]
+            path = path or part.get("path", "")
+    return Hole(path, texts["prefix"], texts["suffix"], tuple(chunks))
+
+
+def healing_grammar(forced: str) -> str:
+    """A GBNF grammar of all texts that begin with `forced`.
+
+    Newlines are allowed after it: otherwise the model could never end the line.
+    """
+    quoted = forced.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t")
+    return f'root ::= "{quoted}" ( [^\\n] | "\\n" )*'
+
+
+def inert(text: str, is_special: Callable[[str], bool]) -> Iterator[str]:
+    """Cut `text` so that no special token of the vocabulary lies whole within one piece.
+
+    Engines tokenize each piece by itself, so a token's name that stands in a file stays mere characters.
+    """
+    done = 0
+    for found in _LOOKS_SPECIAL.finditer(text):
+        if is_special(found.group()):
+            yield text[done : found.start() + 1]
+            done = found.start() + 1
+    if done < len(text):
+        yield text[done:]
+
+
+def _body(family: Family, head: str, suffix: str, tail: str) -> Sequence[Piece]:
+    middle = [Special(family.middle)] if family.middle else []
+    before: list[Piece] = [Special(family.prefix), head]
+    after: list[Piece] = [Special(family.suffix), suffix]
+    ordered = before + after if family.order == "PSM" else after + before
+    return [*ordered, *middle, tail]
+
+
+def _other_files(family: Family, hole: Hole, limit_chars: int) -> Iterator[Piece]:
+    """Other files, then the name of the one with the hole, in the tokens that the family was trained with."""
+    chosen: list[tuple[str, str]] = []
+    for path, text in hole.chunks:
+        limit_chars -= len(text)
+        if limit_chars >= 0:
+            chosen.append((path, text))
+    if not (family.file and chosen):
+        return
+    if family.repo:
+        yield Special(family.repo)
+        yield _REPO_NAME + "\n"
+    for path, text in chosen:
+        yield Special(family.file)
+        yield f"{path}\n{text.rstrip()}\n"
+    yield Special(family.file)
+    yield hole.path + "\n"
+
+
+def _window_start(prefix: str, limit_chars: int, previous: Anchor | None) -> int:
+    earliest = max(0, len(prefix) - limit_chars)
+    if previous is not None and previous.head:
+        found = prefix.find(previous.head, earliest)
+        if found == 0 or len(prefix) - limit_chars // 2 >= found > 0:
+            return found
+    if earliest == 0:
+        return 0
+    # Room for a quarter of the window to be typed before the start has to move again.
+    fresh = len(prefix) - limit_chars * 3 // 4
+    line = prefix.find("\n", fresh)
+    return line + 1 if 0 <= line < len(prefix) - 1 else fresh
+
+
+def _tail_start(prefix: str, suffix: str, lines: int, previous: Anchor | None) -> int:
+    if lines == 0:
+        return len(prefix)
+    if previous is not None and previous.suffix == suffix:
+        at = previous.tail_at
+        same = len(prefix) >= at and prefix[:at].endswith(previous.before_tail)
+        if same and prefix.count("\n", at) < _MAX_TAIL_LINES:
+            return at
+    at = len(prefix)
+    for _ in range(lines):
+        at = prefix.rfind("\n", 0, at)
+        if at < 0:
+            return 0
+    return at + 1
+
+
+def _forced(prefix: str) -> str:
+    found = _WORD_AT_CURSOR.search(prefix)
+    return found.group() if found else ""
+
+
+def _whole_lines(suffix: str, limit_chars: int) -> str:
+    if len(suffix) <= limit_chars:
+        return suffix
+    end = suffix.rfind("\n", 0, limit_chars)
+    return suffix[: end + 1] if end >= 0 else suffix[:limit_chars]

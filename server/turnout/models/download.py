@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from turnout.errors import DownloadFailed, HashMismatch, ModelError
+from turnout.errors import DownloadFailed, HashMismatch
 from turnout.models import storage
 from turnout.models.manifest import Entry
 from turnout.models.progress import Reporter, in_megabytes
@@ -27,33 +27,50 @@ def download(entry: Entry, sources: Sequence[Source], reporter: Reporter) -> Pat
     a full one leaves no half file behind.
     """
     storage.remove_scratch(entry)
+    path = storage.partial_path(entry)
     try:
-        return _first_of(entry, sources, reporter)
+        with Partial(path) as partial:
+            partial.resume(entry.bytes, reporter)
+            if partial.size:
+                kept = f"Going on from {in_megabytes(partial.size)} of {in_megabytes(entry.bytes)}."
+                reporter.notice("checking", partial.size, kept)
+            _first_of(entry, sources, partial, reporter)
+            partial.sync()
     except OSError as exc:
         if storage.no_room(exc):
             # Half a file on a full disk helps nobody, and its owner may not know where to look for it.
-            storage.partial_path(entry).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         raise
+    return storage.install(entry, path)
 
 
-def _first_of(entry: Entry, sources: Sequence[Source], reporter: Reporter) -> Path:
-    failures: list[ModelError] = []
-    reasons: list[str] = []
+def _first_of(entry: Entry, sources: Sequence[Source], partial: "Partial", reporter: Reporter) -> None:
+    wrong, reasons = False, list[str]()
     for source in sources:
         if reasons:
-            reporter.notice("downloading", 0, f"{reasons[-1]} Trying {source.label}.", source.label)
+            reporter.notice(
+                "downloading", partial.size, f"{reasons[-1]} Trying {source.label}.", source.label
+            )
         try:
-            return _deliver(entry, source, reporter)
+            _deliver(entry, source, partial, reporter)
         except (DownloadFailed, HashMismatch) as exc:
-            failures.append(exc)
+            wrong = wrong or isinstance(exc, HashMismatch)
             reasons.append(f"{source.label}: {exc.message}")
-    raise _failed(entry, failures, reasons)
+        else:
+            return
+    kept = f" ({in_megabytes(partial.size)} are kept)" if partial.size else ""
+    raise (HashMismatch if wrong else DownloadFailed)(
+        f"{entry.name} could not be downloaded. {' '.join(reasons)}",
+        advice=f"Check the network and proxy settings and run it again{kept}: turnout models pull {entry.name}. "
+        f"Or give a file that you have: turnout models pull {entry.name} --file PATH.",
+    )
 
 
 class Partial:
-    """The beginning of a file on disk, and the hash of what it holds so far."""
+    """The beginning of a file on disk, and the hash of what it holds so far; an empty one is removed."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self.size = 0
         self._sha = hashlib.sha256()
         # Unbuffered: what was appended is in the file even if the process is killed.
@@ -65,7 +82,10 @@ class Partial:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
+        empty = not os.fstat(self._file.fileno()).st_size
         self._file.close()
+        if empty:
+            self._path.unlink()
 
     @property
     def sha256(self) -> str:
@@ -89,32 +109,31 @@ class Partial:
         self._sha.update(data)
         self.size += len(data)
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._file.truncate(0)
+        self._sha = hashlib.sha256()
+        self.size = 0
+
     def sync(self) -> None:
         """Wait until the bytes are on the disk: the record that vouches for them must not be there first."""
         os.fsync(self._file.fileno())
 
 
-def _deliver(entry: Entry, source: Source, reporter: Reporter) -> Path:
-    path = storage.partial_path(entry)
+def _deliver(entry: Entry, source: Source, partial: Partial, reporter: Reporter) -> None:
+    """Fill `partial` up to the pinned file, or raise; bytes that turn out wrong are gone then."""
     while True:
-        with Partial(path) as partial:
-            partial.resume(entry.bytes, reporter)
-            inherited = partial.size
-            _require_room(entry, inherited, source)
-            if inherited:
-                text = f"Going on from {in_megabytes(inherited)} of {in_megabytes(entry.bytes)}."
-                reporter.notice("downloading", inherited, text, source.label)
-            _append_rest(entry, source, partial, reporter)
-            found = f"What arrived has SHA-256 {partial.sha256} ({partial.size} bytes)"
-            if partial.sha256 == entry.sha256:
-                partial.sync()
-                break
-        path.unlink()
+        inherited = partial.size
+        _require_room(entry, partial, source)
+        _append_rest(entry, source, partial, reporter)
+        if partial.sha256 == entry.sha256:
+            return
+        found = f"What arrived has SHA-256 {partial.sha256} ({partial.size} bytes)"
+        partial.clear()
         if not inherited:
             raise storage.mismatch(entry, found)
         # The bytes kept from earlier may be the wrong ones, so this source gets a chance of its own.
         reporter.notice("downloading", 0, f"{found}, which is wrong; starting again.", source.label)
-    return storage.install(entry, path)
 
 
 def _append_rest(entry: Entry, source: Source, partial: Partial, reporter: Reporter) -> None:
@@ -139,18 +158,6 @@ def _append_rest(entry: Entry, source: Source, partial: Partial, reporter: Repor
         raise DownloadFailed(f"it ended after {partial.size} of {entry.bytes} bytes.")
 
 
-def _require_room(entry: Entry, have_bytes: int, source: Source) -> None:
-    if shutil.disk_usage(storage.directory()).free < entry.bytes - have_bytes + source.spare_bytes:
+def _require_room(entry: Entry, partial: Partial, source: Source) -> None:
+    if shutil.disk_usage(storage.directory()).free < entry.bytes - partial.size + source.spare_bytes:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def _failed(entry: Entry, failures: list[ModelError], reasons: list[str]) -> ModelError:
-    kept = storage.partial_path(entry)
-    size = kept.stat().st_size if kept.exists() else 0
-    again = f" ({in_megabytes(size)} are kept)" if size else ""
-    error = HashMismatch if any(isinstance(failure, HashMismatch) for failure in failures) else DownloadFailed
-    return error(
-        f"{entry.name} could not be downloaded. {' '.join(reasons)}",
-        advice=f"Check the network and proxy settings and run it again{again}: turnout models pull {entry.name}. "
-        f"Or give a file that you have: turnout models pull {entry.name} --file PATH.",
-    )

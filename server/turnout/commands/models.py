@@ -23,7 +23,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
     listing = actions.add_parser("list", help="what is known, and what is on this machine")
     listing.add_argument("--json", action="store_true", help="print it as JSON")
-    listing.set_defaults(run=_guarded(list_models))
+    listing.set_defaults(run=list_models)
 
     pull = actions.add_parser("pull", help="fetch a model, going on where an earlier pull stopped")
     pull.add_argument(
@@ -34,11 +34,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help=f"default: {models.DEFAULT_MODEL}",
     )
     pull.add_argument("--file", type=Path, metavar="PATH", help="take this GGUF file instead of downloading")
-    pull.set_defaults(run=_guarded(pull_model))
+    pull.set_defaults(run=pull_model)
 
     verify = actions.add_parser("verify", help="hash a model's file, or those of all models that are here")
     verify.add_argument("name", nargs="?", metavar="NAME")
-    verify.set_defaults(run=_guarded(verify_models))
+    verify.set_defaults(run=verify_models)
 
 
 def list_models(args: argparse.Namespace) -> int:
@@ -60,7 +60,11 @@ def list_models(args: argparse.Namespace) -> int:
 
 def pull_model(args: argparse.Namespace) -> int:
     """Fetch a model and print its path."""
-    path = pull_shown(args.name, file=args.file)
+    try:
+        path = pull_shown(args.name, file=args.file)
+    except KeyboardInterrupt:
+        _say("\nStopped. What has arrived is kept; the next pull goes on from there.")
+        return _INTERRUPTED
     _say(f"{args.name} is ready.")
     print(path)
     return 0
@@ -89,22 +93,6 @@ def verify_models(args: argparse.Namespace) -> int:
         else:
             print(f"{name}: {path} is right (SHA-256 {models.entry(name).sha256})")
     return failed
-
-
-def _guarded(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    """Errors and Ctrl-C as a sentence and an exit status."""
-
-    def guarded(args: argparse.Namespace) -> int:
-        try:
-            return run(args)
-        except TurnoutError as exc:
-            _say(f"turnout: {exc}")
-            return 1
-        except KeyboardInterrupt:
-            _say("\nStopped. What has arrived is kept; the next pull goes on from there.")
-            return _INTERRUPTED
-
-    return guarded
 
 
 @contextmanager

@@ -1,0 +1,176 @@
+---The language client: starting it, finding it, asking it. The only module that knows how requests are sent.
+local M = {}
+
+M.name = "turnout"
+
+---Unexpected ends of the server that are answered with a restart, and the time in which they are counted.
+local MAX_RESTARTS, RESTART_WINDOW_MS = 3, 60000
+
+---@type integer[] When the server was restarted, in milliseconds.
+local restarts = {}
+
+---@param message string
+---@param level? integer
+function M.notify(message, level)
+  vim.notify("turnout: " .. message, level or vim.log.levels.INFO)
+end
+
+---The initialized client of a buffer, or of any buffer where `bufnr` is nil.
+---@param bufnr? integer
+---@return vim.lsp.Client?
+function M.get(bufnr)
+  for _, client in ipairs(vim.lsp.get_clients({ name = M.name, bufnr = bufnr })) do
+    if client.initialized and not client:is_stopped() then
+      return client
+    end
+  end
+end
+
+---The client that a command of the user is about: the current buffer's, else any; says so where there is none.
+---@return vim.lsp.Client?
+function M.require_one()
+  local client = M.get(vim.api.nvim_get_current_buf()) or M.get()
+  if not client then
+    M.notify("no server is running; :checkhealth turnout says why", vim.log.levels.WARN)
+  end
+  return client
+end
+
+---@param err lsp.ResponseError
+---@return string
+function M.describe_error(err)
+  return (err.message or "the server failed without a message"):gsub("%s+$", "")
+end
+
+---Send a request and hand its result to `on_result`; an error is shown to the user unless `on_error` takes it.
+---@param client vim.lsp.Client
+---@param method string
+---@param params table
+---@param on_result fun(result: any)
+---@param on_error? fun(err: lsp.ResponseError)
+---@return integer? request_id
+function M.request(client, method, params, on_result, on_error)
+  local function on_answer(err, result)
+    if not err then
+      on_result(result)
+    elseif on_error then
+      on_error(err)
+    else
+      M.notify(M.describe_error(err), vim.log.levels.ERROR)
+    end
+  end
+  ---@diagnostic disable-next-line: param-type-mismatch
+  local sent, id = client:request(method, params, on_answer)
+  if not sent then
+    on_answer({ code = -32000, message = "the server has stopped" })
+  end
+  return sent and id or nil
+end
+
+---@param client vim.lsp.Client
+---@param row integer 0-based
+---@param col integer byte column
+---@param bufnr integer
+---@return lsp.Position
+function M.position(client, bufnr, row, col)
+  local line = vim.api.nvim_buf_get_lines(bufnr, row, row + 1, false)[1] or ""
+  local character = vim.str_utfindex(line, client.offset_encoding, math.min(col, #line), false)
+  return { line = row, character = character }
+end
+
+---Byte column of a position, within its line.
+---@param client vim.lsp.Client
+---@param bufnr integer
+---@param position lsp.Position
+---@return integer
+function M.byte_column(client, bufnr, position)
+  local line = vim.api.nvim_buf_get_lines(bufnr, position.line, position.line + 1, false)[1] or ""
+  return vim.str_byteindex(line, client.offset_encoding, position.character, false)
+end
+
+---Whether the server should come back by itself, and after how long.
+---@return integer? delay_ms
+local function restart_delay()
+  local now = vim.uv.now()
+  restarts = vim.tbl_filter(function(at)
+    return now - at < RESTART_WINDOW_MS
+  end, restarts)
+  if #restarts >= MAX_RESTARTS then
+    return nil
+  end
+  restarts[#restarts + 1] = now
+  return 100 * 4 ^ (#restarts - 1)
+end
+
+---@param code integer
+---@param signal integer
+---@param client_id integer
+local function on_exit(code, signal, client_id)
+  if vim.v.exiting ~= vim.NIL then
+    return
+  end
+  vim.schedule(function()
+    require("turnout.status").stopped(client_id)
+    if code == 0 and signal == 0 then
+      return
+    end
+    local delay = restart_delay()
+    if not delay then
+      M.notify("the server keeps stopping; see :Turnout log, then :Turnout restart", vim.log.levels.ERROR)
+      return
+    end
+    -- Neovim has already said that the server is gone.
+    vim.defer_fn(function()
+      vim.lsp.enable(M.name)
+    end, delay)
+  end)
+end
+
+---The server's command with its program as an absolute path, or nil where it is not installed.
+---
+---Only $PATH is searched: a program that a repository brings along is not run unless the user names it.
+---@return string[]?
+function M.command()
+  local cmd = vim.deepcopy(require("turnout.config").get().cmd)
+  local program = vim.fn.exepath(vim.fs.normalize(cmd[1]))
+  if program == "" then
+    return nil
+  end
+  cmd[1] = program
+  return cmd
+end
+
+---Register the server with Neovim, and start it for the open files and those to come.
+function M.enable()
+  local config = require("turnout.config").get()
+  local cmd = M.command()
+  if not cmd then
+    vim.schedule(function()
+      local message = "turnout: cannot find %s; :checkhealth turnout says what to do"
+      vim.notify_once(message:format(config.cmd[1]), vim.log.levels.WARN)
+    end)
+    return
+  end
+  vim.lsp.config(M.name, {
+    cmd = cmd,
+    filetypes = config.filetypes,
+    root_markers = config.root_markers,
+    init_options = next(config.settings) and config.settings or vim.empty_dict(),
+    settings = { turnout = config.settings },
+    on_exit = on_exit,
+  })
+  vim.lsp.enable(M.name)
+end
+
+---Stop the server and start it again, for every buffer it serves.
+function M.restart()
+  restarts = {}
+  vim.lsp.enable(M.name, false)
+  if vim.lsp.config[M.name].on_exit then
+    M.enable()
+  else
+    vim.lsp.enable(M.name)
+  end
+end
+
+return M

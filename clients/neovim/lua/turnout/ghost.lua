@@ -1,0 +1,428 @@
+---Ghost text: when to ask for it, when to keep it, and what happens when it is taken.
+---
+---At most one suggestion and one request exist at a time. An answer is used only where nothing has happened in
+---the buffer since it was asked for; a suggestion stays for as long as the user types what it says.
+local client = require("turnout.client")
+local config = require("turnout.config")
+local menu = require("turnout.menu")
+local render = require("turnout.render")
+local suggestion = require("turnout.suggestion")
+
+local M = {}
+
+local METHOD = "textDocument/inlineCompletion"
+local INVOKED, AUTOMATIC = 1, 2
+
+---@class (exact) turnout.Shown
+---@field client vim.lsp.Client
+---@field anchor turnout.Anchor
+---@field items turnout.Item[]
+---@field index integer
+---@field seen table<string, true> Ids the server was told are on screen.
+---@field taken boolean Whether part of it was accepted.
+---@field invoked boolean Whether all alternatives were asked for.
+
+---@class (exact) turnout.Pending
+---@field client vim.lsp.Client
+---@field id? integer
+---@field buf integer
+---@field tick integer
+---@field row integer
+---@field col integer
+
+---@type turnout.Shown?
+local shown
+---@type turnout.Pending?
+local pending
+---@type uv.uv_timer_t?
+local timer
+local is_paused, started = false, false
+---Buffer, change and cursor that were last dealt with: one key fires several events.
+local last_place = ""
+---@type table<integer, true> Clients that were taken out of Neovim's own inline completion.
+local silenced = {}
+
+---@return integer row 0-based
+---@return integer col
+local function cursor()
+  local position = vim.api.nvim_win_get_cursor(0)
+  return position[1] - 1, position[2]
+end
+
+---@return boolean
+local function inserting()
+  return vim.api.nvim_get_mode().mode:sub(1, 1) == "i"
+end
+
+---Whether a suggestion can be drawn at the cursor at all.
+---@return boolean
+local function showable()
+  local virtual = vim.fn.getpos(".")[4] > 0 -- right of the end of the line, where 'virtualedit' allows it
+  return inserting() and not virtual and vim.fn.foldclosed(".") == -1 and not menu.selected()
+end
+
+---@param buf integer
+---@return boolean
+local function enabled(buf)
+  local ghost = config.get().ghost
+  return ghost.enabled
+    and not is_paused
+    and vim.b[buf].turnout ~= false
+    and not vim.list_contains(ghost.disabled_filetypes, vim.bo[buf].filetype)
+end
+
+---The part of the current suggestion still to come, with the text typed so far; nil where it no longer fits.
+---
+---Moves on to another alternative where the user typed what that one says.
+---@return string? remaining
+---@return string? typed
+local function remaining()
+  if not shown or vim.api.nvim_get_current_buf() ~= shown.anchor.buf then
+    return nil
+  end
+  local typed = suggestion.typed(shown.anchor, cursor())
+  if not typed then
+    return nil
+  end
+  for step = 0, #shown.items - 1 do
+    local index = (shown.index - 1 + step) % #shown.items + 1
+    local text = suggestion.remaining(shown.items[index], typed)
+    if text then
+      shown.index = index
+      return text, typed
+    end
+  end
+end
+
+local function cancel()
+  if timer then
+    timer:stop()
+  end
+  if pending then
+    local request = pending
+    pending = nil
+    if request.id and not request.client:is_stopped() then
+      request.client:cancel_request(request.id)
+    end
+  end
+end
+
+---@param method string
+---@param item turnout.Item
+---@param details? table
+local function tell(method, item, details)
+  if shown and item.id and not shown.client:is_stopped() then
+    local params = vim.tbl_extend("force", { id = item.id }, details or {})
+    ---@diagnostic disable-next-line: param-type-mismatch
+    shown.client:notify(method, params)
+  end
+end
+
+---Take the suggestion off the screen; `rejected` where the user turned it down.
+---@param rejected boolean
+local function drop(rejected)
+  if not shown then
+    return
+  end
+  local item = shown.items[shown.index]
+  render.clear(shown.anchor.buf)
+  if rejected and not shown.taken and item.id and shown.seen[item.id] then
+    tell("turnout/didReject", item)
+  end
+  shown = nil
+end
+
+---Draw what is left of the suggestion; false where it no longer fits the text.
+---@return boolean fits
+local function refresh()
+  local text = remaining()
+  if not shown or not text then
+    return false
+  end
+  if not showable() then
+    render.clear(shown.anchor.buf)
+    return true
+  end
+  local item = shown.items[shown.index]
+  local row, col = cursor()
+  local rest = shown.anchor.tail:sub(#item.replaced + 1)
+  render.draw({ row = row, col = col, text = text, replaced = item.replaced, rest = rest })
+  if item.id and not shown.seen[item.id] then
+    shown.seen[item.id] = true
+    tell("turnout/didShow", item)
+  end
+  return true
+end
+
+---@param request turnout.Pending
+---@return boolean
+local function is_current(request)
+  local row, col = cursor()
+  return inserting()
+    and vim.api.nvim_get_current_buf() == request.buf
+    and vim.b[request.buf].changedtick == request.tick
+    and row == request.row
+    and col == request.col
+end
+
+---@param request turnout.Pending
+---@param kind integer
+---@param err? lsp.ResponseError
+---@param result? lsp.InlineCompletionList|lsp.InlineCompletionItem[]
+local function on_answer(request, kind, err, result)
+  if pending ~= request then
+    return
+  end
+  pending = nil
+  if err or not result or result == vim.NIL or not is_current(request) then
+    return
+  end
+  local function to_byte(position)
+    return client.byte_column(request.client, request.buf, position)
+  end
+  local answer = result.items or result
+  local items, anchor = suggestion.decode(answer, request.buf, request.row, request.col, to_byte)
+  if not anchor then
+    return
+  end
+  drop(false)
+  shown = {
+    client = request.client,
+    anchor = anchor,
+    items = items,
+    index = 1,
+    seen = {},
+    taken = false,
+    invoked = kind == INVOKED,
+  }
+  if not refresh() then
+    shown = nil
+  end
+end
+
+---@param kind integer
+---@return boolean asked
+local function request(kind)
+  cancel()
+  local buf = vim.api.nvim_get_current_buf()
+  local server = client.get(buf)
+  if not server or not server.server_capabilities.inlineCompletionProvider or not showable() then
+    return false
+  end
+  local row, col = cursor()
+  local params = {
+    textDocument = { uri = vim.uri_from_bufnr(buf) },
+    position = client.position(server, buf, row, col),
+    context = { triggerKind = kind },
+  }
+  ---@type turnout.Pending
+  local mine = { client = server, buf = buf, tick = vim.b[buf].changedtick, row = row, col = col }
+  pending = mine
+  ---@diagnostic disable-next-line: param-type-mismatch
+  local sent, id = server:request(METHOD, params, function(err, result)
+    on_answer(mine, kind, err, result)
+  end, buf)
+  mine.id = id
+  if not sent then
+    pending = nil
+  end
+  return sent
+end
+
+local function request_soon()
+  cancel()
+  local delay = config.get().ghost.debounce_ms
+  if delay <= 0 then
+    request(AUTOMATIC)
+    return
+  end
+  timer = timer or assert(vim.uv.new_timer())
+  timer:start(delay, 0, function()
+    vim.schedule(function()
+      request(AUTOMATIC)
+    end)
+  end)
+end
+
+---Deal with whatever happened to the text or the cursor.
+local function update()
+  if not inserting() then
+    return
+  end
+  local buf = vim.api.nvim_get_current_buf()
+  local row, col = cursor()
+  local place = ("%d %d %d %d"):format(buf, vim.b[buf].changedtick, row, col)
+  if place == last_place then
+    refresh()
+    return
+  end
+  last_place = place
+  if refresh() then
+    return
+  end
+  -- Typing a suggestion to its end is no rejection of it.
+  local item = shown and shown.items[shown.index]
+  drop(not (item and shown and suggestion.typed(shown.anchor, row, col) == item.text))
+  if not showable() then
+    -- Ask as soon as it can be shown, though the text stays the same: when a menu closes, for one.
+    last_place = ""
+    cancel()
+  elseif enabled(buf) and config.get().ghost.auto then
+    request_soon()
+  else
+    cancel()
+  end
+end
+
+local function leave()
+  cancel()
+  drop(true)
+  last_place = ""
+end
+
+---Whether a suggestion is on screen and fits the text as it is now.
+---@return boolean
+function M.visible()
+  return remaining() ~= nil and showable()
+end
+
+---Insert `text` at the cursor in place of `replaced` bytes, as an undo step of its own.
+---@param text string
+---@param replaced integer
+local function insert(text, replaced)
+  local row, col = cursor()
+  local lines = vim.split(text, "\n", { plain = true })
+  vim.cmd("let &g:undolevels = &g:undolevels")
+  vim.api.nvim_buf_set_text(0, row, col, row, col + replaced, lines)
+  local last = #lines[#lines]
+  vim.api.nvim_win_set_cursor(0, { row + #lines, #lines == 1 and col + last or last })
+end
+
+---Insert the suggestion, its next word or its line; false where there is none, or where it does not fit.
+---@param unit "full"|"word"|"line"
+---@return boolean accepted
+function M.accept(unit)
+  local text, typed = remaining()
+  if not shown or not text or not typed or not showable() then
+    return false
+  end
+  local item = shown.items[shown.index]
+  local piece = suggestion.part(text, unit)
+  local whole = #piece == #text
+  if not whole then
+    -- The part that is accepted must not be taken for a rejection of the rest.
+    shown.taken = true
+  end
+  insert(piece, whole and #item.replaced or 0)
+  local length = vim.str_utfindex(typed .. piece, "utf-16")
+  tell("turnout/didAccept", item, { accepted = whole and "full" or unit, length = length })
+  if whole then
+    drop(false)
+  else
+    refresh()
+  end
+  return true
+end
+
+---Take the suggestion off the screen, and tell the server.
+---@return boolean dismissed
+function M.dismiss()
+  cancel()
+  local visible = M.visible()
+  drop(true)
+  return visible
+end
+
+---Ask for a suggestion now.
+---@return boolean asked
+function M.trigger()
+  M.start()
+  drop(false)
+  return request(INVOKED)
+end
+
+---Show the next or previous alternative; asks for more where only the automatic one is known.
+---@param step 1|-1
+---@return boolean
+function M.cycle(step)
+  if not shown or not M.visible() then
+    return false
+  end
+  if not shown.invoked and #shown.items == 1 then
+    return request(INVOKED)
+  end
+  shown.index = (shown.index - 1 + step) % #shown.items + 1
+  return refresh()
+end
+
+---@param paused boolean
+function M.pause(paused)
+  is_paused = paused
+  if paused then
+    leave()
+  end
+  require("turnout.client").notify(paused and "paused" or "suggestions are on")
+  vim.cmd.redrawstatus()
+end
+
+---@return boolean
+function M.paused()
+  return is_paused
+end
+
+---On 0.12, take our server out of Neovim's own inline completion, which would draw everything twice.
+---@param client_id integer
+local function silence_native(client_id)
+  if vim.lsp.inline_completion and not silenced[client_id] then
+    silenced[client_id] = true
+    vim.lsp.inline_completion.enable(false, { client_id = client_id })
+  end
+end
+
+---@param buf integer
+local function enter(buf)
+  local server = client.get(buf)
+  if server then
+    silence_native(server.id)
+    require("turnout.keymaps").attach()
+    update()
+  end
+end
+
+---Watch the text from now on. Later calls do nothing.
+function M.start()
+  if started then
+    return
+  end
+  started = true
+  local group = vim.api.nvim_create_augroup("turnout.ghost", { clear = true })
+  local function on(events, pattern, callback)
+    vim.api.nvim_create_autocmd(events, { group = group, pattern = pattern, callback = callback })
+  end
+  on({ "TextChangedI", "TextChangedP", "CursorMovedI" }, "*", update)
+  on({ "CompleteChanged", "CompleteDone" }, "*", vim.schedule_wrap(update))
+  -- Not InsertLeave: CTRL-C ends insert mode without it, and CTRL-O leaves it for one command.
+  on("ModeChanged", "i*:[^i]*", leave)
+  on("ModeChanged", "[^i]*:i*", function(args)
+    enter(args.buf)
+  end)
+  on({ "BufLeave", "WinLeave" }, "*", leave)
+  on("LspAttach", "*", function(args)
+    if inserting() and args.buf == vim.api.nvim_get_current_buf() then
+      enter(args.buf)
+    end
+  end)
+  on("LspDetach", "*", function(args)
+    if shown and shown.client.id == args.data.client_id then
+      drop(false)
+    end
+    if pending and pending.client.id == args.data.client_id then
+      pending = nil
+    end
+  end)
+  if inserting() then
+    enter(vim.api.nvim_get_current_buf())
+  end
+end
+
+return M

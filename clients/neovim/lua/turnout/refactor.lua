@@ -1,0 +1,257 @@
+---The multi-file refactor: ask, show progress, hand the proposal to the preview, apply and report.
+local client = require("turnout.client")
+local progress = require("turnout.progress")
+
+local M = {}
+
+---@class (exact) turnout.RefactorOptions
+---@field range? { [1]: integer, [2]: integer } First and last line, from 1; the whole file where it is nil.
+---@field scope? string[] Files that may be changed; the server decides where it is nil.
+
+---@class (exact) turnout.Hunk
+---@field id string
+---@field before string
+---@field after string
+---@field range lsp.Range
+
+---@class (exact) turnout.FileChange
+---@field uri string
+---@field kind "edit"|"create"|"delete"|"rename"
+---@field newUri? string
+---@field version? integer
+---@field diff string
+---@field hunks turnout.Hunk[]
+
+---@class (exact) turnout.Check
+---@field name string
+---@field ok boolean
+---@field message string
+
+---@class (exact) turnout.Proposal
+---@field proposalId string
+---@field plan string
+---@field files turnout.FileChange[]
+---@field checks turnout.Check[]
+---@field receipt table
+
+---@class (exact) turnout.Running
+---@field client vim.lsp.Client
+---@field id integer
+
+---The refactor that is being worked on.
+---@type turnout.Running?
+local running
+
+---@param server vim.lsp.Client
+---@param bufnr integer
+---@param range { [1]: integer, [2]: integer }
+---@return lsp.Range
+local function line_range(server, bufnr, range)
+  local last = vim.api.nvim_buf_get_lines(bufnr, range[2] - 1, range[2], false)[1] or ""
+  return {
+    start = { line = range[1] - 1, character = 0 },
+    ["end"] = client.position(server, bufnr, range[2] - 1, #last),
+  }
+end
+
+---@param server vim.lsp.Client
+---@param instruction string
+---@param opts turnout.RefactorOptions
+---@param token string
+---@return table
+local function parameters(server, instruction, opts, token)
+  local bufnr = vim.api.nvim_get_current_buf()
+  local params = { instruction = instruction, workDoneToken = token }
+  if vim.lsp.buf_is_attached(bufnr, server.id) then
+    params.textDocument = { uri = vim.uri_from_bufnr(bufnr) }
+    params.range = opts.range and line_range(server, bufnr, opts.range) or nil
+  end
+  if opts.scope then
+    params.scope = vim.tbl_map(vim.uri_from_fname, vim.tbl_map(vim.fs.abspath, opts.scope))
+  end
+  return params
+end
+
+---@param proposal turnout.Proposal
+---@return string[]
+function M.hunk_ids(proposal)
+  local ids = {}
+  for _, file in ipairs(proposal.files) do
+    for _, hunk in ipairs(file.hunks) do
+      ids[#ids + 1] = hunk.id
+    end
+  end
+  return ids
+end
+
+---@param server vim.lsp.Client
+---@param proposal turnout.Proposal
+local function receive(server, proposal)
+  if #proposal.files == 0 then
+    client.notify("nothing to change. " .. (proposal.plan or ""))
+  elseif require("turnout.config").get().refactor.preview then
+    require("turnout.preview").open(server, proposal)
+  else
+    M.apply(server, proposal, M.hunk_ids(proposal))
+  end
+end
+
+---@param server vim.lsp.Client
+---@param instruction string
+---@param opts turnout.RefactorOptions
+local function ask(server, instruction, opts)
+  local token = ("turnout-refactor-%d"):format(vim.uv.hrtime())
+  progress.follow(token, "refactor")
+  local function finish()
+    running = nil
+    progress.stop(token)
+  end
+  local params = parameters(server, instruction, opts, token)
+  local id = client.request(server, "turnout/refactor", params, function(proposal)
+    finish()
+    receive(server, proposal)
+  end, function(err)
+    finish()
+    client.notify(client.describe_error(err), vim.log.levels.ERROR)
+  end)
+  running = id and { client = server, id = id } or nil
+end
+
+---Refactor as `instruction` says; asks for the instruction where it is nil or empty.
+---@param instruction? string
+---@param opts? turnout.RefactorOptions
+function M.start(instruction, opts)
+  local server = client.require_one()
+  if not server then
+    return
+  end
+  if running then
+    client.notify("a refactor is being worked on; :Turnout cancel stops it", vim.log.levels.WARN)
+    return
+  end
+  if instruction and instruction ~= "" then
+    ask(server, instruction, opts or {})
+    return
+  end
+  vim.ui.input({ prompt = "Refactor: " }, function(answer)
+    if answer and answer ~= "" then
+      ask(server, answer, opts or {})
+    end
+  end)
+end
+
+---Stop the refactor that is being worked on.
+function M.cancel()
+  if not running then
+    client.notify("nothing is being worked on")
+    return
+  end
+  local stopped = running
+  running = nil
+  progress.stop()
+  if not stopped.client:is_stopped() then
+    stopped.client:cancel_request(stopped.id)
+  end
+  client.notify("refactor cancelled")
+end
+
+---@param uri string
+---@return string
+local function short_name(uri)
+  return vim.fn.fnamemodify(vim.uri_to_fname(uri), ":~:.")
+end
+
+---@param conflicts any[]
+---@return string
+local function describe_conflicts(conflicts)
+  local lines = {}
+  for _, conflict in ipairs(conflicts or {}) do
+    local is_table = type(conflict) == "table"
+    local message = is_table and conflict.message or tostring(conflict)
+    local place = is_table and conflict.uri and conflict.uri ~= "" and short_name(conflict.uri) .. ": " or ""
+    lines[#lines + 1] = place .. message
+  end
+  return #lines > 0 and "\n  " .. table.concat(lines, "\n  ") or ""
+end
+
+---Files of which a hunk is among `ids`.
+---@param proposal turnout.Proposal
+---@param ids string[]
+---@return string[] uris
+local function touched(proposal, ids)
+  local uris = {}
+  for _, file in ipairs(proposal.files) do
+    local hit = vim.iter(file.hunks):any(function(hunk)
+      return vim.list_contains(ids, hunk.id)
+    end)
+    if hit then
+      uris[#uris + 1] = file.newUri or file.uri
+    end
+  end
+  return uris
+end
+
+---@param uris string[]
+local function save(uris)
+  for _, uri in ipairs(uris) do
+    local bufnr = require("turnout.files").loaded_buffer(uri)
+    if bufnr and vim.bo[bufnr].modified then
+      vim.api.nvim_buf_call(bufnr, function()
+        vim.cmd.write()
+      end)
+    end
+  end
+end
+
+---Apply the hunks of a proposal and say what was done.
+---@param server vim.lsp.Client
+---@param proposal turnout.Proposal
+---@param ids string[]
+---@param on_done? fun(applied: boolean)
+function M.apply(server, proposal, ids, on_done)
+  on_done = on_done or function() end
+  local params = { proposalId = proposal.proposalId, hunks = ids }
+  client.request(server, "turnout/apply", params, function(result)
+    if not result.applied then
+      client.notify("nothing was applied." .. describe_conflicts(result.conflicts), vim.log.levels.WARN)
+      on_done(false)
+      return
+    end
+    local uris = touched(proposal, ids)
+    local saved = require("turnout.config").get().refactor.save
+    if saved then
+      save(uris)
+    end
+    local names = table.concat(vim.tbl_map(short_name, uris), ", ")
+    local what = ("applied %d of %d hunks in %s"):format(#ids, #M.hunk_ids(proposal), names)
+    client.notify(what .. (saved and " and saved them" or ", not saved") .. "; :Turnout undo takes them back")
+    on_done(true)
+  end, function(err)
+    client.notify(client.describe_error(err), vim.log.levels.ERROR)
+    on_done(false)
+  end)
+end
+
+---Tell the server that a proposal will not be applied.
+---@param server vim.lsp.Client
+---@param proposal turnout.Proposal
+function M.discard(server, proposal)
+  client.request(server, "turnout/discard", { proposalId = proposal.proposalId }, function() end)
+end
+
+---Take back the last refactor that was applied.
+function M.undo()
+  local server = client.require_one()
+  if not server then
+    return
+  end
+  client.request(server, "turnout/undo", vim.empty_dict(), function(result)
+    if result.undone then
+      client.notify("the refactor was taken back")
+    else
+      client.notify("nothing was undone." .. describe_conflicts(result.conflicts), vim.log.levels.WARN)
+    end
+  end)
+end
+
+return M

@@ -188,6 +188,6 @@ def _set_final_newline(result: list[str], before: list[str]) -> None:
     if not result:
         return
     if before and not _ending(before[-1]):
-        result[-1] = line_body(result[-1])
+        result[-1:] = [body] if (body := line_body(result[-1])) else []
     elif not _ending(result[-1]):
         result[-1] += _ending_near(before, len(before))

@@ -1,0 +1,169 @@
+"""An edit takes effect where its lines are, exactly and once, and leaves every other byte of the file alone."""
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from turnout.core.documents import line_body, split_lines
+from turnout.core.edits.matching import Matcher, regions, replace_regions, rewrite
+from turnout.core.edits.replies import Replace
+from turnout.errors import EditAmbiguous, EditError, EditUnmatched
+
+
+def apply(text: str, *edits: tuple[str, str]) -> str:
+    lines = split_lines(text)
+    steps = [
+        Replace(
+            number, "a.py", tuple(map(line_body, split_lines(old))), tuple(map(line_body, split_lines(new)))
+        )
+        for number, (old, new) in enumerate(edits, start=1)
+    ]
+    found, failures = regions("a.py", lines, steps)
+    if failures:
+        raise failures[0]
+    return "".join(replace_regions(lines, found))
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "after"),
+    [
+        ("a\nb\nc\n", "b\n", "B\n", "a\nB\nc\n"),
+        ("a\nb\nc\n", "b\n", "", "a\nc\n"),
+        ("a\nb\nc\n", "b\n", "b\nnew\n", "a\nb\nnew\nc\n"),
+        ("", "", "x\n", "x\n"),
+        ("a\r\nb\r\nc\r\n", "b\n", "B\nnew\n", "a\r\nB\r\nnew\r\nc\r\n"),
+        ("a\r\nb\nc\rd\r\n", "b\nc\n", "B\nnew\nc\n", "a\r\nB\nnew\nc\rd\r\n"),
+        ("a\r\nb\nc\n", "a\nb\nc\n", "a\nb\nC\n", "a\r\nb\nC\n"),
+        ("\ufeffa\r\nb\r\n", "a\n", "A\n", "\ufeffA\r\nb\r\n"),
+        ("\ufeffa\nb\n", "a\n", "", "\ufeffb\n"),
+        ("\ufeffa\n", "a\n", "top\na\n", "\ufefftop\na\n"),
+        ("a\nb", "b\n", "B\n", "a\nB"),
+        ("a\nb", "b\n", "B\nc\n", "a\nB\nc"),
+        ("a\nb", "b\n", "", "a"),
+        ("a\nb", "a\n", "A\n", "A\nb"),
+        ("a\n\f\nb\u2028c\n", "b\u2028c\n", "d\n", "a\n\f\nd\n"),
+        ("a\n\n\nb\n", "\n\nb\n", "\nb\n", "a\n\nb\n"),
+    ],
+)
+def test_only_the_lines_named_change(text: str, old: str, new: str, after: str) -> None:
+    """Endings, also mixed ones, the byte order mark and the final newline are those of the file."""
+    assert apply(text, (old, new)) == after
+
+
+@pytest.mark.parametrize(
+    ("text", "search"),
+    [
+        ("FOO = 1\n", "foo = 1"),  # never another case
+        ("x  = 1\n", "x = 1"),  # never other blanks
+        ("x = 1 \n", "x = 1"),
+        ("    x = 1\n", "x = 1"),  # never another indentation
+        ("if a:\n    go()\nstop()\n", "if a:\n    go()\n    stop()"),  # never across a dedent
+        ("xx = 1\n", "x = 1"),  # never part of a line
+        ("a\nb\nc\n", "a\nc"),  # never with a line between
+        ("“a”\n", '"a"'),  # never another character that looks alike
+    ],
+)
+def test_what_is_not_exactly_there_is_not_there(text: str, search: str) -> None:
+    """No case folding, no blanks ignored, no similarity."""
+    with pytest.raises(EditUnmatched, match="Block 1"):
+        apply(text, (search, "new"))
+
+
+def test_several_places_are_none() -> None:
+    """The first of several is never taken; the message names their lines."""
+    with pytest.raises(EditAmbiguous, match="lines 1, 3"):
+        apply("x\ny\nx\n", ("x", "z"))
+    with pytest.raises(EditAmbiguous, match="lines 1, 2"):
+        apply("x\nx\nx\n", ("x\nx", "z"))
+    with pytest.raises(EditAmbiguous, match="and more"):
+        apply("x\n" * 1000, ("x", "z"))
+
+
+def test_blocks_that_share_lines_are_refused() -> None:
+    """Two edits of the same lines contradict each other, also two insertions in one place."""
+    with pytest.raises(EditAmbiguous, match="Blocks 1 and 2"):
+        apply("a\nb\nc\n", ("a\nb", "x"), ("b\nc", "y"))
+    assert apply("a\nb\nc\n", ("c", "C"), ("a", "A")) == "A\nb\nC\n"
+
+
+def test_every_edit_counts_in_the_file_as_it_was_shown() -> None:
+    """What one block writes is not found by the next."""
+    with pytest.raises(EditUnmatched, match="Block 2"):
+        apply("a\nb\n", ("a", "x"), ("x", "y"))
+
+
+def test_an_empty_search_is_for_new_files() -> None:
+    """There is no place for nothing in a file that has text."""
+    with pytest.raises(EditUnmatched, match="has text"):
+        apply("a\n", ("", "b"))
+
+
+def test_the_nearest_text_is_shown() -> None:
+    """A model, or a person, is told what stands where it probably meant."""
+    with pytest.raises(EditUnmatched, match=r"lines 2 to 3:\n    go\(\)\n    stop\(\)"):
+        apply("def f():\n    go()\n    stop()\n", ("  go()\n  stop()", "x"))
+    with pytest.raises(EditUnmatched, match=r"lines 1 to 1:\nresult = compute\(a\)"):
+        apply("result = compute(a)\n", ("result = compute(b)", "x"))
+    with pytest.raises(EditUnmatched, match=r"not in a\.py\.$"):
+        apply("aaaa\n", ("zzzz", "x"))
+
+
+BODIES = st.lists(st.sampled_from(["a", "b", "", "  x", "y"]), min_size=1, max_size=12)
+ENDING = st.sampled_from(["\n", "\r\n", "\r"])
+
+
+@given(
+    st.data(), BODIES, st.lists(st.sampled_from(["a", "new", ""]), max_size=5), st.booleans(), st.booleans()
+)
+def test_lines_outside_and_lines_kept_are_untouched(
+    data: st.DataObject, bodies: list[str], new: list[str], bom: bool, final: bool
+) -> None:
+    """Bodies become what was asked; each line outside of the region keeps its bytes, the file its mark and its end."""
+    lines = [body + data.draw(ENDING) for body in bodies]
+    lines = split_lines("".join(lines))
+    if not final:
+        lines[-1] = line_body(lines[-1])
+        lines = [line for line in lines if line]
+        assume(lines)
+    marked = ["\ufeff" + lines[0], *lines[1:]] if bom else lines
+    start = data.draw(st.integers(0, len(lines) - 1))
+    end = data.draw(st.integers(start + 1, len(lines)))
+    search = tuple(map(line_body, lines[start:end]))
+    try:
+        found = Matcher("a.py", marked).region(Replace(1, "a.py", search, tuple(new)))
+    except EditAmbiguous:
+        all_bodies = [line_body(line) for line in lines]
+        places = [i for i in range(len(lines)) if tuple(all_bodies[i : i + len(search)]) == search]
+        assert len(places) > 1
+        return
+    assert (found.start, found.end) == (start, end)
+    after = "".join(replace_regions(marked, [found]))
+    assert after.startswith("\ufeff") == bom
+    plain = after.removeprefix("\ufeff")
+    kept_before, kept_after = "".join(lines[:start]), "".join(lines[end:])
+    assert plain.startswith(kept_before if kept_after or final else kept_before.rstrip("\r\n"))
+    assert plain.endswith(kept_after)
+    blank_at_end = end == len(lines) and (not new or new[-1] == "")
+    if plain and not blank_at_end:
+        assert (plain[-1] in "\r\n") == (line_body(lines[-1]) != lines[-1])
+
+
+@given(
+    st.lists(st.text("ab \t", max_size=4), max_size=10),
+    st.lists(st.text("ab \t", max_size=4), max_size=10),
+    ENDING,
+)
+def test_a_file_written_anew_keeps_its_style(old: list[str], new: list[str], ending: str) -> None:
+    """A whole file has the bodies that were asked for and the one ending that it had."""
+    lines = [body + ending for body in old]
+    after = rewrite(lines, new)
+    assert [line_body(line) for line in after] == new
+    assert all(line == line_body(line) + (ending if old else "\n") for line in after)
+
+
+def test_text_made_of_common_lines_is_found_in_bounded_time() -> None:
+    """Where every line stands in thousands of places, the search is still one pass."""
+    text = "x\ny\n" * 20_000 + "x\nx\n" + "x\ny\n" * 20_000
+    assert apply(text, ("y\nx\nx\nx\ny", "z")).count("z") == 1
+    with pytest.raises(EditError):
+        apply(text, ("x\ny\n" * 2_000, "z"))

@@ -20,7 +20,7 @@ _MARK_CHARS = 200
 _MAX_TAIL_LINES = 24
 _REPO_NAME = "workspace"
 _WORD_AT_CURSOR = re.compile(r"[ \t]*\w*\Z")
-_LOOKS_SPECIAL = re.compile(r"<[^<>\s]{1,64}>|\[/?[A-Z_]{2,32}\]")
+_LOOKS_SPECIAL = re.compile(r"(?=(<[^<>\s]{1,64}>|\[/?[A-Z_]{2,32}\]))")  # a lookahead, as names may overlap
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def inert(text: str, is_special: Callable[[str], bool]) -> Iterator[str]:
     """
     done = 0
     for found in _LOOKS_SPECIAL.finditer(text):
-        if is_special(found.group()):
+        if is_special(found.group(1)):
             yield text[done : found.start() + 1]
             done = found.start() + 1
     if done < len(text):

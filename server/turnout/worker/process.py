@@ -147,7 +147,7 @@ def _default_transport() -> Literal["unix", "tcp"]:
 
 
 def _say_ready(detached: bool) -> None:
-    """Tell the process that started this one, and let go of the pipe to it."""
+    """Tell whoever started this process that it can be reached; a detached one lets go of that pipe."""
+    os.write(1, READY.encode() + b"\n")
     if detached:
-        os.write(1, READY.encode() + b"\n")
         os.dup2(2, 1)

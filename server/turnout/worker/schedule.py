@@ -84,7 +84,7 @@ class Queue:
         """The next job to run, or None."""
         if not self._waiting:
             return None
-        job = min(self._waiting, key=lambda j: (j.passed_over < PATIENCE, j.rank, -j.order))
+        job = min(self._waiting, key=_precedence)
         self._waiting.remove(job)
         for other in self._waiting:
             other.passed_over += 1
@@ -108,3 +108,8 @@ class Queue:
         if running.grace > 0:
             return False
         return any(job.rank < running.rank for job in self._waiting)
+
+
+def _precedence(job: Job) -> tuple[int, int]:
+    """Jobs that waited too long first, the oldest ahead; then by class, the newest ahead."""
+    return (-1, job.order) if job.passed_over >= PATIENCE else (job.rank, -job.order)

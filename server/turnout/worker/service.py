@@ -258,7 +258,7 @@ def _work(frame: wire.Frame) -> Work:
         shape="block" if frame["shape"] == "block" else "line",
         max_tokens=max(1, frame["max_tokens"]),
         temperature=float(frame["temperature"]),
-        stop=tuple(str(stop) for stop in frame["stop"] if stop),
+        stop=tuple(stop for stop in frame["stop"] if stop),
     )
 
 

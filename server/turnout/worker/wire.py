@@ -17,7 +17,7 @@ MAX_FRAME_BYTES = 32 * 1024 * 1024
 HEADER = struct.Struct(">I")
 
 Role = Literal["chunk", "prefix", "suffix", "system", "user", "assistant"]
-ROLES: Final = frozenset(get_args(Role))
+_ROLES: Final = get_args(Role)
 Reason = Literal["stop", "length", "cancelled", "superseded", "error"]
 
 
@@ -216,11 +216,16 @@ def _decode(body: bytes) -> Frame:
     for name, kind in fields.items():
         if not isinstance(frame.get(name), kind):
             raise ProtocolViolation(f"frame {frame['t']!r} has no usable {name!r}")
-    _check_parts(frame.get("parts", ()))
+    _check_lists(frame)
     return frame
 
 
-def _check_parts(parts: Any) -> None:
-    for part in parts:
-        if not (isinstance(part, dict) and isinstance(part.get("text"), str) and part.get("role") in ROLES):
-            raise ProtocolViolation("a part of the prompt has no usable role and text")
+def _check_lists(frame: Frame) -> None:
+    for part in frame.get("parts", ()):
+        usable = isinstance(part, dict) and all(
+            isinstance(part.get(name, ""), str) for name in ("path", "text")
+        )
+        if not usable or "text" not in part or part.get("role") not in _ROLES:
+            raise ProtocolViolation("a part of the prompt has no usable role, text or path")
+    if not all(isinstance(stop, str) for stop in frame.get("stop", ())):
+        raise ProtocolViolation("a stop of the prompt is not a string")

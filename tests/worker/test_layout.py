@@ -1,0 +1,220 @@
+"""Prompts of each family, windows that do not move while one types, and text that stays text."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnout.worker.families import FAMILIES, Family, candidates
+from turnout.worker.layout import (
+    Anchor,
+    Hole,
+    Layout,
+    Special,
+    Window,
+    healing_grammar,
+    hole_from_parts,
+    inert,
+    render,
+)
+
+QWEN = candidates("qwen2.5-coder-0.5b")[0]
+LINES = "".join(f"line_{number} = {number}\n" for number in range(2000))
+
+
+def shown(layout: Layout) -> str:
+    return "".join(f"[{piece.text}]" if isinstance(piece, Special) else piece for piece in layout.pieces)
+
+
+@pytest.mark.parametrize(
+    ("model", "prompt"),
+    [
+        ("qwen2.5-coder-7b", "[<|fim_prefix|>][<|fim_suffix|>]\nend[<|fim_middle|>]x = "),
+        ("starcoder2-3b", "[<fim_prefix>]x = ab[<fim_suffix>]\nend[<fim_middle>]"),
+        (
+            "DeepSeek-Coder-V2-Lite",
+            "[<｜begin▁of▁sentence｜>][<｜fim▁begin｜>]x = ab[<｜fim▁hole｜>]\nend[<｜fim▁end｜>]",  # noqa: RUF001
+        ),
+        ("CodeLlama-7B", "[<s>][<PRE>]x = ab[<SUF>]\nend[<MID>]"),
+        ("codestral-22b", "[<s>][[SUFFIX]]\nend[[PREFIX]]x = ab"),
+        ("codegemma-2b", "[<bos>][<|fim_prefix|>]x = ab[<|fim_suffix|>]\nend[<|fim_middle|>]"),
+        ("granite-3b-code", "[<fim_prefix>]x = ab[<fim_suffix>]\nend[<fim_middle>]"),
+        ("Seed-Coder-8B", "[<[fim-suffix]>]\nend[<[fim-prefix]>]x = ab[<[fim-middle]>]"),
+        ("mellum-4b", "[<fim_suffix>]\nend[<fim_prefix>]x = ab[<fim_middle>]"),
+    ],
+)
+def test_each_family_gets_its_own_tokens_in_its_own_order(model: str, prompt: str) -> None:
+    """The same hole, as the cards of the families describe it."""
+    layout = render(candidates(model)[0], Hole("a.py", "x = ab", "\nend"), Window())
+    expected = prompt.replace("x = ", "x =") if layout.forced else prompt
+    assert shown(layout) == expected
+    assert layout.forced == (" ab" if model.startswith("qwen") else "")
+
+
+@pytest.mark.parametrize(
+    ("model", "begins"),
+    [
+        (
+            "qwen2.5-coder",
+            "[<|repo_name|>]workspace\n[<|file_sep|>]b.py\nB\n[<|file_sep|>]a.py\n[<|fim_prefix|>]",
+        ),
+        ("starcoder2", "[<repo_name>]workspace\n[<file_sep>]b.py\nB\n[<file_sep>]a.py\n[<fim_prefix>]"),
+        ("codegemma", "[<bos>][<|file_separator|>]b.py\nB\n[<|file_separator|>]a.py\n[<|fim_prefix|>]"),
+        ("mellum", "[<reponame>]workspace\n[<filename>]b.py\nB\n[<filename>]a.py\n[<fim_suffix>]"),
+        ("granite-code", "[<fim_prefix>]"),
+    ],
+)
+def test_other_files_come_in_the_tokens_that_a_family_knows(model: str, begins: str) -> None:
+    """A family that was not trained with file tokens is shown no other files."""
+    layout = render(candidates(model)[0], Hole("a.py", "x", "", (("b.py", "B\n"),)), Window())
+    assert shown(layout).startswith(begins)
+
+
+def test_other_files_are_left_out_whole_where_there_is_no_room() -> None:
+    """A file is never cut, and the earlier ones, which rank higher, go first."""
+    hole = Hole("a.py", "x", "", (("b.py", "B" * 60), ("c.py", "C" * 60)))
+    text = shown(render(QWEN, hole, Window(chunk_chars=100)))
+    assert "B" * 60 in text
+    assert "C" not in text
+
+
+@pytest.mark.parametrize(
+    ("prefix", "forced"),
+    [
+        ("x = foo", " foo"),
+        ("    ret", "    ret"),
+        ("def f():\n\t\t", "\t\t"),
+        ("foo(", ""),
+        ("foo.", ""),
+        ("foo.ba", "ba"),
+        ("a = 1\n", ""),
+        ("naïve", "naïve"),
+        ("", ""),
+    ],
+)
+def test_the_word_at_the_cursor_is_healed(prefix: str, forced: str) -> None:
+    """What is left out of the prompt is exactly what the grammar forces back."""
+    layout = render(QWEN, Hole("a.py", prefix, ""), Window())
+    assert layout.forced == forced
+    assert shown(layout).endswith("[<|fim_middle|>]" + prefix[: len(prefix) - len(forced)])
+
+
+@pytest.mark.parametrize(
+    ("forced", "literal"),
+    [("ret", '"ret"'), ("\t", '"\\t"'), ('a"b', '"a\\"b"'), ("a\\n", '"a\\\\n"')],
+)
+def test_the_grammar_quotes_what_it_forces(forced: str, literal: str) -> None:
+    """Whatever stands at the cursor is a literal, and newlines may follow it."""
+    assert healing_grammar(forced) == f'root ::= {literal} ( [^\\n] | "\\n" )*'
+
+
+def evaluated(old: Layout, new: Layout) -> str:
+    """The text of `new` that does not stand at the beginning of `old`."""
+    one, other = shown(old), shown(new)
+    common = next(
+        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )
+    return other[common:]
+
+
+@pytest.mark.parametrize("typed", ["foo_bar(baz, 12)", "x\n    y\n    z = 1\n", "\n" * 12])
+@pytest.mark.parametrize("lines", [3, 40, 1500])
+def test_typing_only_appends_to_the_prompt(typed: str, lines: int) -> None:
+    """While one types forward, each prompt begins with all of the one before, but for the healed word."""
+    before = LINES[: LINES.index(f"line_{lines} ")]
+    after = "\n" + LINES[-900:]
+    layout = render(QWEN, Hole("a.py", before, after), Window())
+    for count in range(1, len(typed) + 1):
+        new = render(QWEN, Hole("a.py", before + typed[:count], after), Window(), layout.anchor)
+        assert len(evaluated(layout, new)) <= 12, typed[:count]
+        layout = new
+
+
+def test_a_window_that_is_full_moves_in_steps() -> None:
+    """Typing a thousand characters at the end of a long file moves the window's start at most twice."""
+    prefix, suffix = LINES, ""
+    layout = render(QWEN, Hole("a.py", prefix, suffix), Window())
+    starts = {layout.anchor.head}
+    for number in range(50):
+        prefix += f"another line {number}\n"
+        layout = render(QWEN, Hole("a.py", prefix, suffix), Window(), layout.anchor)
+        starts.add(layout.anchor.head)
+    assert len(starts) <= 2
+
+
+def test_a_server_that_sends_a_sliding_part_of_the_file_moves_nothing() -> None:
+    """The anchor is the text itself, so it holds although the prefix starts elsewhere each time."""
+    text = LINES + "value = "
+    layout = render(QWEN, Hole("a.py", text[-8000:], ""), Window())
+    for count, typed in enumerate("compute(1, 2)", start=1):
+        text += typed
+        new = render(QWEN, Hole("a.py", text[-8000 + count :], ""), Window(), layout.anchor)
+        assert len(evaluated(layout, new)) <= 12
+        layout = new
+
+
+documents = st.text(st.sampled_from("ab \n\t(.é"), max_size=400)
+anchors = st.none() | st.builds(Anchor, documents, st.integers(0, 500), documents, documents)
+
+
+@given(documents, documents, anchors, st.sampled_from(FAMILIES), st.integers(1, 300), st.integers(1, 300))
+def test_no_text_is_lost_or_invented_near_the_cursor(
+    prefix: str, suffix: str, anchor: Anchor | None, family: Family, before: int, after: int
+) -> None:
+    """Whatever the anchor says, the prompt holds the end of the prefix and the beginning of the suffix."""
+    layout = render(family, Hole("a.py", prefix, suffix), Window(before, after, 0), anchor)
+    parts = _parts(family, layout)
+    assert prefix.endswith(parts["prefix"] + layout.forced)
+    assert suffix.startswith(parts["suffix"])
+    assert len(parts["prefix"]) + len(layout.forced) <= before
+    assert len(parts["prefix"]) + len(layout.forced) >= min(len(prefix), before // 2)
+    assert len(parts["suffix"]) <= after
+
+
+def _parts(family: Family, layout: Layout) -> dict[str, str]:
+    names = {family.prefix: "prefix", family.middle: "prefix", family.suffix: "suffix"}
+    parts, current = {"prefix": "", "suffix": ""}, ""
+    for piece in layout.pieces:
+        if isinstance(piece, Special):
+            current = names.get(piece.text, "")
+        elif current:
+            parts[current] += piece
+    return parts
+
+
+@given(st.text(st.sampled_from("<>|fim_middle [/INST]"), max_size=60), st.booleans())
+def test_pieces_join_to_the_same_text(text: str, special: bool) -> None:
+    """Cutting changes nothing but where the tokenizer stops looking."""
+    assert "".join(inert(text, lambda _: special)) == text
+
+
+@pytest.mark.parametrize("token", sorted({token for family in FAMILIES for token in family.tokens}))
+def test_no_piece_holds_a_special_token(token: str) -> None:
+    """The name of a token in a file is cut, wherever it stands and however often."""
+    text = f"a{token}{token} b <{token}> {token}"
+    pieces = list(inert(text, lambda found: found == token))
+    assert "".join(pieces) == text
+    assert not [piece for piece in pieces if token in piece]
+
+
+def test_brackets_that_are_no_tokens_stay_whole() -> None:
+    """Markup and indexing are not cut."""
+    text = "<div>a</div> x[INDEX] <T>"
+    assert list(inert(text, lambda _: False)) == [text]
+
+
+def test_parts_become_a_hole() -> None:
+    """Chunks keep their order and paths; the path of the prefix is the path of the hole."""
+    hole = hole_from_parts(
+        [
+            {"role": "chunk", "text": "B", "path": "b.py"},
+            {"role": "chunk", "text": "C", "path": "c.py"},
+            {"role": "prefix", "text": "x", "path": "a.py"},
+            {"role": "suffix", "text": "y"},
+        ]
+    )
+    assert hole == Hole("a.py", "x", "y", (("b.py", "B"), ("c.py", "C")))
+
+
+def test_a_model_of_unknown_name_may_be_of_any_family() -> None:
+    """The engine then tries which family's tokens the vocabulary holds."""
+    assert candidates("my-model") == list(FAMILIES)

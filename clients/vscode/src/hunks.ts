@@ -21,6 +21,7 @@ export function applyHunks(text: string, hunks: readonly Hunk[]): string {
 
 /** One line that tells hunks of a file apart: where it is and the first line that it writes. */
 export function hunkLabel({ range, before, after }: Hunk): { label: string; description: string } {
+  if (!before && !after) return { label: "the name of the file", description: "" };
   const first = (after || before).split("\n").find((line) => line.trim()) ?? "";
   const added = after ? after.replace(/\n$/, "").split("\n").length : 0;
   const removed = before ? before.replace(/\n$/, "").split("\n").length : 0;

@@ -10,15 +10,15 @@ import type { Middleware } from "vscode-languageclient/node";
 import type { Pause } from "./pause";
 import { DidAccept, DidReject, DidShow } from "./protocol";
 import type { Server } from "./server";
-import { languageEnabled } from "./settings";
 
 /** Run by the editor after a full acceptance; never registered by the server, so the names cannot clash. */
 const ACCEPTED = "turnout.internal.accepted";
 
 interface Suggestion {
   id: string;
-  /** What is still to be typed, from the caret on. */
-  rest: string;
+  text: string;
+  /** Where the text goes, which may be before the caret. */
+  start: number;
 }
 
 interface Offer {
@@ -67,7 +67,7 @@ export class InlineReports implements vscode.Disposable {
 
   private wanted(document: vscode.TextDocument, context: vscode.InlineCompletionContext): boolean {
     if (context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke) return true;
-    if (this.pause.active || !languageEnabled(document.languageId)) return false;
+    if (this.pause.active) return false;
     const editor = vscode.window.activeTextEditor;
     return editor?.document !== document || editor.selection.isEmpty;
   }
@@ -95,30 +95,28 @@ export class InlineReports implements vscode.Disposable {
     const offer = this.offer;
     const change = contentChanges[0];
     if (!offer || !change || offer.document !== document) return;
-    if (contentChanges.length !== 1 || change.rangeOffset !== offer.caret || change.rangeLength !== 0) {
-      return this.reject();
-    }
-    this.typed(offer, change.text);
+    const caret = change.rangeOffset + change.text.length;
+    const atCaret = change.rangeOffset + change.rangeLength === offer.caret;
+    if (contentChanges.length !== 1 || !atCaret || caret <= offer.caret) return this.reject();
+    this.advance(offer, caret);
   }
 
-  /** Follows text that was inserted at the caret: typed by hand, or taken by word or line. */
-  private typed(offer: Offer, text: string): void {
-    const matching = offer.suggestions.filter(({ rest }) => rest.startsWith(text));
+  /** Follows text that was put in at the caret: typed by hand, or taken by word or line. */
+  private advance({ document, suggestions, caret: before }: Offer, caret: number): void {
+    const typed = (start: number) =>
+      document.getText(new vscode.Range(document.positionAt(start), document.positionAt(caret)));
+    const matching = suggestions.filter(({ text, start }) => text.startsWith(typed(start)));
     const first = matching[0];
     if (!first) return this.reject();
-    if (first.rest.length === text.length) {
+    const reached = caret - first.start;
+    if (reached === first.text.length) {
       this.offer = undefined; // a full acceptance; its command follows
       return;
     }
-    if (text.length > 1) {
-      const accepted = first.rest[text.length] === "\n" || text.includes("\n") ? "line" : "word";
-      this.server?.notify(DidAccept, { id: first.id, accepted, length: text.length });
-    }
-    this.offer = {
-      document: offer.document,
-      caret: offer.caret + text.length,
-      suggestions: matching.map(({ id, rest }) => ({ id, rest: rest.slice(text.length) })),
-    };
+    this.offer = { document, caret, suggestions: matching };
+    if (caret - before === 1) return; // a key: the few words of one character look the same
+    const endsLine = first.text[reached] === "\n" || first.text[reached - 1] === "\n";
+    this.server?.notify(DidAccept, { id: first.id, accepted: endsLine ? "line" : "word", length: caret - before });
   }
 
   private moved({ textEditor, selections }: vscode.TextEditorSelectionChangeEvent): void {
@@ -137,7 +135,7 @@ export class InlineReports implements vscode.Disposable {
 
 /**
  * Reads the identifier that the server put into the item's command, and points that command at this extension.
- * Gives nothing for an item without one, or for one that does not go on from the text before the caret.
+ * Gives nothing for an item without one, or for one that adds nothing to the text before the caret.
  */
 function takeId(
   item: vscode.InlineCompletionItem,
@@ -150,5 +148,7 @@ function takeId(
   const typed = document.getText(new vscode.Range(start, position));
   const length = item.insertText.length;
   item.command = { title: "", command: ACCEPTED, arguments: [id, length] };
-  return item.insertText.startsWith(typed) ? [{ id, rest: item.insertText.slice(typed.length) }] : [];
+  return length > typed.length && item.insertText.startsWith(typed)
+    ? [{ id, text: item.insertText, start: document.offsetAt(start) }]
+    : [];
 }

@@ -44,7 +44,6 @@ export class Review {
     const original = this.originals[index] ?? "";
     const file = this.proposal.files[index];
     if (!file || side === "before") return original;
-    if (file.kind === "delete") return "";
     return applyHunks(original, file.hunks.filter(({ id }) => !this.rejected.has(id)));
   }
 }

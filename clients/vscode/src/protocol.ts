@@ -61,8 +61,13 @@ export interface RefactorProposal {
   receipt: Receipt | null;
 }
 
-/** What stands in the way of an edit: a sentence, or a sentence with the file that it is about. */
-export type Conflict = string | { uri?: string; message?: string; reason?: string };
+/** What stands in the way of an edit; `uri` is empty where it is about no one file, `line` counts from 0. */
+export interface Conflict {
+  uri: string;
+  message: string;
+  hunk?: string | null;
+  line?: number | null;
+}
 
 export interface ApplyResult {
   applied: boolean;
@@ -81,7 +86,7 @@ export interface RouteExplanation {
 }
 
 export interface Status {
-  state: string;
+  state: "starting" | "ready" | "loading" | "busy" | "off" | "error";
   model?: string | null;
   leavesMachine?: boolean;
   lastLatencyMs?: number | null;
@@ -130,8 +135,8 @@ export const KINDS = [
 ] as const;
 
 /** Says a conflict in one line. */
-export function describeConflict(conflict: Conflict): string {
-  if (typeof conflict === "string") return conflict;
-  const what = conflict.message ?? conflict.reason ?? "changed since the proposal was made";
-  return conflict.uri ? `${conflict.uri.replace(/^.*\//, "")}: ${what}` : what;
+export function describeConflict({ uri, message, line }: Conflict): string {
+  if (!uri) return message;
+  const name = decodeURIComponent(uri.replace(/^.*\//, ""));
+  return line == null ? `${name}: ${message}` : `${name}, line ${line + 1}: ${message}`;
 }

@@ -113,8 +113,7 @@ export class Refactoring implements vscode.Disposable {
     if (this.review !== review) return;
     const { proposalId } = review.proposal;
     const { acceptedIds: hunks, hunkIds } = review;
-    const all = hunks.length === hunkIds.length;
-    const result = await this.server.request(Apply, all ? { proposalId } : { proposalId, hunks });
+    const result = await this.server.request(Apply, { proposalId, hunks });
     if (!result.applied) return showConflicts("Nothing was applied.", result.conflicts);
     this.setReview(undefined);
     await this.preview.close(review);

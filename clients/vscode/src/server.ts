@@ -6,9 +6,12 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import * as vscode from "vscode";
 import {
+  CompletionRequest,
   DidChangeConfigurationNotification,
+  InlineCompletionRequest,
   LanguageClient,
   type LanguageClientOptions,
+  type MessageSignature,
   type Middleware,
   type NotificationType,
   type RequestType,
@@ -19,9 +22,33 @@ import { Backoff } from "./backoff";
 import { findExecutable } from "./executable";
 import { concernsServer, readSettings } from "./settings";
 
+/** Requests that typing sends: their failures belong into the log and the status bar, not in the user's way. */
+const QUIET: ReadonlySet<string> = new Set([InlineCompletionRequest.method, CompletionRequest.method]);
+
+class QuietClient extends LanguageClient {
+  override handleFailedRequest<T>(
+    type: MessageSignature,
+    token: vscode.CancellationToken | undefined,
+    error: unknown,
+    fallback: T,
+    notify = true,
+    throwOnCancel = false,
+  ): T {
+    return super.handleFailedRequest(
+      type,
+      token,
+      error,
+      fallback,
+      notify && !QUIET.has(type.method),
+      throwOnCancel,
+    );
+  }
+}
+
 export class Server implements vscode.Disposable {
   private client: LanguageClient | undefined;
   private readonly subscriptions: vscode.Disposable[] = [];
+  private readonly workspaceSettings = vscode.workspace.createFileSystemWatcher("**/.turnout.toml");
   private readonly didChangeState = new vscode.EventEmitter<State>();
   private readonly listeners: ((client: LanguageClient) => void)[] = [];
   readonly onDidChangeState = this.didChangeState.event;
@@ -33,6 +60,7 @@ export class Server implements vscode.Disposable {
   ) {
     this.subscriptions.push(
       this.didChangeState,
+      this.workspaceSettings,
       vscode.workspace.onDidGrantWorkspaceTrust(() => this.trustGranted()),
       vscode.workspace.onDidChangeConfiguration((event) => this.configurationChanged(event)),
     );
@@ -110,6 +138,7 @@ export class Server implements vscode.Disposable {
     const options: LanguageClientOptions = {
       documentSelector: [{ scheme: "file" }, { scheme: "untitled" }],
       initializationOptions: () => readSettings(this.keys),
+      synchronize: { fileEvents: this.workspaceSettings },
       outputChannel: this.log,
       errorHandler: new Backoff(() => void this.offerRestart("The Turnout server keeps stopping.")),
       middleware: {
@@ -120,7 +149,7 @@ export class Server implements vscode.Disposable {
       },
       markdown: { supportHtml: false },
     };
-    const client = new LanguageClient("turnout", "Turnout", () => launch(command), options);
+    const client = new QuietClient("turnout", "Turnout", () => launch(command), options);
     client.onDidChangeState(({ newState }) => this.didChangeState.fire(newState));
     for (const listener of this.listeners) listener(client);
     return client;

@@ -6,7 +6,7 @@ import * as vscode from "vscode";
 
 const SECTION = "turnout";
 /** Settings that concern this extension alone; the server would call them unknown keys. */
-const OWN_SETTINGS = ["server.", "editor.", "trace."];
+const OWN_SETTINGS = ["server.", "trace."];
 
 export type SettingsTable = { [key: string]: unknown };
 
@@ -34,14 +34,6 @@ export function readSettings(keys: readonly string[]): SettingsTable {
 /** Whether a change of configuration may change what the server was told. */
 export function concernsServer(event: vscode.ConfigurationChangeEvent, keys: readonly string[]): boolean {
   return keys.some((key) => event.affectsConfiguration(`${SECTION}.${key}`));
-}
-
-/** Whether ghost text is switched on for a language. */
-export function languageEnabled(languageId: string): boolean {
-  const switches = vscode.workspace
-    .getConfiguration(SECTION)
-    .get<Record<string, boolean>>("editor.languages", {});
-  return switches[languageId] ?? switches["*"] ?? true;
 }
 
 function isSet(settings: vscode.WorkspaceConfiguration, key: string): boolean {

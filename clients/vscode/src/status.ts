@@ -82,7 +82,7 @@ export function statusView(status: Status): View {
   const { state, model, leavesMachine, lastLatencyMs, spentTodayUsd, message } = status;
   const where = leavesMachine ? "text leaves this machine" : "text stays on this machine";
   const shown = [model ?? "Turnout"];
-  const words = [state];
+  const words: string[] = [state];
   if (model) words.push(`model ${model}`, where);
   if (lastLatencyMs != null) {
     shown.push(`${Math.round(lastLatencyMs)} ms`);
@@ -100,7 +100,8 @@ export function statusView(status: Status): View {
 
 function icon({ state, model, leavesMachine }: Status): string {
   if (state === "error") return "$(error)";
-  if (state !== "ready" && state !== "idle") return "$(loading~spin)";
+  if (state === "off") return "$(circle-slash)";
+  if (state !== "ready") return "$(loading~spin)";
   if (!model) return "$(git-merge)";
   return leavesMachine ? "$(cloud-upload)" : "$(home)";
 }

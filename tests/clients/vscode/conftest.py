@@ -1,0 +1,131 @@
+"""The editor under test: installed once, started once, one window per test."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clients.install import vscode
+from clients.vscode.editor import USER_SETTINGS, Driver, DriverFailed, Editor, code_server_arguments
+
+EXTENSION = Path(__file__).parents[3] / "clients/vscode"
+
+OpenEditor = Callable[..., Editor]
+
+
+@pytest.fixture(scope="session")
+def install() -> vscode.Install:
+    try:
+        return vscode.ensure()
+    except vscode.CannotInstall as reason:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"VS Code cannot be installed: {reason}")
+        pytest.skip(f"VS Code cannot be installed: {reason}")
+
+
+@pytest.fixture(scope="session")
+def vsix(install: vscode.Install) -> Path:
+    """The extension, built from its sources."""
+    lock = hashlib.sha256((EXTENSION / "package-lock.json").read_bytes()).hexdigest()
+    stamp = EXTENSION / "node_modules/.installed"
+    if not stamp.exists() or stamp.read_text() != lock:
+        run([*install.npm, "ci"], install)
+        stamp.write_text(lock)
+    run([*install.npm, "run", "package"], install)
+    return EXTENSION / "dist/turnout.vsix"
+
+
+def run(command: list[str], install: vscode.Install) -> None:
+    path = f"{install.node.resolve().parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        command, cwd=EXTENSION, env={**os.environ, "PATH": path}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def driver(install: vscode.Install, vsix: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
+    home = tmp_path_factory.mktemp("vscode")
+    env = {**os.environ, "PATH": f"{install.node.resolve().parent}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run(
+        [install.node, install.code_server, *code_server_arguments(home), "--install-extension", vsix],
+        env=env,
+        capture_output=True,
+        check=True,
+    )
+    running = Driver(install, home, env)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def open_editor(driver: Driver, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[OpenEditor]:
+    """Opens a window on a folder with `files`, for a server that is started by `command` with `env`."""
+
+    def open_window(
+        files: dict[str, str],
+        command: list[str],
+        env: dict[str, str] | None = None,
+        settings: dict[str, Any] | None = None,
+    ) -> Editor:
+        folder = tmp_path / "workspace"
+        for name, text in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, "utf-8")
+        server = write_launcher(tmp_path / "turnout", command, env or {})
+        write_user_settings(driver, {"turnout.server.path": str(server), **(settings or {})})
+        driver.do("open", folder=str(folder))
+        return Editor(driver, folder)
+
+    yield open_window
+    if request.session.testsfailed:
+        with suppress(DriverFailed):
+            Editor(driver, tmp_path).picture(f"failed-{request.node.name}")
+    driver.do("close")
+
+
+def write_launcher(path: Path, command: list[str], env: dict[str, str]) -> Path:
+    """A `turnout` that is `command` with `env`; the arguments of the editor follow."""
+    exports = "".join(f"export {name}='{value}'\n" for name, value in env.items())
+    words = " ".join(f"'{word}'" for word in command)
+    path.write_text(f'#!/bin/sh\n{exports}exec {words} "$@"\n')
+    path.chmod(0o755)
+    return path
+
+
+def write_user_settings(driver: Driver, settings: dict[str, Any]) -> None:
+    file = driver.data / "User/settings.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({**USER_SETTINGS, **settings}))
+
+
+@pytest.fixture
+def scripted(open_editor: OpenEditor, tmp_path: Path) -> Callable[..., tuple[Editor, "Messages"]]:
+    """Opens a window whose server is `scripted_server.py`."""
+
+    def open_scripted(files: dict[str, str], **settings: Any) -> tuple[Editor, Messages]:
+        messages = Messages(tmp_path / "messages.jsonl")
+        command = [sys.executable, str(Path(__file__).with_name("scripted_server.py"))]
+        env = {"TURNOUT_TEST_LOG": str(messages.path)}
+        return open_editor(files, command, env, settings), messages
+
+    return open_scripted
+
+
+class Messages:
+    """What the scripted server was told."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def all(self, *methods: str) -> list[dict[str, Any]]:
+        """The messages of these methods, oldest first."""
+        lines = self.path.read_text("utf-8").splitlines() if self.path.exists() else []
+        messages = [json.loads(line) for line in lines]
+        return [message for message in messages if message["method"] in methods]

@@ -1,0 +1,143 @@
+// Runs one code-server and one Chromium, and does to the page what the lines on stdin say.
+// A line is {"id", "op", "args"}; the answer is {"id", "result"} or {"id", "error"}. The end of stdin ends it all.
+"use strict";
+const { spawn } = require("node:child_process");
+const fs = require("node:fs");
+const http = require("node:http");
+const net = require("node:net");
+const readline = require("node:readline");
+
+const config = JSON.parse(process.argv[2]);
+const { chromium } = require(config.playwright);
+const CHROMIUM_FLAGS = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+];
+const POLL_MS = 20;
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function until(condition, what, ms = config.timeoutMs) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const value = await condition();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`timed out: ${what}`);
+    await pause(POLL_MS);
+  }
+}
+
+function freePort() {
+  return new Promise((resolve) => {
+    const server = net.createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function answers(port) {
+  return new Promise((resolve) => {
+    http.get({ host: "127.0.0.1", port, path: "/healthz" }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    }).on("error", () => resolve(false));
+  });
+}
+
+async function startCodeServer(port) {
+  const log = fs.openSync(config.log, "w");
+  const args = [
+    config.codeServer, ...config.arguments, "--auth", "none", "--bind-addr", `127.0.0.1:${port}`,
+    "--disable-telemetry", "--disable-update-check", "--disable-getting-started-override",
+  ];
+  // Detached: its own process group, so that the extension host and the language server end with it.
+  const server = spawn(config.node, args, { env: config.env, detached: true, stdio: ["ignore", log, log] });
+  await until(() => answers(port), "code-server's start");
+  return server;
+}
+
+async function startBrowser() {
+  const context = await chromium.launchPersistentContext(config.profile, {
+    executablePath: config.chromium, headless: true, viewport: { width: 1280, height: 800 }, args: CHROMIUM_FLAGS,
+  });
+  context.setDefaultTimeout(config.timeoutMs);
+  await context.route((url) => url.hostname !== "127.0.0.1", (route) => route.abort());
+  return context;
+}
+
+/** What can be done; `page` is the one window that is open. */
+const operations = {
+  async open({ folder }, state) {
+    state.page = await state.context.newPage();
+    await state.page.goto(`http://127.0.0.1:${state.port}/?folder=${folder}`, { waitUntil: "domcontentloaded" });
+    await state.page.locator(".explorer-folders-view .monaco-list-row").first().waitFor({ timeout: 60_000 });
+    return state.page.title();
+  },
+  async close(_, state) {
+    await state.page?.goto("about:blank"); // unloads the window, which ends its extension host
+    await state.page?.close();
+    state.page = undefined;
+  },
+  press: ({ key }, { page }) => page.keyboard.press(key),
+  type: ({ text, delayMs }, { page }) => page.keyboard.type(text, { delay: delayMs }),
+  click: ({ selector }, { page }) => page.locator(selector).first().click(),
+  texts: ({ selector }, { page }) => page.locator(selector).allInnerTexts(),
+  attribute: ({ selector, name }, { page }) => page.locator(selector).first().getAttribute(name),
+  html: ({ selector }, { page }) => page.locator(selector).first().evaluate((e) => e.outerHTML),
+  async waitFor({ selector, text, state: wanted }, { page }) {
+    const found = page.locator(selector, text === undefined ? {} : { hasText: text }).first();
+    await found.waitFor({ state: wanted });
+    return wanted === "visible" ? found.innerText() : null;
+  },
+  async screenshot({ path }, { page }) {
+    await page.screenshot({ path });
+  },
+};
+
+async function serve(state) {
+  for await (const line of readline.createInterface({ input: process.stdin })) {
+    const { id, op, args } = JSON.parse(line);
+    let answer;
+    try {
+      answer = { id, result: (await operations[op](args, state)) ?? null };
+    } catch (error) {
+      answer = { id, error: String(error.message ?? error) };
+    }
+    process.stdout.write(JSON.stringify(answer) + "\n");
+  }
+}
+
+function alive(group) {
+  try {
+    process.kill(-group, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function endGroup(group) {
+  for (const signal of ["SIGTERM", "SIGKILL"]) {
+    if (!alive(group)) return;
+    process.kill(-group, signal);
+    await until(() => !alive(group), "the end of code-server", 5_000).catch(() => undefined);
+  }
+}
+
+(async () => {
+  const port = await freePort();
+  const server = await startCodeServer(port);
+  let context;
+  try {
+    context = await startBrowser();
+    process.stdout.write(JSON.stringify({ id: 0, result: "ready" }) + "\n");
+    await serve({ context, port, page: undefined });
+  } finally {
+    await context?.close();
+    await endGroup(server.pid);
+  }
+})().catch((error) => {
+  process.stderr.write(String(error.stack ?? error) + "\n");
+  process.exit(1);
+});

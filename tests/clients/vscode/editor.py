@@ -1,0 +1,224 @@
+"""A real VS Code in a browser, with the verbs of its user: open, type, press, read what is on the screen."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from clients.install.vscode import Install
+
+DRIVER = Path(__file__).with_name("driver.cjs")
+PICTURES = Path(__file__).parents[3] / "artifacts/vscode"
+TIMEOUT_S = 30.0
+
+T = TypeVar("T")
+
+GHOST_IN_LINE = ".view-lines .ghost-text-decoration"
+GHOST_BELOW = ".suggest-preview-text .view-line"
+EDITOR = ".editor-instance .view-lines"
+STATUS = ".statusbar-item[id='turnout.turnout.turnout.status']"
+READY = f"{STATUS} [aria-label^='Turnout, ready']"
+NOTIFICATION = ".notifications-toasts .notification-list-item"
+
+USER_SETTINGS: dict[str, Any] = {
+    "security.workspace.trust.enabled": False,
+    "workbench.startupEditor": "none",
+    "workbench.tips.enabled": False,
+    "workbench.colorTheme": "Default Dark Modern",
+    "telemetry.telemetryLevel": "off",
+    "extensions.autoCheckUpdates": False,
+    "extensions.autoUpdate": False,
+    "extensions.ignoreRecommendations": True,
+    "window.restoreWindows": "none",
+    "chat.disableAIFeatures": True,
+    "editor.accessibilitySupport": "off",
+    "editor.quickSuggestions": {"other": "off", "comments": "off", "strings": "off"},
+    "editor.wordBasedSuggestions": "off",
+    "editor.autoClosingBrackets": "never",
+    "git.enabled": False,
+}
+
+
+def wait_until(read: Callable[[], T], done: Callable[[T], object], what: str) -> T:
+    """What `read` gives once `done` holds of it; fails naming `what` and the last reading."""
+    end = time.monotonic() + TIMEOUT_S
+    while not done(value := read()):
+        if time.monotonic() > end:
+            raise AssertionError(f"timed out waiting for {what}; last seen: {value!r}")
+        time.sleep(0.02)
+    return value
+
+
+class DriverFailed(AssertionError):
+    """The editor did not do, or did not show, what was asked."""
+
+
+class Driver:
+    """The process that holds code-server and the browser; one request at a time."""
+
+    def __init__(self, install: Install, home: Path, env: dict[str, str]) -> None:
+        self.data = home / "data"
+        self.log = home / "code-server.log"
+        self._last = 0
+        config = {
+            "node": str(install.node),
+            "codeServer": str(install.code_server),
+            "playwright": str(install.playwright),
+            "chromium": str(install.chromium),
+            "profile": str(home / "profile"),
+            "log": str(self.log),
+            "arguments": code_server_arguments(home),
+            "env": env,
+            "timeoutMs": int(TIMEOUT_S * 1000),
+        }
+        self._process = subprocess.Popen(
+            [install.node, DRIVER, json.dumps(config)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self._read(0)
+
+    def do(self, op: str, **args: Any) -> Any:
+        """The result of an operation of `driver.cjs`."""
+        self._last += 1
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"id": self._last, "op": op, "args": args}) + "\n")
+        self._process.stdin.flush()
+        return self._read(self._last)
+
+    def close(self) -> None:
+        """End the browser, code-server and everything that they started."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._process.stdout.close()
+
+    def _read(self, expected: int) -> Any:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise DriverFailed(f"the driver ended:\n{self.log.read_text()[-2000:]}")
+        answer = json.loads(line)
+        assert answer["id"] == expected
+        if "error" in answer:
+            raise DriverFailed(answer["error"])
+        return answer["result"]
+
+
+def code_server_arguments(home: Path) -> list[str]:
+    """Keeps everything that code-server writes under `home`."""
+    return [
+        "--user-data-dir",
+        str(home / "data"),
+        "--extensions-dir",
+        str(home / "extensions"),
+        "--config",
+        str(home / "config.yaml"),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Editor:
+    """One window on one folder."""
+
+    driver: Driver
+    folder: Path
+
+    def press(self, *keys: str) -> None:
+        """Press keys one after the other, such as `Control+S`."""
+        for key in keys:
+            self.driver.do("press", key=key)
+
+    def type(self, text: str, delay_ms: int = 30) -> None:
+        """Type at the pace of a fast typist."""
+        self.driver.do("type", text=text, delayMs=delay_ms)
+
+    def wait_for(self, selector: str, text: str | None = None) -> str:
+        """The text of the first element that is on the screen and contains `text`."""
+        return str(self.driver.do("waitFor", selector=selector, text=text, state="visible"))
+
+    def wait_gone(self, selector: str, text: str | None = None) -> None:
+        """Wait until no such element is on the screen."""
+        self.driver.do("waitFor", selector=selector, text=text, state="hidden")
+
+    def texts(self, selector: str) -> list[str]:
+        """The texts of all elements, as they are now; spaces as plain spaces."""
+        return [text.replace("\xa0", " ") for text in self.driver.do("texts", selector=selector)]
+
+    def open(self, name: str) -> None:
+        """Open a file of the folder and place the caret at its end."""
+        self.press("Control+P")
+        self.wait_for(".quick-input-widget input")
+        self.type(name, delay_ms=0)
+        self.wait_for(".quick-input-list .monaco-list-row", name)
+        self.press("Enter")
+        self.wait_for(f".editor-instance[aria-label^='{name}']")
+        self.driver.do("click", selector=EDITOR)
+        self.press("Control+End")
+
+    def wait_ready(self) -> None:
+        """Wait until the status bar says that the server is ready."""
+        self.wait_for(READY)
+
+    def ghost(self) -> str:
+        """The ghost text on the screen: what stands in the line, which is in coloured parts, and the lines below."""
+        return "\n".join(["".join(self.texts(GHOST_IN_LINE)), *self.texts(GHOST_BELOW)])
+
+    def wait_ghost(self, text: str) -> None:
+        """Wait until the ghost text reads `text`."""
+        wait_until(self.ghost, lambda shown: shown == text, f"ghost text {text!r}")
+
+    def wait_no_ghost(self) -> None:
+        """Wait until there is no ghost text."""
+        wait_until(self.ghost, lambda shown: not shown, "no ghost text")
+
+    def command(self, title: str) -> None:
+        """Run a command from the palette."""
+        self.press("F1")
+        self.wait_for(".quick-input-widget input")
+        self.type(title, delay_ms=0)
+        self.wait_for(".quick-input-list .monaco-list-row.focused", title)
+        self.press("Enter")
+
+    def answer(self, text: str) -> None:
+        """Type into the input that is open, and confirm."""
+        self.wait_for(".quick-input-widget input")
+        self.type(text, delay_ms=0)
+        self.press("Enter")
+
+    def push(self, button: str) -> None:
+        """Push a button of a notification."""
+        selector = f".notifications-toasts .monaco-button:text-is('{button}')"
+        self.wait_for(selector)
+        self.driver.do("click", selector=selector)
+
+    def saved(self, name: str, expected: str) -> None:
+        """Save the active file and wait until it reads `expected` on disk."""
+        self.press("Control+S")
+        self.wait_file(name, expected)
+
+    def wait_file(self, name: str, expected: str) -> None:
+        """Wait until a file reads `expected` on disk."""
+        path = self.folder / name
+        wait_until(
+            lambda: path.read_text("utf-8") if path.exists() else None,
+            lambda text: text == expected,
+            f"{name} to read {expected!r}",
+        )
+
+    def picture(self, name: str) -> None:
+        """Keep a picture of the window among the artefacts."""
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        self.driver.do("screenshot", path=str(PICTURES / f"{name}.png"))

@@ -4,6 +4,7 @@ Invariant: it listens on loopback only, and nothing of it is left when its `with
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -57,7 +58,9 @@ class ScriptedServer:
 
 
 @asynccontextmanager
-async def scripted_server(*scripts: Script | bytes) -> AsyncIterator[ScriptedServer]:
+async def scripted_server(
+    *scripts: Script | bytes, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[ScriptedServer]:
     """Serve one script for each request, the last one for all further ones; bytes are a script that sends them.
 
     The connection is closed after a script, unless the script was bytes that end in LAST_CHUNK.
@@ -82,8 +85,9 @@ async def scripted_server(*scripts: Script | bytes) -> AsyncIterator[ScriptedSer
             if not state.open_connections:
                 state.closed.set()
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, limit=2**20)
-    state.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, limit=2**20, ssl=tls)
+    scheme = "http" if tls is None else "https"
+    state.url = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield state
     finally:

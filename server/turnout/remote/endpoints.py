@@ -29,7 +29,7 @@ class Endpoint:
 
 def endpoint(model: Model, wire: Format) -> Endpoint:
     """The address for `model`; raises RequestRejected where it has none that may be used."""
-    parts = _split(model, model.base_url or wire.base_url)
+    parts = _split(model, wire.base_url if model.base_url is None else model.base_url)
     host = parts.hostname or ""
     loopback = is_loopback(host)
     if parts.scheme == "http" and not loopback and model.jurisdiction != "self-hosted":

@@ -154,11 +154,14 @@ def _unanswered(peer: Peer, exc: Exception) -> BackendError:
         )
     if isinstance(exc, httpx.ConnectTimeout):
         return ConnectionFailed(f"{peer} did not take the connection in time.", advice=_NETWORK)
-    if isinstance(exc, httpx.ConnectError) and _is_about_certificates(exc):
+    failure = _tls_failure(exc)
+    if isinstance(failure, ssl.SSLCertVerificationError):
         return ConnectionFailed(
             f"{peer} showed a certificate that this machine does not trust.",
             advice="If a proxy of your company signs it, set SSL_CERT_FILE to that company's certificates.",
         )
+    if failure is not None:
+        return ConnectionFailed(f"{peer} cannot be spoken to by TLS.", advice=_settings(peer))
     if isinstance(
         exc, httpx.LocalProtocolError | httpx.UnsupportedProtocol | httpx.InvalidURL | UnicodeError
     ):
@@ -187,9 +190,7 @@ def _settings(peer: Peer) -> str:
     return f"Check `base_url` of [models.{peer.model}]."
 
 
-def _is_about_certificates(exc: BaseException | None) -> bool:
-    while exc is not None:
-        if isinstance(exc, ssl.SSLCertVerificationError):
-            return True
+def _tls_failure(exc: BaseException | None) -> ssl.SSLError | None:
+    while exc is not None and not isinstance(exc, ssl.SSLError):
         exc = exc.__cause__ or exc.__context__
-    return False
+    return exc

@@ -1,0 +1,253 @@
+"""Each answer of a provider that is not a stream means one error, with advice, and without the key."""
+
+import json
+from types import MappingProxyType
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from support.streams import PEER
+from turnout.errors import (
+    BackendError,
+    OutOfCredit,
+    Overloaded,
+    ProtocolViolation,
+    RateLimited,
+    RequestRejected,
+    Unauthorized,
+)
+from turnout.remote.failures import Peer, in_stream, not_a_stream, refusal, wait_s
+
+JSON = MappingProxyType({"content-type": "application/json"})
+
+
+def openai(kind: str | None, code: str | int | None = None, message: str = "words") -> dict[str, object]:
+    return {"error": {"message": message, "type": kind, "param": None, "code": code}}
+
+
+def anthropic(kind: str, message: str = "words", **more: object) -> dict[str, object]:
+    return {"type": "error", "error": {"type": kind, "message": message, **more}, "request_id": "req_1"}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        # Anthropic
+        (400, anthropic("invalid_request_error"), RequestRejected),
+        (400, anthropic("invalid_request_error", "Your credit balance is too low to access"), OutOfCredit),
+        (
+            400,
+            anthropic("invalid_request_error", "prompt is too long: 5 tokens > 4 maximum"),
+            RequestRejected,
+        ),
+        (401, anthropic("authentication_error"), Unauthorized),
+        (402, anthropic("billing_error"), OutOfCredit),
+        (403, anthropic("permission_error"), Unauthorized),
+        (404, anthropic("not_found_error"), RequestRejected),
+        (413, anthropic("request_too_large"), RequestRejected),
+        (429, anthropic("rate_limit_error"), RateLimited),
+        (
+            429,
+            anthropic("rate_limit_error", details={"error_code": "enforced_spend_limit_reached"}),
+            OutOfCredit,
+        ),
+        (500, anthropic("api_error"), Overloaded),
+        (504, anthropic("timeout_error"), Overloaded),
+        (529, anthropic("overloaded_error"), Overloaded),
+        # OpenAI
+        (400, openai("invalid_request_error", "context_length_exceeded"), RequestRejected),
+        (401, openai("invalid_request_error", "invalid_api_key"), Unauthorized),
+        (404, openai("invalid_request_error", "model_not_found"), RequestRejected),
+        (429, openai("insufficient_quota", "insufficient_quota"), OutOfCredit),
+        (429, openai("tokens", "rate_limit_exceeded"), RateLimited),
+        (503, openai("server_error"), Overloaded),
+        # llama-server
+        (400, openai("exceed_context_size_error", 400), RequestRejected),
+        (503, openai("unavailable_error", 503, "Loading model"), Overloaded),
+        # Kimi and GLM say with a 429 that they are overloaded, or that the account is empty.
+        (429, openai("engine_overloaded_error"), Overloaded),
+        (429, openai("exceeded_current_quota_error"), OutOfCredit),
+        (429, openai(None, "1113"), OutOfCredit),
+        (429, openai(None, "1302"), RateLimited),
+        (429, openai(None, 1305), Overloaded),
+        # DeepSeek
+        (402, openai("unknown_error", "invalid_request_error", "Insufficient Balance"), OutOfCredit),
+        (422, openai("invalid_request_error"), RequestRejected),
+        # Gemini's array, vLLM without `error`, Ollama's plain string, FastAPI's `detail`
+        (400, [{"error": {"code": 400, "message": "words", "status": "INVALID_ARGUMENT"}}], RequestRejected),
+        (429, [{"error": {"code": 429, "message": "words", "status": "RESOURCE_EXHAUSTED"}}], RateLimited),
+        (
+            400,
+            {"object": "error", "message": "words", "type": "BadRequestError", "code": 400},
+            RequestRejected,
+        ),
+        (404, {"error": "model 'words' not found"}, RequestRejected),
+        (422, {"detail": "words"}, RequestRejected),
+        # Nothing that can be read
+        (408, {}, Overloaded),
+        (418, None, RequestRejected),
+        (429, [], RateLimited),
+        (500, {"error": {"message": 7, "code": True, "type": []}}, Overloaded),
+        (599, {"error": {"details": [1]}}, Overloaded),
+        (204, {}, ProtocolViolation),
+    ],
+)
+def test_refusals(status: int, body: object, error: type[BackendError]) -> None:
+    """A status and a body mean one error, which names model, host and status, and says what to do."""
+    found = refusal(PEER, status, JSON, json.dumps(body).encode())
+    assert type(found) is error
+    assert (
+        f"far (api.example.com) answered {'with status ' if error is ProtocolViolation else ''}{status}"
+        in str(found)
+    )
+    assert found.advice
+    if "words" in json.dumps(body) and error is not Unauthorized:
+        assert "words" in found.message
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (anthropic("overloaded_error"), Overloaded),
+        (anthropic("invalid_request_error"), RequestRejected),
+        (openai(None, 502), Overloaded),
+        (openai(None, 401), Unauthorized),
+        (openai(None, "insufficient_quota"), OutOfCredit),
+        ({"error": "it broke"}, Overloaded),
+    ],
+)
+def test_in_stream(body: object, error: type[BackendError]) -> None:
+    """An error inside a 200 means what it would mean as an answer of its own."""
+    assert type(in_stream(PEER, body)) is error
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "error", "words"),
+    [
+        (
+            "application/json",
+            json.dumps(openai("insufficient_quota")).encode(),
+            OutOfCredit,
+            "insufficient_quota",
+        ),
+        (
+            "application/json",
+            b'{"choices": [{"message": {"content": "a"}}]}',
+            ProtocolViolation,
+            "application/json",
+        ),
+        ("text/html", b"<html>sign in</html>", ProtocolViolation, "HTML page"),
+        ("", b"", ProtocolViolation, "no content type"),
+        ("application/octet-stream", b"\xff\xfe", ProtocolViolation, "application/octet-stream"),
+    ],
+)
+def test_not_a_stream(content_type: str, body: bytes, error: type[BackendError], words: str) -> None:
+    """A 200 that is no event stream is an error: the one that its body reports, or that it is none."""
+    found = not_a_stream(PEER, content_type, body)
+    assert type(found) is error
+    assert words in str(found)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(403, Unauthorized), (404, RequestRejected), (502, Overloaded), (503, Overloaded)]
+)
+def test_html_page(status: int, error: type[BackendError]) -> None:
+    """A page of HTML, as proxies send it, is not quoted; the advice names base_url and proxies."""
+    found = refusal(PEER, status, {"content-type": "text/html"}, b"<!doctype html><p>Blocked by Example Corp")
+    assert type(found) is error
+    assert "HTML page" in found.message
+    assert "proxy" in found.advice
+    assert "Blocked" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("location", "host"),
+    [
+        ("https://evil.example.net/v1?a=b", "evil.example.net"),
+        ("//other.example.net", "other.example.net"),
+        ("/elsewhere", "api.example.com"),
+        ("", "api.example.com"),
+        ("http://[broken", "an unreadable address"),
+    ],
+)
+def test_redirect(location: str, host: str) -> None:
+    """A redirect is an error that names the host it points to."""
+    found = refusal(PEER, 307, {"location": location}, b"")
+    assert type(found) is RequestRejected
+    assert f"redirects to {host} (307)" in found.message
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+        (
+            {"retry-after": "Wed, 21 Oct 2015 07:28:30 GMT", "date": "Wed, 21 Oct 2015 07:28:00 GMT"},
+            30.0,
+        ),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT", "date": "Wed, 21 Oct 2015 07:28:30 GMT"}, 0.0),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:30 GMT"}, None),
+        ({"retry-after": "-1"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "9" * 400}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
+    """The wish to wait is read in all its forms, by the provider's clock; nonsense is no wish."""
+    assert wait_s(headers) == seconds
+    limited = refusal(PEER, 429, {**JSON, **headers}, b"{}")
+    assert isinstance(limited, RateLimited)
+    assert limited.retry_after_s == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ("a\r\nb\tc", "a b c"),
+        ("\x1b[31mred\x00", "[31mred"),
+        (f"key {PEER.secret}!", "key [key]!"),
+        ("x" * 299 + PEER.secret, "x" * 299 + "[..."),
+        ("y" * 400, "y" * 300 + "..."),
+    ],
+)
+def test_quote(text: str, quoted: str) -> None:
+    """Words from outside are quoted on one printable line, cut short, without the key or a part of it."""
+    assert PEER.quote(text) == quoted
+
+
+def test_refused_key_is_not_repeated() -> None:
+    """A provider that echoes a part of the key it refuses is not quoted; the advice names the reference to it."""
+    body = json.dumps(openai(None, "invalid_api_key", "Incorrect API key provided: sk-01***789")).encode()
+    found = refusal(PEER, 401, JSON, body)
+    assert "sk-01" not in str(found)
+    assert "`env:KEY`" in found.advice
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["error", "message", "code", "type", "details", "error_code", "object", "status"]
+            ),
+            inner,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    status=st.integers(100, 999), body=JSON_VALUES.map(lambda value: json.dumps(value).encode()) | st.binary()
+)
+def test_any_body(status: int, body: bytes) -> None:
+    """Whatever a server answers becomes one error of ours."""
+    assert isinstance(refusal(Peer("far", "h"), status, {}, body), BackendError)
+    assert isinstance(not_a_stream(Peer("far", "h"), "", body), BackendError)

@@ -1,3 +1,38 @@
-"""Command line: argv to one command; each command's module is imported only when it runs."""
-def main() -> int:
-    return 0
+"""The command line: picks a command and runs it.
+
+Invariant: starting one command imports nothing that only another one needs; `serve` is what editors wait for.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from turnout import __version__
+from turnout.errors import TurnoutError
+
+COMMANDS = ("serve", "models", "route", "settings", "trust", "worker", "demo")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `turnout`; returns the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    # The module of one command is enough when its name comes first, which is the rule.
+    named = [arguments[0]] if arguments and arguments[0] in COMMANDS else list(COMMANDS)
+    parser = argparse.ArgumentParser(prog="turnout", description="Puts each AI request on the right model.")
+    parser.add_argument("--version", action="version", version=f"turnout {__version__}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name in named:
+        importlib.import_module(f"turnout.commands.{name}").add_parser(subparsers)
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except TurnoutError as error:
+        sys.stderr.write(f"turnout: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -118,6 +118,12 @@ class Proposals:
         """Forget a proposal; one that is unknown is forgotten already."""
         self._kept.pop(proposal_id, None)
 
+    def last_applied(self) -> str:
+        """The id of the proposal that an undo would take back. Raises ProposalUnknown where there is none."""
+        if not self._applied:
+            raise ProposalUnknown("There is nothing to undo.")
+        return next(reversed(self._applied))
+
     async def apply(
         self, workspace: Workspace, proposal_id: str, hunks: Collection[str] | None = None
     ) -> Outcome:

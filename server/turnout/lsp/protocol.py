@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 from lsprotocol import types
@@ -16,12 +17,14 @@ from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
 from turnout.core.documents import Document, Encoding, Span
+from turnout.files import path_to_uri
 from turnout.lsp import capabilities, positions
 
 logger = logging.getLogger(__name__)
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
+SERVER_NOT_INITIALIZED = -32002
 
 DocumentListener = Callable[[Document], None]
 
@@ -35,7 +38,13 @@ class TurnoutProtocol(LanguageServerProtocol):
         self.encoding: Encoding = "utf-16"
         self.on_open: DocumentListener = _ignore
         self.on_close: DocumentListener = _ignore
+        self.folders: list[str] = []
+        self.on_folders: Callable[[], None] = lambda: None
+        self.left = asyncio.Event()
+        """Set when the client said `exit`."""
         self.initialize_params: types.InitializeParams | None = None
+        self.progress_cancels: dict[str | int, Callable[[], object]] = {}
+        """What to call when the user cancels the progress display of a token."""
 
     # Reading
 
@@ -52,6 +61,11 @@ class TurnoutProtocol(LanguageServerProtocol):
         if not isinstance(data.get("method", ""), str) or not ({"method", "result", "error"} & data.keys()):
             self._refuse(_id_of(data), INVALID_REQUEST, "neither a method nor a result")
             return
+        early = self._too_early_or_late(data)
+        if early is not None:
+            if "id" in data:
+                self._refuse(data["id"], *early)
+            return
         try:
             message = self.structure_message(data)
         except JsonRpcException as error:
@@ -59,6 +73,17 @@ class TurnoutProtocol(LanguageServerProtocol):
                 self._send_response(data["id"], error=JsonRpcInvalidParams.of(error).to_response_error())
             return
         self.handle_message(message)
+
+    def _too_early_or_late(self, data: dict[str, Any]) -> tuple[int, str] | None:
+        """Why a method cannot run at this point of the connection's life; answers to our requests always pass."""
+        method = data.get("method")
+        if method is None or method == types.EXIT:
+            return None
+        if self.initialize_params is None and method != types.INITIALIZE:
+            return SERVER_NOT_INITIALIZED, f"{method} before initialize"
+        if self.initialize_params is not None and method == types.INITIALIZE:
+            return INVALID_REQUEST, "initialize came twice"
+        return (INVALID_REQUEST, f"{method} after shutdown") if self._shutdown else None
 
     def _refuse(self, message_id: Any, code: int, why: str) -> None:
         logger.warning("refused a message: %s", why)
@@ -105,10 +130,38 @@ class TurnoutProtocol(LanguageServerProtocol):
         self.initialize_params = params
         self.client_capabilities = params.capabilities
         self.encoding = positions.choose_encoding(params.capabilities)
+        self.folders = _folders(params)
         self.server_capabilities = capabilities.build(
             params.capabilities, self.encoding, list(self.fm.commands)
         )
         return types.InitializeResult(capabilities=self.server_capabilities, server_info=self.server_info)
+
+    @lsp_method(types.WINDOW_WORK_DONE_PROGRESS_CANCEL)
+    def lsp_work_done_progress_cancel(self, params: types.WorkDoneProgressCancelParams) -> None:
+        """Cancel the work behind a progress display."""
+        cancel = self.progress_cancels.get(params.token)
+        if cancel is not None:
+            cancel()
+
+    @lsp_method(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)
+    def lsp_workspace__did_change_workspace_folders(
+        self, params: types.DidChangeWorkspaceFoldersParams
+    ) -> None:
+        """Keep the list of folders; pygls' own would keep a second copy of the documents beside it."""
+        removed = {folder.uri for folder in params.event.removed}
+        self.folders = [uri for uri in self.folders if uri not in removed]
+        self.folders += [folder.uri for folder in params.event.added]
+        self.on_folders()
+
+    @lsp_method(types.EXIT)
+    def lsp_exit(self, *args: Any) -> None:  # type: ignore[override]  # pygls runs generators, and functions too
+        """Let the main loop end; pygls would end the process from inside the handler."""
+        self.left.set()
+
+    @property
+    def was_shut_down(self) -> bool:
+        """Whether the client said `shutdown`, as one should before it leaves."""
+        return bool(self._shutdown)
 
     # Documents. Plain functions: a generator handler costs pygls several futures for each keystroke.
 
@@ -148,6 +201,14 @@ class TurnoutProtocol(LanguageServerProtocol):
             positions.from_lsp(document.line, value.start, self.encoding),
             positions.from_lsp(document.line, value.end, self.encoding),
         )
+
+
+def _folders(params: types.InitializeParams) -> list[str]:
+    if params.workspace_folders:
+        return [folder.uri for folder in params.workspace_folders]
+    if params.root_uri:
+        return [params.root_uri]
+    return [path_to_uri(Path(params.root_path))] if params.root_path else []
 
 
 def _ignore(_document: Document) -> None:

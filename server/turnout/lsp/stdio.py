@@ -113,26 +113,27 @@ class BlockingWriter:
         self._stream.close()
 
 
-async def connect(on_body: Callable[[bytes], None]) -> tuple[PipeWriter | BlockingWriter, asyncio.Event]:
-    """Start reading stdin; returns the writer for stdout and an event that is set at end of input."""
-    closed = asyncio.Event()
-    # The protocol owns fd 1: whatever a library prints must not land between two messages.
+async def open_output() -> PipeWriter | BlockingWriter:
+    """Take stdout for the protocol alone: whatever a library prints must not land between two messages."""
+    loop = asyncio.get_running_loop()
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    loop = asyncio.get_running_loop()
-    try:
-        await loop.connect_read_pipe(lambda: _PipeProtocol(on_body, closed), sys.stdin.buffer)
-    except (ValueError, NotImplementedError, OSError):
-        _read_in_thread(loop, on_body, closed)
-    return await _writer(loop, out), closed
-
-
-async def _writer(loop: asyncio.AbstractEventLoop, out: BinaryIO) -> PipeWriter | BlockingWriter:
     try:
         transport, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, out)
     except (ValueError, NotImplementedError, OSError):
         return BlockingWriter(out)
     return PipeWriter(transport)
+
+
+async def open_input(on_body: Callable[[bytes], None]) -> asyncio.Event:
+    """Start reading stdin, calling `on_body` with each message; the event is set at end of input."""
+    closed = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    try:
+        await loop.connect_read_pipe(lambda: _PipeProtocol(on_body, closed), sys.stdin.buffer)
+    except (ValueError, NotImplementedError, OSError):
+        _read_in_thread(loop, on_body, closed)
+    return closed
 
 
 def _read_in_thread(

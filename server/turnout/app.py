@@ -1,0 +1,132 @@
+"""The composition root: settings and paths become objects here, and nowhere else.
+
+Invariant: importing this module costs what answering `initialize` needs; the rest is imported after it.
+"""
+
+import asyncio
+import importlib
+import logging
+import logging.handlers
+from collections.abc import Callable
+from pathlib import Path
+
+from turnout import paths
+from turnout.lsp.editor import LspEditor
+from turnout.lsp.features import register_all
+from turnout.lsp.protocol import TurnoutProtocol
+from turnout.lsp.server import Services, TurnoutServer
+from turnout.lsp.server import run as run_server
+
+logger = logging.getLogger(__name__)
+
+_LATER = (
+    "turnout.dispatch",
+    "turnout.local",
+    "turnout.models",
+    "turnout.remote",
+    "turnout.session.consent",
+    "turnout.session.pulls",
+    "turnout.session.workspaces",
+    "turnout.settings.keys",
+    "turnout.settings.loading",
+    "turnout.settings.trust",
+    "turnout.store",
+)
+"""Imported on a thread after `initialized`, so that the event loop goes on answering meanwhile."""
+
+LOG_BYTES = 2_000_000
+
+
+def serve() -> int:
+    """Run the language server over stdin and stdout; returns the exit status."""
+    _log_to_file()
+    server = TurnoutServer(_build)
+    register_all(server)
+    return asyncio.run(run_server(server))
+
+
+async def _build(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
+    await asyncio.to_thread(lambda: [importlib.import_module(name) for name in _LATER])
+    return _compose(editor, protocol)
+
+
+def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
+    from turnout import models
+    from turnout.complete import Completer, missing_model
+    from turnout.dispatch import Dispatcher
+    from turnout.errors import EngineMissing, TurnoutError
+    from turnout.local import LocalBackend
+    from turnout.remote import RemoteBackend
+    from turnout.session.consent import SessionConsents
+    from turnout.session.pulls import Pulls
+    from turnout.session.reporting import Reporter
+    from turnout.session.workspaces import Workspaces
+    from turnout.settings import keys, load, trust
+    from turnout.store import Ledger
+
+    ledger = Ledger(
+        paths.state_dir() / "ledger.sqlite", workspace=protocol.folders[0] if protocol.folders else ""
+    )
+    workspaces = Workspaces(editor, load, trust.is_trusted, keys.resolve, ledger.spent_today_usd)
+
+    def first_model() -> str | None:
+        model = workspaces.model("", "inline")
+        return model.name if model else None
+
+    reporter = Reporter(ledger, editor, first_model)
+    local = LocalBackend(models.locate, on_progress=reporter.loading)
+    remote = RemoteBackend(keys.resolve)
+    consents = SessionConsents(editor)
+    backends = {"local": local, "anthropic": remote, "openai-chat": remote}
+    dispatcher = Dispatcher(workspaces, backends, consents, reporter)  # type: ignore[arg-type]
+    pulls = Pulls(editor, _pull, on_ready=lambda _name: reporter.settings_changed())
+
+    def failed(error: TurnoutError) -> None:
+        missing = missing_model(error)
+        if missing is not None:
+            pulls.start(missing.model)
+        elif isinstance(error, EngineMissing):
+            editor.say_once(f"Turnout: {error}", "warning")
+
+    def settings_changed() -> None:
+        consents.forget()
+        reporter.settings_changed()
+
+    async def close() -> None:
+        await pulls.close()
+        await local.close()
+        await remote.close()
+        await asyncio.to_thread(ledger.close)
+
+    return Services(
+        settings=workspaces,
+        completer=Completer(dispatcher, workspaces.rules, workspaces.relative_path, failed),
+        asker=dispatcher,
+        events=ledger,
+        close=close,
+        settings_changed=settings_changed,
+    )
+
+
+def _pull(name: str, report: Callable[[int, int, str], None], cancelled: Callable[[], bool]) -> Path:
+    from turnout import models
+
+    def pass_on(progress: models.Progress) -> None:
+        report(progress.done_bytes, progress.total_bytes, progress.notice or progress.phase)
+
+    return models.pull(name, progress=pass_on, cancelled=cancelled)
+
+
+def _log_to_file() -> None:
+    """Log to a file of the user's: editors show a server's stderr in odd places, or not at all."""
+    folder = paths.state_dir() / "logs"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    handler = logging.handlers.RotatingFileHandler(
+        folder / "server.log", maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8", delay=True
+    )
+    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    # pygls logs whole messages, and with them the user's text, at INFO.
+    logging.getLogger("pygls").setLevel(logging.WARNING)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.captureWarnings(capture=True)

@@ -1,0 +1,17 @@
+"""`turnout serve`: the language server that editors start."""
+
+import argparse
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register `serve`."""
+    parser = subparsers.add_parser("serve", help="run the language server", description=__doc__)
+    parser.add_argument("--stdio", action="store_true", help="speak over stdin and stdout (the default)")
+    parser.set_defaults(run=run)
+
+
+def run(_args: argparse.Namespace) -> int:
+    """Serve until the editor leaves."""
+    from turnout.app import serve
+
+    return serve()

@@ -1,0 +1,179 @@
+"""A workspace folder on disk: paths and URIs, the files that may be looked at, and their text.
+
+Invariants: nothing outside the folder is named or read, also not through a link; what git ignores and what is
+hidden is not listed; a file that is not text of sensible size is refused with a reason.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote, unquote, urlsplit
+
+from turnout.errors import FileUnusable, PathRefused
+
+MAX_FILE_BYTES = 1_000_000
+MAX_LISTED = 20_000
+_BOM = "\ufeff"
+
+
+def path_to_uri(path: Path) -> str:
+    """The `file:` URI of an absolute path, escaped as editors commonly do."""
+    text = path.as_posix()
+    if sys.platform == "win32":
+        text = "/" + text
+    return "file://" + quote(text, safe="/:@!$&'()*+,;=~-._")
+
+
+def uri_to_path(uri: str) -> Path:
+    """The path of a `file:` URI. Raises PathRefused for any other."""
+    parts = urlsplit(uri)
+    if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
+        raise PathRefused(f"{uri} is not a file on this machine.")
+    text = unquote(parts.path, errors="surrogateescape")
+    if sys.platform == "win32" and text[2:3] == ":":
+        text = text[1:]
+    return Path(text)
+
+
+class Folder:
+    """One workspace folder; `root` is resolved once, so that links to it are no escape."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._real = root.resolve()
+
+    def uri(self, path: str) -> str:
+        """The URI of a workspace-relative path. Raises PathRefused where it leads out of the folder."""
+        target = self.root / path
+        self._inside(target)
+        return path_to_uri(target)
+
+    def path(self, uri: str) -> str:
+        """The workspace-relative path of a URI. Raises PathRefused where it leads out of the folder."""
+        target = Path(os.path.normpath(uri_to_path(uri)))
+        self._inside(target)
+        for base in (self.root, self._real):
+            if target.is_relative_to(base):
+                return target.relative_to(base).as_posix()
+        return target.resolve().relative_to(self._real).as_posix()
+
+    def _inside(self, target: Path) -> None:
+        try:
+            real = target.resolve()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise PathRefused(f"{target.name} cannot be resolved: {error}") from error
+        if not real.is_relative_to(self._real) or real == self._real:
+            raise PathRefused(f"{target} is outside of the workspace {self.root}.")
+
+    def exists(self, path: str) -> bool:
+        """Whether there is anything at a workspace-relative path."""
+        return os.path.lexists(self.root / path)
+
+    def read(self, path: str) -> str | None:
+        """The text of a file without its byte order mark; None where nothing is.
+
+        Raises FileUnusable for what is not UTF-8 text under MAX_FILE_BYTES, PathRefused outside of the folder.
+        """
+        target = self.root / path
+        self._inside(target)
+        try:
+            if not target.exists():
+                return None
+            if not target.is_file():
+                raise _unusable(path, "it is not a regular file")
+            size = target.stat().st_size
+            if size > MAX_FILE_BYTES:
+                raise _unusable(path, f"it has {size:,} bytes, more than {MAX_FILE_BYTES:,}")
+            data = target.read_bytes()
+        except OSError as error:
+            raise FileUnusable(f"{path} cannot be read: {error.strerror or error}.") from error
+        if b"\0" in data:
+            raise _unusable(path, "it is binary")
+        try:
+            return data.decode("utf-8").removeprefix(_BOM)
+        except UnicodeDecodeError as error:
+            raise _unusable(path, "it is not UTF-8 text") from error
+
+    def paths(self) -> Iterator[str]:
+        """Files nearest the top first, without hidden and git-ignored ones; at most MAX_LISTED.
+
+        Links are not followed, so a loop of them ends nowhere.
+        """
+        ignores = _Ignores(self._real)
+        queue = [PurePosixPath()]
+        listed = 0
+        while queue:
+            folder = queue.pop(0)
+            for name, is_folder in self._entries(folder):
+                path = folder / name
+                if ignores.ignored(path, is_folder=is_folder):
+                    continue
+                if is_folder:
+                    queue.append(path)
+                else:
+                    yield path.as_posix()
+                    listed += 1
+                    if listed >= MAX_LISTED:
+                        return
+
+    def _entries(self, folder: PurePosixPath) -> list[tuple[str, bool]]:
+        try:
+            with os.scandir(self._real / folder) as entries:
+                found = [
+                    (entry.name, entry.is_dir(follow_symlinks=False))
+                    for entry in entries
+                    if not entry.name.startswith(".")
+                    and not entry.is_symlink()
+                    and (entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False))
+                ]
+        except OSError:
+            return []
+        return sorted(name_and_kind for name_and_kind in found if _is_unicode(name_and_kind[0]))
+
+
+class _Ignores:
+    """The `.gitignore` files from the root down to a folder, read as the folders are entered."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._specs: dict[PurePosixPath, object] = {}
+
+    def ignored(self, path: PurePosixPath, *, is_folder: bool) -> bool:
+        """Whether git would leave `path` out; the deepest file that decides wins."""
+        for folder in path.parents:
+            spec = self._spec(folder)
+            relative = path.relative_to(folder).as_posix() + ("/" if is_folder else "")
+            verdict = spec.check_file(relative).include if spec is not None else None  # type: ignore[attr-defined]
+            if verdict is not None:
+                return bool(verdict)
+        return False
+
+    def _spec(self, folder: PurePosixPath) -> object:
+        if folder not in self._specs:
+            self._specs[folder] = _read_ignores(self._root / folder / ".gitignore")
+        return self._specs[folder]
+
+
+def _read_ignores(path: Path) -> object | None:
+    import pathspec  # 7 ms: only when a folder is listed
+
+    try:
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
+            return None
+        lines = path.read_text("utf-8", errors="replace").splitlines()
+        return pathspec.GitIgnoreSpec.from_lines(lines)
+    except (OSError, ValueError):
+        return None
+
+
+def _unusable(path: str, reason: str) -> FileUnusable:
+    return FileUnusable(f"{path} is left out: {reason}.")
+
+
+def _is_unicode(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

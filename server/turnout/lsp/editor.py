@@ -1,0 +1,118 @@
+"""The editor at the other end: messages, questions, progress and status over LSP."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from turnout.lsp.protocol import TurnoutProtocol
+from turnout.session.editor import Level, Status
+
+logger = logging.getLogger(__name__)
+
+_LEVELS = {
+    "error": types.MessageType.Error,
+    "warning": types.MessageType.Warning,
+    "info": types.MessageType.Info,
+}
+
+
+class LspProgress:
+    """Work-done progress under one token; silent where the client shows none."""
+
+    def __init__(self, protocol: TurnoutProtocol, token: str | int | None) -> None:
+        self._protocol = protocol
+        self._token = token
+        self._open = token is not None
+
+    def begin(self, title: str) -> None:
+        """Show the display."""
+        self._send(types.WorkDoneProgressBegin(title=title, cancellable=True, percentage=0))
+
+    def report(self, message: str, percent: int | None = None) -> None:
+        """Show how far the work is."""
+        self._send(types.WorkDoneProgressReport(message=message, percentage=percent, cancellable=True))
+
+    def end(self) -> None:
+        """Take the display away."""
+        self._send(types.WorkDoneProgressEnd())
+        self._open = False
+
+    def _send(self, value: object) -> None:
+        if self._open and self._token is not None:
+            self._protocol.notify(types.PROGRESS, types.ProgressParams(token=self._token, value=value))
+
+
+class LspEditor:
+    """Talks to the client; asks for nothing that the client did not say it can do."""
+
+    def __init__(self, protocol: TurnoutProtocol) -> None:
+        self._protocol = protocol
+        self._said: set[str] = set()
+        self._status: Status | None = None
+        self.wants_status = False
+        """Whether the client is one of ours and knows `turnout/status`."""
+
+    def say(self, text: str, level: Level = "info") -> None:
+        """Show a message."""
+        self._protocol.notify(types.WINDOW_SHOW_MESSAGE, types.ShowMessageParams(_LEVELS[level], text))
+
+    def say_once(self, text: str, level: Level = "info") -> None:
+        """Show a message unless the very same was shown before."""
+        if text not in self._said:
+            self._said.add(text)
+            self.say(text, level)
+
+    async def choose(self, question: str, options: tuple[str, ...]) -> str | None:
+        """Ask; None when the user closed the question or the client cannot ask."""
+        params = types.ShowMessageRequestParams(
+            types.MessageType.Warning, question, [types.MessageActionItem(title=option) for option in options]
+        )
+        try:
+            answer = await self._protocol.send_request_async(types.WINDOW_SHOW_MESSAGE_REQUEST, params)
+        except JsonRpcException as error:
+            logger.warning("the client cannot ask: %s", error)
+            return None
+        return answer.title if answer is not None and answer.title in options else None
+
+    @asynccontextmanager
+    async def progress(self, title: str, token: str | int | None = None) -> AsyncIterator[LspProgress]:
+        """Show progress for as long as the context lasts; cancelling it in the editor cancels the task inside."""
+        if token is None and self._can_show_progress():
+            token = await self._create_token()
+        shown = LspProgress(self._protocol, token)
+        task = asyncio.current_task()
+        cancel: Callable[[], object] = task.cancel if task else (lambda: None)
+        if token is not None:
+            self._protocol.progress_cancels[token] = cancel
+        shown.begin(title)
+        try:
+            yield shown
+        finally:
+            shown.end()
+            if token is not None:
+                self._protocol.progress_cancels.pop(token, None)
+
+    def show_status(self, status: Status) -> None:
+        """Tell a client of ours what the status bar should say; the same thing is not said twice in a row."""
+        if self.wants_status and status != self._status:
+            self._status = status
+            self._protocol.notify("turnout/status", status.to_wire())
+
+    def _can_show_progress(self) -> bool:
+        window = self._protocol.client_capabilities.window
+        return bool(window and window.work_done_progress)
+
+    async def _create_token(self) -> str | None:
+        token = uuid4().hex
+        try:
+            await self._protocol.send_request_async(
+                types.WINDOW_WORK_DONE_PROGRESS_CREATE, types.WorkDoneProgressCreateParams(token)
+            )
+        except JsonRpcException:
+            return None
+        return token

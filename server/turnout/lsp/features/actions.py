@@ -1,0 +1,185 @@
+"""`textDocument/codeAction` with resolve, and the commands behind the actions.
+
+An editor that can apply edits of a server gets a command: it checks document versions there, and not in an edit that
+came with an action. Any other gets the edit when it resolves the action.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcInvalidParams
+
+from turnout import syntax
+from turnout.act.actions import Action, Place, available
+from turnout.act.perform import Explanation, perform
+from turnout.act.proposals import Proposal
+from turnout.core.documents import Snapshot, line_body
+from turnout.core.edits.changes import text_edits
+from turnout.core.symbols import Symbol
+from turnout.errors import DocumentStale, ReplyUnusable
+from turnout.lsp.capabilities import resolvable
+from turnout.lsp.positions import span_from_lsp, span_to_lsp
+from turnout.lsp.proposals import action_from_wire, action_to_wire, fault_from_lsp, outcome_to_wire
+from turnout.lsp.server import TurnoutServer
+from turnout.lsp.work import failures_as_errors, seams_for, told
+
+_KINDS = {
+    "fix": types.CodeActionKind.QuickFix,
+    "rewrite": types.CodeActionKind.RefactorRewrite,
+    "document": types.CodeActionKind.RefactorRewrite,
+    "test": types.CodeActionKind.Refactor,
+    "explain": types.CodeActionKind.Refactor,
+}
+COMMANDS = {f"turnout.{kind}": kind for kind in _KINDS}
+
+_COMMENT_INSTRUCTION = re.compile(r"\bturnout:\s*(\S.*?)\s*(?:\*/|-->)?\s*$")
+
+
+def register(server: TurnoutServer) -> None:
+    """Register the handlers of code actions."""
+    server.feature(types.TEXT_DOCUMENT_CODE_ACTION)(code_actions)
+    server.feature(types.CODE_ACTION_RESOLVE)(resolve)
+    for name in COMMANDS:
+        server.command(name)(run_command)
+
+
+async def code_actions(ls: TurnoutServer, params: types.CodeActionParams) -> list[types.CodeAction]:
+    """What can be done here; no model is asked."""
+    snapshot = ls.snapshot(params.text_document.uri)
+    if snapshot is None:
+        return []
+    selection = span_from_lsp(snapshot, params.range, ls.protocol.encoding)
+    symbol = await asyncio.to_thread(_symbol, snapshot, selection.start.line)
+    faults = tuple(fault_from_lsp(snapshot, d, ls.protocol.encoding) for d in params.context.diagnostics)
+    wanted = params.context.only
+    return [
+        _to_lsp(ls, action, snapshot, params.context.diagnostics)
+        for action in available(Place(snapshot, selection, faults, symbol))
+        if _is_wanted(_KINDS[action.kind], wanted)
+    ]
+
+
+def _symbol(snapshot: Snapshot, line: int) -> Symbol | None:
+    return syntax.enclosing(snapshot.language, snapshot.text, line)
+
+
+def _is_wanted(kind: str, wanted: Sequence[str] | None) -> bool:
+    return wanted is None or any(kind == only or kind.startswith(only + ".") for only in map(str, wanted))
+
+
+def _to_lsp(
+    ls: TurnoutServer, action: Action, snapshot: Snapshot, diagnostics: Sequence[types.Diagnostic]
+) -> types.CodeAction:
+    argument = action_to_wire(action, snapshot)
+    fixed = [d for d in diagnostics if action.fault and d.message == action.fault.message]
+    return types.CodeAction(
+        title=action.title,
+        kind=_KINDS[action.kind],
+        diagnostics=fixed or None,
+        command=None if _wants_edit(ls) else _command(action, argument),
+        data=argument,
+        tags=[types.CodeActionTag.LlmGenerated] if _takes_tags(ls) else None,
+    )
+
+
+def _command(action: Action, argument: dict[str, Any]) -> types.Command:
+    return types.Command(title=action.title, command=f"turnout.{action.kind}", arguments=[argument])
+
+
+def _wants_edit(ls: TurnoutServer) -> bool:
+    """Whether this client cannot apply a server's edit, but takes one in a resolved action."""
+    can = ls.protocol.client_capabilities
+    applies = bool(can.workspace and can.workspace.apply_edit)
+    return not applies and "edit" in resolvable(can.text_document.code_action if can.text_document else None)
+
+
+def _takes_tags(ls: TurnoutServer) -> bool:
+    text = ls.protocol.client_capabilities.text_document
+    support = text.code_action.tag_support if text and text.code_action else None
+    return bool(support and types.CodeActionTag.LlmGenerated in support.value_set)
+
+
+async def resolve(ls: TurnoutServer, params: types.CodeAction) -> types.CodeAction:
+    """Fill in the edit, for a client that cannot have it applied by the server; else the action is whole already."""
+    if not _wants_edit(ls) or not isinstance(params.data, Mapping):
+        return params
+    async with failures_as_errors():
+        result = await _perform(ls, params.data, None)
+    if isinstance(result, Proposal):
+        params.edit = _edit(ls, result)
+    return params
+
+
+def _edit(ls: TurnoutServer, proposal: Proposal) -> types.WorkspaceEdit:
+    encoding = ls.protocol.encoding
+    changes = {}
+    for change in proposal.changes:
+        if change.kind == "edit":
+            before = Snapshot(change.uri, "", change.version, change.before)
+            changes[change.uri] = [
+                types.TextEdit(span_to_lsp(before, edit.span, encoding), edit.text)
+                for edit in text_edits(change.before, change.hunks)
+            ]
+    return types.WorkspaceEdit(changes=changes)
+
+
+async def run_command(ls: TurnoutServer, params: types.ExecuteCommandParams) -> dict[str, Any]:
+    """Carry out an action: the edit is applied through the editor, an explanation is the answer."""
+    argument = next(iter(params.arguments or ()), None)
+    if not isinstance(argument, Mapping):
+        raise JsonRpcInvalidParams(
+            message=f"{params.command} takes the argument that came with its code action."
+        )
+    async with failures_as_errors():
+        result = await _perform(ls, argument, params.work_done_token)
+        if isinstance(result, Explanation):
+            if not ls.editor.wants_status:
+                ls.editor.say(result.markdown)
+            return {"markdown": result.markdown, "receipt": result.receipt.to_wire()}
+        failed = "; ".join(check.message for check in result.checks if not check.ok)
+        if failed:
+            raise ReplyUnusable(f"The model's answer was not applied: {failed}")
+        ls.proposals.keep(result)
+        outcome = await ls.proposals.apply(ls.owner(result.id), result.id)
+    wire = outcome_to_wire(outcome, "applied")
+    if not outcome.done:
+        ls.editor.say("Turnout: " + "; ".join(c["message"] for c in wire["conflicts"]), "warning")
+    return {**wire, "proposalId": result.id, "receipt": result.receipt.to_wire()}
+
+
+async def _perform(
+    ls: TurnoutServer, argument: Mapping[str, Any], token: str | int | None
+) -> Proposal | Explanation:
+    try:
+        action = action_from_wire(argument)
+    except (KeyError, TypeError, ValueError) as error:
+        raise JsonRpcInvalidParams(message=f"not an action of ours: {error}") from error
+    snapshot = ls.snapshot(action.uri)
+    if snapshot is None or action.end > len(snapshot.lines) or snapshot.version != argument.get("version"):
+        raise DocumentStale("The document changed since this action was offered.", advice="Ask for it again.")
+    instruction = argument.get("instruction") or instruction_in(snapshot, action)
+    if action.asks and not instruction:
+        raise ReplyUnusable(
+            "There is no instruction.",
+            advice="Write one in a comment in or above these lines, as in `# turnout: use pathlib`.",
+        )
+    services = await ls.services()
+    workspace = ls.folder_of(services, action.uri)
+    async with ls.editor.progress(f"Turnout: {action.title}", token) as progress:
+        seams = seams_for(services, workspace, told(progress))
+        result = await perform(action, snapshot, seams, instruction=str(instruction))
+    if isinstance(result, Proposal):
+        ls.owners[result.id] = workspace
+    return result
+
+
+def instruction_in(snapshot: Snapshot, action: Action) -> str:
+    """The instruction of a `turnout: ...` comment among the lines of an action or right above them."""
+    for line in snapshot.lines[max(0, action.first - 1) : action.end]:
+        found = _COMMENT_INSTRUCTION.search(line_body(line))
+        if found:
+            return found[1]
+    return ""

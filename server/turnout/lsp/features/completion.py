@@ -1,0 +1,127 @@
+"""`textDocument/inlineCompletion`, `textDocument/completion`, and what became of what they showed."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from lsprotocol import types
+
+from turnout.complete import Completion
+from turnout.core.documents import Snapshot, line_body
+from turnout.lsp.positions import position_from_lsp, position_to_lsp
+from turnout.lsp.server import TurnoutServer
+
+ACCEPTED_COMMAND = "turnout.didAccept"
+
+_WORD_END = re.compile(r"\w*$")
+
+
+def register(server: TurnoutServer) -> None:
+    """Register the completion handlers."""
+    server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION)(inline)
+    server.feature(types.TEXT_DOCUMENT_COMPLETION)(popup)
+    server.feature("turnout/didShow")(shown)
+    server.feature("turnout/didAccept")(accepted)
+    server.feature("turnout/didReject")(rejected)
+    server.command(ACCEPTED_COMMAND)(accepted_by_command)
+
+
+async def inline(ls: TurnoutServer, params: types.InlineCompletionParams) -> types.InlineCompletionList:
+    """Ghost text at the cursor: one item or none."""
+    # The snapshot is taken before anything is awaited: it is the text that the client asked about.
+    snapshot = ls.snapshot(params.text_document.uri)
+    if snapshot is None or params.context.selected_completion_info is not None:
+        return types.InlineCompletionList(items=[])
+    explicit = params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
+    completion = await _complete(ls, "inline", snapshot, params.position, explicit=explicit)
+    return types.InlineCompletionList(items=[_inline_item(ls, snapshot, completion)] if completion else [])
+
+
+async def popup(ls: TurnoutServer, params: types.CompletionParams) -> types.CompletionList:
+    """One item for the completion menu of a client that has no ghost text."""
+    snapshot = ls.snapshot(params.text_document.uri)
+    # Where the client shows ghost text, the same text in its menu would be asked for and shown twice.
+    if snapshot is None or _shows_ghost_text(ls):
+        return types.CompletionList(is_incomplete=False, items=[])
+    completion = await _complete(ls, "popup", snapshot, params.position, explicit=False)
+    items = [_popup_item(ls, snapshot, completion)] if completion else []
+    return types.CompletionList(is_incomplete=True, items=items)
+
+
+def shown(ls: TurnoutServer, params: Any) -> None:
+    """Keep that a suggestion was shown."""
+    _note(ls, params, "shown")
+
+
+def accepted(ls: TurnoutServer, params: Any) -> None:
+    """Keep how much of a suggestion was accepted."""
+    fields = params if isinstance(params, Mapping) else {}
+    how, length = fields.get("accepted"), fields.get("length")
+    kind = how if how in ("full", "word", "line") else "full"
+    _note(ls, fields, f"accepted {kind}", length if isinstance(length, int) else None)
+
+
+def rejected(ls: TurnoutServer, params: Any) -> None:
+    """Keep that a suggestion was rejected."""
+    _note(ls, params, "rejected")
+
+
+def accepted_by_command(ls: TurnoutServer, params: types.ExecuteCommandParams) -> None:
+    """What an editor without our client runs when a suggestion is accepted."""
+    _note(ls, {"id": next(iter(params.arguments or ()), None)}, "accepted full")
+
+
+async def _complete(
+    server: TurnoutServer, kind: Any, snapshot: Snapshot, position: types.Position, *, explicit: bool
+) -> Completion | None:
+    services = await server.services()
+    at = position_from_lsp(snapshot, position, server.protocol.encoding)
+    return await services.completer.complete(kind, snapshot, at, explicit=explicit)
+
+
+def _inline_item(
+    server: TurnoutServer, snapshot: Snapshot, completion: Completion
+) -> types.InlineCompletionItem:
+    at = position_to_lsp(snapshot, completion.position, server.protocol.encoding)
+    return types.InlineCompletionItem(
+        insert_text=completion.text,
+        # Always sent: Neovim 0.12.0 fails on an item without it.
+        range=types.Range(at, at),
+        command=types.Command(title="Turnout: accepted", command=ACCEPTED_COMMAND, arguments=[completion.id]),
+    )
+
+
+def _popup_item(server: TurnoutServer, snapshot: Snapshot, completion: Completion) -> types.CompletionItem:
+    at = position_to_lsp(snapshot, completion.position, server.protocol.encoding)
+    line = (
+        line_body(snapshot.lines[completion.position.line])
+        if completion.position.line < len(snapshot.lines)
+        else ""
+    )
+    head = line[: completion.position.character]
+    word = _WORD_END.findall(head)[0]
+    first = completion.text.split("\n", 1)[0]
+    return types.CompletionItem(
+        label=(word + first)[:120] or "…",
+        kind=types.CompletionItemKind.Text,
+        detail="Turnout",
+        documentation=types.MarkupContent(
+            types.MarkupKind.Markdown, f"```{snapshot.language}\n{head}{completion.text}\n```"
+        ),
+        filter_text=word + completion.text,
+        insert_text_format=types.InsertTextFormat.PlainText,
+        text_edit=types.TextEdit(types.Range(at, at), completion.text),
+        command=types.Command(title="Turnout: accepted", command=ACCEPTED_COMMAND, arguments=[completion.id]),
+    )
+
+
+def _shows_ghost_text(server: TurnoutServer) -> bool:
+    text = server.protocol.client_capabilities.text_document
+    return bool(text and text.inline_completion)
+
+
+def _note(server: TurnoutServer, params: Any, event: str, length: int | None = None) -> None:
+    services = server.services_now()
+    receipt_id = params.get("id") if isinstance(params, Mapping) else None
+    if services is not None and isinstance(receipt_id, str) and len(receipt_id) <= 64:
+        services.events.event(receipt_id, event, length)

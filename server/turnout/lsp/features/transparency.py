@@ -1,0 +1,37 @@
+"""`turnout/explain` and `turnout/why`: which model would serve a request, and why nothing was shown."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from pygls.exceptions import JsonRpcInvalidParams
+
+from turnout.core.requests import KINDS, Kind
+from turnout.lsp.server import TurnoutServer, uri_of
+
+
+def register(server: TurnoutServer) -> None:
+    """Register the handlers that explain."""
+    server.feature("turnout/explain")(explain)
+    server.feature("turnout/why")(why)
+
+
+async def explain(ls: TurnoutServer, params: Any) -> dict[str, Any]:
+    """The decision for a kind of request, and why each other model was passed over."""
+    fields = params if isinstance(params, Mapping) else {}
+    kind = fields.get("kind")
+    if kind not in KINDS:
+        raise JsonRpcInvalidParams(message=f"kind must be one of {', '.join(KINDS)}, not {kind!r}.")
+    services = await ls.services()
+    return services.settings.explain(cast("Kind", kind), uri_of(fields.get("textDocument")))
+
+
+async def why(ls: TurnoutServer, params: Any) -> dict[str, str]:
+    """Why the last completion request in a document showed nothing."""
+    fields = params if isinstance(params, Mapping) else {}
+    document = ls.document(uri_of(fields.get("textDocument")))
+    if document is None:
+        return {"reason": "this document is not open in the server"}
+    if document.skipped:
+        return {"reason": document.skipped}
+    services = await ls.services()
+    return {"reason": services.completer.why(document.uri)}

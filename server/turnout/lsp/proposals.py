@@ -1,0 +1,118 @@
+"""Proposals, outcomes and places as the JSON that clients are promised."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lsprotocol import types
+
+from turnout.act.actions import Action, Fault
+from turnout.act.proposals import Outcome, Proposal
+from turnout.core.documents import Encoding, Position, Snapshot, Span
+from turnout.core.edits.changes import FileChange
+from turnout.lsp.positions import span_from_lsp, span_to_lsp
+
+
+def proposal_to_wire(proposal: Proposal, encoding: Encoding) -> dict[str, Any]:
+    """The answer to `turnout/refactor`."""
+    return {
+        "proposalId": proposal.id,
+        "plan": proposal.plan,
+        "files": [_change_to_wire(change, encoding) for change in proposal.changes],
+        "checks": [{"name": c.name, "ok": c.ok, "message": c.message} for c in proposal.checks],
+        "skipped": [{"path": s.path, "reason": s.reason} for s in proposal.skipped],
+        "complete": proposal.complete,
+        "receipt": proposal.receipt.to_wire(),
+    }
+
+
+def _change_to_wire(change: FileChange, encoding: Encoding) -> dict[str, Any]:
+    before = Snapshot(change.uri, "", change.version, change.before)
+    hunks = [
+        {
+            "id": hunk.id,
+            "before": "".join(hunk.before),
+            "after": "".join(hunk.after),
+            "range": _range_to_wire(span_to_lsp(before, change.span(hunk), encoding)),
+        }
+        for hunk in change.hunks
+    ]
+    wire = {
+        "uri": change.uri,
+        "kind": change.kind,
+        "version": change.version,
+        "diff": change.diff,
+        "hunks": hunks,
+    }
+    return wire if change.new_uri is None else {**wire, "newUri": change.new_uri}
+
+
+def outcome_to_wire(outcome: Outcome, done: str) -> dict[str, Any]:
+    """The answer to `turnout/apply` (`done` is `applied`) and `turnout/undo` (`undone`)."""
+    return {
+        done: outcome.done,
+        "conflicts": [
+            {"uri": c.uri, "message": c.message, "hunk": c.hunk, "line": c.line} for c in outcome.conflicts
+        ],
+    }
+
+
+def action_to_wire(action: Action, snapshot: Snapshot) -> dict[str, Any]:
+    """An action as the argument of its command; it comes back as it went."""
+    fault = action.fault
+    return {
+        "kind": action.kind,
+        "title": action.title,
+        "uri": action.uri,
+        "version": snapshot.version,
+        "first": action.first,
+        "end": action.end,
+        "asks": action.asks,
+        "name": action.name,
+        "fault": fault and {"message": fault.message, "line": fault.span.start.line, "code": fault.code},
+    }
+
+
+def action_from_wire(fields: Mapping[str, Any]) -> Action:
+    """The action of a command's argument; raises KeyError, TypeError or ValueError for anything else."""
+    kind = fields["kind"]
+    if kind not in ("rewrite", "fix", "document", "test", "explain"):
+        raise ValueError(f"no such action: {kind!r}")
+    fault = fields.get("fault")
+    first, end = int(fields["first"]), int(fields["end"])
+    if not 0 <= first < end:
+        raise ValueError(f"no such lines: {first} to {end}")
+    return Action(
+        kind=kind,
+        title=str(fields.get("title", kind)),
+        uri=str(fields["uri"]),
+        first=first,
+        end=end,
+        asks=bool(fields.get("asks")),
+        fault=_fault_from_wire(fault) if isinstance(fault, Mapping) else None,
+        name=str(fields.get("name", "")),
+    )
+
+
+def _fault_from_wire(fields: Mapping[str, Any]) -> Fault:
+    line = int(fields["line"])
+    return Fault(
+        Span(Position(line, 0), Position(line, 0)), str(fields["message"]), code=str(fields.get("code", ""))
+    )
+
+
+def fault_from_lsp(snapshot: Snapshot, diagnostic: types.Diagnostic, encoding: Encoding) -> Fault:
+    """A diagnostic of another server."""
+    message = diagnostic.message if isinstance(diagnostic.message, str) else str(diagnostic.message)
+    return Fault(
+        span_from_lsp(snapshot, diagnostic.range, encoding),
+        message,
+        diagnostic.source or "",
+        "" if diagnostic.code is None else str(diagnostic.code),
+    )
+
+
+def _range_to_wire(value: types.Range) -> dict[str, Any]:
+    return {
+        "start": {"line": value.start.line, "character": value.start.character},
+        "end": {"line": value.end.line, "character": value.end.character},
+    }

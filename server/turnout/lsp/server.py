@@ -1,0 +1,226 @@
+"""The language server: one client, its documents, and the services that answer for them.
+
+Invariant: `initialize` is answered before anything heavy is imported; requests that come while the services are
+being built wait for them.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+
+from turnout import __version__
+from turnout.act.proposals import Proposals
+from turnout.complete import Completer
+from turnout.core.answers import Asker
+from turnout.core.documents import Document, Snapshot
+from turnout.core.requests import Kind
+from turnout.errors import FileUnusable, PathRefused, ProposalUnknown
+from turnout.files import Folder, uri_to_path
+from turnout.lsp.editor import LspEditor
+from turnout.lsp.protocol import TurnoutProtocol
+from turnout.lsp.stdio import open_input, open_output
+from turnout.lsp.workspace import EditorWorkspace
+
+logger = logging.getLogger(__name__)
+
+
+class SettingsView(Protocol):
+    """The settings of the workspaces, as far as this layer needs them."""
+
+    def set_roots(self, roots: list[Path]) -> None: ...
+    def set_client(self, settings: Mapping[str, object], *, trusted: bool | None) -> None: ...
+    def reload(self) -> None: ...
+    def folder(self, uri: str) -> Folder | None: ...
+    def explain(self, kind: Kind, uri: str) -> dict[str, Any]: ...
+
+
+class EventLog(Protocol):
+    """Where it is kept what became of a suggestion."""
+
+    def event(self, receipt_id: str, event: str, length: int | None = None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the handlers call; built after `initialized`."""
+
+    settings: SettingsView
+    completer: Completer
+    asker: Asker
+    events: EventLog
+    close: Callable[[], Awaitable[None]]
+    settings_changed: Callable[[], None]
+
+
+Build = Callable[[LspEditor, TurnoutProtocol], Awaitable[Services]]
+
+
+class TurnoutServer(LanguageServer):
+    """The server object that pygls' decorators register handlers on."""
+
+    protocol: TurnoutProtocol
+
+    def __init__(self, build: Build) -> None:
+        super().__init__("turnout", __version__, protocol_cls=TurnoutProtocol)
+        self.editor = LspEditor(self.protocol)
+        self._build = build
+        self._services: asyncio.Future[Services] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.proposals = Proposals()
+        self.owners: dict[str, EditorWorkspace] = {}
+        """The workspace folder of each proposal."""
+
+    def hold(self, work: Coroutine[None, None, None], name: str) -> None:
+        """Run `work` beside the handlers; a fault in it is logged, and it ends with the server."""
+        task = asyncio.get_running_loop().create_task(self._logged(work, name), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _logged(self, work: Coroutine[None, None, None], name: str) -> None:
+        try:
+            await work
+        except Exception:
+            logger.exception("%s failed", name)
+
+    def start_services(self) -> None:
+        """Begin to build the services; called once, when the client is initialized."""
+        if self._services is None:
+            self._services = asyncio.get_running_loop().create_future()
+            self.hold(self._build_services(self._services), "build services")
+
+    async def services(self) -> Services:
+        """The services, as soon as they are there."""
+        self.start_services()  # a client that never says `initialized` is served all the same
+        assert self._services is not None
+        return await asyncio.shield(self._services)
+
+    def services_now(self) -> Services | None:
+        """The services if they are there already; for notifications, which must not wait."""
+        future = self._services
+        return future.result() if future is not None and future.done() and not future.exception() else None
+
+    async def close_services(self) -> None:
+        """End everything that the services hold."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        services = self.services_now()
+        if services is not None:
+            await services.close()
+
+    @property
+    def initialization_options(self) -> Any:
+        """What the client sent with `initialize`."""
+        params = self.protocol.initialize_params
+        return params.initialization_options if params else None
+
+    def take_settings(self, services: Services, changed: object = None) -> None:
+        """Give the services the client's settings: those it changed to, else those it came with.
+
+        An empty change says nothing: Neovim sends one at every start.
+        """
+        first, client = settings_from(self.initialization_options)
+        newer, newer_client = settings_from(changed)
+        known = {**client, **newer_client}
+        trusted = known.get("trusted")
+        self.editor.wants_status = isinstance(known.get("name"), str)
+        services.settings.set_client(newer or first, trusted=trusted if isinstance(trusted, bool) else None)
+        services.settings_changed()
+
+    async def _build_services(self, future: "asyncio.Future[Services]") -> None:
+        try:
+            services = await self._build(self.editor, self.protocol)
+            services.settings.set_roots(self.roots())
+            self.take_settings(services)
+            future.set_result(services)
+        except Exception as error:
+            logger.exception("the services could not be built")
+            future.set_exception(error)
+            future.exception()  # looked at here, so that nobody has to
+            self.editor.say(f"Turnout could not start: {error}", "error")
+
+    def snapshot(self, uri: str) -> Snapshot | None:
+        """The open document as it is now; None where it is not open or not worked on."""
+        document = self.protocol.documents.get(uri)
+        return document.snapshot() if document and not document.skipped else None
+
+    def document(self, uri: str) -> Document | None:
+        """The open document."""
+        return self.protocol.documents.get(uri)
+
+    def folder_of(self, services: Services, uri: str) -> EditorWorkspace:
+        """The workspace folder that holds a document; the document's own directory where no folder does.
+
+        Raises FileUnusable where there is neither.
+        """
+        folder = services.settings.folder(uri)
+        if folder is None:
+            if not uri.startswith("file:"):
+                raise FileUnusable(
+                    "There is no folder to work in.", advice="Open a folder, or save the file first."
+                )
+            folder = Folder(uri_to_path(uri).parent)
+        return EditorWorkspace(self.protocol, folder)
+
+    def owner(self, proposal_id: str) -> EditorWorkspace:
+        """The workspace folder of a proposal. Raises ProposalUnknown."""
+        if proposal_id not in self.owners:
+            raise ProposalUnknown(
+                f"There is no proposal {proposal_id!r}.", advice="Ask for the change again."
+            )
+        return self.owners[proposal_id]
+
+    def roots(self) -> list[Path]:
+        """The client's workspace folders that are folders of this machine."""
+        found = []
+        for uri in self.protocol.folders:
+            try:
+                found.append(uri_to_path(uri))
+            except PathRefused:
+                logger.info("a workspace folder is not on this machine: %s", uri)
+        return found
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """Log; a popup for each fault would punish the user for it."""
+        logger.error("%s: %s", source, error, exc_info=error)
+
+
+async def run(server: TurnoutServer) -> int:
+    """Serve over stdin and stdout until the client leaves; returns the exit status."""
+    # The output first: the answer to a message must have somewhere to go.
+    server.protocol.set_writer(await open_output())
+    closed = await open_input(server.protocol.receive)
+    left = asyncio.create_task(server.protocol.left.wait(), name="exit notification")
+    ended = asyncio.create_task(closed.wait(), name="end of input")
+    try:
+        await asyncio.wait({left, ended}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        left.cancel()
+        ended.cancel()
+        await server.close_services()
+    return 0 if server.protocol.was_shut_down else 1
+
+
+def settings_from(value: Any) -> tuple[Mapping[str, object], Mapping[str, object]]:
+    """A client's settings, under `turnout` or bare, and what it says about itself under `client`."""
+    if not isinstance(value, Mapping):
+        return {}, {}
+    inner = value.get("turnout", value)
+    if not isinstance(inner, Mapping):
+        return {}, {}
+    client = inner.get("client")
+    settings = {str(key): item for key, item in inner.items() if key != "client"}
+    return settings, client if isinstance(client, Mapping) else {}
+
+
+def uri_of(document: types.TextDocumentIdentifier | Mapping[str, Any] | None) -> str:
+    """The URI in a text document identifier, however it was decoded; empty where there is none."""
+    if document is None:
+        return ""
+    return str(document.get("uri", "")) if isinstance(document, Mapping) else document.uri

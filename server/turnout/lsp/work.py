@@ -1,0 +1,45 @@
+"""What every long request shares: the use cases' seams, progress, and errors that say what to do."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from pygls.exceptions import JsonRpcException
+
+from turnout import syntax
+from turnout.act.seams import Seams, Tell
+from turnout.errors import TurnoutError
+from turnout.lsp.server import Services
+from turnout.lsp.workspace import EditorWorkspace
+from turnout.session.editor import Progress
+
+REQUEST_FAILED = -32803
+
+
+class RequestFailed(JsonRpcException):
+    """A request that could not be carried out; the message says why and what to do."""
+
+    CODE = REQUEST_FAILED
+    MESSAGE = "Request failed"
+
+
+@asynccontextmanager
+async def failures_as_errors() -> AsyncIterator[None]:
+    """Answer a failure of ours with the protocol's error and our words."""
+    try:
+        yield
+    except TurnoutError as error:
+        raise RequestFailed(message=str(error)) from error
+
+
+def seams_for(services: Services, workspace: EditorWorkspace, tell: Tell) -> Seams:
+    """What a use case works with, for one workspace folder."""
+    return Seams(services.asker, workspace, syntax, tell)
+
+
+def told(progress: Progress) -> Tell:
+    """Shows what a use case tells in a progress display."""
+
+    def tell(what: str, done: int, of: int) -> None:
+        progress.report(what, done * 100 // of if of else None)
+
+    return tell

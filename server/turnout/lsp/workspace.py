@@ -1,0 +1,151 @@
+"""A workspace folder as the editor shows it: open documents in front of the disk, edits through the editor.
+
+Invariant: an edit is only sent with the versions that it was made for, and never when one of them is not current.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from turnout.core.documents import Document, Snapshot, split_lines
+from turnout.core.edits.changes import (
+    CreateFile,
+    DeleteFile,
+    DocumentEdit,
+    FileOperation,
+    RenameFile,
+    Transaction,
+)
+from turnout.core.languages import language_of
+from turnout.errors import FileUnusable, PathRefused
+from turnout.files import Folder, uri_to_path
+from turnout.lsp.positions import span_to_lsp
+from turnout.lsp.protocol import TurnoutProtocol
+
+DocumentChange = types.TextDocumentEdit | types.CreateFile | types.RenameFile | types.DeleteFile
+
+
+class EditorWorkspace:
+    """One folder of one editor: the `Workspace` of the use cases."""
+
+    def __init__(self, protocol: TurnoutProtocol, folder: Folder) -> None:
+        self._protocol = protocol
+        self._folder = folder
+
+    def uri(self, path: str) -> str:
+        """The URI of `path`, spelled as the editor does where it has the file open."""
+        uri = self._folder.uri(path)
+        target = uri_to_path(uri)
+        return next((known for known in self._open_files() if _same(known, target)), uri)
+
+    def path(self, uri: str) -> str:
+        """The path of `uri` in the folder."""
+        return self._folder.path(uri)
+
+    def paths(self) -> Iterator[str]:
+        """Files on disk that may be looked at."""
+        return self._folder.paths()
+
+    def exists(self, uri: str) -> bool:
+        """Whether there is a document or a file."""
+        return uri in self._protocol.documents or os.path.lexists(uri_to_path(uri))
+
+    def snapshot(self, uri: str) -> Snapshot | None:
+        """The open document, else the file."""
+        document = self._protocol.documents.get(uri)
+        if document is not None:
+            if document.skipped:
+                raise FileUnusable(f"{uri} is left out: {document.skipped}.")
+            return document.snapshot()
+        path = self._folder.path(uri)
+        text = self._folder.read(path)
+        return None if text is None else Snapshot(uri, language_of(path), None, tuple(split_lines(text)))
+
+    async def apply(self, transaction: Transaction) -> bool:
+        """Have the editor carry out `transaction`; False where it did not, or where a document has moved on."""
+        if any(not self._current(edit) for edit in transaction.edits):
+            return False
+        if transaction.operations and not self._takes_operations():
+            return False
+        changes: list[DocumentChange] = [self._edit_to_lsp(edit) for edit in transaction.edits]
+        for operation in transaction.operations:
+            changes += _operation_to_lsp(operation)
+        params = types.ApplyWorkspaceEditParams(
+            edit=self._edit(changes),
+            label=transaction.label,
+            metadata=types.WorkspaceEditMetadata(is_refactoring=True) if self._takes_metadata() else None,
+        )
+        try:
+            result = await self._protocol.send_request_async(types.WORKSPACE_APPLY_EDIT, params)
+        except JsonRpcException:
+            return False
+        return bool(result.applied)
+
+    def _current(self, edit: DocumentEdit) -> bool:
+        document = self._protocol.documents.get(edit.uri)
+        return (document.version if document else None) == edit.version
+
+    def _edit_to_lsp(self, edit: DocumentEdit) -> types.TextDocumentEdit:
+        snapshot = self.snapshot(edit.uri)
+        assert snapshot is not None
+        encoding = self._protocol.encoding
+        return types.TextDocumentEdit(
+            types.OptionalVersionedTextDocumentIdentifier(uri=edit.uri, version=edit.version),
+            [types.TextEdit(span_to_lsp(snapshot, e.span, encoding), e.text) for e in edit.edits],
+        )
+
+    def _edit(self, changes: list[DocumentChange]) -> types.WorkspaceEdit:
+        """`documentChanges` where the client knows them, else the older map, which cannot carry file operations."""
+        can = self._edit_capabilities()
+        if can and can.document_changes:
+            return types.WorkspaceEdit(document_changes=changes)
+        return types.WorkspaceEdit(
+            changes={
+                change.text_document.uri: [edit for edit in change.edits if isinstance(edit, types.TextEdit)]
+                for change in changes
+                if isinstance(change, types.TextDocumentEdit)
+            }
+        )
+
+    def _edit_capabilities(self) -> types.WorkspaceEditClientCapabilities | None:
+        can = self._protocol.client_capabilities.workspace
+        return can.workspace_edit if can else None
+
+    def _takes_metadata(self) -> bool:
+        can = self._edit_capabilities()
+        return bool(can and can.metadata_support)
+
+    def _takes_operations(self) -> bool:
+        can = self._edit_capabilities()
+        wanted = {types.ResourceOperationKind.Create, types.ResourceOperationKind.Rename}
+        return bool(can and can.document_changes and wanted <= set(can.resource_operations or ()))
+
+    def _open_files(self) -> Mapping[str, Document]:
+        return self._protocol.documents
+
+
+def _same(uri: str, target: Path) -> bool:
+    try:
+        return uri_to_path(uri) == target
+    except PathRefused:
+        return False
+
+
+def _operation_to_lsp(operation: FileOperation) -> list[DocumentChange]:
+    match operation:
+        case CreateFile(uri, text):
+            start = types.Range(types.Position(0, 0), types.Position(0, 0))
+            document = types.OptionalVersionedTextDocumentIdentifier(uri=uri, version=None)
+            return [
+                types.CreateFile(
+                    uri=uri, options=types.CreateFileOptions(overwrite=False, ignore_if_exists=False)
+                ),
+                types.TextDocumentEdit(document, [types.TextEdit(start, text)]),
+            ]
+        case DeleteFile(uri):
+            return [types.DeleteFile(uri=uri)]
+        case RenameFile(uri, new_uri):
+            return [types.RenameFile(old_uri=uri, new_uri=new_uri)]

@@ -1,0 +1,98 @@
+"""A folder on disk: what is listed and read, and everything that tries to get out of it."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnout.errors import FileUnusable, PathRefused
+from turnout.files import MAX_FILE_BYTES, Folder, path_to_uri, uri_to_path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    root = tmp_path / "work space"
+    (root / "pkg" / "deep").mkdir(parents=True)
+    (root / "build").mkdir()
+    for name, data in {
+        "a.py": b"a = 1\n",
+        "pkg/b.py": b"b = 2\n",
+        "pkg/deep/c.py": b"c = 3\n",
+        "pkg/deep/skip.tmp": b"",
+        "build/out.py": b"",
+        ".env": b"SECRET=1\n",
+        ".gitignore": b"build/\n*.log\n",
+        "pkg/.gitignore": b"*.tmp\n!keep.log\n",
+        "pkg/keep.log": b"",
+        "pkg/drop.log.log": b"",
+        "bom.py": b"\xef\xbb\xbfx = 1\n",
+        "latin.py": "é = 1\n".encode("latin-1"),
+        "binary.bin": b"ab\0cd",
+        "big.py": b"x" * (MAX_FILE_BYTES + 1),
+    }.items():
+        (root / name).write_bytes(data)
+    (tmp_path / "secret.txt").write_text("secret\n")
+    (root / "escape.txt").symlink_to(tmp_path / "secret.txt")
+    (root / "up").symlink_to(tmp_path, target_is_directory=True)
+    (root / "loop").symlink_to(root, target_is_directory=True)
+    return Folder(root)
+
+
+def test_only_ordinary_files_are_listed(folder: Folder) -> None:
+    """Hidden, ignored and linked files are not listed; the nearest come first; a deeper ignore file decides."""
+    assert list(folder.paths()) == [
+        "a.py", "big.py", "binary.bin", "bom.py", "latin.py",
+        "pkg/b.py", "pkg/keep.log",
+        "pkg/deep/c.py",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("latin.py", "not UTF-8"), ("binary.bin", "binary"), ("big.py", "bytes"), ("pkg", "not a regular file")],
+)
+def test_unusable_files_are_refused_with_a_reason(folder: Folder, path: str, reason: str) -> None:
+    """A file that cannot be worked on says why."""
+    with pytest.raises(FileUnusable, match=reason):
+        folder.read(path)
+
+
+def test_reading(folder: Folder) -> None:
+    """Text comes without its byte order mark; a file that is not there is None."""
+    assert folder.read("bom.py") == "x = 1\n"
+    assert folder.read("none.py") is None
+
+
+@pytest.mark.parametrize(
+    "path", ["../secret.txt", "escape.txt", "up/secret.txt", "/etc/passwd", "pkg/../../x", "."]
+)
+def test_nothing_outside_is_reached(folder: Folder, path: str) -> None:
+    """Neither dots nor links nor absolute paths lead out of the folder."""
+    with pytest.raises(PathRefused):
+        folder.uri(path)
+    with pytest.raises(PathRefused):
+        folder.path(path_to_uri(Path(os.path.join(folder.root, path))))  # noqa: PTH118  keeps the dots
+    with pytest.raises(PathRefused):
+        folder.read(path)
+
+
+@pytest.mark.parametrize(
+    "uri", ["https://example.org/a.py", "untitled:Untitled-1", "file://server/share/a.py", ""]
+)
+def test_uris_that_are_no_local_file_are_refused(folder: Folder, uri: str) -> None:
+    """A document that is not a file of this machine has no path here."""
+    with pytest.raises(PathRefused):
+        folder.path(uri)
+
+
+@given(
+    st.lists(
+        st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1), min_size=1
+    )
+)
+def test_uris_and_paths_convert_both_ways(names: list[str]) -> None:
+    """Any file name survives the way to a URI and back."""
+    path = Path("/", *[name for name in names if name not in (".", "..")] or ["x"])
+    assert uri_to_path(path_to_uri(path)) == path

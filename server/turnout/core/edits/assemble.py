@@ -7,6 +7,7 @@ are the only ones that change, and a new file only appears where none is and no 
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -50,10 +51,11 @@ def assemble(reply: Reply, shown: Shown) -> Assembly:
     for path, steps in steps_of.items():
         try:
             change = _change(path, steps, shown)
+            if change is not None:
+                _must_have_its_own_place(change, changes)
+                changes.append(change)
         except* EditError as group:
             failures += [failure for failure in group.exceptions if isinstance(failure, EditError)]
-        else:
-            changes += [change] if change else []
     return Assembly(tuple(changes), tuple(failures))
 
 
@@ -75,16 +77,21 @@ def _by_file(steps: Iterable[Step]) -> tuple[dict[str, list[Step]], list[EditErr
     for step in steps:
         try:
             path = normalise(step.path)
-            path = old_path.get(path, path)
-            if isinstance(step, Rename):
-                new_path = normalise(step.new_path)
-                if new_path in old_path or new_path in steps_of:
-                    raise PathRefused(f"Block {step.number}: {new_path} is the new name of another file.")
-                old_path[new_path] = path
-            steps_of[path].append(step)
-        except EditError as failure:
+        except PathRefused as failure:
             failures.append(failure)
+            continue
+        path = old_path.get(path, path)
+        if isinstance(step, Rename):
+            with suppress(PathRefused):  # said when the rename itself is looked at
+                old_path.setdefault(normalise(step.new_path), path)
+        steps_of[path].append(step)
     return steps_of, failures
+
+
+def _must_have_its_own_place(change: FileChange, others: Iterable[FileChange]) -> None:
+    place = change.new_uri or change.uri
+    if place in {other.new_uri or other.uri for other in others}:
+        raise PathRefused(f"{change.new_path or change.path} is the place of two files.")
 
 
 def _change(path: str, steps: list[Step], shown: Shown) -> FileChange | None:

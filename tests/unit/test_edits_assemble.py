@@ -1,0 +1,197 @@
+"""The steps of a reply become changes of files the model was shown, or are refused with the reason."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnout.core.documents import Snapshot, split_lines
+from turnout.core.edits.assemble import Assembly, Shown, assemble, elided
+from turnout.core.edits.blocks import parse_blocks
+from turnout.core.edits.fences import parse_whole_files
+from turnout.core.edits.paths import normalise
+from turnout.core.edits.regions import indented_like, shared_indent, unindented
+from turnout.errors import PathRefused
+
+FILES = {
+    "src/a.py": "def f():\n    if x:\n        go()\n",
+    "b.py": "x = 1\ny = 2\nx = 1\n",
+    "Makefile": "all:\r\n\techo\n",
+}
+ON_DISK = {*FILES, "other.py", ".env"}
+
+
+def shown(files: dict[str, str] = FILES) -> Shown:
+    snapshots = {
+        path: Snapshot(f"w:{path}", "python", 7, tuple(split_lines(text))) for path, text in files.items()
+    }
+    return Shown(snapshots, lambda path: f"w:{path}", lambda uri: uri.removeprefix("w:") in ON_DISK)
+
+
+def block(path: str, search: str, replace: str) -> str:
+    return f"{path}\n<<<<<<< SEARCH\n{search}=======\n{replace}>>>>>>> REPLACE\n"
+
+
+def check(reply: str, *changes: tuple[str, str, str]) -> Assembly:
+    """Assemble `reply`; `changes` are kind, path (or `old -> new`) and text after."""
+    assembly = assemble(parse_blocks(reply, FILES), shown())
+    assert [
+        (c.kind, f"{c.path} -> {c.new_path}" if c.new_path else c.path, "".join(c.after))
+        for c in assembly.changes
+    ] == list(changes)
+    return assembly
+
+
+def test_edits_of_several_files() -> None:
+    """Each file that changes is one change, with the version that the model was shown."""
+    reply = block("src/a.py", "        go()\n", "        stop()\n") + block(
+        "Makefile", "\techo\n", "\ttrue\n"
+    )
+    assembly = check(
+        reply,
+        ("edit", "src/a.py", "def f():\n    if x:\n        stop()\n"),
+        ("edit", "Makefile", "all:\r\n\ttrue\n"),
+    )
+    assert assembly.failures == ()
+    assert {change.version for change in assembly.changes} == {7}
+
+
+def test_create_delete_rename() -> None:
+    """All kinds of changes; a rename may edit the text as well, under either name."""
+    reply = (
+        block("new/n.py", "", "x = 1\n")
+        + "*** Delete File: src/a.py\n*** Rename File: Makefile -> build/Makefile\n"
+        + block("build/Makefile", "\techo\n", "\ttrue\n")
+        + "*** Rename File: ./b.py -> c.py\n"
+    )
+    check(
+        reply,
+        ("create", "new/n.py", "x = 1\n"),
+        ("delete", "src/a.py", ""),
+        ("rename", "Makefile -> build/Makefile", "all:\r\n\ttrue\n"),
+        ("rename", "b.py -> c.py", FILES["b.py"]),
+    )
+
+
+def test_what_changes_nothing_is_no_change() -> None:
+    """A block that replaces lines by themselves leaves no change behind."""
+    check(block("b.py", "y = 2\n", "y = 2\n"))
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        (block("b.py", "z = 3\n", "z = 4\n"), "Block 1: its SEARCH text is not in b.py"),
+        (block("b.py", "x = 1\n", "x = 2\n"), "more than once, at lines 1, 3"),
+        (block("other.py", "a\n", "b\n"), "not among the files"),
+        (block("missing.py", "a\n", "b\n"), "no such file"),
+        (block("other.py", "", "b\n"), "not among the files"),
+        (block("../out.py", "", "b\n"), "does not name a file in the workspace"),
+        (block("/etc/passwd", "", "b\n"), "not relative to the workspace"),
+        (block(".git/hooks/pre-commit", "", "b\n"), "belongs to git"),
+        (block(".github/workflows/x.yml", "", "b\n"), "is hidden"),
+        ("*** Delete File: other.py\n", "not among the files"),
+        ("*** Rename File: b.py -> other.py\n", "exists already"),
+        ("*** Rename File: b.py -> ../b.py\n", "does not name a file in the workspace"),
+        (block("b.py", "y = 2\n", "y = 3\n") + "*** Rename File: b.py -> /b.py\n", "not relative"),
+        ("*** Rename File: b.py -> .git/config\n", "belongs to git"),
+        ("*** Rename File: src/a.py -> c.py\n*** Rename File: b.py -> c.py\n", "place of two files"),
+        ("*** Delete File: b.py\n" + block("b.py", "y = 2\n", "y = 3\n"), "contradict"),
+        (block("n.py", "", "a\n") + block("n.py", "", "b\n"), "contradict"),
+        (block("b.py", "y = 2\n", "# ... rest of the code unchanged\n"), "leaves code out"),
+    ],
+)
+def test_what_may_not_be_done_is_refused(reply: str, why: str) -> None:
+    """A file with a step that cannot be carried out does not change at all."""
+    assembly = assemble(parse_blocks(reply, FILES), shown())
+    assert why in str(assembly.failures[0])
+    assert [change.path for change in assembly.changes if change.path == "b.py"] == []
+
+
+def test_one_bad_block_spoils_its_file_and_no_other() -> None:
+    """The good blocks of a file with a bad one are not applied; other files are."""
+    reply = (
+        block("b.py", "y = 2\n", "y = 3\n")
+        + block("b.py", "nope\n", "")
+        + block("Makefile", "\techo\n", "\tls\n")
+    )
+    assert len(check(reply, ("edit", "Makefile", "all:\r\n\tls\n")).failures) == 1
+
+
+def test_a_whole_file_keeps_every_line_that_it_repeats() -> None:
+    """A file written out anew changes only where it differs, endings aside."""
+    reply = parse_whole_files("Makefile\n```\nall:\n\ttrue\n```\n", FILES)
+    (change,) = assemble(reply, shown()).changes
+    assert "".join(change.after) == "all:\r\n\ttrue\n"
+    assert len(change.hunks) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "is_elided"),
+    [
+        ("# ... rest of the file ...", True),
+        ("    // ... existing code ...", True),
+        ("/* ... unchanged ... */", True),
+        ("# (remaining methods unchanged) ...", True),
+        ("... the same as before", True),
+        ("def f(): ...", False),
+        ("    ...", False),
+        ("print('...existing')", False),
+        ("# the rest of the values", False),
+        ("x = [*rest, ...]", False),
+    ],
+)
+def test_code_left_out_is_noticed(line: str, is_elided: bool) -> None:
+    """A line that stands for code is never taken for code, unless the file already had it."""
+    assert (elided(["x = 1\n"], [line]) is not None) == is_elided
+    assert elided([f"  {line}\n"], [line]) is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "", " ", ".", "..", "a/..", "../a", "a/../../b", "/a", "//a", "\\\\host\\a", "C:\\a", "c:a", "~/a", "file:///a",
+        "a/", "a\0b", "a\nb", ".git", ".git/config", "a/.GIT/x", ".git./x", ".git /x", "git~1/x", ".g\u200cit/config",
+        ".git::$INDEX_ALLOCATION/x", "..\\a", "x" * 2000,
+    ],
+)  # fmt: skip
+def test_paths_that_lead_elsewhere_are_refused(path: str) -> None:
+    """A path is relative, stays inside, and is not git's, however it is spelled."""
+    with pytest.raises(PathRefused):
+        normalise(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "normal"),
+    [
+        ("a.py", "a.py"),
+        ("./a//b.py", "a/b.py"),
+        ("a\\b.py", "a/b.py"),
+        (" a b.py ", "a b.py"),
+        (".gitignore", ".gitignore"),
+    ],
+)
+def test_paths_have_one_spelling(path: str, normal: str) -> None:
+    """Spellings of the same file are one path."""
+    assert normalise(path) == normal
+
+
+@given(st.text(max_size=30))
+def test_a_path_that_is_taken_is_inside(path: str) -> None:
+    """No text becomes a path with a step up, an empty step or a start at the root."""
+    try:
+        normal = normalise(path)
+    except PathRefused:
+        return
+    assert not normal.startswith(("/", "~"))
+    assert all(step not in ("", ".", "..") for step in normal.split("/"))
+    assert normalise(normal) == normal
+
+
+def test_a_region_moves_to_the_margin_and_back() -> None:
+    """A part is shown without its indentation, and whatever margin the answer has, gets it back."""
+    lines = ["    def f():\n", "\n", "        go()\r\n"]
+    assert shared_indent(lines) == "    "
+    assert unindented(lines) == "def f():\n\n    go()\n"
+    for margin in ("", "  ", "    ", "\t"):
+        assert indented_like([f"{margin}a", "", f"{margin}    b"], lines) == ("    a", "", "        b")
+    assert indented_like([], lines) == ()

@@ -1,0 +1,171 @@
+"""Against llmock, a provider that others wrote: it breaks streams on demand and judges how we take it."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+
+from support.child_server import child_server
+from turnout.core.requests import Api, ChatPrompt, Delta, Done, Message, Model
+from turnout.errors import (
+    BackendError,
+    DeadlineExceeded,
+    Overloaded,
+    ProtocolViolation,
+    RateLimited,
+    RequestRejected,
+    StreamTruncated,
+    Unauthorized,
+)
+from turnout.remote import RemoteBackend
+
+PROMPT = ChatPrompt((Message("user", "Say something of a few words."),))
+REPLY = {"type": "reply", "text": "naïve words, one after the other"}
+LONG_REPLY = {"type": "reply", "text": "word " * 300}
+BASES: dict[Api, str] = {"anthropic": "/anthropic", "openai-chat": "/v1"}
+
+both_formats = pytest.mark.parametrize("api", ["anthropic", "openai-chat"])
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """One llmock for all tests here."""
+    with child_server("llmock_server.py") as base:
+        yield base
+
+
+@pytest.fixture
+async def control(url: str) -> AsyncIterator[httpx.AsyncClient]:
+    """llmock's own controls, with what came before forgotten."""
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client:
+        (await client.post("/_llmock/reset")).raise_for_status()
+        yield client
+
+
+@pytest.fixture
+async def backend() -> AsyncIterator[RemoteBackend]:
+    """A backend with a key that llmock takes."""
+    made = RemoteBackend(lambda _: "any")
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def hasty() -> AsyncIterator[RemoteBackend]:
+    """A backend that does not wait long for output."""
+    made = RemoteBackend(lambda _: "any", stall_timeout_s=0.3)
+    yield made
+    await made.close()
+
+
+async def ask(backend: RemoteBackend, url: str, api: Api) -> tuple[str, Done]:
+    """All of one stream."""
+    text, model = "", Model("far", api, "m-1", base_url=url + BASES[api], key="env:KEY")
+    async for item in backend.stream(model, PROMPT):
+        if isinstance(item, Done):
+            return text, item
+        text += item.text
+    raise AssertionError("no outcome")
+
+
+async def plan(control: httpx.AsyncClient, *behaviors: dict[str, object]) -> None:
+    (await control.post("/_llmock/scenario", json={"behaviors": behaviors})).raise_for_status()
+
+
+async def requests(control: httpx.AsyncClient) -> int:
+    """How many requests there were, once all of them are over."""
+    return int((await control.get("/_llmock/requests")).json()["count"])
+
+
+async def verdict(control: httpx.AsyncClient) -> dict[str, object]:
+    found: dict[str, object] = (await control.get("/_llmock/verdict")).json()
+    return found
+
+
+@both_formats
+async def test_answer(control: httpx.AsyncClient, backend: RemoteBackend, url: str, api: Api) -> None:
+    """A whole answer arrives with the usage that llmock counted."""
+    await plan(control, REPLY)
+    text, done = await ask(backend, url, api)
+    assert text == REPLY["text"]
+    assert done.finish == "stop"
+    assert done.usage.output > 0
+    assert not done.usage.estimated
+
+
+@both_formats
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"kind": "disconnect"}, StreamTruncated),
+        ({"kind": "truncate"}, StreamTruncated),
+        ({"kind": "malformed"}, ProtocolViolation),
+        ({"kind": "stall", "stall_seconds": 60}, DeadlineExceeded),
+    ],
+    ids=lambda value: value.get("kind") if isinstance(value, dict) else None,
+)
+@pytest.mark.parametrize("after", [0, 4])
+async def test_broken_stream(
+    control: httpx.AsyncClient,
+    backend: RemoteBackend,
+    hasty: RemoteBackend,
+    url: str,
+    api: Api,
+    fault: dict[str, object],
+    error: type[BackendError],
+    after: int,
+) -> None:
+    """A broken stream is its error, asking again as a route does succeeds, and llmock finds nothing to blame."""
+    await plan(control, {"type": "stream_fault", "after_chunks": after, **fault}, LONG_REPLY, REPLY)
+    with pytest.raises(error):
+        await ask(hasty if error is DeadlineExceeded else backend, url, api)
+    assert await requests(control) == 1
+    text, _ = await ask(backend, url, api)
+    assert text == REPLY["text"]
+    found = await verdict(control)
+    assert (found["passed"], found["findings"]) == (True, [])
+
+
+@both_formats
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, RequestRejected),
+        (401, Unauthorized),
+        (403, Unauthorized),
+        (404, RequestRejected),
+        (422, RequestRejected),
+        (429, RateLimited),
+        (500, Overloaded),
+        (503, Overloaded),
+        (529, Overloaded),
+    ],
+)
+async def test_refusal(
+    control: httpx.AsyncClient,
+    backend: RemoteBackend,
+    url: str,
+    api: Api,
+    status: int,
+    error: type[BackendError],
+) -> None:
+    """A refusal is its error, with the wish to wait where there is one, and is not sent again unasked."""
+    await plan(control, {"type": "fail", "status": status, "retry_after": 7})
+    with pytest.raises(error) as caught:
+        await ask(backend, url, api)
+    if isinstance(caught.value, RateLimited):
+        assert caught.value.retry_after_s == 7.0
+    found = await verdict(control)
+    assert found["passed"], found
+    assert await requests(control) == 1
+
+
+@both_formats
+async def test_closing_midway(control: httpx.AsyncClient, backend: RemoteBackend, url: str, api: Api) -> None:
+    """Closing a stream midway hangs up, and the next request finds everything in order."""
+    await plan(control, {**REPLY, "times": 2})
+    model = Model("far", api, "m-1", base_url=url + BASES[api], key="env:KEY")
+    stream = backend.stream(model, PROMPT)
+    assert isinstance(await anext(stream), Delta)
+    await stream.aclose()
+    assert (await ask(backend, url, api))[0] == REPLY["text"]

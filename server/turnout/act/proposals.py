@@ -187,9 +187,9 @@ def _refusal(proposal: Proposal, hunks: Collection[str] | None) -> tuple[Conflic
         return (Conflict("", f"Parts of the model's answer could not be used: {failed}"),)
     known = {hunk.id for change in proposal.changes for hunk in change.hunks}
     unknown = sorted(set(hunks) - known)
-    if unknown or not hunks:
-        return (Conflict("", f"The proposal has no hunk {', '.join(unknown) or 'chosen'}."),)
-    return ()
+    if unknown:
+        return (Conflict("", f"The proposal has no hunk {', '.join(unknown)}."),)
+    return () if hunks else (Conflict("", "No hunk was chosen."),)
 
 
 async def _carry_out(

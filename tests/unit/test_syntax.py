@@ -1,0 +1,147 @@
+"""New syntax errors are found in every language there is a grammar for, and so is the definition around a line."""
+
+import pytest
+
+from turnout import syntax
+from turnout.core.documents import split_lines
+from turnout.core.symbols import Problem
+
+GOOD = {
+    "python": "@d\ndef f(a):\n    pass\n\n\nclass A:\n    async def g(self):\n        pass\n",
+    "javascript": "export function f(){\n}\nclass A{\n m(){\n } }\n"
+    "const g = (a)=>{\n return 1 };\nfoo = function(){\n}\n",
+    "javascriptreact": "const A = () => <div/>;\n",
+    "typescript": "interface I{a:number}\nabstract class B<T>{\n x(): void {\n} }\n"
+    "export const q = async <T>(a:T)=>a;\n",
+    "typescriptreact": "const A = () => <div/>;\n",
+    "go": "package a\nfunc (x *T) M() {\n}\nfunc F() {}\ntype T struct{}\n",
+    "rust": "impl T {\n fn a(&self){\n} }\nfn b(){}\nstruct S{}\n",
+    "java": "class A {\n A(){}\n void m(){\n} }\n",
+    "c": "struct S {int a;};\nint *f(int a){\nreturn 0;}\n",
+    "cpp": "class A { public:\n int m() const {return 1;}\n ~A(){} };\ntemplate<class T>\nT f(T a){return a;}\n",
+    "csharp": "namespace N {\n class A {\n void M(){\n} } }\n",
+    "ruby": "module M\n class A\n  def f\n  end\n  def self.g; end\n end\nend\n",
+    "php": "<?php\nfunction f(){\n}\nclass A {\n public function m(){\n} }\n",
+    "lua": "function f() end\nlocal h = function()\n end\nM.x = function() end\nfunction M:y() end\n",
+    "shellscript": "f() {\n echo\n}\nfunction g { echo; }\n",
+}
+BAD = {
+    "python": "def f(:\n    pass\n",
+    "javascript": "function f({",
+    "javascriptreact": "const A = () => <div>;",
+    "typescript": "function f(a: ) {}",
+    "typescriptreact": "const A = () => <div>;",
+    "go": "package a\nfunc {",
+    "rust": "fn a( {}",
+    "java": "class A { void m( { }",
+    "c": "int f( {",
+    "cpp": "class A { int (; }",
+    "csharp": "class A { void M( {} }",
+    "ruby": "def f(\nend end",
+    "php": "<?php function ( {",
+    "lua": "function f( end",
+    "shellscript": "if true; then",
+}
+
+
+@pytest.mark.parametrize("language", GOOD)
+def test_errors_are_found_where_there_are_any(language: str) -> None:
+    """Sound code has no problem; broken code has one, unless it was broken the same way before."""
+    assert syntax.check(language, None, GOOD[language]) == ()
+    assert syntax.check(language, GOOD[language], BAD[language])
+    assert syntax.check(language, None, BAD[language])
+    assert syntax.check(language, BAD[language], BAD[language]) == ()
+
+
+def test_an_unknown_language_is_not_checked() -> None:
+    """No grammar, no verdict."""
+    assert syntax.check("plaintext", None, "(((") is None
+    assert syntax.enclosing("plaintext", "def f(): pass", 0) is None
+
+
+@pytest.mark.parametrize("alias", ["sh", "bash", "cs", "c-sharp", "tsx", "jsx"])
+def test_languages_have_the_names_that_editors_give_them(alias: str) -> None:
+    """Editors differ in a few identifiers."""
+    assert syntax.is_known(alias)
+    assert syntax.check(alias, None, "") == ()
+
+
+def test_old_errors_stay_old_when_lines_move() -> None:
+    """An error that was there is not new because lines came before it; another one is."""
+    before = "def f(:\n    pass\n\n\ndef g():\n    pass\n"
+    assert syntax.check("python", before, "import os\n" + before) == ()
+    broken = "import os\n" + before.replace("g()", "g(")
+    assert syntax.check("python", before, broken) == (Problem(5, "missing ')'"),)
+
+
+def test_there_is_an_end_to_errors() -> None:
+    """A file of another language does not give thousands of problems."""
+    assert 0 < len(syntax.check("python", None, "} ) ? \n" * 5000) or ()) <= 50
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("def f():\n    if x:\n        go()\n    return 1\n", []),
+        ("def f():\n    if x:\nstop()\n", [1]),
+        ("def f():\n    a = 1\n      b = 2\n", [2]),
+        ("def f():\n    # nothing\n", [0]),
+        ("  x = 1\n", [0]),
+        ("def f():\n\treturn 1\n    return 2\n", [2]),
+        ("class A: pass\nx = 1; y = 2\nif x: pass\nelse:\n\n  z\n", []),
+        ("x = (\n1,\n  2)\nif a:\n    b = '''\n q\n'''\n    c\n", []),
+        ("if a:\n    \\\n  b\n", []),
+    ],
+)
+def test_python_is_held_to_its_indentation(text: str, lines: list[int]) -> None:
+    """A statement at a column that Python would not take is a problem, though the grammar has none."""
+    assert sorted(problem.line for problem in syntax.check("python", None, text) or ()) == lines
+    try:
+        compile(text, "text", "exec")
+    except SyntaxError:
+        assert lines
+    else:
+        assert not lines
+
+
+NAMES = {
+    "python": ["f", "f", "f", None, None, "A", "g", "g"],
+    "javascript": ["f", "f", "A", "m", "m", "g", "g", "foo", "foo"],
+    "typescript": ["I", "B", "x", "x", "q"],
+    "typescriptreact": ["A"],
+    "go": [None, "M", "M", "F", "T"],
+    "rust": ["T", "a", "a", "b", "S"],
+    "java": ["A", "A", "m", "m"],
+    "c": ["S", "f", "f"],
+    "cpp": ["A", "m", "~A", "f", "f"],
+    "csharp": [None, "A", "M", "M"],
+    "ruby": ["M", "A", "f", "f", "g", "A", "M"],
+    "php": [None, "f", "f", "A", "m", "m"],
+    "lua": ["f", "h", "h", "M.x", "M:y"],
+    "shellscript": ["f", "f", "f", "g"],
+}
+
+
+@pytest.mark.parametrize("language", NAMES)
+def test_the_innermost_definition_is_found(language: str) -> None:
+    """Every line of a function or class belongs to it, decorators and `export` included."""
+    found = [syntax.enclosing(language, GOOD[language], line) for line in range(len(NAMES[language]))]
+    assert [symbol.name if symbol else None for symbol in found] == NAMES[language]
+    for line, symbol in enumerate(found):
+        assert symbol is None or symbol.span.start.line <= line <= symbol.span.end.line
+
+
+def test_a_definition_spans_whole_lines() -> None:
+    """The span begins with the first decorator and ends after the last line, within the text."""
+    symbol = syntax.enclosing("python", "x\n@d\ndef f():\n    pass", 2)
+    assert symbol is not None
+    assert (symbol.kind, symbol.span) == ("function", ((1, 0), (3, 8)))
+    assert syntax.enclosing("python", "x\n", 99) is None
+    assert syntax.enclosing("python", "", 0) is None
+
+
+def test_lines_are_counted_as_editors_count_them() -> None:
+    """CR, CRLF and LF end a line; a form feed and U+2028 do not."""
+    text = "a = '\u2028'\r\n\f\rdef f(:\r    pass\n"
+    assert len(split_lines(text)) == 4
+    assert syntax.check("python", None, text) == (Problem(2, "missing ')'"),)

@@ -1,3 +1,48 @@
-.PHONY: demo test lint types
-venv-test:
+# The two that matter: `make demo` shows Turnout at work, `make test` runs every check.
+# Both set up .venv by themselves, and a second run installs and downloads nothing.
+
+PYTHON ?=
+export PYTHON
+VENV := .venv/bin
+
+.PHONY: help demo test lint types unit model bench clean
+
+help:
+	@echo "make demo    set up, fetch the default model and show the main job on a sample project"
+	@echo "make test    lint, types and all tests, in real editors and with the real model"
+	@echo "make lint    ruff: rules and format"
+	@echo "make types   mypy --strict"
+	@echo "make unit    the tests that need neither a model nor an editor"
+	@echo "make bench   figures: start-up, keystroke, memory, each beside a bare pygls server"
+	@echo "make clean   remove .venv and caches of this checkout (downloaded models stay)"
+
+demo:
+	@tools/setup_venv.sh local
+	@$(VENV)/turnout demo
+
+test: lint types model
+	@$(VENV)/pytest
+
+lint:
 	@tools/setup_venv.sh local,dev
+	@$(VENV)/ruff check
+	@$(VENV)/ruff format --check
+
+types:
+	@tools/setup_venv.sh local,dev
+	@$(VENV)/mypy
+
+model:
+	@tools/setup_venv.sh local,dev
+	@$(VENV)/turnout models pull
+
+unit:
+	@tools/setup_venv.sh local,dev
+	@$(VENV)/pytest -m "not real_model and not editor and not gpu"
+
+bench:
+	@tools/setup_venv.sh local,dev
+	@PYTHONPATH=tests $(VENV)/python -m bench
+
+clean:
+	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis artifacts

@@ -26,36 +26,48 @@ class Pattern:
 
 
 class PathSet:
-    """Patterns compiled into one expression; it cannot be changed, and remembers what it was asked."""
+    """Patterns that a path is checked against; it cannot be changed."""
 
-    __slots__ = ("_expression", "_found", "patterns")
+    __slots__ = ("_alternatives", "patterns")
 
     def __init__(self, patterns: Iterable[Pattern] = ()) -> None:
         """Compile `patterns`; raises ValueError for one that `check_pattern` objects to."""
         self.patterns = tuple(patterns)
-        # The empty group behind each alternative tells which one matched. In front of it, or around it, it would
-        # keep the engine from skipping alternatives by their first character.
-        alternatives = (f"{glob_to_regex(pattern.text)}()" for pattern in self.patterns)
-        self._expression = re.compile("|".join(alternatives)) if self.patterns else None
-        self._found: dict[str, int | None] = {}
-
-    def first(self, folded: str) -> int | None:
-        """Index of the first pattern that covers a path given as `fold_path` returns it, or None."""
-        if self._expression is None:
-            return None
-        if folded in self._found:
-            return self._found[folded]
-        if len(self._found) >= _MOST_REMEMBERED:
-            self._found.clear()
-        match = self._expression.match(folded)
-        index = match.lastindex - 1 if match and match.lastindex else None
-        self._found[folded] = index
-        return index
+        self._alternatives = Alternatives(glob_to_regex(pattern.text) for pattern in self.patterns)
 
     def match(self, folded: str) -> Pattern | None:
         """The first pattern that covers a path given as `fold_path` returns it, or None."""
-        index = self.first(folded)
+        index = self._alternatives.first(folded)
         return None if index is None else self.patterns[index]
+
+
+class Alternatives:
+    """Regular expressions without groups, compiled into one that tells which is the first to match.
+
+    What it was asked is remembered, since requests come again and again for the same few files.
+    """
+
+    __slots__ = ("_expression", "_remembered")
+
+    def __init__(self, expressions: Iterable[str]) -> None:
+        # The empty group behind each alternative tells which one matched. In front of it, or around it, it would
+        # keep the engine from skipping alternatives by their first character.
+        joined = "|".join(f"{expression}()" for expression in expressions)
+        self._expression = re.compile(joined) if joined else None
+        self._remembered: dict[str, int | None] = {}
+
+    def first(self, subject: str) -> int | None:
+        """Index of the first expression that matches at the start of `subject`, or None."""
+        if self._expression is None:
+            return None
+        if subject in self._remembered:
+            return self._remembered[subject]
+        if len(self._remembered) >= _MOST_REMEMBERED:
+            self._remembered.clear()
+        found = self._expression.match(subject)
+        index = found.lastindex - 1 if found and found.lastindex else None
+        self._remembered[subject] = index
+        return index
 
 
 def fold_path(path: str) -> str:
@@ -97,7 +109,9 @@ def _segments(text: str) -> tuple[list[str], bool, bool]:
     parts = [part for part in body.split("/") if part not in {"", "."}]
     if not parts or ".." in parts:
         raise ValueError("a pattern names a path inside the workspace")
-    while len(parts) > 1 and parts[-1] == "**":
+    if set(parts) == {"**"}:
+        return ["**"], directory, True
+    while parts[-1] == "**":
         parts.pop()
         directory = True
     return parts, directory, anchored

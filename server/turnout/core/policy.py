@@ -4,12 +4,11 @@ Invariant: nothing here can be changed after it is made, and every part names th
 as `FILE:LINE key`, `built-in defaults: key` or `editor settings: key`.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from itertools import chain
 
-from turnout.core.globs import PathSet, Pattern
+from turnout.core.globs import Alternatives, PathSet, glob_to_regex
 from turnout.core.requests import Elimination, Kind, LeavesMachine, Model
 
 SELF_HOSTED = "self-hosted"
@@ -57,6 +56,29 @@ class Rule:
     unusable: tuple[Elimination, ...] = ()
 
 
+class RuleSet:
+    """Rules in order; it cannot be changed."""
+
+    __slots__ = ("_alternatives", "_owners", "rules")
+
+    def __init__(self, rules: Iterable[Rule] = ()) -> None:
+        """Compile `rules`; raises ValueError for a path pattern that `globs.check_pattern` objects to."""
+        self.rules = tuple(rules)
+        owned = [
+            (index, _rule_to_regex(rule, text))
+            for index, rule in enumerate(self.rules)
+            for text in rule.paths or ("**",)
+        ]
+        self._owners = tuple(index for index, _ in owned)
+        self._alternatives = Alternatives(expression for _, expression in owned)
+
+    def first(self, kind: Kind, language: str, folded: str) -> int | None:
+        """Index of the first rule for a kind, a language and a path as `globs.fold_path` returns it, or None."""
+        language = "" if "\n" in language else language
+        index = self._alternatives.first(f"{kind}\n{language}\n{folded}")
+        return None if index is None else self._owners[index]
+
+
 @dataclass(frozen=True, slots=True)
 class Privacy:
     """What may leave the machine; `jurisdictions` is None where any will do."""
@@ -79,51 +101,23 @@ class Budget:
     request_source: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Everything that a decision depends on besides the request."""
 
     models: tuple[Model, ...]
     model_sources: Mapping[str, str]
     routes: Mapping[Kind, Chain]
-    rules: tuple[Rule, ...] = ()
+    rules: RuleSet = field(default_factory=RuleSet)
     privacy: Privacy = field(default_factory=Privacy)
     budget: Budget = field(default_factory=Budget)
 
-    @cached_property
-    def rule_index(self) -> Mapping[Kind, "RuleIndex"]:
-        """The rules of each kind, ready to be matched."""
-        return {kind: RuleIndex.of_kind(self.rules, kind) for kind in self.routes}
+
+def _rule_to_regex(rule: Rule, pattern: str) -> str:
+    """An expression for `KIND\\nLANGUAGE\\nPATH`."""
+    return f"{_any_of(rule.kinds)}\n{_any_of(rule.languages)}\n{glob_to_regex(pattern)}"
 
 
-@dataclass(frozen=True, slots=True)
-class RuleIndex:
-    """The rules that can apply to one kind, in order, and their paths as one expression per language filter."""
-
-    rules: tuple[Rule, ...]
-    paths: Mapping[str, tuple[PathSet, tuple[int, ...]]]
-
-    @classmethod
-    def of_kind(cls, rules: Sequence[Rule], kind: Kind) -> "RuleIndex":
-        """Index the rules that name `kind` or no kind."""
-        applicable = tuple(rule for rule in rules if not rule.kinds or kind in rule.kinds)
-        languages = {"", *chain.from_iterable(rule.languages for rule in applicable)}
-        return cls(applicable, {language: _index(applicable, language) for language in languages})
-
-    def first(self, folded: str, language: str) -> int | None:
-        """Index of the first rule for a path (as `fold_path` returns it) and language, or None."""
-        paths, owners = self.paths.get(language) or self.paths[""]
-        found = paths.first(folded)
-        return None if found is None else owners[found]
-
-
-def _index(rules: Sequence[Rule], language: str) -> tuple[PathSet, tuple[int, ...]]:
-    patterns: list[Pattern] = []
-    owners: list[int] = []
-    for index, rule in enumerate(rules):
-        if rule.languages and language not in rule.languages:
-            continue
-        for text in rule.paths or ("**",):
-            patterns.append(Pattern(text, rule.source))
-            owners.append(index)
-    return PathSet(patterns), tuple(owners)
+def _any_of(words: Iterable[str]) -> str:
+    """An expression for one of `words`, or for any word where there are none."""
+    return f"(?:{'|'.join(re.escape(word) for word in sorted(words))})" if words else "[^\n]*+"

@@ -114,11 +114,8 @@ def _choose(
 
     Several files can fall under several rules: a model then has to be in the chain of each of them.
     """
-    index = policy.rule_index[request.kind]
-    if not index.rules:
-        return chain.models, chain.unusable, chain.source
-    found = {index.first(path, request.language) for path in folded or ("",)} - {None}
-    rules = [index.rules[number] for number in sorted(number for number in found if number is not None)]
+    found = {policy.rules.first(request.kind, request.language, path) for path in folded or ("",)}
+    rules = [policy.rules.rules[index] for index in sorted(index for index in found if index is not None)]
     if not rules:
         return chain.models, chain.unusable, chain.source
     return _in_every(rules)

@@ -4,6 +4,7 @@ Invariant: for no kind of request does text reach further than the farthest mode
 a kind that stays on this machine stays, and one that stays with the team stays there.
 """
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -89,7 +90,7 @@ class _Chooser:
         names = dict.fromkeys(name for kind in kinds for name in refused[kind])
         message = (
             f"{', '.join(f'`{name}`' for name in names)} ignored for {', '.join(kinds)}, which your own settings keep "
-            f"nearer, until you trust this workspace: turnout trust {self._workspace}"
+            f"nearer, until you trust this workspace: turnout trust {shlex.quote(self._workspace)}"
         )
         self.problems.append(Problem(where, key, message))
 

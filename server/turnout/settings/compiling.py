@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from turnout.core.globs import PathSet, Pattern
-from turnout.core.policy import Budget, Chain, Policy, Privacy, Rule
+from turnout.core.policy import Budget, Chain, Policy, Privacy, Rule, RuleSet
 from turnout.core.requests import KINDS, Elimination, Kind, Model
 from turnout.settings.endpoints import Endpoints
 from turnout.settings.layers import CheckedRule, Leaf, dotted
@@ -42,7 +42,7 @@ def compile_policy(
         models=tuple(endpoints.models.values()),
         model_sources=endpoints.sources,
         routes=routes,
-        rules=tuple(compiled),
+        rules=RuleSet(compiled),
         privacy=_privacy(settings, leaves),
         budget=_budget(settings, leaves),
     )

@@ -20,6 +20,9 @@ from turnout.settings.toml import KeyPath
 MAX_LIST = 500
 """Most entries of one list in one layer."""
 
+MAX_RULE_PATHS = 1000
+"""Most path patterns of all rules of one layer together: compiling them takes time."""
+
 MAX_PROBLEMS = 50
 """Most problems reported for one layer."""
 
@@ -182,17 +185,20 @@ def _checked_rules(raw: object, layer: Layer, found: _Findings) -> Iterator[Chec
     if len(raw) > MAX_LIST:
         found.report(("rules",), f"has more than {MAX_LIST} entries")
         return
-    for index, rule in enumerate(raw):
+    patterns = 0
+    for index, raw_rule in enumerate(raw):
         path: KeyPath = ("rules", index)
-        errors = _errors(RuleSettings, rule)
+        errors = _errors(RuleSettings, raw_rule)
         for inner, error in errors.items():
             found.add((*path, *inner), error)
         if errors:
             continue
-        if any(map(_too_long, rule.values())):
-            found.report(path, f"has a list of more than {MAX_LIST} entries")
-            continue
-        yield CheckedRule(RuleSettings.model_validate(rule), layer, path)
+        rule = RuleSettings.model_validate(raw_rule)
+        patterns += len(rule.paths)
+        if patterns > MAX_RULE_PATHS:
+            found.report(path, f"left out: the rules have more than {MAX_RULE_PATHS} path patterns together")
+            return
+        yield CheckedRule(rule, layer, path)
 
 
 def _errors(model: type[BaseModel], data: object) -> dict[KeyPath, Mapping[str, Any]]:

@@ -4,6 +4,7 @@ Invariant: privacy and budget only ever get tighter, trusted or not;
 and what an untrusted file sets is on a list of what it may set, so a key that is new here starts out forbidden.
 """
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,7 @@ def tighten(
 
 def untrusted_problem(layer: Layer, path: KeyPath, workspace: Path) -> Problem:
     """Say that a key waits for trust."""
-    message = f"ignored until you trust this workspace: turnout trust {workspace}"
+    message = f"ignored until you trust this workspace: turnout trust {shlex.quote(str(workspace))}"
     return Problem(layer.where(path), dotted(path), message)
 
 

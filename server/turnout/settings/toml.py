@@ -42,8 +42,8 @@ def read_toml(path: Path) -> Document | Problem | None:
         raw = _read_bytes(path)
     except FileNotFoundError:
         return None
-    except OSError as exc:
-        return Problem(str(path), "", f"cannot be read: {exc.strerror or exc}")
+    except (OSError, ValueError) as exc:
+        return Problem(str(path), "", f"cannot be read: {getattr(exc, 'strerror', None) or exc}")
     if len(raw) > MAX_BYTES:
         return Problem(str(path), "", f"is larger than {MAX_BYTES // 1024} KiB, which no settings file needs")
     try:
@@ -118,9 +118,9 @@ class _Scanner:
         if array:
             index = self._arrays.get(path, -1) + 1
             self._arrays[path] = index
-            self._record(path)
             path = (*path, index)
-        self._record(path)
+        for end in range(1, len(path) + 1):
+            self._record(path[:end])
         return path
 
     def _resolved(self, key: tuple[str, ...]) -> KeyPath:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import stat
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -101,15 +102,38 @@ def text(frames: list[wire.Frame]) -> str:
     return "".join(frame["text"] for frame in frames if frame["t"] == "chunk")
 
 
+def mode(path: Path) -> int:
+    """Permissions of a file."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def read(path: Path) -> str:
+    return path.read_text()
+
+
+def write(path: Path, content: str) -> None:
+    path.write_text(content)
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def exists(path: Path) -> bool:
+    return path.exists()
+
+
 class WorkerProcess:
     """A worker that this test started, with the fake engine."""
 
     def __init__(self, process: asyncio.subprocess.Process, socket: Path) -> None:
         self.process = process
         self.socket = socket
+        self._clients: list[RawClient] = []
 
     async def connect(self, greet: bool = True) -> RawClient:
         client = RawClient(*await asyncio.open_unix_connection(str(self.socket)))
+        self._clients.append(client)
         if greet:
             client.send(hello())
             await client.until("hello")
@@ -118,6 +142,15 @@ class WorkerProcess:
     async def ended(self) -> int:
         async with asyncio.timeout(GUARD_S):
             return await self.process.wait()
+
+    async def kill(self) -> None:
+        """kill -9, and the end of every connection to it."""
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+        await self.ended()
+        for client in self._clients:
+            await client.close()
 
 
 async def launch(socket: Path, script: dict[str, Any] | None = None, **options: Any) -> WorkerProcess:
@@ -147,7 +180,4 @@ async def worker(
     try:
         yield started
     finally:
-        if started.process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                started.process.kill()
-        await started.ended()
+        await started.kill()

@@ -34,12 +34,11 @@ class Listener:
         except OSError:
             return True
 
-    def close(self) -> None:
-        """Stop listening; the file goes first, so that the next client starts a new worker."""
+    def withdraw(self) -> None:
+        """Remove the file, so that the next client starts a new worker; a newer worker's file stays."""
         if not self.vanished():
             with contextlib.suppress(OSError):
                 self.path.unlink()
-        self.socket.close()
 
 
 def listen(path: Path, transport: Literal["unix", "tcp"]) -> Listener | None:

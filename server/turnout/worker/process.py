@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from turnout.worker.engines.base import Engine
+from turnout.worker.life import Life
 from turnout.worker.listener import Listener, listen
 from turnout.worker.service import Identity, Service
 
@@ -56,24 +57,34 @@ def run(args: argparse.Namespace) -> int:
     try:
         return asyncio.run(_serve(args, listener))
     finally:
-        listener.close()
+        listener.withdraw()
+        listener.socket.close()
 
 
 async def _serve(args: argparse.Namespace, listener: Listener) -> int:
-    life = _Life(args.idle_s, listener)
-    service = Service(_engine(args), Identity(args.engine, args.model), life.reconsider, listener.token)
     loop = asyncio.get_running_loop()
+    life = Life(args.idle_s, listener.vanished)
+    service = Service(_engine(args), Identity(args.engine, args.model), listener.token)
+    service.changed = lambda: life.reconsider(
+        clients=service.clients,
+        busy=service.busy,
+        failed=service.runner.state == "failed",
+        leaving=service.leaving,
+    )
+    # Again after loading: llama.cpp puts its own handlers in place meanwhile.
+    service.loaded = lambda: _leave_on_signals(loop, life)
+    _leave_on_signals(loop, life)
     server = await _start(loop, service, listener)
     _say_ready(args.detach)
     log.info("listening at %s with %s on %s", args.socket, args.model, args.engine)
-    life.begin(service)
+    service.changed()
     await life.over.wait()
-    listener.close()
+    listener.withdraw()
     server.close()
     if not await asyncio.to_thread(service.runner.close, _CLOSE_TIMEOUT_S):
         log.error("the engine did not stop within %g s", _CLOSE_TIMEOUT_S)
         os._exit(70)
-    service.drop_all()
+    service.close()
     log.info("left")
     return 0
 
@@ -86,50 +97,10 @@ async def _start(
     return await loop.create_unix_server(service.connection, sock=listener.socket)
 
 
-class _Life:
-    """Decides when the worker's time is over."""
-
-    def __init__(self, idle_s: float, listener: Listener) -> None:
-        self._idle_s = idle_s
-        self._listener = listener
-        self._service: Service | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._loaded = False
-        self.over = asyncio.Event()
-
-    def begin(self, service: Service) -> None:
-        """Watch `service` from now on; a worker that nobody ever connects to is idle too."""
-        self._service = service
-        self._take_signals()
-        self.reconsider()
-
-    def reconsider(self) -> None:
-        """Look again at whether anybody needs this worker; called on every change."""
-        service = self._service
-        if service is None:
-            return
-        if not self._loaded and service.runner.state != "loading":
-            self._loaded = True
-            self._take_signals()  # llama.cpp puts its own handlers in place while it loads
-        needed = service.busy or (service.clients > 0 and service.runner.state != "failed")
-        if needed and self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if service.leaving and not service.busy:
-            self.over.set()
-        elif not needed and self._timer is None:
-            self._wait_for_company()
-
-    def _wait_for_company(self) -> None:
-        if self._listener.vanished():
-            self.over.set()
-        else:
-            self._timer = asyncio.get_running_loop().call_later(self._idle_s, self.over.set)
-
-    def _take_signals(self) -> None:
-        if sys.platform != "win32":
-            for number in (signal.SIGTERM, signal.SIGINT):
-                asyncio.get_running_loop().add_signal_handler(number, self.over.set)
+def _leave_on_signals(loop: asyncio.AbstractEventLoop, life: Life) -> None:
+    if sys.platform != "win32":
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, life.over.set)
 
 
 def _engine(args: argparse.Namespace) -> Engine:

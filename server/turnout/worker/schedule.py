@@ -11,7 +11,7 @@ from turnout.worker.engines.base import Work
 from turnout.worker.wire import Reason
 
 PATIENCE = 8
-GRACE_STEPS = 16
+GRACE_STEPS = 8
 
 _RANKS = {"inline": 0, "popup": 1, "warm": 2}
 _CHAT_RANK = 3

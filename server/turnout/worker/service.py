@@ -42,18 +42,20 @@ class Identity:
 
 
 class Service:
-    """All connections and the runner; `changed` is called whenever there is more or less to do."""
+    """All connections and the runner.
 
-    def __init__(
-        self, engine: Engine, identity: Identity, changed: Callable[[], None], token: str = ""
-    ) -> None:
+    `changed` is called whenever there is more or less to do, `loaded` once the model is in memory or has failed.
+    """
+
+    def __init__(self, engine: Engine, identity: Identity, token: str = "") -> None:
         self._loop = asyncio.get_running_loop()
         self._identity = identity
-        self._changed = changed
         self._token = token
         self._connections: dict[int, Connection] = {}
         self._accepted = 0
         self._pending = 0
+        self.changed: Callable[[], None] = lambda: None
+        self.loaded: Callable[[], None] = lambda: None
         self.leaving = False
         self.runner = Runner(engine, self._deliver, self._loop)
 
@@ -90,15 +92,15 @@ class Service:
     def opened(self, connection: "Connection") -> None:
         """Remember `connection`."""
         self._connections[connection.client] = connection
-        self._changed()
+        self.changed()
 
     def closed(self, connection: "Connection") -> None:
         """Forget `connection` and cancel everything it asked for."""
         if self._connections.pop(connection.client, None) is not None:
             self._cancel(connection.client, None)
-            self._changed()
+            self.changed()
 
-    def drop_all(self) -> None:
+    def close(self) -> None:
         """Close every connection once its answers are written."""
         for connection in list(self._connections.values()):
             connection.close()
@@ -115,7 +117,7 @@ class Service:
                 self.runner.start()
             case "unload":
                 self.leaving = True
-                self._changed()
+                self.changed()
             case other:
                 raise ProtocolViolation(f"a client does not send {other!r}")
 
@@ -130,7 +132,7 @@ class Service:
         self.runner.submit(job)
         self.runner.start()
         self._watch(stopped)
-        self._changed()
+        self.changed()
 
     def _cancel(self, client: int, job_id: int | None) -> None:
         stopped = self.runner.running
@@ -168,10 +170,12 @@ class Service:
                 frames[job.client].append(_frame(what, job, detail, self.runner.clock()))
             if what == "finished":
                 self._pending -= 1
+            elif what == "loaded":
+                self.loaded()
         for client, batch in frames.items():
             if (connection := self._connections.get(client)) is not None:
                 connection.send(batch)
-        self._changed()
+        self.changed()
 
 
 class Connection(asyncio.Protocol):

@@ -1,0 +1,51 @@
+"""When a worker leaves, and when it stays."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from turnout.worker.life import Life
+
+NOBODY = {"clients": 0, "busy": False, "failed": False, "leaving": False}
+
+
+@pytest.mark.parametrize(
+    ("changes", "over"),
+    [
+        ([{}], True),
+        ([{"clients": 1}], False),
+        ([{"busy": True}], False),
+        ([{}, {"clients": 1}], False),
+        ([{"clients": 1}, {}], True),
+        ([{"clients": 1, "failed": True}], True),
+        ([{"clients": 1, "failed": True, "busy": True}], False),
+        ([{"clients": 1, "leaving": True}], True),
+        ([{"clients": 1, "leaving": True, "busy": True}], False),
+        ([{"leaving": True, "busy": True}, {"leaving": True}], True),
+    ],
+)
+async def test_a_worker_leaves_when_nobody_needs_it(changes: list[dict[str, Any]], over: bool) -> None:
+    """Clients and requests keep it, even where the idle time is none at all."""
+    life = Life(0.0, lambda: False)
+    for change in changes:
+        life.reconsider(**{**NOBODY, **change})
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert life.over.is_set() is over
+
+
+async def test_the_idle_time_is_waited_for() -> None:
+    """An editor that restarts finds its worker again."""
+    life = Life(3600.0, lambda: False)
+    life.reconsider(**NOBODY)
+    await asyncio.sleep(0)
+    assert not life.over.is_set()
+    life.reconsider(**{**NOBODY, "clients": 1})
+
+
+async def test_a_worker_that_nobody_can_find_does_not_wait() -> None:
+    """Without its socket file no new client can come."""
+    life = Life(3600.0, lambda: True)
+    life.reconsider(**NOBODY)
+    assert life.over.is_set()

@@ -50,9 +50,10 @@ export class Review {
 
 export class Preview implements vscode.TextDocumentContentProvider, vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<vscode.Uri>();
-  private readonly registration = vscode.workspace.registerTextDocumentContentProvider(SCHEME, this);
-  private reviews = new Map<string, Review>();
   readonly onDidChange = this.changed.event;
+  /** Last, because registering reads `onDidChange`. */
+  private readonly registration = vscode.workspace.registerTextDocumentContentProvider(SCHEME, this);
+  private readonly reviews = new Map<string, Review>();
 
   provideTextDocumentContent(uri: vscode.Uri): string {
     const { proposalId, index, side } = JSON.parse(uri.query) as {
@@ -80,7 +81,6 @@ export class Preview implements vscode.TextDocumentContentProvider, vscode.Dispo
       { label: fileLabel(file), kind: vscode.QuickPickItemKind.Separator },
       ...file.hunks.map((hunk) => ({
         ...hunkLabel(hunk),
-        detail: fileLabel(file),
         hunkId: hunk.id,
         picked: !review.rejected.has(hunk.id),
       })),
@@ -99,7 +99,7 @@ export class Preview implements vscode.TextDocumentContentProvider, vscode.Dispo
   /** Closes the editor of a review and forgets it. */
   async close(review: Review): Promise<void> {
     const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
-    await vscode.window.tabGroups.close(tabs.filter(({ label }) => label === review.title));
+    await vscode.window.tabGroups.close(tabs.filter(({ label }) => label.startsWith(review.title)));
     this.reviews.delete(review.proposal.proposalId);
   }
 

@@ -14,6 +14,7 @@ import {
   type MessageSignature,
   type Middleware,
   type NotificationType,
+  type RequestParam,
   type RequestType,
   State,
 } from "vscode-languageclient/node";
@@ -111,13 +112,15 @@ export class Server implements vscode.Disposable {
     if (!this.client || !this.running) {
       return Promise.reject(new Error("The Turnout server is not running. Run Turnout: Restart Server."));
     }
-    return this.client.sendRequest<R>(type.method, params, token);
+    return this.client.sendRequest(type, params as RequestParam<P>, token);
   }
 
   /** Sends a notification, or drops it when no server runs. */
   notify<P>(type: NotificationType<P>, params: P): void {
     if (!this.client || !this.running) return;
-    this.client.sendNotification(type.method, params).catch((error: unknown) => this.log.warn(String(error)));
+    this.client
+      .sendNotification(type, params as RequestParam<P>)
+      .catch((error: unknown) => this.log.warn(String(error)));
   }
 
   /** Calls `listener` with each client, so that it can register its handlers before the start. */

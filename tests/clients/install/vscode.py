@@ -25,7 +25,7 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _REPOSITORY = Path(__file__).parents[3]
 
 
-class CannotInstall(Exception):
+class InstallError(Exception):
     """Something that this machine lacks and that cannot be had without its administrator."""
 
 
@@ -59,7 +59,7 @@ def editors_dir() -> Path:
 
 
 def ensure() -> Install:
-    """The installed editor; installs it first if it is not there. Raises CannotInstall."""
+    """The installed editor; installs it first if it is not there. Raises InstallError."""
     root = editors_dir() / f"code-server-{CODE_SERVER}"
     root.mkdir(parents=True, exist_ok=True)
     with _locked(root / ".lock"):
@@ -79,17 +79,17 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _system_packages() -> Path:
-    """The browser; fetches it and what the editor is built with where a package manager and the right to use it are there."""
+    """The browser; fetches it, and what the editor is built with, where we may."""
     if not (_browser() and shutil.which("rg") and shutil.which("g++")):
         if os.geteuid() != 0 or not shutil.which("apt-get"):
-            raise CannotInstall("needs chromium, ripgrep and a C++ compiler, and may not install them")
+            raise InstallError("needs chromium, ripgrep and a C++ compiler, and may not install them")
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         _run(["apt-get", "update", "-qq"], env=environment)
         command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *_DEBIAN_PACKAGES]
         _run(command, env=environment)
     browser = _browser()
     if browser is None:
-        raise CannotInstall("found no chromium")
+        raise InstallError("found no chromium")
     return Path(browser)
 
 
@@ -124,7 +124,7 @@ def _npm(node: Path) -> tuple[str, ...]:
             return (str(node), str(script))
     npm = shutil.which("npm")
     if npm is None:
-        raise CannotInstall("found no npm")
+        raise InstallError("found no npm")
     return (npm,)
 
 
@@ -172,7 +172,7 @@ def _seed_ripgrep(root: Path) -> Path:
 def _run(command: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> None:
     done = subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True)
     if done.returncode:
-        raise CannotInstall(f"{' '.join(command)} failed:\n{(done.stdout + done.stderr)[-2000:]}")
+        raise InstallError(f"{' '.join(command)} failed:\n{(done.stdout + done.stderr)[-2000:]}")
 
 
 if __name__ == "__main__":

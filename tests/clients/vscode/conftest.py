@@ -11,19 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from clients.install import vscode
-from clients.vscode.editor import USER_SETTINGS, Driver, DriverFailed, Editor, code_server_arguments
+from clients.vscode.editor import USER_SETTINGS, Driver, DriverError, Editor, code_server_arguments
 
 EXTENSION = Path(__file__).parents[3] / "clients/vscode"
 
 OpenEditor = Callable[..., Editor]
+OpenScripted = Callable[..., "tuple[Editor, Messages]"]
 
 
 @pytest.fixture(scope="session")
 def install() -> vscode.Install:
     try:
         return vscode.ensure()
-    except vscode.CannotInstall as reason:
+    except vscode.InstallError as reason:
         if os.environ.get("CI") == "true":
             pytest.fail(f"VS Code cannot be installed: {reason}")
         pytest.skip(f"VS Code cannot be installed: {reason}")
@@ -85,7 +87,7 @@ def open_editor(driver: Driver, tmp_path: Path, request: pytest.FixtureRequest) 
 
     yield open_window
     if request.session.testsfailed:
-        with suppress(DriverFailed):
+        with suppress(DriverError):
             Editor(driver, tmp_path).picture(f"failed-{request.node.name}")
     driver.do("close")
 
@@ -106,7 +108,7 @@ def write_user_settings(driver: Driver, settings: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def scripted(open_editor: OpenEditor, tmp_path: Path) -> Callable[..., tuple[Editor, "Messages"]]:
+def scripted(open_editor: OpenEditor, tmp_path: Path) -> OpenScripted:
     """Opens a window whose server is `scripted_server.py`."""
 
     def open_scripted(files: dict[str, str], **settings: Any) -> tuple[Editor, Messages]:

@@ -84,11 +84,15 @@ const operations = {
   click: ({ selector }, { page }) => page.locator(selector).first().click(),
   texts: ({ selector }, { page }) => page.locator(selector).allInnerTexts(),
   attribute: ({ selector, name }, { page }) => page.locator(selector).first().getAttribute(name),
-  html: ({ selector }, { page }) => page.locator(selector).first().evaluate((e) => e.outerHTML),
   async waitFor({ selector, text, state: wanted }, { page }) {
     const found = page.locator(selector, text === undefined ? {} : { hasText: text }).first();
     await found.waitFor({ state: wanted });
     return wanted === "visible" ? found.innerText() : null;
+  },
+  /** Waits until a web view, which is a page within a page, shows the text. */
+  async waitWebview({ text }, { page }) {
+    const view = page.frameLocator("iframe.webview.ready").frameLocator("iframe#active-frame");
+    return view.locator("body", { hasText: text }).innerText();
   },
   async screenshot({ path }, { page }) {
     await page.screenshot({ path });

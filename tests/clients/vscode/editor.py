@@ -54,7 +54,7 @@ def wait_until(read: Callable[[], T], done: Callable[[T], object], what: str) ->
     return value
 
 
-class DriverFailed(AssertionError):
+class DriverError(AssertionError):
     """The editor did not do, or did not show, what was asked."""
 
 
@@ -109,11 +109,11 @@ class Driver:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise DriverFailed(f"the driver ended:\n{self.log.read_text()[-2000:]}")
+            raise DriverError(f"the driver ended:\n{self.log.read_text()[-2000:]}")
         answer = json.loads(line)
         assert answer["id"] == expected
         if "error" in answer:
-            raise DriverFailed(answer["error"])
+            raise DriverError(answer["error"])
         return answer["result"]
 
 
@@ -168,6 +168,10 @@ class Editor:
         self.driver.do("click", selector=EDITOR)
         self.press("Control+End")
 
+    def screen(self) -> str:
+        """The text of all editors on the screen."""
+        return "\n".join(self.texts(".view-lines"))
+
     def wait_ready(self) -> None:
         """Wait until the status bar says that the server is ready."""
         self.wait_for(READY)
@@ -197,6 +201,10 @@ class Editor:
         self.wait_for(".quick-input-widget input")
         self.type(text, delay_ms=0)
         self.press("Enter")
+
+    def wait_webview(self, text: str) -> str:
+        """The text of the web view, once it contains `text`."""
+        return str(self.driver.do("waitWebview", text=text))
 
     def push(self, button: str) -> None:
         """Push a button of a notification."""

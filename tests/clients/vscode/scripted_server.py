@@ -6,6 +6,7 @@ Stands in for the real one where a test is about what the extension itself sends
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 from lsprotocol import types
@@ -17,7 +18,7 @@ GHOST = {"hel": "hello_from_script(42)", "one": "one two three\nfour"}
 
 def note(method: str, params: Any) -> None:
     """Write a message down."""
-    with open(os.environ["TURNOUT_TEST_LOG"], "a", encoding="utf-8") as log:
+    with Path(os.environ["TURNOUT_TEST_LOG"]).open("a", encoding="utf-8") as log:
         log.write(json.dumps({"method": method, "params": plain(params)}) + "\n")
 
 
@@ -75,6 +76,73 @@ def accepted(params: Any) -> None:
 @server.feature("turnout/didReject")
 def rejected(params: Any) -> None:
     note("rejected", params)
+
+
+def proposal() -> dict[str, Any]:
+    """Two files edited, the first in two places, and one created."""
+    root = server.workspace.root_uri
+
+    def line(hunk: str, number: int, before: str, after: str) -> dict[str, Any]:
+        end = {"line": number + (1 if before else 0), "character": 0}
+        span = {"start": {"line": number, "character": 0}, "end": end}
+        return {"id": hunk, "before": before, "after": after, "range": span}
+
+    def file(name: str, kind: str, *hunks: dict[str, Any]) -> dict[str, Any]:
+        return {"uri": f"{root}/{name}", "kind": kind, "version": None, "diff": "", "hunks": list(hunks)}
+
+    first, third = line("0.0", 0, "a = 1\n", "alpha = 1\n"), line("0.1", 2, "c = 3\n", "gamma = 3\n")
+    return {
+        "proposalId": "p1",
+        "plan": "Longer names",
+        "files": [
+            file("a.py", "edit", first, third),
+            file("b.py", "edit", line("1.0", 0, "x = 1\n", "chi = 1\n")),
+            file("new.py", "create", line("2.0", 0, "", "new = 1\n")),
+        ],
+        "checks": [{"name": "syntax", "ok": True, "message": ""}],
+        "receipt": None,
+    }
+
+
+@server.feature("turnout/refactor")
+def refactor(params: Any) -> dict[str, Any]:
+    note("refactor", params)
+    return proposal()
+
+
+@server.feature("turnout/apply")
+def apply(params: Any) -> dict[str, Any]:
+    note("apply", params)
+    if "0.0" in plain(params)["hunks"]:
+        conflict = {
+            "uri": f"{server.workspace.root_uri}/a.py",
+            "message": "These lines have been edited since.",
+        }
+        return {"applied": False, "conflicts": [{**conflict, "hunk": "0.0", "line": 0}]}
+    return {"applied": True, "conflicts": []}
+
+
+@server.feature("turnout/undo")
+def undo(params: Any) -> dict[str, Any]:
+    note("undo", params)
+    return {"undone": True, "conflicts": []}
+
+
+@server.feature("turnout/discard")
+def discard(params: Any) -> None:
+    note("discard", params)
+
+
+@server.feature("turnout/why")
+def why(params: Any) -> dict[str, Any]:
+    return {"reason": "the scripted server has nothing to say"}
+
+
+@server.feature("turnout/explain")
+def explain(params: Any) -> dict[str, Any]:
+    note("explain", params)
+    passed = {"model": "opus", "reason": "no key is set", "source": "config.toml"}
+    return {"chosen": "near", "candidates": [], "eliminated": [passed]}
 
 
 if __name__ == "__main__":

@@ -1,15 +1,13 @@
 """Ghost text in a real VS Code, and what the server hears of it."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from clients.vscode.conftest import Messages
-from clients.vscode.editor import STATUS, Editor, wait_until
+
+from clients.vscode.conftest import Messages, OpenScripted
+from clients.vscode.editor import STATUS, wait_until
 
 pytestmark = pytest.mark.editor
-
-Scripted = Callable[..., tuple[Editor, Messages]]
 
 
 def check_reports(messages: Messages, *expected: tuple[str, dict[str, Any]]) -> None:
@@ -22,7 +20,7 @@ def check_reports(messages: Messages, *expected: tuple[str, dict[str, Any]]) -> 
     assert heard() == wanted
 
 
-def test_tab_accepts_and_otherwise_indents(scripted: Scripted) -> None:
+def test_tab_accepts_and_otherwise_indents(scripted: OpenScripted) -> None:
     """Tab takes what is shown, which the server hears once, and indents where nothing is shown."""
     editor, messages = scripted({"a.py": ""})
     editor.open("a.py")
@@ -45,7 +43,7 @@ def test_tab_accepts_and_otherwise_indents(scripted: Scripted) -> None:
     )
 
 
-def test_parts_and_dismissal(scripted: Scripted) -> None:
+def test_parts_and_dismissal(scripted: OpenScripted) -> None:
     """Typing through is not reported; a word and a line taken are, with their length; so is turning down."""
     editor, messages = scripted({"a.py": ""})
     editor.open("a.py")
@@ -90,7 +88,7 @@ def test_parts_and_dismissal(scripted: Scripted) -> None:
     )
 
 
-def test_pause(scripted: Scripted) -> None:
+def test_pause(scripted: OpenScripted) -> None:
     """While paused nothing is asked for as one types, the status bar says so, and an explicit trigger still works."""
     editor, messages = scripted({"a.py": ""})
     editor.open("a.py")

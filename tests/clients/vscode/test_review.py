@@ -1,0 +1,65 @@
+"""The review of a refactor: what is shown, what is sent, and what a conflict looks like."""
+
+import pytest
+
+from clients.vscode.conftest import OpenScripted
+from clients.vscode.editor import NOTIFICATION, wait_until
+
+pytestmark = pytest.mark.editor
+
+FILES = {"a.py": "a = 1\nb = 2\nc = 3\n", "b.py": "x = 1\n"}
+REVIEW = ".multiDiffEntry"
+
+
+def test_choose_and_apply(scripted: OpenScripted) -> None:
+    """All changes start accepted; a conflict is shown and nothing closed; what is unticked is not sent."""
+    editor, messages = scripted(FILES)
+    editor.open("a.py")
+    editor.wait_ready()
+
+    editor.command("Turnout: Refactor...")
+    editor.answer("Longer names")
+    editor.wait_for(REVIEW, "new.py")
+    wait_until(lambda: "alpha = 1" in editor.screen(), bool, "the preview of a.py")
+    editor.wait_for(NOTIFICATION, "4 changes in 3 files")
+    editor.picture("refactor-review")
+
+    editor.push("Apply")
+    editor.wait_for(NOTIFICATION, "a.py, line 1: These lines have been edited since.")
+    editor.picture("refactor-conflict")
+
+    editor.command("Turnout: Choose Changes...")
+    editor.wait_for(".quick-input-list .monaco-list-row", "alpha = 1")
+    editor.picture("refactor-choose")
+    editor.press("ArrowDown", "Space", "Enter")
+    wait_until(
+        lambda: "alpha = 1" in editor.screen(), lambda shown: not shown, "the change to leave the preview"
+    )
+    editor.command("Turnout: Apply Refactor")
+    editor.wait_for(NOTIFICATION, "applied 3 of 4 changes")
+    editor.wait_gone(REVIEW)
+    editor.push("Undo")
+    editor.wait_for(NOTIFICATION, "undid the last refactor")
+    sent = messages.all("refactor", "apply", "undo", "discard")
+    assert [message["method"] for message in sent] == ["refactor", "apply", "apply", "undo"]
+    assert sent[0]["params"]["instruction"] == "Longer names"
+    assert [message["params"]["hunks"] for message in sent[1:3]] == [
+        ["0.0", "0.1", "1.0", "2.0"],
+        ["0.1", "1.0", "2.0"],
+    ]
+
+
+def test_reasons(scripted: OpenScripted) -> None:
+    """The user can ask why nothing is shown, and why a model was chosen."""
+    editor, messages = scripted({"a.py": "a = 1\n"})
+    editor.open("a.py")
+    editor.wait_ready()
+
+    editor.command("Turnout: Why Nothing Here?")
+    editor.wait_for(NOTIFICATION, "the scripted server has nothing to say")
+    editor.command("Turnout: Explain Route...")
+    editor.answer("refactor")
+    page = editor.wait_webview("Goes to near.")
+    assert "no key is set" in page
+    editor.picture("explain-route")
+    assert messages.all("explain")[0]["params"]["kind"] == "refactor"

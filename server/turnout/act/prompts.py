@@ -121,7 +121,7 @@ def complaint(failures: Sequence[str], style: Style) -> str:
     again = (
         "Send all blocks again for each file named above; what you sent for other files stands."
         if style == "blocks"
-        else "Send the complete new text of the file again, in one fenced block."
+        else "Send the complete new text again, in one fenced block."
     )
     return f"That cannot be applied:\n{listed}\n\n{again}"
 

@@ -1,0 +1,176 @@
+"""The actions at a place are offered at once; performing one changes only its lines, or creates one file."""
+
+import pytest
+
+from support.act_kit import LOCAL, REMOTE, MemoryWorkspace, ScriptedAsker, seams
+from turnout import syntax
+from turnout.act.actions import Action, Fault, Place, available, whole_lines
+from turnout.act.perform import Explanation, perform
+from turnout.act.proposals import Proposal
+from turnout.act.testfiles import free_test_path
+from turnout.core.documents import Position, Snapshot, Span
+from turnout.errors import ReplyUnusable
+
+TEXT = (
+    "import os\n\n\nclass A:\n    def f(self, x):\n        return y\n\n    def g(self):\n        return 2\n"
+)
+CRLF = TEXT.replace("\n", "\r\n")
+FAULT = Fault(Span(Position(5, 15), Position(5, 16)), 'Undefined name "y"\nmore', "ruff", "F821")
+
+
+def span(line: int, character: int, end_line: int, end_character: int) -> Span:
+    return Span(Position(line, character), Position(end_line, end_character))
+
+
+def place(selection: Span, *faults: Fault, text: str = TEXT) -> Place:
+    file = MemoryWorkspace({"pkg/a.py": text}, {"pkg/a.py": 3}).snapshot("file:///w/pkg/a.py")
+    assert file is not None
+    return Place(file, selection, faults, syntax.enclosing("python", text, selection.start.line))
+
+
+@pytest.mark.parametrize(
+    ("where", "titles"),
+    [
+        (place(span(5, 0, 5, 0)), ["Rewrite f...", "Explain f", "Document f", "Generate tests for f"]),
+        (
+            place(span(4, 0, 5, 3)),
+            ["Rewrite selection...", "Explain selection", "Document f", "Generate tests for f"],
+        ),
+        (place(span(0, 0, 0, 0)), []),
+        (place(span(0, 0, 1, 0)), ["Rewrite selection...", "Explain selection"]),
+        (place(span(1, 0, 1, 0), FAULT), ['Fix: Undefined name "y"']),
+    ],
+)
+def test_what_is_offered(where: Place, titles: list[str]) -> None:
+    """A selection or a definition can be rewritten and explained, a definition documented and tested, a fault fixed."""
+    assert [action.title for action in available(where)] == titles
+
+
+def test_a_fix_is_about_the_function_around_it() -> None:
+    """The whole function where it is short; a few lines around the fault where there is none."""
+    inside = available(place(span(5, 0, 5, 0), FAULT))[0]
+    assert (inside.first, inside.end, inside.asks) == (4, 6, False)
+    outside = available(place(span(0, 0, 0, 0), Fault(span(0, 7, 0, 9), "unused")))[0]
+    assert (outside.first, outside.end) == (0, 6)
+    assert len(available(place(span(0, 0, 0, 0), *[FAULT] * 20))) == 5
+
+
+@pytest.mark.parametrize(
+    ("chosen", "lines"),
+    [
+        (span(2, 3, 2, 3), (2, 3)),
+        (span(2, 0, 2, 5), (2, 3)),
+        (span(2, 0, 3, 0), (2, 3)),
+        (span(2, 4, 4, 1), (2, 5)),
+        (span(2, 0, 2, 0), (2, 3)),
+    ],
+)
+def test_a_selection_means_whole_lines(chosen: Span, lines: tuple[int, int]) -> None:
+    """A selection that ends where a line begins leaves that line out."""
+    assert whole_lines(chosen) == lines
+
+
+async def run(
+    action: Action, *answers: str, text: str = TEXT, model: object = LOCAL, instruction: str = ""
+) -> tuple[Proposal | Explanation, ScriptedAsker]:
+    workspace = MemoryWorkspace({"pkg/a.py": text}, {"pkg/a.py": 3})
+    file = workspace.snapshot(action.uri)
+    assert isinstance(file, Snapshot)
+    asker = ScriptedAsker(list(answers), model)  # type: ignore[arg-type]
+    return await perform(action, file, seams(workspace, asker), instruction=instruction), asker
+
+
+def offered(kind: str, *faults: Fault, text: str = TEXT) -> Action:
+    return next(
+        action for action in available(place(span(5, 0, 5, 0), *faults, text=text)) if action.kind == kind
+    )
+
+
+F_LOCAL = "```python\ndef f(self, x):\n    return x\n```"
+
+
+@pytest.mark.parametrize("text", [TEXT, CRLF])
+@pytest.mark.parametrize("margin", ["", "    "])
+async def test_a_rewrite_changes_its_lines_alone(text: str, margin: str) -> None:
+    """The answer is moved to the indentation of the lines it replaces and takes their endings."""
+    answer = F_LOCAL.replace("def f", f"{margin}def f").replace("    return", f"{margin}    return")
+    result, asker = await run(offered("rewrite", text=text), answer, text=text, instruction="return x")
+    assert isinstance(result, Proposal)
+    (change,) = result.changes
+    assert "".join(change.after) == text.replace("return y", "return x")
+    assert (change.version, len(change.hunks)) == (3, 1)
+    assert all(check.ok for check in result.checks)
+    ((kind, prompt, _),) = asker.asked
+    assert kind == "rewrite"
+    assert "\ndef f(self, x):\n    return y\n" in prompt.messages[-1].content, "shown at the margin, with LF"
+    assert "return x" in prompt.messages[-1].content
+
+
+async def test_a_fix_may_touch_other_lines_where_the_model_can_say_which() -> None:
+    """A capable model answers with edits of the whole file, a small one with the lines of the function."""
+    action = offered("fix", FAULT)
+    edit = "pkg/a.py\n<<<<<<< SEARCH\nimport os\n=======\nimport os\n\ny = 1\n>>>>>>> REPLACE\n"
+    remote, asker = await run(action, edit, model=REMOTE)
+    assert isinstance(remote, Proposal)
+    assert "".join(remote.changes[0].after) == TEXT.replace("os\n", "os\n\ny = 1\n", 1)
+    assert "In lines 5 to 6 of pkg/a.py" in asker.asked[0][1].messages[-1].content
+    local, asker = await run(action, F_LOCAL)
+    assert isinstance(local, Proposal)
+    assert "".join(local.changes[0].after) == TEXT.replace("return y", "return x")
+    assert 'line 2 of the part: Undefined name "y"' in asker.asked[0][1].messages[-1].content
+
+
+async def test_tests_go_into_a_new_file() -> None:
+    """Generated tests never overwrite anything."""
+    result, _ = await run(offered("test"), "```python\ndef test_f():\n    assert True\n```")
+    assert isinstance(result, Proposal)
+    (change,) = result.changes
+    assert (change.kind, change.path, "".join(change.after)) == (
+        "create",
+        "tests/test_a.py",
+        "def test_f():\n    assert True\n",
+    )
+
+
+async def test_an_explanation_changes_nothing() -> None:
+    """What is explained comes back as Markdown with a receipt."""
+    result, asker = await run(offered("explain"), "  It *returns* y.\n")
+    assert isinstance(result, Explanation)
+    assert result.markdown == "It *returns* y."
+    assert (asker.asked[0][0], result.receipt.outcome) == ("explain", "answered")
+
+
+async def test_a_broken_answer_gets_a_second_chance() -> None:
+    """An answer that does not parse goes back with the error; the better one is offered."""
+    result, asker = await run(offered("document"), F_LOCAL.replace("x):", "x:"), F_LOCAL)
+    assert isinstance(result, Proposal)
+    assert all(check.ok for check in result.checks)
+    assert "line 5: syntax error" in asker.asked[1][1].messages[-1].content
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["No.", "```python\ndef f(self", "```\na\n```\n```\nb\n```", "```\n# ... rest unchanged ...\n```"],
+)
+async def test_an_answer_of_another_form_is_refused(answer: str) -> None:
+    """Prose, half a block, two blocks and code left out are no rewrite."""
+    with pytest.raises(ReplyUnusable):
+        await run(offered("rewrite"), answer, answer)
+
+
+@pytest.mark.parametrize(
+    ("path", "tests"),
+    [
+        ("pkg/a.py", "tests/test_a.py"),
+        ("a.go", "a_test.go"),
+        ("src/ui/b.tsx", "src/ui/b.test.tsx"),
+        ("src/main/java/x/C.java", "src/test/java/x/CTest.java"),
+        ("lib/d.rb", "test/d_test.rb"),
+        ("e.zig", "test_e.zig"),
+    ],
+)
+def test_tests_go_where_the_language_has_them(path: str, tests: str) -> None:
+    """Each language has its custom; a name that is taken gets a number."""
+    assert free_test_path(path, lambda _: False) == tests
+    taken = {tests}
+    assert free_test_path(path, taken.__contains__) not in taken

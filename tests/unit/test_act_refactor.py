@@ -1,0 +1,241 @@
+"""A refactor asks in the format that its model keeps to, corrects what can be corrected, and says what could not."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from support.act_kit import LOCAL, REMOTE, MemoryWorkspace, ScriptedAsker, seams
+from turnout.act import prompts
+from turnout.act.proposals import Outcome, Proposal, Proposals
+from turnout.act.refactor import propose
+from turnout.act.scope import Request
+from turnout.act.seams import Seams
+from turnout.core.answers import Answer, PromptFor
+from turnout.core.documents import Position, Span
+from turnout.core.receipts import SentFile
+from turnout.core.requests import Kind, Model
+from turnout.errors import ConnectionFailed, FileUnusable, ReplyUnusable, RequestRejected
+
+FILES = {
+    "shapes.py": "def area(w, h):\n    return w * h\n",
+    "main.py": "from shapes import area\n\nprint(area(1, 2))\n",
+    "notes.txt": "area\n",
+}
+RENAME = Request(
+    "Rename the function area to compute_area.", scope=("file:///w/shapes.py", "file:///w/main.py")
+)
+RENAMED = {path: text.replace("area", "compute_area") for path, text in FILES.items() if path != "notes.txt"}
+
+
+def block(path: str, old: str, new: str) -> str:
+    return f"{path}\n<<<<<<< SEARCH\n{old}\n=======\n{new}\n>>>>>>> REPLACE\n"
+
+
+SHAPES = block("shapes.py", "def area(w, h):", "def compute_area(w, h):")
+MAIN = block("main.py", FILES["main.py"].rstrip(), RENAMED["main.py"].rstrip())
+WRONG = block("main.py", "print(area(1,2))", "print(compute_area(1, 2))")
+
+
+def whole(text: str) -> str:
+    return f"```python\n{text}```\n"
+
+
+async def check(
+    asker: ScriptedAsker, after: dict[str, str], failed: tuple[str, ...] = (), request: Request = RENAME
+) -> Proposal:
+    """Propose with `asker`; the changes give `after`, and the checks that failed are `failed`."""
+    workspace = MemoryWorkspace(FILES, {"main.py": 4})
+    proposal = await propose(request, seams(workspace, asker))
+    assert {change.new_path or change.path: "".join(change.after) for change in proposal.changes} == after
+    assert tuple(check.name for check in proposal.checks if not check.ok) == failed
+    assert workspace.files == FILES, "nothing is written before apply"
+    return proposal
+
+
+async def test_a_capable_model_is_asked_once_for_all_files() -> None:
+    """One question, one answer in blocks, one proposal that applies and is undone as one."""
+    asker = ScriptedAsker([f"I rename it everywhere.\n\n{SHAPES}\n{MAIN}"])
+    proposal = await check(asker, RENAMED)
+    assert proposal.plan == "I rename it everywhere."
+    assert [change.version for change in proposal.changes] == [None, 4]
+    assert [check.name for check in proposal.checks] == [
+        "edits",
+        "changes",
+        "syntax shapes.py",
+        "syntax main.py",
+    ]
+    ((kind, prompt, files),) = asker.asked
+    assert kind == "refactor"
+    assert files == tuple(
+        SentFile(f"file:///w/{path}", len(FILES[path])) for path in ("shapes.py", "main.py")
+    )
+    assert all(FILES[path] in prompt.messages[-1].content for path in ("shapes.py", "main.py"))
+    workspace, proposals = MemoryWorkspace(FILES, {"main.py": 4}), Proposals()
+    proposals.keep(proposal)
+    assert await proposals.apply(workspace, proposal.id) == Outcome(True)
+    assert workspace.files == {**FILES, **RENAMED}
+    assert await proposals.undo(workspace) == Outcome(True)
+    assert workspace.files == FILES
+
+
+async def test_a_local_model_writes_one_file_at_a_time() -> None:
+    """Small models lose track of a second file, so each has its own question; the receipt is the sum."""
+    asker = ScriptedAsker([whole(RENAMED["shapes.py"]), whole(RENAMED["main.py"])], LOCAL)
+    proposal = await check(asker, RENAMED)
+    first, second = (prompt.messages[-1].content for _, prompt, _ in asker.asked)
+    assert FILES["shapes.py"] in first
+    assert FILES["main.py"] not in first
+    assert FILES["main.py"] in second
+    receipt = proposal.receipt
+    assert (receipt.tokens_in, receipt.tokens_out, receipt.cost_usd, receipt.total_ms) == (
+        200,
+        20,
+        0.02,
+        2000.0,
+    )
+    assert [file.uri for file in receipt.files] == ["file:///w/shapes.py", "file:///w/main.py"]
+    assert (receipt.model, receipt.outcome) == ("near", "proposed")
+
+
+async def test_a_file_that_stays_is_no_change() -> None:
+    """A model that repeats a file has changed nothing in it."""
+    await check(
+        ScriptedAsker([whole(RENAMED["shapes.py"]), whole(FILES["main.py"])], LOCAL),
+        {"shapes.py": RENAMED["shapes.py"]},
+    )
+
+
+async def test_nothing_changed_is_said() -> None:
+    """A proposal without a change fails a check that says so."""
+    await check(ScriptedAsker([whole(FILES["shapes.py"]), whole(FILES["main.py"])], LOCAL), {}, ("changes",))
+
+
+async def test_what_did_not_match_goes_back_once() -> None:
+    """The model is told which block failed and what stands there; blocks for other files stand."""
+    asker = ScriptedAsker([SHAPES + WRONG, "Sorry.\n" + MAIN])
+    await check(asker, RENAMED)
+    repair = asker.asked[1][1].messages
+    assert [message.role for message in repair[-2:]] == ["assistant", "user"]
+    assert "Block 2: its SEARCH text is not in main.py" in repair[-1].content
+    assert "print(area(1, 2))" in repair[-1].content
+
+
+async def test_what_cannot_be_corrected_makes_it_incomplete() -> None:
+    """After the last round the good files are offered hunk by hunk, and the check names what is missing."""
+    proposal = await check(
+        ScriptedAsker([SHAPES + WRONG, WRONG]), {"shapes.py": RENAMED["shapes.py"]}, ("edits",)
+    )
+    assert not proposal.complete
+
+
+async def test_new_syntax_errors_go_back_too() -> None:
+    """Code that no longer parses is corrected, or its check fails."""
+    broken = block("shapes.py", "def area(w, h):", "def compute_area(w, h:")
+    await check(ScriptedAsker([broken + MAIN, SHAPES]), RENAMED)
+    proposal = await check(
+        ScriptedAsker([broken, broken]),
+        {"shapes.py": FILES["shapes.py"].replace("area(w, h)", "compute_area(w, h")},
+        ("syntax shapes.py",),
+    )
+    assert proposal.complete
+
+
+@pytest.mark.parametrize("answer", ["I would rather not.", "main.py\n<<<<<<< SEARCH\nfrom", ""])
+async def test_an_answer_without_edits_is_refused(answer: str) -> None:
+    """No proposal is made of prose, of half a block, or of nothing."""
+    with pytest.raises(ReplyUnusable):
+        await check(ScriptedAsker([answer, answer]), {})
+
+
+async def test_an_answer_that_was_cut_off_is_refused() -> None:
+    """Whatever parses of it: an answer that hit its limit is not whole."""
+    with pytest.raises(ReplyUnusable, match="cut off"):
+        await check(ScriptedAsker([SHAPES, SHAPES], finish="length"), {})
+
+
+async def test_a_file_whose_answer_fails_leaves_the_others() -> None:
+    """When one of the questions fails, its file is named and the proposal is incomplete."""
+    failure = ConnectionFailed("The worker is gone.")
+    proposal = await check(
+        ScriptedAsker([whole(RENAMED["shapes.py"]), failure], LOCAL),
+        {"shapes.py": RENAMED["shapes.py"]},
+        ("edits",),
+    )
+    assert "main.py: The worker is gone." in proposal.checks[0].message
+    with pytest.raises(ConnectionFailed):
+        await check(ScriptedAsker([failure], LOCAL), {})
+
+
+async def test_a_hostile_answer_touches_nothing_else() -> None:
+    """Steps out of the workspace, into git, or to files that were not shown are failures, not changes."""
+    escapes = "".join(block(path, "", "x") for path in ("../x.py", "/etc/cron.d/x", ".git/hooks/x", ".env"))
+    other = block("notes.txt", "area", "secret")
+    proposal = await check(
+        ScriptedAsker([SHAPES + escapes + other] * 2), {"shapes.py": RENAMED["shapes.py"]}, ("edits",)
+    )
+    assert len(proposal.checks[0].message.splitlines()) == 5
+
+
+async def test_progress_names_each_file() -> None:
+    """Whoever waits is told which file is being worked on, and of how many."""
+    told: list[tuple[str, int, int]] = []
+    workspace = MemoryWorkspace(FILES)
+    asker = ScriptedAsker([whole(RENAMED["shapes.py"]), whole(RENAMED["main.py"])], LOCAL)
+    await propose(
+        RENAME, Seams(asker, workspace, seams(workspace, asker).syntax, lambda *row: told.append(row))
+    )
+    assert [row for row in told if row[2]] == [("shapes.py", 0, 2), ("main.py", 1, 2), ("done", 2, 2)]
+
+
+async def test_no_file_is_said() -> None:
+    """A request about files that cannot be read says why, and asks nobody."""
+    asker = ScriptedAsker([])
+    with pytest.raises(FileUnusable, match="There is no such file"):
+        await check(asker, {}, request=Request("Rename x.", scope=("file:///w/none.py",)))
+    assert asker.asked == []
+
+
+async def test_cancelling_ends_the_question() -> None:
+    """Nothing holds on to a request that its user gave up."""
+
+    class NeverAnswers:
+        started = asyncio.Event()
+
+        async def ask(
+            self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
+        ) -> Answer:
+            self.started.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    workspace = MemoryWorkspace(FILES)
+    asker = NeverAnswers()
+    task = asyncio.ensure_future(
+        propose(RENAME, Seams(asker, workspace, seams(workspace, ScriptedAsker([])).syntax))
+    )
+    await asker.started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+def test_a_prompt_fits_its_model_or_is_refused() -> None:
+    """Prompt and reply together stay within the context, so that the next candidate gets its chance."""
+    workspace = MemoryWorkspace({"big.py": "x = 1\n" * 3000})
+    file = workspace.snapshot("file:///w/big.py")
+    assert file is not None
+    with pytest.raises(RequestRejected, match="takes 4096 tokens"):
+        prompts.refactor_whole_file(LOCAL, "Rename x.", "big.py", file)
+    assert prompts.refactor_blocks(REMOTE, "Rename x.", {"big.py": file}).max_tokens <= 16_384
+    assert prompts.style_for(Model("m", "openai-chat", "m")) == "blocks"
+
+
+async def test_the_selection_is_part_of_the_question() -> None:
+    """What the user had selected is shown as such."""
+    asker = ScriptedAsker([SHAPES + MAIN])
+    selection = Span(Position(0, 4), Position(0, 8))
+    await check(
+        asker, RENAMED, request=Request("Rename this to compute_area.", "file:///w/shapes.py", selection)
+    )
+    assert "selected this part:\narea\n" in asker.asked[0][1].messages[-1].content

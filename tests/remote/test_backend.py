@@ -177,6 +177,13 @@ class TestRequest:
             await backend.close()
             await server.closed.wait()
 
+    async def test_cookies_are_not_kept(self, backend: RemoteBackend) -> None:
+        """Nothing that one answer sets goes out with the next request."""
+        async with scripted_server(GOOD.replace(b"\r\n", b"\r\nset-cookie: id=1; Path=/\r\n", 1)) as server:
+            await run(backend, far(server.url))
+            await run(backend, far(server.url))
+        assert ["cookie" in request.headers for request in server.requests] == [False, False]
+
     async def test_many_at_once(self, backend: RemoteBackend) -> None:
         """Streams at the same time do not get into each other's way, not even while httpx is imported."""
         async with scripted_server(GOOD) as server:

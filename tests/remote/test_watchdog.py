@@ -59,6 +59,18 @@ async def test_the_consumer_may_take_its_time() -> None:
     assert await watchdog.wait(lambda: clock.passing(0.5)) == "bytes"
 
 
+async def test_shortened() -> None:
+    """Once nothing that matters is to come, the wait is short, and stays so."""
+    clock = Clock()
+    watchdog = Watchdog(PEER, 30.0, clock)
+    watchdog.shorten(2.0)
+    await watchdog.wait(lambda: clock.passing(1.5))
+    watchdog.progress()
+    await watchdog.wait(lambda: clock.passing(2.0))
+    with pytest.raises(DeadlineExceeded, match="2 s"):
+        await watchdog.wait(lambda: clock.passing(0.0))
+
+
 async def test_silence() -> None:
     """A step that never ends is cancelled at the limit."""
     watchdog = Watchdog(PEER, 0.01, asyncio.get_running_loop().time)

@@ -31,6 +31,10 @@ FORMATS: Mapping[Api, Format] = MappingProxyType(
 _ERROR_BODY_BYTES = 64 * 1024
 _ERROR_BODY_S = 5.0
 _DRAIN_S = 0.05
+_TAIL_S = 2.0
+"""How long usage and the terminal event may follow the end of the text."""
+_SLICE_BYTES = 4096
+"""Bytes to read before the event loop has another turn: less than a millisecond of JSON."""
 
 
 def preload() -> None:
@@ -158,8 +162,26 @@ async def _require_stream(peer: Peer, response: "Response") -> None:
 
 
 async def _texts(response: "Response", reply: Reply, watchdog: Watchdog) -> AsyncGenerator[str, None]:
-    """Read `reply` to its end; what a connection does after the model has finished is of no interest."""
-    while not reply.finished:
+    """Read `reply` to its end."""
+    async with aclosing(_pieces(response, reply, watchdog)) as pieces:
+        async for piece in pieces:
+            for step in reply.feed(piece):
+                if step.progress:
+                    watchdog.progress()
+                if step.text:
+                    yield step.text
+            if reply.finished:
+                return
+            if reply.complete:
+                watchdog.shorten(_TAIL_S)
+
+
+async def _pieces(response: "Response", reply: Reply, watchdog: Watchdog) -> AsyncGenerator[bytes, None]:
+    """The body, in pieces with a turn of the event loop between them.
+
+    What a connection does after the model has finished takes nothing from the answer, so it is an ordinary end.
+    """
+    while True:
         try:
             chunk = await watchdog.wait(response.read)
         except BackendError:
@@ -168,8 +190,6 @@ async def _texts(response: "Response", reply: Reply, watchdog: Watchdog) -> Asyn
             return
         if not chunk:
             return
-        for step in reply.feed(chunk):
-            if step.progress:
-                watchdog.progress()
-            if step.text:
-                yield step.text
+        for start in range(0, len(chunk), _SLICE_BYTES):
+            yield chunk[start : start + _SLICE_BYTES]
+            await asyncio.sleep(0)

@@ -1,7 +1,7 @@
 """HTTP by httpx: connections, proxies, certificates, and every way in which they fail.
 
 Invariant: no httpx exception leaves this module, and the key is in no value here but the request on its way out.
-Redirects are never followed, and requests to this machine never go through a proxy.
+Redirects are never followed, cookies are never kept, and requests to this machine never go through a proxy.
 Importing this module takes about 150 ms, so `backend` does it in a thread.
 """
 
@@ -11,6 +11,7 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import cast
 
 import httpx
@@ -93,6 +94,7 @@ class Transport:
                 follow_redirects=False,
                 trust_env=not direct,
                 verify=httpx.create_ssl_context(),
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             )
         except (OSError, ValueError, ImportError, httpx.InvalidURL) as exc:
             raise ConnectionFailed(

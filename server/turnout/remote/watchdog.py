@@ -27,6 +27,11 @@ class Watchdog:
         """The model got further: the wait starts again."""
         self._left_s = self._limit_s
 
+    def shorten(self, limit_s: float) -> None:
+        """Allow at most `limit_s` from here on, because nothing that matters is still to come."""
+        self._limit_s = min(self._limit_s, limit_s)
+        self._left_s = min(self._left_s, limit_s)
+
     async def wait(self, step: Callable[[], Awaitable[T]]) -> T:
         """Await what `step` starts; raises DeadlineExceeded once the waits since the last progress reach the limit."""
         # A server that always has bytes ready never lets a timeout run, so the account is looked at as well.

@@ -97,7 +97,10 @@ class Station:
             self._blocked_until_s = self._clock() + min(_LONGEST_PAUSE_S, 2.0 ** (self._crashes - 1))
 
     async def _connect(self) -> Link:
-        address, kind = socket_path(self.spec), transport()
+        try:
+            address, kind = socket_path(self.spec), transport()
+        except OSError as exc:
+            raise WorkerUnavailable(f"The worker for {self.spec.model} cannot be found: {exc}.") from exc
         for _ in range(_ATTEMPTS):
             try:
                 return await connect(address, kind)

@@ -81,6 +81,7 @@ async def _serve(args: argparse.Namespace, listener: Listener) -> int:
     await life.over.wait()
     listener.withdraw()
     server.close()
+    service.stop_reading()
     if not await asyncio.to_thread(service.runner.close, _CLOSE_TIMEOUT_S):
         log.error("the engine did not stop within %g s", _CLOSE_TIMEOUT_S)
         os._exit(70)

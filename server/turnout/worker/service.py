@@ -100,6 +100,11 @@ class Service:
             self._cancel(connection.client, None)
             self.changed()
 
+    def stop_reading(self) -> None:
+        """Leave what clients send from now on unread: they ask it of the next worker."""
+        for connection in self._connections.values():
+            connection.stop_reading()
+
     def close(self) -> None:
         """Close every connection once its answers are written."""
         for connection in list(self._connections.values()):
@@ -217,6 +222,11 @@ class Connection(asyncio.Protocol):
         if self._transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
             log.warning("client %d is dropped: it does not read its answers", self.client)
             self.drop()
+
+    def stop_reading(self) -> None:
+        """Take no more frames."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
 
     def close(self) -> None:
         """End the connection once what was sent is written."""

@@ -1,0 +1,411 @@
+"""The client side: a backend that finds, starts, shares, loses and regains its worker."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from turnout.core.requests import (
+    ChatPrompt,
+    ContextChunk,
+    Delta,
+    Done,
+    FimPrompt,
+    Message,
+    Model,
+    Prompt,
+    StreamItem,
+)
+from turnout.errors import (
+    EngineMissing,
+    ModelMissing,
+    RequestRejected,
+    WorkerCrashed,
+    WorkerUnavailable,
+)
+from turnout.local import LocalBackend, address
+from turnout.local.address import Transport, WorkerSpec
+from turnout.local.spawn import log_path
+from worker import kit
+
+MODEL = Model("near", "local", "test-model")
+HOLE = FimPrompt("file:///a.py", "a.py", "x = hel", "\n")
+ENDLESS = ChatPrompt((Message("user", "endless"),), max_tokens=100_000)
+ENDLESS_RULE = {"contains": "endless", "text": "on ", "repeat": 100_000, "token_delay_s": 0.001}
+
+
+class Workers:
+    """Starts workers as children of the test, so that none survives it, and counts them."""
+
+    def __init__(self) -> None:
+        self.started: list[kit.WorkerProcess] = []
+        self.script: dict[str, Any] = {}
+
+    async def spawn(self, spec: WorkerSpec, path: Path, transport: Transport) -> None:
+        options = {"model": spec.model, "transport": transport, "idle-s": spec.idle_s}
+        self.started.append(await kit.launch(path, self.script, **options))
+
+    async def kill(self) -> None:
+        for process in self.started:
+            await process.kill()
+
+
+@pytest.fixture
+async def workers() -> AsyncIterator[Workers]:
+    made = Workers()
+    yield made
+    await made.kill()
+
+
+Make = Callable[..., LocalBackend]
+
+
+@pytest.fixture
+async def make(short_dir: Path, workers: Workers, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Make]:
+    """Backends with the fake engine, closed at the end; no task of theirs may survive that."""
+    monkeypatch.setenv("TURNOUT_ENGINE", "fake")
+    backends: list[LocalBackend] = []
+
+    def build(**options: Any) -> LocalBackend:
+        backends.append(LocalBackend(_no_file, **{"spawn": workers.spawn, **options}))
+        return backends[-1]
+
+    yield build
+    for backend in backends:
+        await backend.close()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+def _no_file(name: str) -> Path:
+    raise ModelMissing(f"{name} is not here.", model=name)
+
+
+async def collect(backend: LocalBackend, prompt: Prompt = HOLE) -> tuple[str, Done]:
+    items: list[StreamItem] = []
+    async with asyncio.timeout(kit.GUARD_S):
+        items = [item async for item in backend.stream(MODEL, prompt)]
+    *deltas, done = items
+    assert isinstance(done, Done)
+    assert all(isinstance(delta, Delta) for delta in deltas)
+    return "".join(delta.text for delta in deltas if isinstance(delta, Delta)), done
+
+
+async def test_text_and_then_one_done(make: Make) -> None:
+    """A stream is what the Backend protocol says, with the worker's figures."""
+    backend = make()
+    text, done = await collect(backend)
+    assert (text, done.finish) == ("lo_from_fake(42)", "stop")
+    assert (done.usage.input, done.usage.output) == (2, 4)
+    assert done.timings.first_token is not None
+    assert done.timings.total is not None
+    assert done.timings.queue is not None
+
+
+async def test_a_chat_is_answered(make: Make) -> None:
+    """Messages go in their roles."""
+    prompt = ChatPrompt((Message("system", "be kind"), Message("user", "hi"), Message("assistant", "yes?")))
+    assert (await collect(make(), prompt))[0] == "fake reply to: hi"
+
+
+async def test_every_part_of_a_hole_reaches_the_engine(make: Make, workers: Workers) -> None:
+    """Prefix, suffix, path, shape and limit."""
+    rule = {
+        "prefix_ends": "hel",
+        "suffix_starts": "\n",
+        "path_ends": "a.py",
+        "shape": "block",
+        "text": "a\nb c",
+    }
+    workers.script = {"fim": [rule]}
+    chunk = ContextChunk("b.py", "B", "import")
+    prompt = FimPrompt("d", "a.py", "hel", "\n", (chunk,), shape="block", max_tokens=3)
+    text, done = await collect(make(), prompt)
+    assert (text, done.finish) == ("a\nb", "length")
+
+
+async def test_requests_share_one_worker_and_one_connection(make: Make, workers: Workers) -> None:
+    """However many ask at once while nothing runs yet."""
+    backend = make()
+    prompts = [ChatPrompt((Message("user", f"m{number}"),)) for number in range(8)]
+    answers = await asyncio.gather(*(collect(backend, prompt) for prompt in prompts))
+    assert [text for text, _ in answers] == [f"fake reply to: m{number}" for number in range(8)]
+    assert len(workers.started) == 1
+    assert (await backend.status(MODEL))["clients"] == 1
+
+
+async def test_two_editors_that_start_at_once_share_one_worker(make: Make, workers: Workers) -> None:
+    """Each may start a process, but only one stays."""
+    backends = [make(), make()]
+    answers = await asyncio.gather(*(collect(backend) for backend in backends))
+    assert [text for text, _ in answers] == ["lo_from_fake(42)"] * 2
+    statuses = [await backend.status(MODEL) for backend in backends]
+    assert [status["clients"] for status in statuses] == [2, 2]
+
+
+async def test_closing_a_stream_cancels_down_to_the_engine(make: Make, workers: Workers) -> None:
+    """The engine is free again, without anyone waiting for the rest."""
+    workers.script = {"chat": [ENDLESS_RULE]}
+    backend = make()
+    async with aclosing(backend.stream(MODEL, ENDLESS)) as stream:  # type: ignore[type-var]
+        async for _ in stream:
+            break
+    while (await backend.status(MODEL))["state"] != "idle":
+        pass
+
+
+async def test_cancelling_the_task_cancels_the_request(make: Make, workers: Workers) -> None:
+    """As closing does, also while nothing has come yet."""
+    workers.script = {"chat": [{**ENDLESS_RULE, "token_delay_s": 0.2}]}
+    backend = make()
+    await backend.status(MODEL)
+    task = asyncio.create_task(collect(backend, ENDLESS))
+    while (await backend.status(MODEL))["state"] != "busy":
+        pass
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    while (await backend.status(MODEL))["state"] != "idle":
+        pass
+
+
+async def test_a_cancelled_start_still_serves_the_next_request(make: Make, workers: Workers) -> None:
+    """A keystroke that is superseded while the worker starts does not end the start."""
+    backend = make()
+    first = asyncio.create_task(collect(backend))
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert (await collect(backend))[0] == "lo_from_fake(42)"
+    assert len(workers.started) == 1
+
+
+async def test_warm_fills_the_cache(make: Make) -> None:
+    """The request that follows evaluates next to nothing."""
+    backend = make()
+    prompt = FimPrompt("d", "a.py", "x" * 4000, "")
+    await backend.warm(MODEL, prompt)
+    _, done = await collect(backend, prompt)
+    assert (done.usage.input, done.usage.cached) == (1000, 1000)
+
+
+async def test_loading_is_told(make: Make, workers: Workers) -> None:
+    """`on_progress` hears what the first request waits for."""
+    workers.script = {"load_s": 0.1}
+    heard: list[tuple[Any, ...]] = []
+    await collect(make(on_progress=lambda *what: heard.append(what)))
+    assert heard[0] == ("near", "loading", 0, 0)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [{"load_error": "damaged file"}, {"fim": [{"error": "damaged file"}]}],
+    ids=["load", "request"],
+)
+async def test_what_the_engine_refuses_is_an_error_with_its_words(
+    make: Make, workers: Workers, script: dict[str, Any]
+) -> None:
+    """The next candidate of the route may answer instead."""
+    workers.script = script
+    with pytest.raises(RequestRejected, match="damaged file"):
+        await collect(make())
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        {"fim": [{"text": "a b c", "crash_after": 1}]},
+        {"chat": [{"contains": "x", "text": ""}], "load_crash": True},
+    ],
+    ids=["while it answers", "while it loads"],
+)
+async def test_a_worker_that_dies_while_it_answers_is_an_error(
+    make: Make, workers: Workers, script: dict[str, Any]
+) -> None:
+    """A half answer is no answer."""
+    workers.script = script
+    with pytest.raises(WorkerCrashed, match="died while it answered"):
+        await collect(make())
+
+
+async def test_after_a_kill_the_next_request_starts_a_new_worker(make: Make, workers: Workers) -> None:
+    """kill -9 between requests is not even noticed."""
+    backend = make()
+    await collect(backend)
+    await workers.started[0].kill()
+    assert (await collect(backend))[0] == "lo_from_fake(42)"
+    assert len(workers.started) == 2
+
+
+@pytest.mark.parametrize("state", ["loading", "prefill", "decode"])
+async def test_kill_in_each_state(make: Make, workers: Workers, state: str) -> None:
+    """Every request under way ends with an error, and the one after it is answered."""
+    workers.script = {
+        "loading": {"load_s": 3600},
+        "prefill": {"prefill_delay_s": 3600},
+        "decode": {"chat": [ENDLESS_RULE]},
+    }[state]
+    heard = asyncio.Event()
+    backend = make(on_progress=lambda *_: heard.set())
+    prompt = ChatPrompt((Message("user", "endless" + "x" * 4000),), max_tokens=100_000)
+    task = asyncio.create_task(_first_delta(backend, prompt, heard))
+    if state == "prefill":
+        while (await backend.status(MODEL))["state"] != "busy":
+            pass
+    else:
+        await heard.wait()
+    workers.script = {}
+    os.kill(workers.started[0].process.pid, signal.SIGKILL)
+    if state == "prefill":  # it had said nothing yet, so it is asked once more, of the new worker
+        assert (await task).startswith("fake reply to: endless")
+    else:
+        with pytest.raises(WorkerCrashed):
+            await task
+    assert (await collect(backend))[0] == "lo_from_fake(42)"
+
+
+async def _first_delta(backend: LocalBackend, prompt: Prompt, heard: asyncio.Event) -> str:
+    text = ""
+    async for item in backend.stream(MODEL, prompt):
+        heard.set()
+        text += item.text if isinstance(item, Delta) else ""
+    return text
+
+
+async def test_a_worker_that_keeps_dying_is_left_alone_for_a_while(make: Make, workers: Workers) -> None:
+    """Pauses grow, requests meanwhile fail at once, and a success ends it."""
+    now_s = 0.0
+    workers.script = {"fim": [{"text": "a b", "crash_after": 1}]}
+    backend = make(clock=lambda: now_s)
+    for pause_s in (0.0, 1.0, 2.0):
+        with pytest.raises(WorkerCrashed):
+            await collect(backend)
+        if pause_s:
+            with pytest.raises(WorkerUnavailable, match="times in a row"):
+                await collect(backend)
+        now_s += pause_s
+    started = len(workers.started)
+    workers.script = {}
+    now_s += 30
+    assert (await collect(backend))[0] == "lo_from_fake(42)"
+    assert len(workers.started) == started + 1
+
+
+async def test_a_worker_that_cannot_start_says_why(make: Make) -> None:
+    """The error is that of the start, and the next request does not try again at once."""
+
+    async def broken(*_: Any) -> None:
+        raise WorkerUnavailable("no such interpreter")
+
+    backend = make(spawn=broken, clock=lambda: 0.0)
+    with pytest.raises(WorkerUnavailable, match="no such interpreter"):
+        await collect(backend)
+    with pytest.raises(WorkerUnavailable, match="tried again in"):
+        await collect(backend)
+
+
+async def test_a_worker_that_leaves_is_replaced_without_a_word(make: Make, workers: Workers) -> None:
+    """A request that meets the end of its worker is asked of a new one."""
+    backend = make()
+    await collect(backend)
+    for _ in range(5):
+        leaving = await workers.started[-1].connect()
+        leaving.send({"t": "unload", "id": 1})
+        assert (await collect(backend))[0] == "lo_from_fake(42)"
+        assert await leaving.read() is None
+        assert (await collect(backend))[0] == "lo_from_fake(42)"
+    assert len(workers.started) == 6
+
+
+async def test_a_real_start_outlives_its_editor_and_keeps_a_log(make: Make) -> None:
+    """The process that is started belongs to no editor: closing the backend leaves it to others."""
+    first = LocalBackend(_no_file, idle_s=30.0)
+    await collect(first)
+    await first.close()
+
+    async def must_not_start(*_: Any) -> None:
+        raise AssertionError("the worker was gone")
+
+    second = make(spawn=must_not_start, idle_s=30.0)
+    assert (await collect(second))[0] == "lo_from_fake(42)"
+    spec = WorkerSpec(MODEL.model, "fake", None, 30.0, MODEL.context_tokens)
+    assert "listening at" in kit.read(log_path(spec))
+    client = kit.RawClient(*await asyncio.open_unix_connection(str(address.socket_path(spec))))
+    client.send(kit.hello(), {"t": "unload", "id": 1})
+    while await client.read() is not None:
+        pass
+    await client.close()
+
+
+async def test_over_tcp_it_is_the_same(make: Make, workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows: a port and a token in a file instead of a socket."""
+    monkeypatch.setenv("TURNOUT_WORKER_TRANSPORT", "tcp")
+    assert (await collect(make()))[0] == "lo_from_fake(42)"
+    assert len(workers.started) == 1
+
+
+async def test_a_model_that_is_not_here_is_said_by_its_name(
+    make: Make, short_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No worker is started for it, whether it was looked up or given as a path."""
+    monkeypatch.delenv("TURNOUT_ENGINE")
+    backend = make()
+    for model in (Model("near", "local", "m"), Model("near", "local", "m", path=str(short_dir / "no.gguf"))):
+        with pytest.raises(ModelMissing) as raised:
+            await backend.status(model)
+        assert raised.value.model == "m"
+
+
+async def test_an_engine_that_is_not_installed_says_what_to_install(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every other feature of the server goes on."""
+    monkeypatch.delenv("TURNOUT_ENGINE")
+    with pytest.raises(EngineMissing, match=r"turnout\[local\]"):
+        await make().status(Model("near", "local", "m", engine="exllamav9"))
+
+
+@pytest.mark.parametrize("change", ["model", "engine", "context", "file", "script"])
+def test_whoever_wants_something_else_looks_elsewhere(
+    short_dir: Path, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An address stands for one model file, engine and context; the same wishes give the same address."""
+    weights = short_dir / "m.gguf"
+    weights.write_bytes(b"1")
+    facts: dict[str, Any] = {"model": "m", "engine": "llamacpp", "path": weights, "context_tokens": 4096}
+    if change == "script":
+        facts["path"] = None
+    before = address.socket_path(WorkerSpec(**facts))
+    assert before == address.socket_path(WorkerSpec(**facts))
+    if change == "file":
+        weights.write_bytes(b"22")
+    elif change == "script":
+        monkeypatch.setenv("TURNOUT_FAKE_SCRIPT", json.dumps({"fim": []}))
+    else:
+        facts |= {"model": {"model": "n"}, "engine": {"engine": "x"}, "context": {"context_tokens": 1}}[
+            change
+        ]
+    assert before != address.socket_path(WorkerSpec(**facts))
+
+
+def test_a_runtime_directory_with_a_long_path_is_passed_by(
+    short_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The socket goes to a short directory of this user alone instead."""
+    monkeypatch.setenv("TURNOUT_RUNTIME_DIR", str(short_dir / ("x" * 120)))
+    monkeypatch.setenv("TMPDIR", str(short_dir))
+    path = address.socket_path(WorkerSpec("m", "fake", None))
+    assert len(os.fsencode(path)) <= 103
+    assert kit.mode(path.parent) == 0o700
+
+
+def test_a_runtime_directory_that_cannot_be_made_is_passed_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read-only home is no reason not to complete code."""
+    monkeypatch.setenv("TURNOUT_RUNTIME_DIR", "/proc/turnout")
+    assert kit.mode(address.socket_path(WorkerSpec("m", "fake", None)).parent) == 0o700

@@ -169,9 +169,10 @@ class TestRequest:
         assert json.loads(server.requests[0].body)["messages"][0]["content"] == "a?"
 
     async def test_connection_is_used_again(self, backend: RemoteBackend) -> None:
-        """A stream that was read to its end leaves its connection to the next request."""
+        """A finished stream leaves its connection to the next request, also where the consumer stops at Done."""
         async with scripted_server(GOOD) as server:
-            await run(backend, far(server.url))
+            async with aclosing(backend.stream(far(server.url), PROMPT)) as items:
+                assert [type(item) async for item in _first(items, 2)] == [Delta, Done]
             await run(backend, far(server.url))
             assert (len(server.requests), server.connections) == (2, 1)
             await backend.close()

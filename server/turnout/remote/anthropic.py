@@ -31,12 +31,14 @@ def body(model: Model, prompt: ChatPrompt, host: str) -> dict[str, object]:
     request: dict[str, object] = {
         "model": model.model,
         "max_tokens": prompt.max_tokens,
-        "temperature": prompt.temperature,
         "stream": True,
         "messages": [{"role": m.role, "content": m.content} for m in prompt.messages if m.role != "system"],
     }
     if system:
         request["system"] = system
+    # The API has no sampling parameters for Claude any more; other models behind this format need them.
+    if "claude" not in model.model:
+        request["temperature"] = prompt.temperature
     # The API refuses a stop sequence of white space alone.
     stop = [sequence for sequence in prompt.stop if sequence.strip()]
     if stop:

@@ -82,9 +82,11 @@ class RemoteBackend:
                     yield Delta(text)
             timings = Timings(first_token=first_token_ms, total=self._since(started))
             ending = reply.ending()
-            yield Done(ending.finish, ending.usage, timings)
-            # Only a body that was read to its end leaves a connection that can be used again.
-            await response.read_at_most(_ERROR_BODY_BYTES, _DRAIN_S)
+            try:
+                yield Done(ending.finish, ending.usage, timings)
+            finally:
+                # Only a body that was read to its end leaves a connection that can be used again.
+                await response.read_at_most(_ERROR_BODY_BYTES, _DRAIN_S)
 
     async def close(self) -> None:
         """Close all connections; a later request opens new ones."""

@@ -24,10 +24,11 @@ FINISH: Mapping[str, Finish] = {
 }
 """Reasons that end an answer well."""
 
-FILTERED = frozenset({"content_filter", "sensitive"})  # the second is GLM's
-FAILED = frozenset(
-    {"network_error", "insufficient_system_resource", "error", "abort"}
-)  # GLM, DeepSeek, OpenRouter, vLLM
+FILTERED = frozenset({"content_filter", "sensitive"})
+"""The answer was withheld; the second is GLM's."""
+
+FAILED = frozenset({"network_error", "insufficient_system_resource", "error", "abort"})
+"""The server gave up: GLM's, DeepSeek's, OpenRouter's and vLLM's words for it."""
 
 
 @dataclass(frozen=True, slots=True)

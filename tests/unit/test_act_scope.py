@@ -51,9 +51,9 @@ def test_a_scope_is_taken_as_it_is() -> None:
 
 
 def test_other_files_come_in_by_what_they_mention() -> None:
-    """The document first, then files with its names that the instruction speaks of, as whole words."""
+    """The document first, then files with its names that the instruction speaks of, as whole words; prose only by name."""
     check(
-        Request("Rename area to size", uri("shapes.py")), "shapes.py", "main.py", "pkg/uses.py", "readme.md"
+        Request("Rename area to size", uri("shapes.py")), "shapes.py", "main.py", "pkg/uses.py"
     )
     check(Request("Rename Rect to Box", uri("shapes.py")), "shapes.py", "pkg/uses.py")
     check(Request("Add type hints to all functions", uri("shapes.py")), "shapes.py")
@@ -63,9 +63,9 @@ def test_other_files_come_in_by_what_they_mention() -> None:
 
 def test_without_a_document_the_words_decide() -> None:
     """Rarer words weigh more; with nothing found, every source file is as good as another."""
-    check(Request("Rename Rect and area"), "pkg/uses.py", "shapes.py", "main.py", "readme.md")
+    check(Request("Rename Rect and area"), "pkg/uses.py", "shapes.py", "main.py")
     check(
-        Request("Add docstrings"), "main.py", "other.py", "readme.md", "shapes.py", "pkg/uses.py",
+        Request("Add docstrings"), "main.py", "other.py", "shapes.py", "pkg/uses.py",
         files={path: text for path, text in FILES.items() if path != "bad.py"},
     )  # fmt: skip
 

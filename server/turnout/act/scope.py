@@ -20,6 +20,7 @@ MAX_FILES = 20
 MAX_BYTES = 120_000
 _MAX_LOOKED_AT = 5_000
 _WORD = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]+")
+_NOT_CODE = frozenset({"css", "html", "json", "markdown", "plaintext", "toml", "yaml"})
 _STOP = frozenset(
     """
     add all and any are as at be by can change class code comment comments const convert create def delete docstring
@@ -114,15 +115,15 @@ def selected_text(file: Snapshot, selection: Span) -> str:
 
 
 def _mentioning(request: Request, workspace: Workspace, taken: _Gatherer) -> list[str]:
-    """Other files that mention words of the request, those with the rarest words first.
+    """Other files of code that mention words of the request, those with the rarest words first.
 
-    Without a document to begin with, and with nothing found, every file in a language is as good as another.
+    Without a document to begin with, and with nothing found, every file of code is as good as another.
     """
     words = _words(request, taken.files.values())
     mentions: dict[str, set[str]] = {}
     others: list[str] = []
     for path in islice(workspace.paths(), _MAX_LOOKED_AT):
-        if path in taken.files or language_of(path) == "plaintext":
+        if path in taken.files or language_of(path) in _NOT_CODE:
             continue
         others.append(path)
         if words:

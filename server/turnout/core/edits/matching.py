@@ -17,6 +17,9 @@ from turnout.errors import EditAmbiguous, EditError, EditUnmatched
 
 _BOM = "\ufeff"
 _MAX_PLACES = 10  # places of an ambiguous text that a message names
+_MAX_FAILURES = 10  # per file; a reply with more is not going to be corrected block by block
+_MAX_COMPARED = 500  # lines that a line without an equal is compared with
+_MAX_LINES_QUOTED = 40
 _RARE = 16  # a line that stands in fewer places than this is looked up instead of searched for
 
 
@@ -38,6 +41,7 @@ class Matcher:
         for index, body in enumerate(self._bodies):
             self._places[body].append(index)
         self._joined: str | None = None
+        self._stripped: dict[str, list[int]] | None = None
 
     def region(self, edit: Replace) -> Region:
         """The one place of `edit`. Raises EditUnmatched where there is none, EditAmbiguous where there are several."""
@@ -85,29 +89,35 @@ class Matcher:
     def _nearest(self, search: tuple[str, ...]) -> str:
         """The place that shares most lines with `search`, indentation aside, as a sentence with its text."""
         votes: Counter[int] = Counter()
-        stripped: dict[str, list[int]] = defaultdict(list)
-        for index, body in enumerate(self._bodies):
-            if body.strip():
-                stripped[body.strip()].append(index)
+        stripped = self._by_stripped()
         for offset, body in enumerate(search):
             places = stripped.get(body.strip(), [])
             votes.update(max(0, place - offset) for place in places[:_RARE])
         if not votes:
             first = next((body.strip() for body in search if body.strip()), "")
-            close = get_close_matches(first[:200], list(stripped)[:2000], n=1)
+            close = get_close_matches(first[:200], list(stripped)[:_MAX_COMPARED], n=1)
             votes.update(stripped[line][0] for line in close)
         if not votes:
             return ""
         start = min(votes, key=lambda s: (-votes[s], s))
         end = min(len(self._bodies), start + len(search))
-        text = "\n".join(self._bodies[start:end][:40])
+        text = "\n".join(self._bodies[start:end][:_MAX_LINES_QUOTED])
         return f" The nearest text is at lines {start + 1} to {end}:\n{text}"
+
+    def _by_stripped(self) -> dict[str, list[int]]:
+        """Where each line stands, indentation aside; blank lines are nowhere."""
+        if self._stripped is None:
+            self._stripped = defaultdict(list)
+            for index, body in enumerate(self._bodies):
+                if body.strip():
+                    self._stripped[body.strip()].append(index)
+        return self._stripped
 
 
 def regions(
     path: str, lines: Sequence[str], edits: Iterable[Replace]
 ) -> tuple[list[Region], list[EditError]]:
-    """The places of `edits` in one file, in order; and what is wrong with those that have none or share one."""
+    """The places of `edits` in one file, in order; and what is wrong with (the first ten of) those without one."""
     matcher = Matcher(path, lines)
     found: list[tuple[Region, int]] = []
     failures: list[EditError] = []
@@ -116,6 +126,8 @@ def regions(
             found.append((matcher.region(edit), edit.number))
         except EditError as failure:
             failures.append(failure)
+            if len(failures) == _MAX_FAILURES:
+                return [], failures
     found.sort()
     for (region, number), (following, other) in pairwise(found):
         if following.start < region.end or following.start == region.start:

@@ -152,7 +152,7 @@ class _Findings:
 
     def add(self, path: KeyPath, error: Mapping[str, Any]) -> None:
         """Report one finding of the schema."""
-        self.report(path, _message(path, error, self._layer.data))
+        self.report(path, _message(path, error))
 
     def report(self, path: KeyPath, message: str) -> None:
         where = self._layer.where(path)
@@ -234,7 +234,7 @@ def _remove(data: Any, path: KeyPath) -> None:
         del data[path[-1]]
 
 
-def _message(path: KeyPath, error: Mapping[str, Any], data: Any) -> str:
+def _message(path: KeyPath, error: Mapping[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         return f"is not a known key{nearest(str(path[-1]), known_keys(path[:-1]))}"
     if error["loc"] and error["loc"][-1] == "[key]":
@@ -248,7 +248,7 @@ def _message(path: KeyPath, error: Mapping[str, Any], data: Any) -> str:
         text += " is not available in this version"
     else:
         text += " cannot be used"
-    ending = "the rule is left out" if path[0] == "rules" else "the layer below applies"
+    ending = "the rule is left out" if path[:1] == ("rules",) else "the layer below applies"
     return f"{text}; allowed: {_allowed(path, error)}; {ending}"
 
 
@@ -264,10 +264,15 @@ def _copied(value: Any, depth: int = 0) -> Any:
     if depth > 8:
         return value
     if isinstance(value, Mapping):
-        return {key: _copied(item, depth + 1) for key, item in value.items() if item is not None}
+        return {_whole(key): _copied(item, depth + 1) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):
         return [_copied(item, depth + 1) for item in value]
     return value
+
+
+def _whole(key: str) -> str:
+    """A key without the half characters that JSON can carry."""
+    return key.encode("utf-8", "replace").decode("utf-8")
 
 
 def _flatten(data: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:

@@ -189,19 +189,35 @@ function M.get()
   return current
 end
 
----The known option that a misspelt one most resembles.
+---Single-letter changes that make `a` into `b`.
+---@param a string
+---@param b string
+---@return integer
+local function distance(a, b)
+  local row = vim.fn.range(0, #b)
+  for i = 1, #a do
+    local diagonal = row[1]
+    row[1] = i
+    for j = 1, #b do
+      local same = a:byte(i) == b:byte(j)
+      local cost = math.min(row[j + 1] + 1, row[j] + 1, diagonal + (same and 0 or 1))
+      diagonal, row[j + 1] = row[j + 1], cost
+    end
+  end
+  return row[#b + 1]
+end
+
+---The known option or group of options that a misspelt one most resembles.
 ---@param name string
 ---@return string
 local function nearest(name)
-  local best, best_score = M.schema[1].key, -1
+  local best, best_distance = "", math.huge
   for _, option in ipairs(M.schema) do
-    local score = 0
-    for i = 1, #name - 1 do
-      score = score + (option.key:find(name:sub(i, i + 1), 1, true) and 1 or 0)
-    end
-    score = score - math.abs(#option.key - #name)
-    if score > best_score then
-      best, best_score = option.key, score
+    for _, candidate in ipairs({ option.key, option.key:match("^(%w+)%.") }) do
+      local changes = distance(name, candidate)
+      if changes < best_distance then
+        best, best_distance = candidate, changes
+      end
     end
   end
   return best

@@ -84,7 +84,11 @@ end
 function M.edit(uri, edits, client)
   local bufnr = open(uri, client)
   local undo, was_empty = keep(bufnr), is_empty(bufnr)
-  local ok, err = pcall(vim.lsp.util.apply_text_edits, edits, bufnr, client.offset_encoding)
+  -- Without annotations, which 0.12 would ask about once more.
+  local plain = vim.tbl_map(function(edit)
+    return { range = edit.range, newText = edit.newText }
+  end, edits)
+  local ok, err = pcall(vim.lsp.util.apply_text_edits, plain, bufnr, client.offset_encoding)
   if not ok then
     undo()
     error(err, 0)

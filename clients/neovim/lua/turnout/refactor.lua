@@ -171,7 +171,7 @@ local function describe_conflicts(conflicts)
     local place = is_table and conflict.uri and conflict.uri ~= "" and short_name(conflict.uri) .. ": " or ""
     lines[#lines + 1] = place .. message
   end
-  return #lines > 0 and "\n  " .. table.concat(lines, "\n  ") or ""
+  return #lines > 0 and ": " .. table.concat(lines, "; ") or ""
 end
 
 ---Files of which a hunk is among `ids`.
@@ -213,7 +213,7 @@ function M.apply(server, proposal, ids, on_done)
   local params = { proposalId = proposal.proposalId, hunks = ids }
   client.request(server, "turnout/apply", params, function(result)
     if not result.applied then
-      client.notify("nothing was applied." .. describe_conflicts(result.conflicts), vim.log.levels.WARN)
+      client.notify("nothing was applied" .. describe_conflicts(result.conflicts), vim.log.levels.WARN)
       on_done(false)
       return
     end
@@ -249,7 +249,7 @@ function M.undo()
     if result.undone then
       client.notify("the refactor was taken back")
     else
-      client.notify("nothing was undone." .. describe_conflicts(result.conflicts), vim.log.levels.WARN)
+      client.notify("nothing was undone" .. describe_conflicts(result.conflicts), vim.log.levels.WARN)
     end
   end)
 end

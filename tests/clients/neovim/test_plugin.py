@@ -1,0 +1,246 @@
+"""The plugin's edges in a real Neovim: setup, commands, statusline, health, help, and what it costs to load."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clients.neovim.conftest import PLUGIN, SCRIPTED_SERVER, Start, methods, wait_for_server
+from clients.neovim.session import Neovim
+
+pytestmark = pytest.mark.editor
+
+Scripted = Callable[..., Neovim]
+LOADED = """
+    return vim.tbl_filter(function(name) return vim.startswith(name, "turnout") end, vim.tbl_keys(package.loaded))
+"""
+OTHER_SERVER = """
+    local client = vim.lsp.get_clients({ name = "turnout", bufnr = 0 })[1]
+    return client and client.initialized and client.id ~= ...
+"""
+
+
+def test_nothing_is_loaded_before_it_is_needed(start: Start) -> None:
+    """Without setup() no module is loaded; with it, ghost text is loaded by the first insertion and not before."""
+    editor = start("")
+    assert editor.lua(LOADED) == []
+    editor.command("Turnout status")
+    assert "turnout.commands" in editor.lua(LOADED)
+
+
+def test_setup_loads_ghost_text_at_the_first_insertion(scripted: Scripted) -> None:
+    """Opening files and moving in them loads neither ghost text nor the refactor."""
+    editor = scripted()
+    loaded = set(editor.lua(LOADED))
+    assert loaded <= {"turnout", "turnout.config", "turnout.client", "turnout.highlights"}
+    editor.type("i")
+    editor.until(lambda: "turnout.ghost" in editor.lua(LOADED), "ghost text")
+
+
+def test_a_plain_client_needs_no_setup(start: Start) -> None:
+    """`vim.lsp.enable` alone starts the server, with edits checked by the plugin."""
+    editor = start(f"vim.lsp.config('turnout', {{ cmd = {{ '{sys.executable}', '{SCRIPTED_SERVER}' }} }})")
+    (editor.directory / "a.py").write_text("x = 1\n")
+    editor.lua("vim.lsp.enable('turnout')")
+    editor.command("edit! a.py")
+    wait_for_server(editor)
+    (params,) = methods(editor, "initialize")
+    assert "inlineCompletion" in params["capabilities"]["textDocument"]
+    changes = {
+        (editor.directory / "gone.py").as_uri(): [
+            {
+                "range": {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 0}},
+                "newText": "x",
+            }
+        ]
+    }
+    assert editor.server("test/applyEdit", {"edit": {"changes": changes}})["applied"] is False
+
+
+def test_settings_reach_the_server(scripted: Scripted) -> None:
+    """`settings` goes out as initializationOptions, and answers workspace/configuration."""
+    editor = scripted(options="settings = { budget = { day_usd = 1 } }")
+    (params,) = methods(editor, "initialize")
+    assert params["initializationOptions"] == {"budget": {"day_usd": 1}}
+    assert editor.lua("return vim.lsp.get_clients({ name = 'turnout' })[1].settings") == {
+        "turnout": {"budget": {"day_usd": 1}}
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("{ ghots = {} }", "there is no option ghots; did you mean ghost?"),
+        (
+            "{ ghost = { debounce = 1 } }",
+            "there is no option ghost.debounce; did you mean ghost.debounce_ms?",
+        ),
+        ("{ cmd = 'turnout' }", 'cmd is "turnout"; it must be a list'),
+        ("{ ghost = { auto = 1 } }", "ghost.auto is 1; it must be a boolean"),
+        ("{ ghost = false }", "there is no option ghost"),
+    ],
+)
+def test_a_wrong_option_is_named(start: Start, options: str, message: str) -> None:
+    """A misspelt or mistyped option is reported, and what is right about the rest still applies."""
+    editor = start("", size=(180, 16))
+    problems = editor.lua(f"return require('turnout.config').set({options})")
+    assert any(message in problem for problem in problems), problems
+
+
+def test_a_missing_server_is_said_once(start: Start) -> None:
+    """Editing goes on, with one message, and :checkhealth says what to do."""
+    editor = start("require('turnout').setup({ cmd = { 'no-such-turnout', 'serve' } })", size=(120, 30))
+    editor.until(lambda: "cannot find no-such-turnout" in editor.messages(), "the message")
+    editor.type("ihello<Esc>")
+    editor.until(lambda: editor.lines() == ["hello"], "the text")
+    editor.command("edit b.py")
+    assert editor.messages().count("cannot find") == 1
+    editor.command("checkhealth turnout")
+    health = "\n".join(editor.lines())
+    assert "`no-such-turnout` is not on $PATH" in health
+    assert "pipx install" in health
+
+
+def test_a_program_of_the_workspace_is_not_run(start: Start) -> None:
+    """A `turnout` that a repository brings along, in its root or its .venv, is never taken for the server."""
+    editor = start("vim.g.ran = false")
+    for place in ("turnout", ".venv/bin/turnout"):
+        program = editor.directory / place
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text("#!/bin/sh\ntouch ran\n")
+        program.chmod(0o755)
+    editor.lua("vim.env.PATH = '/nowhere'; require('turnout').setup({})")
+    assert editor.lua("return require('turnout.client').command()") is None
+    assert not (editor.directory / "ran").exists()
+
+
+def test_health_reports_what_is_there(scripted: Scripted) -> None:
+    """Versions, the running server, suggestions and keys, of which only the presence is told."""
+    editor = scripted(before="vim.env.ANTHROPIC_API_KEY = 'sk-secret'; vim.env.OPENAI_API_KEY = nil\n")
+    editor.command("checkhealth turnout")
+    health = "\n".join(editor.lines())
+    for line in (
+        "Neovim 0.1",
+        "the server offers suggestions",
+        "suggestions are on",
+        "ANTHROPIC_API_KEY: present",
+        "OPENAI_API_KEY: not set",
+    ):
+        assert line in health, health
+    assert "sk-secret" not in health
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("Turnout re", ["refactor", "restart", "resume"]),
+        ("Turnout explain re", ["rewrite", "refactor"]),
+        ("Turnout pause x", []),
+    ],
+)
+def test_commands_are_completed(start: Start, line: str, expected: list[str]) -> None:
+    """Names of commands, and the arguments of those that take a fixed set."""
+    assert start("").lua("return vim.fn.getcompletion(..., 'cmdline')", line) == expected
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("status", "Model: near (text stays on this machine)"),
+        ("", "State: ready"),
+        ("why", "the cursor is in a comment"),
+        ("explain refactor", "not opus: leaves the machine (config.toml:3"),
+        ("model", "the model is near"),
+        ("spend", "$0.5000 spent today"),
+        ("undo", "nothing was undone"),
+        ("nonsense", "there is no command nonsense"),
+        ("discard", "no preview is open"),
+    ],
+)
+def test_commands_answer(scripted: Scripted, command: str, shown: str) -> None:
+    """What each command shows, from what the server says."""
+    editor = scripted(text="x = 1\n", size=(120, 24))
+    status = {
+        "state": "ready",
+        "model": "near",
+        "leavesMachine": False,
+        "lastLatencyMs": 31.4,
+        "spentTodayUsd": 0.5,
+        "message": "",
+    }
+    stale = {"documentChanges": [{"textDocument": {"uri": "file:///gone", "version": 1}, "edits": []}]}
+    editor.server("test/script", {"status": status, "undo": stale})
+    editor.type(f":Turnout {command}<CR>")
+    editor.until(lambda: shown in editor.screen.text() or shown in editor.messages(), repr(shown))
+
+
+def test_the_statusline_follows_the_server(scripted: Scripted) -> None:
+    """Model, whether text leaves the machine, the last latency; nothing before there is a server."""
+    editor = scripted(
+        before="vim.o.laststatus = 2; vim.o.statusline = '[%{v:lua.require\\'turnout\\'.statusline()}]'\n"
+    )
+    status = {"state": "busy", "model": "opus", "leavesMachine": True, "lastLatencyMs": 312.7}
+    editor.server("test/script", {"status": status})
+    editor.until_shown("[turnout: opus busy (remote) 313 ms]")
+    editor.command("Turnout pause")
+    editor.until_shown("[turnout: paused]")
+    editor.command("lua vim.lsp.enable('turnout', false)")
+    editor.until(
+        lambda: "[]" in editor.screen.text() or "[turnout" not in editor.screen.text(), "an empty status"
+    )
+
+
+def test_restart_replaces_the_server(scripted: Scripted) -> None:
+    """The buffer is served by another process afterwards."""
+    editor = scripted()
+    first = editor.lua("return vim.lsp.get_clients({ name = 'turnout' })[1].id")
+    editor.command("Turnout restart")
+    editor.until(lambda: editor.lua(OTHER_SERVER, first), "another server")
+
+
+@pytest.mark.parametrize(("key", "sent"), [("t", 1), ("c", 0), ("<Esc>", 0)])
+def test_trust_is_asked_for(scripted: Scripted, key: str, sent: int) -> None:
+    """A workspace is trusted only after the question, which says no by default."""
+    editor = scripted()
+    editor.type(":Turnout trust<CR>")
+    editor.until_shown("Trust the settings that come with")
+    editor.type(key)
+    editor.until(lambda: not editor.request("nvim_get_mode")["blocking"], "the answer")
+    assert len(methods(editor, "workspace/executeCommand")) == sent
+
+
+def test_plug_mappings_can_be_put_on_any_key(scripted: Scripted) -> None:
+    """With `keymaps = false` the plugin takes no key, and the <Plug> mappings serve those of the user."""
+    before = "vim.keymap.set('i', '<C-l>', '<Plug>(turnout-accept)')\n"
+    editor = scripted({"after": "hel", "text": "lo"}, options="keymaps = false", before=before)
+    editor.type("ihel")
+    editor.until_ghost("lo")
+    assert editor.lua("return vim.fn.maparg('<Tab>', 'i', false, true).desc or ''") in (
+        "",
+        "vim.snippet.jump if active, otherwise <Tab>",
+    )
+    editor.type("<C-l>")
+    editor.until(lambda: editor.lines() == ["hello"], "the text")
+
+
+def test_the_help_file_has_what_its_links_say(start: Start) -> None:
+    """`:help` finds the plugin's options, and every link in the file leads to a tag of it or of Neovim."""
+    editor = start("")
+    shutil.copytree(PLUGIN / "doc", editor.directory / "doc")
+    editor.lua("vim.cmd.helptags('doc'); vim.opt.runtimepath:prepend(vim.uv.cwd())")
+    editor.command("help turnout-config-ghost.auto")
+    assert "ghost.auto" in editor.request("nvim_get_current_line")
+    links = re.findall(r"\|([^|\s]+)\|", "\n".join(editor.lines()))
+    known = "return vim.list_contains(vim.fn.getcompletion(..., 'help'), (...))"
+    assert [link for link in links if not editor.lua(known, link)] == []
+
+
+def test_the_help_file_is_up_to_date(binary: Path) -> None:
+    """What the tables of the plugin say is what the help file says."""
+    script = PLUGIN / "scripts" / "help.lua"
+    done = subprocess.run([binary, "-l", script, "--check"], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (0, "")

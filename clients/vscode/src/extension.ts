@@ -1,6 +1,7 @@
 /** Wires the parts together; nothing is decided here. */
 import * as vscode from "vscode";
 
+import { actionMiddleware } from "./actions";
 import { registerCommand } from "./commands";
 import { explainRoute, Reports, whyNothing } from "./explain";
 import { InlineReports } from "./inline";
@@ -16,10 +17,13 @@ export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel("Turnout", { log: true });
   const pause = new Pause();
   const inline = new InlineReports(pause);
-  const running = new Server(log, serverKeys(context.extension.packageJSON), inline.middleware);
+  const reports = new Reports();
+  const running = new Server(log, serverKeys(context.extension.packageJSON), {
+    ...inline.middleware,
+    ...actionMiddleware(context.workspaceState, reports),
+  });
   server = running;
   inline.attach(running);
-  const reports = new Reports();
   context.subscriptions.push(
     log,
     reports,

@@ -58,6 +58,8 @@ export interface RefactorProposal {
   plan: string;
   files: FileChange[];
   checks: Check[];
+  /** Files that were left out, and why. */
+  skipped?: { path: string; reason: string }[];
   receipt: Receipt | null;
 }
 

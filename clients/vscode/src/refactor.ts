@@ -162,8 +162,8 @@ function titleFor(instruction: string): string {
   return `Turnout: ${short}`;
 }
 
-/** Says what is proposed, by which model at what cost, and which checks failed. */
-function summarise({ files, checks, receipt }: RefactorProposal): string {
+/** Says what is proposed, by which model at what cost, which checks failed, and what was left out. */
+function summarise({ files, checks, skipped = [], receipt }: RefactorProposal): string {
   const changes = files.reduce((sum, { hunks }) => sum + hunks.length, 0);
   const parts = [`${count(changes, "change")} in ${count(files.length, "file")}`];
   if (receipt) {
@@ -174,7 +174,8 @@ function summarise({ files, checks, receipt }: RefactorProposal): string {
   const verdict = failed.length
     ? ` Failed checks: ${failed.map(({ name, message }) => `${name}: ${message}`).join("; ")}.`
     : "";
-  return `Turnout proposes ${parts.join(" ")}.${verdict}`;
+  const out = skipped.map(({ path, reason }) => `${path} (${reason})`).join(", ");
+  return `Turnout proposes ${parts.join(" ")}.${verdict}${out ? ` Left out: ${out}.` : ""}`;
 }
 
 function count(n: number, noun: string): string {

@@ -8,6 +8,7 @@ import * as vscode from "vscode";
 import {
   CompletionRequest,
   DidChangeConfigurationNotification,
+  ExecuteCommandRequest,
   InlineCompletionRequest,
   LanguageClient,
   type LanguageClientOptions,
@@ -23,8 +24,15 @@ import { Backoff } from "./backoff";
 import { findExecutable } from "./executable";
 import { concernsServer, readSettings } from "./settings";
 
-/** Requests that typing sends: their failures belong into the log and the status bar, not in the user's way. */
-const QUIET: ReadonlySet<string> = new Set([InlineCompletionRequest.method, CompletionRequest.method]);
+/**
+ * Requests whose failures the client library does not show: those that typing sends belong into the log,
+ * and those of a chosen action are shown in our own words.
+ */
+const QUIET: ReadonlySet<string> = new Set([
+  InlineCompletionRequest.method,
+  CompletionRequest.method,
+  ExecuteCommandRequest.method,
+]);
 
 class QuietClient extends LanguageClient {
   override handleFailedRequest<T>(

@@ -3,11 +3,13 @@
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from clients.vscode.editor import USER_SETTINGS, Driver, DriverError, Editor, co
 EXTENSION = Path(__file__).parents[3] / "clients/vscode"
 
 OpenEditor = Callable[..., Editor]
+OpenReal = Callable[..., Editor]
 OpenScripted = Callable[..., "tuple[Editor, Messages]"]
 
 
@@ -94,8 +97,8 @@ def open_editor(driver: Driver, tmp_path: Path, request: pytest.FixtureRequest) 
 
 def write_launcher(path: Path, command: list[str], env: dict[str, str]) -> Path:
     """A `turnout` that is `command` with `env`; the arguments of the editor follow."""
-    exports = "".join(f"export {name}='{value}'\n" for name, value in env.items())
-    words = " ".join(f"'{word}'" for word in command)
+    exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in env.items())
+    words = shlex.join(command)
     path.write_text(f'#!/bin/sh\n{exports}exec {words} "$@"\n')
     path.chmod(0o755)
     return path
@@ -118,6 +121,27 @@ def scripted(open_editor: OpenEditor, tmp_path: Path) -> OpenScripted:
         return open_editor(files, command, env, settings), messages
 
     return open_scripted
+
+
+@pytest.fixture
+def real(open_editor: OpenEditor, tmp_path: Path) -> Iterator[OpenReal]:
+    """Opens a window whose server is the installed `turnout`, by default with the fake engine and `script`."""
+    # Sockets have short paths. The worker ends when this directory does.
+    with TemporaryDirectory(prefix="turnout-") as runtime:
+
+        def open_real(
+            files: dict[str, str], script: dict[str, Any] | None = None, engine: str = "fake", **settings: Any
+        ) -> Editor:
+            env = {
+                "TURNOUT_ENGINE": engine,
+                "TURNOUT_FAKE_SCRIPT": json.dumps(script or {}),
+                "TURNOUT_RUNTIME_DIR": runtime,
+                "TURNOUT_CONFIG_DIR": str(tmp_path / "config"),
+                "TURNOUT_STATE_DIR": str(tmp_path / "state"),
+            }
+            return open_editor(files, [str(Path(sys.prefix) / "bin/turnout")], env, settings)
+
+        yield open_real
 
 
 class Messages:

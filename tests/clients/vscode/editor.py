@@ -206,6 +206,16 @@ class Editor:
         """The text of the web view, once it contains `text`."""
         return str(self.driver.do("waitWebview", text=text))
 
+    def choose_action(self, title: str) -> None:
+        """Open the menu of code actions and choose one with the keyboard, since an overlay swallows clicks."""
+        row = ".action-widget .monaco-list-row"
+        self.press("Control+.")
+        self.wait_for(row, title)
+        while not any(title in text for text in self.texts(f"{row}.focused")):
+            self.press("ArrowDown")
+        self.picture(f"action-{title.partition(' ')[0].strip(':').lower()}")
+        self.press("Enter")
+
     def push(self, button: str) -> None:
         """Push a button of a notification."""
         selector = f".notifications-toasts .monaco-button:text-is('{button}')"

@@ -34,6 +34,7 @@ def plain(value: Any) -> Any:
 @server.feature(types.INITIALIZE)
 def initialize(params: types.InitializeParams) -> None:
     note("initialize", params.initialization_options)
+    note("process", os.getpid())
 
 
 @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)

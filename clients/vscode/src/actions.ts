@@ -1,0 +1,46 @@
+/** Runs the server's code actions: asks for the instruction that one needs, and shows what one explains. */
+import * as vscode from "vscode";
+import type { Middleware } from "vscode-languageclient/node";
+
+import type { Reports } from "./explain";
+import { askInstruction } from "./instruction";
+
+/** The argument of the server's commands, as far as it is looked at here. */
+interface ActionArgument {
+  title: string;
+  asks?: boolean;
+  instruction?: string;
+}
+
+/** Stands between a chosen code action and the server. */
+export function actionMiddleware(memory: vscode.Memento, reports: Reports): Middleware {
+  return {
+    executeCommand: async (command, args, next) => {
+      const given = args[0] as ActionArgument | undefined;
+      const argument = given?.asks ? await withInstruction(given, memory) : given;
+      if (given && !argument) return undefined;
+      try {
+        const result: unknown = await next(command, [argument, ...args.slice(1)]);
+        if (isExplanation(result)) await reports.show(given?.title ?? "Explanation", result.markdown);
+        return result;
+      } catch (error) {
+        if (!(error instanceof vscode.CancellationError)) {
+          void vscode.window.showErrorMessage(`Turnout: ${error instanceof Error ? error.message : String(error)}`);
+        }
+        return undefined;
+      }
+    },
+  };
+}
+
+async function withInstruction(
+  argument: ActionArgument,
+  memory: vscode.Memento,
+): Promise<ActionArgument | undefined> {
+  const instruction = await askInstruction(memory, argument.title.replace(/\.+$/, ""), "What should change?");
+  return instruction === undefined ? undefined : { ...argument, instruction };
+}
+
+function isExplanation(result: unknown): result is { markdown: string } {
+  return typeof result === "object" && result !== null && "markdown" in result;
+}

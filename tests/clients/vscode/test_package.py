@@ -1,0 +1,46 @@
+"""What is shipped: the manifest and the package."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+EXTENSION = Path(__file__).parents[3] / "clients/vscode"
+
+
+def test_settings_follow_the_server() -> None:
+    """The manifest has exactly the settings of the server; `clients/vscode/tools/settings.py` writes them."""
+    done = subprocess.run([sys.executable, EXTENSION / "tools/settings.py", "--check"])
+    assert done.returncode == 0
+
+
+def test_lock_names_no_registry() -> None:
+    """The lock file leaves the choice of a registry to whoever installs."""
+    lock = json.loads((EXTENSION / "package-lock.json").read_text())
+    assert not [name for name, package in lock["packages"].items() if "resolved" in package]
+
+
+def test_same_licence() -> None:
+    """The package carries the licence of the repository."""
+    assert (EXTENSION / "LICENSE").read_bytes() == (EXTENSION.parents[1] / "LICENSE").read_bytes()
+
+
+@pytest.mark.editor
+def test_package_holds_what_runs(vsix: Path) -> None:
+    """The package is small and has no sources, tools or dependencies of development in it."""
+    assert vsix.stat().st_size < 2_000_000
+    with ZipFile(vsix) as package:
+        names = {name.removeprefix("extension/") for name in package.namelist()}
+    assert names == {
+        "[Content_Types].xml",
+        "extension.vsixmanifest",
+        "LICENSE.txt",
+        "changelog.md",
+        "dist/extension.js",
+        "media/icon.png",
+        "package.json",
+        "readme.md",
+    }

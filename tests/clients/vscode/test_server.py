@@ -1,0 +1,125 @@
+"""The extension with the real server, from the key to the file."""
+
+import pytest
+
+from clients.vscode.conftest import OpenReal
+from clients.vscode.editor import NOTIFICATION, STATUS, wait_until
+from support.real_model import real_model_path
+from turnout import models
+
+pytestmark = pytest.mark.editor
+
+WHOLE = "```python\n{}```\n"
+
+
+def test_ghost_text(real: OpenReal) -> None:
+    """Typing shows what the engine says; the status bar names the model, and that text stays here."""
+    editor = real({"a.py": ""})
+    editor.open("a.py")
+    editor.wait_ready()
+
+    editor.type("hel")
+    editor.wait_ghost("lo_from_fake(42)")
+    editor.wait_for(STATUS, "near")
+    editor.wait_for(STATUS, "ms")
+    editor.wait_for(f"{STATUS} [aria-label*='text stays on this machine']")
+    editor.picture("server-ghost-text")
+    editor.press("Tab")
+    editor.saved("a.py", "hello_from_fake(42)")
+
+
+def test_rewrite_selection(real: OpenReal) -> None:
+    """A selection is rewritten as the typed instruction says."""
+    reply = {"contains": "make it two", "text": WHOLE.format("b = 2\n")}
+    editor = real({"a.py": "a = 1\nb = 1\nc = 1\n"}, {"chat": [reply]})
+    editor.open("a.py")
+    editor.wait_ready()
+
+    editor.press("ArrowUp", "ArrowUp", "Shift+ArrowDown")
+    editor.choose_action("Rewrite selection...")
+    editor.answer("make it two")
+    wait_until(editor.screen, lambda text: "b = 2" in text.replace("\xa0", " "), "the new line")
+    editor.saved("a.py", "a = 1\nb = 2\nc = 1\n")
+
+
+def test_fix_of_another_server(real: OpenReal) -> None:
+    """A diagnostic of the editor's own CSS server gets a fix."""
+    reply = {"contains": "Unknown property", "text": "```css\na { color: red; }\n```\n"}
+    editor = real({"a.css": "a { colr: red; }\n"}, {"chat": [reply]})
+    editor.open("a.css")
+    editor.wait_ready()
+
+    editor.wait_for(".squiggly-warning")
+    editor.press("Control+Home", *["ArrowRight"] * 5)
+    editor.choose_action("Fix: Unknown property")
+    wait_until(editor.screen, lambda text: "color" in text, "the fix")
+    editor.saved("a.css", "a { color: red; }\n")
+
+
+def test_refactor(real: OpenReal) -> None:
+    """A refactor over three files is previewed, applied without a rejected change, and undone."""
+    files = {
+        "a.py": "width = 1\n\n\ntwice = 2 * width\n",
+        "b.py": "from a import width\n",
+        "c.py": "import a\n\nprint(a.width)\n",
+    }
+    after = {name: text.replace("width", "breadth") for name, text in files.items()}
+    chat = [{"contains": f"File {name}:", "text": WHOLE.format(text)} for name, text in after.items()]
+    editor = real(files, {"chat": chat})
+    editor.open("a.py")
+    editor.wait_ready()
+
+    editor.command("Turnout: Refactor...")
+    editor.answer("rename width to breadth")
+    editor.wait_for(NOTIFICATION, "4 changes in 3 files by near on this machine")
+    editor.picture("server-refactor")
+    editor.command("Turnout: Choose Changes...")
+    editor.wait_for(".quick-input-list .monaco-list-row", "twice = 2 * breadth")
+    editor.press("ArrowDown", "ArrowDown", "Space", "Enter")
+    editor.wait_for(".statusbar-item", "3 of 4 changes")
+    editor.command("Turnout: Apply Refactor")
+    editor.wait_for(NOTIFICATION, "applied 3 of 4 changes")
+    editor.wait_file("a.py", "breadth = 1\n\n\ntwice = 2 * width\n")
+    editor.wait_file("b.py", after["b.py"])
+    editor.wait_file("c.py", after["c.py"])
+    editor.picture("server-refactor-applied")
+    editor.command("Turnout: Undo Last Refactor")
+    for name, text in files.items():
+        editor.wait_file(name, text)
+
+
+def test_consent(real: OpenReal) -> None:
+    """Before text leaves the machine the user is asked; with a no, the next model of the route answers here."""
+    far = {"api": "openai-chat", "base_url": "http://127.0.0.1:9/v1", "model": "m", "leaves_machine": True}
+    reply = {"contains": "make it two", "text": WHOLE.format("b = 2\n")}
+    editor = real(
+        {"a.py": "b = 1\n"},
+        {"chat": [reply]},
+        **{"turnout.models": {"far": far}, "turnout.routes": {"rewrite": {"models": ["far", "near"]}}},
+    )
+    editor.open("a.py")
+    editor.wait_ready()
+
+    editor.press("Control+A")
+    editor.choose_action("Rewrite selection...")
+    editor.answer("make it two")
+    editor.wait_for(NOTIFICATION, "from 1 file to far, m")
+    editor.picture("consent")
+    editor.push("Keep it here")
+    wait_until(editor.screen, lambda text: "b = 2" in text, "the answer of the local model")
+    editor.saved("a.py", "b = 2\n")
+
+
+@pytest.mark.real_model
+def test_real_model(real: OpenReal) -> None:
+    """The default model on this machine finishes a line on the screen."""
+    near = {"near": {"model": models.DEFAULT_MODEL, "path": real_model_path(), "context_tokens": 2048}}
+    editor = real({"a.py": "def add(a, b):\n"}, engine="", **{"turnout.models": near})
+    editor.open("a.py")
+    editor.wait_ready()
+
+    editor.type("    return ")
+    wait_until(editor.ghost, lambda text: text.startswith("a + b"), "the sum")
+    editor.picture("real-model")
+    editor.press("Tab")
+    wait_until(editor.screen, lambda text: "return a + b" in text, "the accepted text")

@@ -1,0 +1,75 @@
+"""A folder that the user does not trust, and a server that dies."""
+
+import json
+import os
+import signal
+
+import pytest
+
+from clients.vscode.conftest import OpenReal, OpenScripted
+from clients.vscode.editor import NOTIFICATION, wait_until
+
+pytestmark = pytest.mark.editor
+
+UNTRUSTED = {"security.workspace.trust.enabled": True, "security.workspace.trust.startupPrompt": "never"}
+
+
+def test_settings_of_an_untrusted_folder(scripted: OpenScripted) -> None:
+    """Settings of a folder that could redirect text count only once the folder is trusted, which the server hears."""
+    hostile = {
+        "turnout.privacy.leaves_machine": "allow",
+        "turnout.models": {"near": {"api": "openai-chat", "base_url": "http://127.0.0.1:9/v1"}},
+        "turnout.completion.max_tokens": 9,
+    }
+    editor, messages = scripted(
+        {"a.py": "", ".vscode/settings.json": json.dumps(hostile)},
+        **UNTRUSTED,
+        **{"turnout.budget.day_usd": 2},
+    )
+    editor.open("a.py")
+    editor.wait_ready()
+    assert messages.all("initialize")[0]["params"] == {
+        "budget": {"day_usd": 2},
+        "completion": {"max_tokens": 9},
+        "client": {"name": "vscode", "trusted": False},
+    }
+
+    editor.command("Workspaces: Manage Workspace Trust")
+    trust = ".workspace-trust-editor .monaco-button:has-text('Trust')"
+    editor.wait_for(trust)
+    editor.picture("untrusted")
+    editor.driver.do("click", selector=trust)
+    told = wait_until(lambda: messages.all("configuration"), bool, "the new settings")
+    assert told[-1]["params"]["turnout"] == {
+        "privacy": {"leaves_machine": "allow"},
+        "budget": {"day_usd": 2},
+        "completion": {"max_tokens": 9},
+        "models": hostile["turnout.models"],
+        "client": {"name": "vscode", "trusted": True},
+    }
+
+
+def test_file_of_an_untrusted_folder(real: OpenReal) -> None:
+    """The server ignores what a `.turnout.toml` may not set, and the user is told."""
+    hostile = '[models.near]\napi = "openai-chat"\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "m"\n'
+    editor = real({"a.py": "", ".turnout.toml": hostile}, **UNTRUSTED)
+    editor.open("a.py")
+    editor.wait_ready()
+
+    editor.wait_for(NOTIFICATION, ".turnout.toml")
+    editor.picture("untrusted-file")
+    editor.type("hel")
+    editor.wait_ghost("lo_from_fake(42)")
+
+
+def test_a_server_that_dies(scripted: OpenScripted) -> None:
+    """A server that is killed comes back by itself, and goes on with the open document."""
+    editor, messages = scripted({"a.py": ""})
+    editor.open("a.py")
+    editor.wait_ready()
+
+    os.kill(messages.all("process")[0]["params"], signal.SIGKILL)
+    wait_until(lambda: messages.all("process"), lambda started: len(started) == 2, "a second server")
+    editor.wait_ready()
+    editor.type("hel")
+    editor.wait_ghost("lo_from_script(42)")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from turnout.settings.schema import NAME, Settings, defaults
+from turnout.settings.schema import FORMATS, NAME, Settings, defaults
 
 Node = Mapping[str, Any]
 
@@ -150,16 +150,20 @@ def _text(node: Node) -> str:
         return "a model's name (lower-case letters, digits, `-` and `_`)"
     if "[A-Z]{2}" in pattern:
         return 'a two-letter code such as "US", or ' + ('"*"' if "*" in pattern else '"self-hosted"')
-    return "text" if "description" not in node else node.get("x-allowed", "text")
+    return FORMATS.get(node.get("format", ""), "text")
 
 
 def _plural(node: Node) -> str:
     if "enum" in node:
         return allowed(node)
     words = allowed(node)
-    if words == "text":
-        return "texts"
-    return words.replace("a model's name", "models' names").replace("a two-letter code", "two-letter codes")
+    for one, many in (
+        ("text", "texts"),
+        ("a path pattern", "path patterns"),
+        ("a model's name", "models' names"),
+    ):
+        words = many if words == one else words.replace(f"{one} (", f"{many} (")
+    return words.replace("a two-letter code", "two-letter codes")
 
 
 def _cleaned(node: Any) -> Any:

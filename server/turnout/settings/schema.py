@@ -67,13 +67,24 @@ def is_loopback(base_url: str) -> bool:
         return False
 
 
+FORMATS: dict[str, str] = {
+    "key-reference": "`env:NAME` or `keyring:NAME`",
+    "uri": "an http or https URL",
+    "path-pattern": "a path pattern",
+}
+"""What the formats of texts in the schema are called."""
+
 NAME = r"^[a-z0-9][a-z0-9_-]*$"
 ModelName: TypeAlias = Annotated[str, Field(pattern=NAME, max_length=64)]
-PathPattern: TypeAlias = Annotated[str, Field(min_length=1), AfterValidator(_pattern)]
+PathPattern: TypeAlias = Annotated[
+    str, Field(min_length=1, json_schema_extra={"format": "path-pattern"}), AfterValidator(_pattern)
+]
 Names: TypeAlias = Annotated[tuple[ModelName, ...], Field(strict=False)]
 Patterns: TypeAlias = Annotated[tuple[PathPattern, ...], Field(strict=False)]
-KeyReference: TypeAlias = Annotated[str, AfterValidator(_key_reference)]
-BaseUrl: TypeAlias = Annotated[str, AfterValidator(_base_url)]
+KeyReference: TypeAlias = Annotated[
+    str, AfterValidator(_key_reference), Field(json_schema_extra={"format": "key-reference"})
+]
+BaseUrl: TypeAlias = Annotated[str, AfterValidator(_base_url), Field(json_schema_extra={"format": "uri"})]
 Jurisdiction: TypeAlias = Annotated[str, Field(pattern=r"^(?:[A-Z]{2}|\*)$")]
 Usd: TypeAlias = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 Languages: TypeAlias = Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(strict=False)]

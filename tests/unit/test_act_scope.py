@@ -7,7 +7,7 @@ import pytest
 from support.act_kit import MemoryWorkspace
 from turnout.act import scope
 from turnout.act.folder import Folder
-from turnout.act.scope import Request, gather, selected_text
+from turnout.act.scope import Request, gather, mentions, selected_text
 from turnout.core.documents import Position, Snapshot, Span
 from turnout.errors import FileUnusable, PathRefused
 
@@ -51,10 +51,8 @@ def test_a_scope_is_taken_as_it_is() -> None:
 
 
 def test_other_files_come_in_by_what_they_mention() -> None:
-    """The document first, then files with its names that the instruction speaks of, as whole words; prose only by name."""
-    check(
-        Request("Rename area to size", uri("shapes.py")), "shapes.py", "main.py", "pkg/uses.py"
-    )
+    """The document first, then code with those of its names that the instruction speaks of, as whole words."""
+    check(Request("Rename area to size", uri("shapes.py")), "shapes.py", "main.py", "pkg/uses.py")
     check(Request("Rename Rect to Box", uri("shapes.py")), "shapes.py", "pkg/uses.py")
     check(Request("Add type hints to all functions", uri("shapes.py")), "shapes.py")
     selection = Span(Position(4, 6), Position(4, 10))
@@ -68,6 +66,13 @@ def test_without_a_document_the_words_decide() -> None:
         Request("Add docstrings"), "main.py", "other.py", "shapes.py", "pkg/uses.py",
         files={path: text for path, text in FILES.items() if path != "bad.py"},
     )  # fmt: skip
+
+
+def test_lines_that_mention_a_name() -> None:
+    """Whole words only, counted from 1; no name, no line."""
+    file = Snapshot("u", "python", 1, ("area = 1\r\n", "surface_area = 2\n", "print(area)"))
+    assert mentions(file, {"area", "none"}) == ((1, "area = 1"), (3, "print(area)"))
+    assert mentions(file, set()) == ()
 
 
 def test_there_are_limits() -> None:

@@ -4,12 +4,12 @@ Invariant: nothing is written here; what could not be used of an answer is said,
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from turnout.act import prompts
 from turnout.act.drafts import Draft, Question, asked_about, draft_edits, proposal_from
 from turnout.act.proposals import Proposal
-from turnout.act.scope import Request, Scope, gather, selected_text
+from turnout.act.scope import Request, Scope, gather, mentions, selected_text
 from turnout.act.seams import Seams
 from turnout.core.documents import Snapshot
 from turnout.core.requests import ChatPrompt, Model
@@ -27,33 +27,37 @@ async def propose(request: Request, seams: Seams, *, repairs: int = 1) -> Propos
     scope = await asyncio.to_thread(gather, request, seams.workspace)
     if not scope.files:
         raise FileUnusable(_nothing_to_do(scope), advice="Name the files that the change is about.")
-    drafts, unread = await _drafts(request, scope.files, seams, repairs)
+    drafts, unread = await _drafts(request, scope, seams, repairs)
     return proposal_from(request.instruction, drafts, unread, scope.skipped)
 
 
 async def _drafts(
-    request: Request, files: Mapping[str, Snapshot], seams: Seams, repairs: int
+    request: Request, scope: Scope, seams: Seams, repairs: int
 ) -> tuple[list[Draft], list[tuple[str, TurnoutError]]]:
     """One draft for all files, or one for each; and the files whose draft failed.
 
     The first answer decides: its model answered for all files or for the first alone.
     """
+    files = scope.files
     seams.tell(next(iter(files)), 0, len(files))
-    first = await draft_edits(_question(request, files, repairs), seams)
+    first = await draft_edits(_question(request, files, scope.names, repairs), seams)
     rest = [path for path in files if path not in asked_about(first.style, files)]
     drafts = [first]
     unread: list[tuple[str, TurnoutError]] = []
     for done, path in enumerate(rest, start=1):
         seams.tell(path, done, len(files))
         try:
-            drafts.append(await draft_edits(_question(request, {path: files[path]}, repairs), seams))
+            question = _question(request, {path: files[path]}, scope.names, repairs)
+            drafts.append(await draft_edits(question, seams))
         except (BackendError, EditError) as exc:
             unread.append((path, exc))
     seams.tell("done", len(files), len(files))
     return drafts, unread
 
 
-def _question(request: Request, files: Mapping[str, Snapshot], repairs: int) -> Question:
+def _question(
+    request: Request, files: Mapping[str, Snapshot], names: Collection[str], repairs: int
+) -> Question:
     path, file = next(iter(files.items()))
     focus = ""
     if request.selection and file.uri == request.document:
@@ -62,7 +66,7 @@ def _question(request: Request, files: Mapping[str, Snapshot], repairs: int) -> 
     def render(model: Model) -> ChatPrompt:
         if prompts.style_for(model) == "blocks":
             return prompts.refactor_blocks(model, request.instruction, files, focus)
-        return prompts.refactor_whole_file(model, request.instruction, path, file)
+        return prompts.refactor_whole_file(model, request.instruction, path, file, mentions(file, names))
 
     return Question("refactor", files, render, repairs)
 

@@ -6,13 +6,13 @@ looked at unless the user named it.
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import islice
 
 from turnout.act.proposals import Skipped
 from turnout.act.seams import Workspace
-from turnout.core.documents import Snapshot, Span
+from turnout.core.documents import Snapshot, Span, line_body
 from turnout.core.languages import language_of
 from turnout.errors import EditError
 
@@ -44,10 +44,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Files by path, the most important first, and those left out."""
+    """Files by path, the most important first, those left out, and the names that the instruction speaks of."""
 
     files: dict[str, Snapshot]
     skipped: tuple[Skipped, ...]
+    names: frozenset[str] = frozenset()
 
 
 class _Gatherer:
@@ -96,10 +97,20 @@ def gather(request: Request, workspace: Workspace) -> Scope:
     taken = _Gatherer(workspace)
     for uri in request.scope or ((request.document,) if request.document else ()):
         taken.take_uri(uri)
+    names = _names(request, taken.files.values())
     if not request.scope:
-        for path in _mentioning(request, workspace, taken):
+        for path in _mentioning(names, workspace, taken):
             taken.take(path, workspace.uri(path))
-    return Scope(taken.files, tuple(taken.skipped.values()))
+    return Scope(taken.files, tuple(taken.skipped.values()), names)
+
+
+def mentions(file: Snapshot, names: Iterable[str]) -> tuple[tuple[int, str], ...]:
+    """Lines of `file`, by number from 1, that have one of `names` as a whole word."""
+    if not (words := "|".join(map(re.escape, sorted(names)))):
+        return ()
+    pattern = re.compile(rf"(?<![\w$])(?:{words})(?![\w$])")
+    numbered = enumerate(map(line_body, file.lines), start=1)
+    return tuple((number, line) for number, line in numbered if pattern.search(line))
 
 
 def selected_text(file: Snapshot, selection: Span) -> str:
@@ -114,54 +125,51 @@ def selected_text(file: Snapshot, selection: Span) -> str:
     return "".join(lines)
 
 
-def _mentioning(request: Request, workspace: Workspace, taken: _Gatherer) -> list[str]:
-    """Other files of code that mention words of the request, those with the rarest words first.
+def _mentioning(names: Collection[str], workspace: Workspace, taken: _Gatherer) -> list[str]:
+    """Other files of code that mention `names`, those with the rarest ones first.
 
     Without a document to begin with, and with nothing found, every file of code is as good as another.
     """
-    words = _words(request, taken.files.values())
-    mentions: dict[str, set[str]] = {}
+    found_in: dict[str, set[str]] = {}
     others: list[str] = []
     for path in islice(workspace.paths(), _MAX_LOOKED_AT):
         if path in taken.files or language_of(path) in _NOT_CODE:
             continue
         others.append(path)
-        if words:
-            found = _found(path, words, workspace, taken)
-            if found:
-                mentions[path] = found
-    if not mentions:
+        if names and (found := _found(path, names, workspace, taken)):
+            found_in[path] = found
+    if not found_in:
         return [] if taken.files else others
-    spread = Counter(word for found in mentions.values() for word in found)
-    scores = {path: sum(1 / spread[word] for word in found) for path, found in mentions.items()}
-    return sorted(mentions, key=lambda path: (-scores[path], path))
+    spread = Counter(name for found in found_in.values() for name in found)
+    scores = {path: sum(1 / spread[name] for name in found) for path, found in found_in.items()}
+    return sorted(found_in, key=lambda path: (-scores[path], path))
 
 
-def _found(path: str, words: set[str], workspace: Workspace, taken: _Gatherer) -> set[str]:
+def _found(path: str, names: Collection[str], workspace: Workspace, taken: _Gatherer) -> set[str]:
+    """Those of `names` that the file mentions."""
     try:
         file = workspace.snapshot(workspace.uri(path))
     except EditError as exc:
         taken.skipped[path] = Skipped(path, str(exc))
         return set()
     text = file.text if file else ""
-    likely = [word for word in words if word in text]
-    return {word for word in likely if re.search(rf"(?<![\w$]){re.escape(word)}(?![\w$])", text)}
+    likely = {name for name in names if name in text}
+    return likely.intersection(_WORD.findall(text)) if likely else set()
 
 
-def _words(request: Request, files: Iterable[Snapshot]) -> set[str]:
-    """Names that the instruction speaks of: those that look like code, and plain words that the document has as such.
+def _names(request: Request, files: Iterable[Snapshot]) -> frozenset[str]:
+    """What the instruction speaks of: words that look like code, and plain words that `files` have as names.
 
     The first name in a selection is what it defines or calls, so that counts too.
     """
-    document = next(iter(files), None)
-    text = document.text if document else ""
+    given = list(files)
     spoken = {word for word in _WORD.findall(request.instruction) if word.lower() not in _STOP}
-    known = set(_WORD.findall(text)) if document else spoken
+    known = {word for file in given for word in _WORD.findall(file.text)} if given else spoken
     names = {word for word in spoken if word in known or _looks_like_code(word)}
-    if document and request.selection:
-        selected = _WORD.findall(selected_text(document, request.selection))
+    if given and request.selection and given[0].uri == request.document:
+        selected = _WORD.findall(selected_text(given[0], request.selection))
         names |= set([word for word in selected if word.lower() not in _STOP][:1])
-    return names
+    return frozenset(names)
 
 
 def _looks_like_code(word: str) -> bool:

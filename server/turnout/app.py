@@ -102,7 +102,7 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
         settings=workspaces,
         completer=Completer(dispatcher, workspaces.rules, workspaces.relative_path, failed),
         asker=dispatcher,
-        events=ledger,
+        records=ledger,
         close=close,
         settings_changed=settings_changed,
     )

@@ -24,6 +24,8 @@ def trim(text: str, hole: Hole, shape: Shape) -> Trimmed:
     """Run every filter in order; the first that empties the text names the reason."""
     if not text:
         return Trimmed("", "the model had nothing to add here")
+    if not text.strip():
+        return Trimmed("", "the model answered with white space only")
     for name, step in _FILTERS:
         shorter = step(text, hole, shape)
         if not shorter.strip():
@@ -109,7 +111,7 @@ def strip_end(text: str, hole: Hole, shape: Shape) -> str:
 
 def _tells(lines: list[str]) -> bool:
     """Whether lines say enough that repeating them is a fault: a lone bracket or keyword may well stand twice."""
-    return sum(len(line) for line in lines) >= 4 and any(character.isalnum() for character in "".join(lines))
+    return sum(len(line) for line in lines) > 4 and any(character.isalnum() for character in "".join(lines))
 
 
 def _closes(line: str) -> bool:
@@ -127,5 +129,5 @@ _FILTERS: tuple[tuple[str, Callable[[str, Hole, Shape], str]], ...] = (
     ("it repeats the text after the cursor", cut_repeated_suffix),
     ("it repeats the line above", cut_repeated_line_above),
     ("it repeats itself", cut_runaway),
-    ("the model answered with white space only", strip_end),
+    ("nothing is left of the answer", strip_end),
 )

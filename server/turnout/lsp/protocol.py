@@ -15,6 +15,7 @@ from typing import Any
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 from pygls.protocol import LanguageServerProtocol, lsp_method
+from pygls.protocol.json_rpc import JsonRPCNotification, JsonRPCRequestMessage
 
 from turnout.core.documents import Document, Encoding, Span
 from turnout.files import path_to_uri
@@ -89,6 +90,15 @@ class TurnoutProtocol(LanguageServerProtocol):
         logger.warning("refused a message: %s", why)
         error = types.ResponseError(code=code, message=why)
         self._send_response(message_id, error=error)
+
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        """As pygls does, but the parameters of our own methods stay the JSON that they came as."""
+        method = data.get("method")
+        if method is None or self.get_message_type(method) is not None:
+            return super().structure_message(data)
+        if "id" in data:
+            return JsonRPCRequestMessage(data["id"], method, self.VERSION, data.get("params"))
+        return JsonRPCNotification(method, self.VERSION, data.get("params"))
 
     # Running handlers
 

@@ -40,10 +40,11 @@ class SettingsView(Protocol):
     def explain(self, kind: Kind, uri: str) -> dict[str, Any]: ...
 
 
-class EventLog(Protocol):
-    """Where it is kept what became of a suggestion."""
+class Records(Protocol):
+    """Where receipts are kept, and what became of each suggestion."""
 
     def event(self, receipt_id: str, event: str, length: int | None = None) -> None: ...
+    def last(self, count: int) -> list[dict[str, Any]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Services:
     settings: SettingsView
     completer: Completer
     asker: Asker
-    events: EventLog
+    records: Records
     close: Callable[[], Awaitable[None]]
     settings_changed: Callable[[], None]
 

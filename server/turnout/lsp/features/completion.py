@@ -124,4 +124,4 @@ def _note(server: TurnoutServer, params: Any, event: str, length: int | None = N
     services = server.services_now()
     receipt_id = params.get("id") if isinstance(params, Mapping) else None
     if services is not None and isinstance(receipt_id, str) and len(receipt_id) <= 64:
-        services.events.event(receipt_id, event, length)
+        services.records.event(receipt_id, event, length)

@@ -1,5 +1,6 @@
-"""`turnout/explain` and `turnout/why`: which model would serve a request, and why nothing was shown."""
+"""`turnout/explain`, `turnout/why` and `turnout/receipts`: where requests go, why nothing was shown, what was done."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -8,11 +9,15 @@ from pygls.exceptions import JsonRpcInvalidParams
 from turnout.core.requests import KINDS, Kind
 from turnout.lsp.server import TurnoutServer, uri_of
 
+DEFAULT_RECEIPTS = 20
+MAX_RECEIPTS = 1000
+
 
 def register(server: TurnoutServer) -> None:
     """Register the handlers that explain."""
     server.feature("turnout/explain")(explain)
     server.feature("turnout/why")(why)
+    server.feature("turnout/receipts")(receipts)
 
 
 async def explain(ls: TurnoutServer, params: Any) -> dict[str, Any]:
@@ -35,3 +40,11 @@ async def why(ls: TurnoutServer, params: Any) -> dict[str, str]:
         return {"reason": document.skipped}
     services = await ls.services()
     return {"reason": services.completer.why(document.uri)}
+
+
+async def receipts(ls: TurnoutServer, params: Any) -> dict[str, Any]:
+    """The newest receipts of the user, newest first: {count?} -> {receipts}."""
+    count = params.get("count") if isinstance(params, Mapping) else None
+    wanted = min(count, MAX_RECEIPTS) if isinstance(count, int) and count > 0 else DEFAULT_RECEIPTS
+    services = await ls.services()
+    return {"receipts": await asyncio.to_thread(services.records.last, wanted)}

@@ -157,6 +157,22 @@ def test_explain(
     } in (decision["eliminated"])
 
 
+def test_link(kit: SettingsKit, capsys: pytest.CaptureFixture[str]) -> None:
+    """A link is under the rules of its own name and of what it leads to, inside the workspace and outside."""
+    (kit.workspace / ".env").write_text("SECRET=1")
+    (kit.workspace / "notes.md").symlink_to(".env")
+    outside = kit.workspace.parent / ".ssh"
+    outside.mkdir()
+    (outside / "config").write_text("x")
+    (kit.workspace / "config.md").symlink_to(outside / "config")
+    for name, pattern in (("notes.md", ".env*"), ("config.md", ".ssh/")):
+        status, out, _ = run(
+            capsys, "route", "explain", "inline", kit.workspace / name, "--workspace", kit.workspace
+        )
+        assert status == 1
+        assert f"is never read (`{pattern}`)" in out
+
+
 def test_trust(kit: SettingsKit, capsys: pytest.CaptureFixture[str]) -> None:
     """`trust` makes the workspace's own models apply, for the other commands too, until it is taken back."""
     kit.load(None, '[models.near]\nmodel = "other"')

@@ -50,14 +50,14 @@ def _request(kind: str, file: Path, workspace: Path, models: "tuple[Model, ...]"
     from turnout.core.requests import COMPLETION_KINDS
     from turnout.core.routing import RouteRequest
     from turnout.settings.keys import keys_present
-    from turnout.settings.workspace import relative_path
+    from turnout.settings.workspace import policy_paths
 
     known = next(known for known in KINDS if known == kind)
     completion = known in COMPLETION_KINDS
     size = file.stat().st_size if file.is_file() else 0
     return RouteRequest(
         kind=known,
-        paths=(relative_path(file, workspace),),
+        paths=policy_paths(file, workspace),
         language=language_of(file.name),
         keys_present=keys_present(models),
         # A completion is given the text around the cursor, cut to what the model takes.

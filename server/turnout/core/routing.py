@@ -20,7 +20,8 @@ FIM_APIS = frozenset({"local"})
 class RouteRequest:
     """What a decision needs to know about a request.
 
-    `paths` are workspace-relative posix paths of every file whose text may be in the prompt.
+    `paths` are workspace-relative posix paths of every file whose text may be in the prompt, absolute ones for files
+    outside; a file that is reached through a link is there under both names.
     `keys_present` names the models whose key reference resolves.
     Tokens are estimates: of the prompt, and the most that may be generated.
     """

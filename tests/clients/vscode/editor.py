@@ -29,6 +29,7 @@ USER_SETTINGS: dict[str, Any] = {
     "security.workspace.trust.enabled": False,
     "workbench.startupEditor": "none",
     "workbench.tips.enabled": False,
+    "workbench.reduceMotion": "on",
     "workbench.colorTheme": "Default Dark Modern",
     "telemetry.telemetryLevel": "off",
     "extensions.autoCheckUpdates": False,

@@ -65,7 +65,7 @@ def test_refactor(real: OpenReal) -> None:
     }
     after = {name: text.replace("width", "breadth") for name, text in files.items()}
     chat = [{"contains": f"File {name}:", "text": WHOLE.format(text)} for name, text in after.items()]
-    editor = real(files, {"chat": chat})
+    editor = real(files, {"chat": chat}, **{"workbench.colorTheme": "Default Light Modern"})
     editor.open("a.py")
     editor.wait_ready()
 
@@ -114,7 +114,9 @@ def test_consent(real: OpenReal) -> None:
 def test_real_model(real: OpenReal) -> None:
     """The default model on this machine finishes a line on the screen."""
     near = {"near": {"model": models.DEFAULT_MODEL, "path": real_model_path(), "context_tokens": 2048}}
-    editor = real({"a.py": "def add(a, b):\n"}, engine="", **{"turnout.models": near})
+    patient = {"inline": {"models": ["near"], "deadline_ms": 60_000}}
+    settings = {"turnout.models": near, "turnout.routes": patient}
+    editor = real({"a.py": "def add(a, b):\n"}, engine="", **settings)
     editor.open("a.py")
     editor.wait_ready()
 

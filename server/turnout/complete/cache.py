@@ -56,8 +56,14 @@ class CompletionCache:
 
 def _remaining(entry: Entry, before: str) -> str:
     """What is left to propose when `before` is the entry's own text plus the beginning of its completion."""
-    for typed in range(len(entry.text)):
-        kept = len(before) - typed
-        if before.endswith(entry.text[:typed]) and before[:kept].endswith(entry.before):
-            return entry.text[typed:]
+    text = entry.text
+    if before.endswith(entry.before):
+        return text
+    # What was typed ends with the last letter: only those beginnings need comparing, and there are few.
+    last = before[-1:] or "\0"
+    typed = text.find(last) + 1
+    while 0 < typed < len(text):
+        if before.endswith(text[:typed]) and before.endswith(entry.before + text[:typed]):
+            return text[typed:]
+        typed = text.find(last, typed) + 1
     return ""

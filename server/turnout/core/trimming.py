@@ -46,15 +46,17 @@ def is_complete(text: str, hole: Hole, shape: Shape) -> bool:
 
 def cut_special_marks(text: str, hole: Hole, shape: Shape) -> str:
     """End before a model's own marker tokens, unless the file talks about them itself."""
-    around = hole.prefix + hole.suffix
-    ends = [text.find(mark) for mark in SPECIAL_MARKS if mark not in around]
-    found = [end for end in ends if end >= 0]
+    found = [
+        text.index(mark)
+        for mark in SPECIAL_MARKS
+        if mark in text and mark not in hole.prefix and mark not in hole.suffix
+    ]
     return text[: min(found)] if found else text
 
 
 def cut_fence(text: str, hole: Hole, shape: Shape) -> str:
     """End before a markdown fence that the model wrapped around its code."""
-    if "```" in hole.prefix or "```" in hole.suffix:
+    if "```" not in text or "```" in hole.prefix or "```" in hole.suffix:
         return text
     return text.split("```", 1)[0]
 
@@ -78,7 +80,7 @@ def cut_repeated_suffix(text: str, hole: Hole, shape: Shape) -> str:
     if tail and "\n" not in text and text.rstrip().endswith(tail):
         text = text.rstrip()
         return text[: len(text) - len(tail)]
-    below = [line.strip() for line in hole.suffix.split("\n")[1:9] if line.strip()]
+    below = [line.strip() for line in hole.suffix.split("\n", 9)[1:9] if line.strip()]
     lines = text.split("\n")
     for index, line in enumerate(lines):
         rest = [other.strip() for other in lines[index:] if other.strip()]
@@ -89,10 +91,11 @@ def cut_repeated_suffix(text: str, hole: Hole, shape: Shape) -> str:
 
 def cut_repeated_line_above(text: str, hole: Hole, shape: Shape) -> str:
     """Nothing where a whole line only repeats the one above the cursor."""
-    above = [line.strip() for line in hole.prefix[: len(hole.prefix) - len(hole.head)].split("\n")]
-    last = next((line for line in reversed(above) if line), "")
     whole = (hole.head + text).strip()
-    return "" if "\n" not in text.strip("\n") and whole == last and _tells([whole]) else text
+    if "\n" in text.strip("\n") or not _tells([whole]):
+        return text
+    above = hole.prefix[: len(hole.prefix) - len(hole.head)].rstrip()
+    return "" if whole == above.rpartition("\n")[2].strip() else text
 
 
 def cut_runaway(text: str, hole: Hole, shape: Shape) -> str:

@@ -27,7 +27,7 @@ NOBODY = {"clients": 0, "busy": False, "failed": False, "leaving": False}
 )
 async def test_a_worker_leaves_when_nobody_needs_it(changes: list[dict[str, Any]], over: bool) -> None:
     """Clients and requests keep it, even where the idle time is none at all."""
-    life = Life(0.0, lambda: False)
+    life = Life(0.0, 3600.0, lambda: False)
     for change in changes:
         life.reconsider(**{**NOBODY, **change})
     for _ in range(5):
@@ -35,17 +35,28 @@ async def test_a_worker_leaves_when_nobody_needs_it(changes: list[dict[str, Any]
     assert life.over.is_set() is over
 
 
+@pytest.mark.parametrize(("busy", "over"), [(False, True), (True, False)])
+async def test_a_worker_that_is_asked_nothing_leaves_in_spite_of_its_clients(busy: bool, over: bool) -> None:
+    """Editors that stand open for days hold no model in memory."""
+    life = Life(3600.0, 0.0, lambda: False)
+    life.reconsider(**{**NOBODY, "clients": 2, "busy": busy})
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert life.over.is_set() is over
+
+
 async def test_the_idle_time_is_waited_for() -> None:
     """An editor that restarts finds its worker again."""
-    life = Life(3600.0, lambda: False)
+    life = Life(3600.0, 3600.0, lambda: False)
     life.reconsider(**NOBODY)
     await asyncio.sleep(0)
     assert not life.over.is_set()
     life.reconsider(**{**NOBODY, "clients": 1})
+    assert not life.over.is_set()
 
 
 async def test_a_worker_that_nobody_can_find_does_not_wait() -> None:
     """Without its socket file no new client can come."""
-    life = Life(3600.0, lambda: True)
+    life = Life(3600.0, 3600.0, lambda: True)
     life.reconsider(**NOBODY)
     assert life.over.is_set()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from pathlib import Path
@@ -234,6 +235,19 @@ async def test_a_worker_that_dies_while_it_answers_is_an_error(
         await collect(make())
 
 
+async def test_a_worker_that_is_ended_by_hand_while_it_answers_is_an_error(
+    make: Make, workers: Workers
+) -> None:
+    """SIGTERM cancels what runs, and what is cut short is no answer."""
+    workers.script = {"chat": [ENDLESS_RULE]}
+    heard = asyncio.Event()
+    task = asyncio.create_task(_read_all(make(), ENDLESS, heard))
+    await heard.wait()
+    os.kill(workers.started[0].process.pid, signal.SIGTERM)
+    with pytest.raises(WorkerUnavailable, match="told to end"):
+        await task
+
+
 async def test_after_a_kill_the_next_request_starts_a_new_worker(make: Make, workers: Workers) -> None:
     """kill -9 between requests is not even noticed."""
     backend = make()
@@ -254,7 +268,7 @@ async def test_kill_in_each_state(make: Make, workers: Workers, state: str) -> N
     heard = asyncio.Event()
     backend = make(on_progress=lambda *_: heard.set())
     prompt = ChatPrompt((Message("user", "endless" + "x" * 4000),), max_tokens=100_000)
-    task = asyncio.create_task(_first_delta(backend, prompt, heard))
+    task = asyncio.create_task(_read_all(backend, prompt, heard))
     if state == "prefill":
         while (await backend.status(MODEL))["state"] != "busy":
             pass
@@ -270,7 +284,7 @@ async def test_kill_in_each_state(make: Make, workers: Workers, state: str) -> N
     assert (await collect(backend))[0] == "lo_from_fake(42)"
 
 
-async def _first_delta(backend: LocalBackend, prompt: Prompt, heard: asyncio.Event) -> str:
+async def _read_all(backend: LocalBackend, prompt: Prompt, heard: asyncio.Event) -> str:
     text = ""
     async for item in backend.stream(MODEL, prompt):
         heard.set()
@@ -362,13 +376,22 @@ async def test_a_model_that_is_not_here_is_said_by_its_name(
         assert raised.value.model == "m"
 
 
-async def test_an_engine_that_is_not_installed_says_what_to_install(
+async def test_an_engine_that_is_not_here_says_what_to_do(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every other feature of the server goes on."""
     monkeypatch.delenv("TURNOUT_ENGINE")
-    with pytest.raises(EngineMissing, match=r"turnout\[local\]"):
+    with pytest.raises(EngineMissing, match=r'Set models.near.engine to "auto"'):
         await make().status(Model("near", "local", "m", engine="exllamav9"))
+
+
+async def test_a_package_that_is_not_installed_is_named(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found out without importing it, which would cost the server's memory."""
+    monkeypatch.delenv("TURNOUT_ENGINE")
+    monkeypatch.setattr(sys, "path", [])
+    monkeypatch.delitem(sys.modules, "xllamacpp", raising=False)
+    with pytest.raises(EngineMissing, match=r"pip install 'turnout\[local\]'"):
+        await make().status(Model("near", "local", "m"))
 
 
 @pytest.mark.parametrize("change", ["model", "engine", "context", "file", "script"])
@@ -401,7 +424,7 @@ def test_a_runtime_directory_with_a_long_path_is_passed_by(
     monkeypatch.setenv("TURNOUT_RUNTIME_DIR", str(short_dir / ("x" * 120)))
     monkeypatch.setenv("TMPDIR", str(short_dir))
     path = address.socket_path(WorkerSpec("m", "fake", None))
-    assert len(os.fsencode(path)) <= 103
+    assert len(os.fsencode(path)) <= 96
     assert kit.mode(path.parent) == 0o700
 
 

@@ -270,6 +270,18 @@ async def test_a_signal_ends_the_worker_and_answers_what_waits(socket_path: Path
         assert not kit.exists(socket_path)
 
 
+async def test_an_engine_that_hangs_ends_the_worker_and_not_the_editor(socket_path: Path) -> None:
+    """A stopped request that keeps the engine ends the process, which the next request replaces."""
+    script = {"fim": [{"text": "a b", "hang_after": 1}]}
+    async with worker(socket_path, script, **{"hang-s": 0.05}) as process:
+        client = await process.connect()
+        client.send(fim(1))
+        await client.until("chunk")
+        client.send({"t": "cancel", "id": 1})
+        assert await client.read() is None
+        assert await process.ended() == 70
+
+
 async def test_over_tcp_a_token_is_needed(socket_path: Path) -> None:
     """Where there are no Unix sockets, the file holds port and token for this user alone."""
     async with worker(socket_path, transport="tcp") as process:

@@ -16,7 +16,8 @@ from turnout import __version__, paths
 from turnout.errors import WorkerUnavailable
 from turnout.worker import wire
 
-_MAX_SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
+_MAX_SOCKET_PATH_BYTES = 96
+"""Less than any system allows (103 on macOS, 107 on Linux): an engine may put a longer name beside it."""
 
 Transport = Literal["unix", "tcp"]
 

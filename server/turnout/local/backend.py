@@ -21,7 +21,7 @@ from turnout.core.requests import (
     Timings,
     Usage,
 )
-from turnout.errors import EngineMissing, ModelMissing, RequestRejected, WorkerCrashed
+from turnout.errors import EngineMissing, ModelMissing, RequestRejected, WorkerCrashed, WorkerUnavailable
 from turnout.local import spawn as spawning
 from turnout.local.address import Transport, WorkerSpec
 from turnout.local.link import Exchange, Link, LinkLostError
@@ -113,9 +113,14 @@ class LocalBackend:
         engine = os.environ.get("TURNOUT_ENGINE") or ("llamacpp" if model.engine == "auto" else model.engine)
         if engine == "fake":
             return WorkerSpec(model.model, engine, None, self._idle_s, model.context_tokens)
-        if engine != "llamacpp" or importlib.util.find_spec("xllamacpp") is None:
+        if engine != "llamacpp":
             raise EngineMissing(
-                f"The engine {engine} that {model.name} needs is not installed.",
+                f"{model.name} asks for the engine {engine}, which this version does not have.",
+                advice=f'Set models.{model.name}.engine to "auto".',
+            )
+        if importlib.util.find_spec("xllamacpp") is None:
+            raise EngineMissing(
+                f"The engine that runs {model.name} on this machine is not installed.",
                 advice="Install it with: pip install 'turnout[local]'",
             )
         path = Path(model.path).expanduser() if model.path else self._locate(model.model)
@@ -198,6 +203,8 @@ def _parts(prompt: Prompt) -> list[wire.Part]:
 def _done(answer: wire.Frame, started_s: float, first_s: float | None, ended_s: float) -> Done:
     if answer["reason"] == "error":
         raise RequestRejected(str(answer.get("error") or "The model failed and did not say why."))
+    if answer["reason"] == "cancelled":
+        raise WorkerUnavailable("The model process was told to end while it answered.")
     figures = cast("wire.Figures", answer["figures"])
     return Done(
         finish=answer["reason"],

@@ -7,6 +7,7 @@ import asyncio
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import IO
 
@@ -17,6 +18,9 @@ from turnout.local.address import Transport, WorkerSpec
 _START_TIMEOUT_S = 30.0
 _MAX_LOG_BYTES = 1024 * 1024
 _TAIL_LINES = 8
+_WINDOWS_DETACHED = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(
+    subprocess, "CREATE_NEW_PROCESS_GROUP", 0
+)
 
 
 async def spawn(spec: WorkerSpec, address: Path, transport: Transport) -> None:
@@ -51,21 +55,29 @@ def _spawn(spec: WorkerSpec, address: Path, transport: Transport) -> None:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                creationflags=_WINDOWS_DETACHED,
             )
     except OSError as exc:
         raise WorkerUnavailable(f"The worker cannot be started: {exc}.") from exc
-    try:
-        said, _ = process.communicate(timeout=_START_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        said = b""
-    if b"ready" not in said:
+    if not _became_ready(process):
         raise WorkerUnavailable(
             f"The worker for {spec.model} did not start: {log_tail(spec) or 'it said nothing'}",
             advice=f"Its log is {log_path(spec)}.",
         )
+
+
+def _became_ready(process: "subprocess.Popen[bytes]") -> bool:
+    assert process.stdout is not None
+    too_late = threading.Timer(_START_TIMEOUT_S, process.kill)
+    too_late.start()
+    try:
+        with process.stdout:
+            said = process.stdout.readline()
+    finally:
+        too_late.cancel()
+    if sys.platform != "win32":  # there the worker itself is this process, and lives on
+        process.wait()
+    return said.strip() == b"ready"
 
 
 def _command(spec: WorkerSpec, address: Path, transport: Transport) -> list[str]:

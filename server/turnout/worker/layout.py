@@ -158,16 +158,17 @@ def _other_files(family: Family, hole: Hole, limit_chars: int) -> Iterator[Piece
 
 def _window_start(prefix: str, limit_chars: int, previous: Anchor | None) -> int:
     earliest = max(0, len(prefix) - limit_chars)
+    latest = max(0, len(prefix) - limit_chars // 2)
     if previous is not None and previous.head:
         found = prefix.find(previous.head, earliest)
-        if found == 0 or len(prefix) - limit_chars // 2 >= found > 0:
+        if found == 0 or 0 < found <= latest:
             return found
     if earliest == 0:
         return 0
     # Room for a quarter of the window to be typed before the start has to move again.
     fresh = len(prefix) - limit_chars * 3 // 4
-    line = prefix.find("\n", fresh)
-    return line + 1 if 0 <= line < len(prefix) - 1 else fresh
+    line = prefix.find("\n", fresh, latest)
+    return line + 1 if line >= 0 else fresh
 
 
 def _tail_start(prefix: str, suffix: str, lines: int, previous: Anchor | None) -> int:

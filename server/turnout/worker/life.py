@@ -1,5 +1,7 @@
 """When the worker's time is over: nobody needs it, or nobody can find it, or it was asked to leave.
 
+A worker that rests for long leaves even while editors are connected: its memory is worth more to them than the
+second or two in which the next request brings it back.
 Invariant: once `over` is set it stays set.
 """
 
@@ -10,30 +12,42 @@ from collections.abc import Callable
 class Life:
     """Decides from how many clients and requests there are; must be made on the loop."""
 
-    def __init__(self, idle_s: float, vanished: Callable[[], bool]) -> None:
-        """`vanished` says whether the file that leads to this worker is gone."""
+    def __init__(self, idle_s: float, rest_s: float, vanished: Callable[[], bool]) -> None:
+        """Leave after `idle_s` without clients, or `rest_s` without requests.
+
+        `vanished` says whether the file that leads to this worker is gone.
+        """
         self._idle_s = idle_s
+        self._rest_s = rest_s
         self._vanished = vanished
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._alone = False
         self.over = asyncio.Event()
+        self.on_end: Callable[[], None] = lambda: None
+
+    def end(self) -> None:
+        """It is over; `on_end` is called at once, before anything else can arrive."""
+        self.on_end()
+        self.over.set()
 
     def reconsider(self, *, clients: int, busy: bool, failed: bool, leaving: bool) -> None:
         """Look again; called on every change, so cheap while nothing has changed.
 
         A worker whose model `failed` to load is needed by nobody but the requests that still hear it.
         """
-        needed = busy or (clients > 0 and not failed)
-        if needed and self._timer is not None:
+        alone = clients == 0 or failed
+        if self._timer is not None and (busy or alone != self._alone):
             self._timer.cancel()
             self._timer = None
         if leaving and not busy:
-            self.over.set()
-        elif not needed and self._timer is None:
-            self._wait_for_company()
+            self.end()
+        elif not busy and self._timer is None:
+            self._wait(alone)
 
-    def _wait_for_company(self) -> None:
-        if self._vanished():
-            self.over.set()
+    def _wait(self, alone: bool) -> None:
+        if alone and self._vanished():
+            self.end()
         else:
-            self._timer = self._loop.call_later(self._idle_s, self.over.set)
+            self._alone = alone
+            self._timer = self._loop.call_later(self._idle_s if alone else self._rest_s, self.end)

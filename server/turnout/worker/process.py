@@ -1,7 +1,7 @@
 """The worker process: one model in memory, shared by every editor of the user, gone when nobody needs it.
 
-Invariant: it ends by itself. Without clients and requests for `--idle-s`, once its socket file is gone and its
-clients too, after `unload`, or on SIGTERM; and no editor's end takes it along.
+Invariant: it ends by itself. Without clients for `--idle-s`, without a request for `--rest-s`, once its socket
+file is gone and its clients too, after `unload`, or on SIGTERM; and no editor's end takes it along.
 """
 
 import argparse
@@ -40,6 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--socket", type=Path, required=True, help="where to listen")
     parser.add_argument("--transport", choices=("unix", "tcp"), default=_default_transport())
     parser.add_argument("--idle-s", type=float, default=300.0, help="leave after so long without a client")
+    parser.add_argument("--rest-s", type=float, default=900.0, help="leave after so long without a request")
+    parser.add_argument(
+        "--hang-s", type=float, default=60.0, help="end where the engine does not stop in time"
+    )
     parser.add_argument("--context", type=int, default=4096, help="tokens that the model keeps in view")
     parser.add_argument("--detach", action="store_true", help="leave the caller's session once listening")
 
@@ -63,14 +67,15 @@ def run(args: argparse.Namespace) -> int:
 
 async def _serve(args: argparse.Namespace, listener: Listener) -> int:
     loop = asyncio.get_running_loop()
-    life = Life(args.idle_s, listener.vanished)
-    service = Service(_engine(args), Identity(args.engine, args.model), listener.token)
+    life = Life(args.idle_s, args.rest_s, listener.vanished)
+    service = Service(_engine(args), Identity(args.engine, args.model), args.hang_s, listener.token)
     service.changed = lambda: life.reconsider(
         clients=service.clients,
         busy=service.busy,
         failed=service.runner.state == "failed",
         leaving=service.leaving,
     )
+    life.on_end = service.stop_reading
     # Again after loading: llama.cpp puts its own handlers in place meanwhile.
     service.loaded = lambda: _leave_on_signals(loop, life)
     _leave_on_signals(loop, life)
@@ -81,7 +86,6 @@ async def _serve(args: argparse.Namespace, listener: Listener) -> int:
     await life.over.wait()
     listener.withdraw()
     server.close()
-    service.stop_reading()
     if not await asyncio.to_thread(service.runner.close, _CLOSE_TIMEOUT_S):
         log.error("the engine did not stop within %g s", _CLOSE_TIMEOUT_S)
         os._exit(70)
@@ -101,7 +105,7 @@ async def _start(
 def _leave_on_signals(loop: asyncio.AbstractEventLoop, life: Life) -> None:
     if sys.platform != "win32":
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, life.over.set)
+            loop.add_signal_handler(number, life.end)
 
 
 def _engine(args: argparse.Namespace) -> Engine:
@@ -111,7 +115,11 @@ def _engine(args: argparse.Namespace) -> Engine:
         return FakeEngine.from_environment()
     from turnout.worker.engines.llamacpp import LlamaEngine
 
-    return LlamaEngine(args.path, args.model, args.context)
+    if args.path is None:
+        raise SystemExit("llama.cpp needs the model's file: add --path FILE.gguf")
+    # The same directory as the worker's own socket: it is of this user alone, and a dead worker's is replaced.
+    side_socket = args.socket.with_suffix(".llama.sock") if args.transport == "unix" else None
+    return LlamaEngine(args.path, args.model, args.context, side_socket)
 
 
 def _default_transport() -> Literal["unix", "tcp"]:

@@ -27,9 +27,6 @@ log = logging.getLogger(__name__)
 MAX_UNREAD_BYTES = 1024 * 1024
 """How far a client may fall behind before it is dropped."""
 
-HANG_S = 60.0
-"""How long a stopped request may keep the engine before the process ends itself."""
-
 _CHAT_ROLES = frozenset({"system", "user", "assistant"})
 
 
@@ -47,13 +44,16 @@ class Service:
     `changed` is called whenever there is more or less to do, `loaded` once the model is in memory or has failed.
     """
 
-    def __init__(self, engine: Engine, identity: Identity, token: str = "") -> None:
+    def __init__(self, engine: Engine, identity: Identity, hang_s: float, token: str = "") -> None:
+        """A stopped request that keeps the engine for `hang_s` ends the process; `token` is the listener's."""
         self._loop = asyncio.get_running_loop()
         self._identity = identity
+        self._hang_s = hang_s
         self._token = token
         self._connections: dict[int, Connection] = {}
         self._accepted = 0
         self._pending = 0
+        self._ended = False
         self.changed: Callable[[], None] = lambda: None
         self.loaded: Callable[[], None] = lambda: None
         self.leaving = False
@@ -92,6 +92,8 @@ class Service:
     def opened(self, connection: "Connection") -> None:
         """Remember `connection`."""
         self._connections[connection.client] = connection
+        if self._ended:
+            connection.stop_reading()
         self.changed()
 
     def closed(self, connection: "Connection") -> None:
@@ -102,6 +104,7 @@ class Service:
 
     def stop_reading(self) -> None:
         """Leave what clients send from now on unread: they ask it of the next worker."""
+        self._ended = True
         for connection in self._connections.values():
             connection.stop_reading()
 
@@ -146,11 +149,11 @@ class Service:
 
     def _watch(self, job: Job | None) -> None:
         if job is not None and job.stop is not None:
-            self._loop.call_later(HANG_S, self._end_if_hung, job)
+            self._loop.call_later(self._hang_s, self._end_if_hung, job)
 
     def _end_if_hung(self, job: Job) -> None:
         if self.runner.running is job:
-            log.critical("the engine did not stop within %g s: this worker ends itself", HANG_S)
+            log.critical("the engine did not stop within %g s: this worker ends itself", self._hang_s)
             os._exit(70)
 
     def _status(self, status_id: int) -> wire.StatusFrame:
@@ -191,6 +194,7 @@ class Connection(asyncio.Protocol):
         self._decoder = wire.FrameDecoder()
         self._transport: asyncio.Transport | None = None
         self._greeted = False
+        self._reading = True
         self.client = client
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -205,7 +209,8 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             for frame in self._decoder.feed(data):
-                self._receive(frame)
+                if self._reading:
+                    self._receive(frame)
         except ProtocolViolation as exc:
             log.warning("client %d is dropped: %s", self.client, exc)
             self.drop()
@@ -224,7 +229,8 @@ class Connection(asyncio.Protocol):
             self.drop()
 
     def stop_reading(self) -> None:
-        """Take no more frames."""
+        """Take no more frames, not even those that have arrived."""
+        self._reading = False
         if self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
 

@@ -14,10 +14,7 @@ import http.client
 import json
 import os
 import secrets
-import shutil
 import socket
-import sys
-import tempfile
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +37,6 @@ BATCH_TOKENS = 64
 """Small, because a cancel lands between batches: 64 keeps 93 % of the prefill speed of 512."""
 
 _CACHE_MIB = 256
-_SLEEP_AFTER_S = 900
 _ANCHORS = 64
 _MARK = "\ue000{}\ue001"
 
@@ -50,9 +46,8 @@ Prompt = list[int | str]
 class LlamaEngine:
     """One GGUF model."""
 
-    def __init__(self, path: Path | None, model: str, context_tokens: int) -> None:
-        if path is None:
-            raise ValueError("llama.cpp needs --path")
+    def __init__(self, path: Path, model: str, context_tokens: int, side_socket: Path | None) -> None:
+        """`side_socket` (ending in `.sock`) is where llama.cpp's own HTTP listener goes; None: loopback TCP."""
         self._path = path
         self._model = model
         self._context_tokens = context_tokens
@@ -60,7 +55,7 @@ class LlamaEngine:
         self._ids: dict[str, int] = {}
         self._special: dict[str, bool] = {}
         self._anchors: OrderedDict[str, Anchor] = OrderedDict()
-        self._directory = ""
+        self._side_socket = side_socket
         self._side: _SideDoor | None = None
         self._server: Any = None
 
@@ -69,9 +64,11 @@ class LlamaEngine:
         _check_gguf(self._path)
         import xllamacpp
 
-        self._directory = tempfile.mkdtemp(prefix="turnout-llama-")
         key = secrets.token_hex(16)
-        params = _params(xllamacpp, self._path, self._context_tokens, self._directory, key)
+        params = _params(xllamacpp, self._path, self._context_tokens, key)
+        if self._side_socket is not None:
+            self._side_socket.unlink(missing_ok=True)  # a worker that was killed leaves it behind
+            params.hostnames = [str(self._side_socket)]
         try:
             self._server = xllamacpp.Server(params)
         except RuntimeError as exc:
@@ -84,22 +81,31 @@ class LlamaEngine:
         self._family = self._find_family()
 
     def run(self, work: Work, sink: Sink) -> Ending:
-        """Run `work`; one that is larger than the context is tried once more with half the window."""
-        if work.chat:
-            return self._stream(self._chat_prompt(work), work, _Healer("", work, sink), "")
-        for window in (Window(), Window().halved()):
-            layout = self._layout(work, window)
-            healer = _Healer("" if work.already else layout.forced, work, sink)
-            grammar = healing_grammar(layout.forced) if layout.forced and not work.already else ""
-            with contextlib.suppress(_TooLongError):
-                return self._stream(self._prompt(layout, work.already), work, healer, grammar)
-        raise EngineError(f"The prompt does not fit the context of {self._context_tokens} tokens.")
+        """Run `work`; a hole with more text than the context holds is tried once more with half the window."""
+        try:
+            if work.chat:
+                return self._stream(self._chat_prompt(work), work, _Healer("", work, sink), "")
+            try:
+                return self._fill(work, sink, Window())
+            except _TooLongError:
+                return self._fill(work, sink, Window().halved())
+        except _TooLongError as exc:
+            raise EngineError(
+                f"The prompt does not fit the context of {self._context_tokens} tokens that {self._model} has here. "
+                "Ask for less at a time, or raise models.NAME.context_tokens."
+            ) from exc
 
     def close(self) -> None:
         """Unload the model and close its side door."""
         self._server = None
-        if self._directory:
-            shutil.rmtree(self._directory, ignore_errors=True)
+        if self._side_socket is not None:
+            self._side_socket.unlink(missing_ok=True)
+
+    def _fill(self, work: Work, sink: Sink, window: Window) -> Ending:
+        layout = self._layout(work, window)
+        forced = "" if work.already else layout.forced
+        grammar = healing_grammar(forced) if forced else ""
+        return self._stream(self._prompt(layout, work.already), work, _Healer(forced, work, sink), grammar)
 
     def _layout(self, work: Work, window: Window) -> Layout:
         if self._family is None:
@@ -240,6 +246,8 @@ class _Reader:
             raise EngineError(f"llama.cpp refused the request: {self._error.get('message', self._error)}")
         if self._stopped:
             return "length" if self._healer.full else "interrupted"
+        if not self._generate:
+            return "stop"
         if self._finish is None:
             raise EngineError("llama.cpp ended the request without a reason; the worker's log may say more.")
         return "length" if self._finish == "length" else "stop"
@@ -248,7 +256,7 @@ class _Reader:
 class _SideDoor:
     """The few questions that only the server's HTTP listener answers: tokens and the chat template.
 
-    It listens on a socket in a directory of this user alone, and asks for a key that only this process knows.
+    It listens in a directory of this user alone, and asks for a key that only this process knows.
     """
 
     def __init__(self, address: str, key: str) -> None:
@@ -310,7 +318,7 @@ def _check_gguf(path: Path) -> None:
         )
 
 
-def _params(xllamacpp: Any, path: Path, context_tokens: int, directory: str, key: str) -> Any:
+def _params(xllamacpp: Any, path: Path, context_tokens: int, key: str) -> Any:
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
     params.n_ctx = context_tokens
@@ -319,13 +327,10 @@ def _params(xllamacpp: Any, path: Path, context_tokens: int, directory: str, key
     params.cache_ram_mib = _CACHE_MIB
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = max(1, _cores() - 1)
     params.warmup = False
-    params.sleep_idle_seconds = _SLEEP_AFTER_S
     params.verbosity = 1
     params.ui = False
     params.n_threads_http = 1
     params.api_keys = [key]
-    if sys.platform != "win32":
-        params.hostnames = [str(Path(directory) / "llama.sock")]
     return params
 
 

@@ -5,6 +5,7 @@ Invariant: starting one command imports nothing that only another one needs; `se
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -30,6 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TurnoutError as error:
         sys.stderr.write(f"turnout: {error}\n")
         return 1
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; the interpreter must not fail on it again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         return 130
 

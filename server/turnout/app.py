@@ -52,11 +52,11 @@ async def _build(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
 
 def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     from turnout import models
+    from turnout import remote as remote_models
     from turnout.complete import Completer, missing_model
     from turnout.dispatch import Dispatcher
     from turnout.errors import EngineMissing, TurnoutError
     from turnout.local import LocalBackend
-    from turnout.remote import RemoteBackend
     from turnout.session.consent import SessionConsents
     from turnout.session.pulls import Pulls
     from turnout.session.reporting import Reporter
@@ -75,7 +75,7 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
 
     reporter = Reporter(ledger, editor, first_model)
     local = LocalBackend(models.locate, on_progress=reporter.loading)
-    remote = RemoteBackend(keys.resolve)
+    remote = remote_models.RemoteBackend(keys.resolve)
     consents = SessionConsents(editor)
     backends = {"local": local, "anthropic": remote, "openai-chat": remote}
     dispatcher = Dispatcher(workspaces, backends, consents, reporter)  # type: ignore[arg-type]
@@ -91,6 +91,9 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     def settings_changed() -> None:
         consents.forget()
         reporter.settings_changed()
+        if workspaces.has_remote():
+            # On a thread and ahead of time: the first request would stop typing for the 0.1 s that it takes.
+            asyncio.get_running_loop().run_in_executor(None, remote_models.preload)
 
     async def close() -> None:
         await pulls.close()

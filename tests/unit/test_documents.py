@@ -94,7 +94,7 @@ def test_columns_inside_a_character_or_past_the_end_are_brought_in(
 
 
 def test_documents_that_are_too_long_or_binary_are_not_kept() -> None:
-    """A huge or binary document is skipped with a reason, edits to it cost nothing, and a usable text brings it back."""
+    """A huge or binary document is skipped with a reason, its edits cost nothing, and a usable text is taken up."""
     for text, reason in [("x" * 5_000_001, "over 5 million"), ("a\0b", "binary")]:
         document = Document("file:///d", "text", 1, text)
         document.replace(Span(Position(0, 0), Position(0, 1)), "y", 2)

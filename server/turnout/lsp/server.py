@@ -36,6 +36,7 @@ class SettingsView(Protocol):
     def set_roots(self, roots: list[Path]) -> None: ...
     def set_client(self, settings: Mapping[str, object], *, trusted: bool | None) -> None: ...
     def reload(self) -> None: ...
+    async def prepare(self) -> None: ...
     def folder(self, uri: str) -> Folder | None: ...
     def explain(self, kind: Kind, uri: str) -> dict[str, Any]: ...
 
@@ -121,7 +122,7 @@ class TurnoutServer(LanguageServer):
         params = self.protocol.initialize_params
         return params.initialization_options if params else None
 
-    def take_settings(self, services: Services, changed: object = None) -> None:
+    async def take_settings(self, services: Services, changed: object = None) -> None:
         """Give the services the client's settings: those it changed to, else those it came with.
 
         An empty change says nothing: Neovim sends one at every start.
@@ -132,13 +133,18 @@ class TurnoutServer(LanguageServer):
         trusted = known.get("trusted")
         self.editor.wants_status = isinstance(known.get("name"), str)
         services.settings.set_client(newer or first, trusted=trusted if isinstance(trusted, bool) else None)
+        await self.settings_changed(services)
+
+    async def settings_changed(self, services: Services) -> None:
+        """Read the settings anew, and let everything that follows from them be set up again."""
+        await services.settings.prepare()
         services.settings_changed()
 
     async def _build_services(self, future: "asyncio.Future[Services]") -> None:
         try:
             services = await self._build(self.editor, self.protocol)
             services.settings.set_roots(self.roots())
-            self.take_settings(services)
+            await self.take_settings(services)
             future.set_result(services)
         except Exception as error:
             logger.exception("the services could not be built")

@@ -1,22 +1,25 @@
 """The workspace folders of one editor, and the settings that hold in each until a file or the editor changes them.
 
-Invariant: a document is always under exactly one folder's settings; what an untrusted folder says only tightens.
+Invariants: a document is always under exactly one folder's settings; a request about documents of several folders may
+only do what every one of them allows; what an untrusted folder says only tightens.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from turnout.complete import Rules
 from turnout.core import routing
 from turnout.core.languages import language_of
-from turnout.core.requests import COMPLETION_KINDS, Kind, Model, Route
+from turnout.core.requests import COMPLETION_KINDS, Elimination, Kind, Model, Route
 from turnout.core.routing import RouteRequest
 from turnout.errors import PathRefused
 from turnout.files import Folder, uri_to_path
 from turnout.session.editor import Editor
+from turnout.settings.workspace import policy_paths
 
 if TYPE_CHECKING:
     from turnout.settings import Loaded
@@ -25,18 +28,21 @@ logger = logging.getLogger(__name__)
 
 SETTINGS_FILE = ".turnout.toml"
 
-_REPLY_TOKENS = {"inline": 96, "popup": 96, "commit_message": 256}
-_DEFAULT_REPLY_TOKENS = 2048
+MAX_PROBLEMS_SAID = 3
+
+_REPLY_TOKENS = 2048
+"""What a chat may answer at most, for the estimate of its cost."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Opened:
     """One folder; `root` is None for documents outside every folder."""
 
     root: Path | None
     folder: Folder | None
     loaded: "Loaded"
-    keys: frozenset[str] = field(default_factory=frozenset)
+    keys: frozenset[str]
+    rules: Rules
 
 
 class Workspaces:
@@ -63,17 +69,27 @@ class Workspaces:
     def set_roots(self, roots: list[Path]) -> None:
         """The folders that the editor has open, replacing those before."""
         self._roots = roots
-        self._opened.clear()
+        self._opened = {}
 
     def set_client(self, settings: Mapping[str, object], *, trusted: bool | None) -> None:
         """The editor's own settings; `trusted` is its word on the workspace, None where it has none."""
         self._client_settings = settings
         self._client_trusts = trusted
-        self._opened.clear()
+        self._opened = {}
 
     def reload(self) -> None:
         """Read every file again when it is next needed."""
-        self._opened.clear()
+        self._opened = {}
+
+    async def prepare(self) -> None:
+        """Read all settings on a thread, so that the next keystroke finds them there."""
+        kept = self._opened
+        for root in (*self._roots, None):
+            if root not in kept:
+                opened = await asyncio.to_thread(self._read, root)
+                if kept is not self._opened:
+                    return  # the settings changed meanwhile, and whoever changed them prepares
+                self._keep(root, opened)
 
     def root_of(self, uri: str) -> Path | None:
         """The innermost folder that holds a document."""
@@ -94,37 +110,27 @@ class Workspaces:
 
     def relative_path(self, uri: str) -> str:
         """The path of a document in its folder; its bare name outside of every folder, the URI if it is no file."""
-        folder = self.folder(uri)
+        root = self.root_of(uri)
         try:
-            return folder.path(uri) if folder else uri_to_path(uri).name
+            path = uri_to_path(uri)
         except PathRefused:
-            return uri.rsplit("/", 1)[-1]
+            return uri
+        return path.relative_to(root).as_posix() if root else path.name
 
     def rules(self, uri: str) -> Rules:
         """What the settings say about completions in a document."""
-        chosen = self.settings(uri).settings.completion
-        return Rules(
-            enabled=chosen.enabled,
-            disabled_languages=frozenset(chosen.disabled_languages),
-            max_tokens=chosen.max_tokens,
-            multiline=chosen.multiline,
-        )
+        return self._open(self.root_of(uri)).rules
 
     def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
-        """The route of a request about `uris`; the first one names the folder whose settings hold."""
-        opened = self._open(self.root_of(uris[0]) if uris else self._first_root())
-        paths = tuple(self.relative_path(uri) for uri in uris)
-        request = RouteRequest(
-            kind=kind,
-            paths=paths,
-            language=language_of(paths[0]) if paths else "",
-            keys_present=opened.keys,
-            # The worker cuts a completion's context to what its model takes.
-            input_tokens=0 if kind in COMPLETION_KINDS else input_tokens,
-            output_tokens=_REPLY_TOKENS.get(kind, _DEFAULT_REPLY_TOKENS),
-            spent_today_usd=self._spent_today_usd(),
+        """The route of a request about `uris`, by the folder of the first one and within what all others allow."""
+        roots = list(dict.fromkeys(map(self.root_of, uris))) or [self._first_root()]
+        first, *others = (
+            self._decide_in(root, kind, tuple(u for u in uris if self.root_of(u) == root), input_tokens)
+            for root in roots
         )
-        return routing.decide(request, opened.loaded.policy)
+        for other in others:
+            first = _within(first, other)
+        return first
 
     def explain(self, kind: Kind, uri: str) -> dict[str, Any]:
         """The decision for a kind of request in a document, as `turnout/explain` answers it."""
@@ -135,13 +141,35 @@ class Workspaces:
         candidates = self.decide(kind, (uri,) if uri else (), 0).candidates
         return candidates[0] if candidates else None
 
+    def has_remote(self) -> bool:
+        """Whether some model of the settings is remote and has its key, so that it may well be asked."""
+        return any(opened.keys for opened in self._opened.values())
+
+    def _decide_in(self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+        opened = self._open(root)
+        filling = kind in COMPLETION_KINDS
+        request = RouteRequest(
+            kind=kind,
+            paths=tuple(path for uri in uris for path in _policy_paths(uri, root)),
+            language=language_of(uris[0]) if uris else "",
+            keys_present=opened.keys,
+            # The worker cuts a completion's context to what its model takes.
+            input_tokens=0 if filling else input_tokens,
+            output_tokens=opened.rules.max_tokens if filling else _REPLY_TOKENS,
+            spent_today_usd=self._spent_today_usd(),
+        )
+        return routing.decide(request, opened.loaded.policy)
+
     def _first_root(self) -> Path | None:
         return self._roots[0] if self._roots else None
 
     def _open(self, root: Path | None) -> _Opened:
         opened = self._opened.get(root)
-        if opened is None:
-            opened = self._opened[root] = self._read(root)
+        return opened if opened is not None else self._keep(root, self._read(root))
+
+    def _keep(self, root: Path | None, opened: _Opened) -> _Opened:
+        self._opened[root] = opened
+        self._say_problems(opened.loaded)
         return opened
 
     def _trusted(self, root: Path) -> bool:
@@ -151,11 +179,59 @@ class Workspaces:
     def _read(self, root: Path | None) -> _Opened:
         trusted = root is not None and self._trusted(root)
         loaded = self._load(root, self._client_settings, trusted=trusted)
-        for problem in loaded.problems:
-            self._editor.say_once(f"Turnout: {problem}", "warning")
         keys = frozenset(
             model.name
             for model in loaded.policy.models
             if model.key and self._resolve_key(model.key) is not None
         )
-        return _Opened(root, Folder(root) if root else None, loaded, keys)
+        chosen = loaded.settings.completion
+        rules = Rules(
+            enabled=chosen.enabled,
+            disabled_languages=frozenset(chosen.disabled_languages),
+            max_tokens=chosen.max_tokens,
+            multiline=chosen.multiline,
+        )
+        return _Opened(root, Folder(root) if root else None, loaded, keys, rules)
+
+    def _say_problems(self, loaded: "Loaded") -> None:
+        problems = loaded.problems
+        for problem in problems[:MAX_PROBLEMS_SAID]:
+            self._editor.say_once(f"Turnout: {problem}", "warning")
+        if len(problems) > MAX_PROBLEMS_SAID:
+            more = len(problems) - MAX_PROBLEMS_SAID
+            self._editor.say_once(
+                f"Turnout: {more} more settings cannot be used; run: turnout settings check", "warning"
+            )
+
+
+def _policy_paths(uri: str, root: Path | None) -> tuple[str, ...]:
+    """Every path that a document's privacy is decided on, also the one that a link leads to.
+
+    They are absolute outside of every folder: `.ssh` and `.aws` are told by their place.
+    """
+    try:
+        path = uri_to_path(uri)
+    except PathRefused:
+        return (uri.rsplit("/", 1)[-1],)
+    if root is not None:
+        return policy_paths(path, root)
+    return tuple(dict.fromkeys((path.as_posix(), path.resolve().as_posix())))
+
+
+def _within(route: Route, other: Route) -> Route:
+    """`route` without the candidates that the settings of another folder do not allow."""
+    allowed = {model.name: model for model in other.candidates}
+    kept = tuple(model for model in route.candidates if allowed.get(model.name) == model)
+    lost = tuple(
+        Elimination(model.name, "not allowed for a file of another folder", other.reason)
+        for model in route.candidates
+        if model not in kept
+    )
+    deadlines = [limit for limit in (route.deadline_ms, other.deadline_ms) if limit is not None]
+    return replace(
+        route,
+        candidates=kept,
+        eliminated=(*route.eliminated, *lost),
+        deadline_ms=min(deadlines, default=None),
+        ask_before_leaving=route.ask_before_leaving or other.ask_before_leaving,
+    )

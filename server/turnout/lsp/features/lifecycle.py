@@ -55,6 +55,7 @@ def folders_changed(server: TurnoutServer) -> None:
     services = server.services_now()
     if services is not None:
         services.settings.set_roots(server.roots())
+        server.hold(server.settings_changed(services), "settings of other folders")
 
 
 def _is_settings(uri: str) -> bool:
@@ -65,13 +66,13 @@ def _reload(server: TurnoutServer) -> None:
     services = server.services_now()
     if services is not None:
         services.settings.reload()
-        services.settings_changed()
+        server.hold(server.settings_changed(services), "changed settings")
 
 
 async def _take_over(server: TurnoutServer, value: object) -> None:
     """Use the settings that the client sent, or asks us to fetch where it sent none."""
     services = await server.services()
-    server.take_settings(services, value if value is not None else await _pull_settings(server))
+    await server.take_settings(services, value if value is not None else await _pull_settings(server))
 
 
 async def _pull_settings(server: TurnoutServer) -> object:

@@ -1,0 +1,85 @@
+"""The arrows between packages: who may import whom, read from the code itself."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import turnout
+
+ROOT = Path(turnout.__file__).parent
+
+SHARED = {"errors"}
+ARROWS: dict[str, set[str]] = {
+    "core": set(),
+    "errors": set(),
+    "paths": set(),
+    "files": {"core"},
+    "act": {"core"},
+    "complete": {"core"},
+    "dispatch": {"core"},
+    "store": {"core"},
+    "syntax": {"core"},
+    "remote": {"core"},
+    "models": {"paths"},
+    "settings": {"core", "paths"},
+    "worker": {"paths"},
+    "local": {"core", "paths", "worker.wire"},
+    "session": {"complete", "core", "dispatch", "files", "settings"},
+    "lsp": {"act", "complete", "core", "files", "session", "syntax"},
+    "app": {
+        "complete", "dispatch", "local", "lsp", "models", "paths", "remote", "session", "settings", "store",
+    },
+    "demo": {"commands.models", "core", "files", "lsp.stdio", "models", "session.consent", "settings"},
+    "commands": {"app", "core", "demo", "files", "models", "paths", "settings", "worker"},
+    "__main__": {"commands"},
+}  # fmt: skip
+
+FOREIGN = {
+    "httpx": {"remote"},
+    "pygls": {"lsp"},
+    "lsprotocol": {"lsp"},
+    "pydantic": {"settings"},
+    "tree_sitter": {"syntax"},
+    "xllamacpp": {"worker"},
+    "torch": {"worker"},
+    "exllamav2": {"worker"},
+    "sqlite3": {"store"},
+}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """Every module's dotted name below `turnout`, and its file."""
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        if "sample" not in parts:
+            yield ".".join(part for part in parts if part != "__init__"), path
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every absolute name that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"), [row for row in modules() if row[0]], ids=lambda value: str(value)[:40]
+)
+def test_arrows_point_one_way(name: str, path: Path) -> None:
+    """A package imports only what its arrows allow, and foreign packages stay behind their one edge."""
+    package = name.split(".")[0]
+    allowed = ARROWS[package] | SHARED | {package, "__version__"}
+    for imported in imports(path):
+        top, _, inner = imported.partition(".")
+        if top == "turnout":
+            assert any(inner == a or inner.startswith(a + ".") for a in allowed), f"{name} imports {imported}"
+        elif top in FOREIGN:
+            assert package in FOREIGN[top], f"{name} imports {imported}"
+        elif package == "core":
+            import sys
+
+            assert top in sys.stdlib_module_names, f"core imports {imported}"

@@ -1,0 +1,147 @@
+"""The completer: one straight line from the cursor to an answer, and a reason whenever there is none."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from turnout.complete import Completer, Rules, missing_model
+from turnout.core.answers import Answer, Ask
+from turnout.core.documents import Document, Position, Snapshot
+from turnout.core.receipts import Receipt
+from turnout.core.requests import FimPrompt, Finish, Model
+from turnout.errors import ModelMissing, RouteError, TurnoutError
+
+URI = "file:///w/a.py"
+MODEL = Model("near", "local", "tiny")
+
+
+@dataclass
+class Fake:
+    """Answers every request with `text`, fed piece by piece, or fails with `error`."""
+
+    text: str = "compute()"
+    finish: Finish = "stop"
+    error: TurnoutError | None = None
+    asks: list[Ask] = field(default_factory=list)
+    fed: str = ""
+
+    async def run(self, ask: Ask) -> Answer:
+        self.asks.append(ask)
+        if self.error is not None:
+            raise self.error
+        for line in self.text.splitlines(keepends=True):
+            self.fed += line
+            if ask.on_text(line):
+                break
+        receipt = Receipt(
+            "r1", ask.kind, "near", ("near",), "", False, ask.files, 0, 0, 0, 0, 0.0, None, None, None, 1.0,
+            ask.outcome(self.fed),
+        )  # fmt: skip
+        return Answer(self.fed, self.finish, receipt, MODEL)
+
+
+def place(text: str) -> tuple[Snapshot, Position]:
+    before, after = text.split("|")
+    line = before.count("\n")
+    position = Position(line, len(before) - (before.rfind("\n") + 1))
+    return Document(URI, "python", 1, before + after).snapshot(), position
+
+
+def completer(fake: Fake, rules: Rules | None = None, failures: list[Any] | None = None) -> Completer:
+    heard = failures.append if failures is not None else lambda _error: None
+    return Completer(fake, lambda _uri: rules or Rules(), lambda _uri: "a.py", heard)
+
+
+async def test_a_completion_carries_its_receipt() -> None:
+    """What is shown, where, under which id, and the prompt that it came from."""
+    fake = Fake()
+    snapshot, position = place("x = |\ny = 2\n")
+    completion = await completer(fake).complete("inline", snapshot, position, explicit=False)
+    assert completion is not None
+    assert (completion.text, completion.position, completion.id) == ("compute()", position, "r1")
+    prompt = fake.asks[0].prompt(MODEL)
+    assert prompt == FimPrompt(URI, "a.py", "x = ", "\ny = 2\n", shape="line", max_tokens=96)
+
+
+async def test_typing_into_a_completion_asks_no_model() -> None:
+    """The letters that were proposed are answered from the cache, with the id of the first answer."""
+    fake = Fake()
+    subject = completer(fake)
+    await subject.complete("inline", *place("x = |\n"), explicit=False)
+    completion = await subject.complete("inline", *place("x = comp|\n"), explicit=False)
+    assert completion is not None
+    assert (completion.text, completion.id, completion.receipt) == ("ute()", "r1", None)
+    assert len(fake.asks) == 1
+
+
+SILENT = [
+    ("x = |", Rules(enabled=False), Fake(), "switched off (completion.enabled)"),
+    ("x = |", Rules(disabled_languages=frozenset({"python"})), Fake(), "switched off for python"),
+    ("x = ab|cd", Rules(), Fake(), "inside a word"),
+    ("x = |", Rules(), Fake(text=""), "nothing to add"),
+    ("x = |\nreturn total\n", Rules(), Fake(text="return total"), "after the cursor"),
+    ("x = |", Rules(), Fake(finish="superseded"), "newer request"),
+    ("x = |", Rules(), Fake(error=RouteError("no model is left.")), "route inline: no model is left."),
+]
+
+
+@pytest.mark.parametrize(("text", "rules", "fake", "reason"), SILENT, ids=[row[3] for row in SILENT])
+async def test_silence_has_a_reason(text: str, rules: Rules, fake: Fake, reason: str) -> None:
+    """Nothing is shown, and `why` says the reason in words."""
+    subject = completer(fake, rules)
+    if "after the cursor" in reason:
+        text = "|\nreturn total\n"
+    assert await subject.complete("inline", *place(text), explicit=False) is None
+    assert reason in subject.why(URI)
+
+
+async def test_an_explicit_request_is_answered_inside_a_word() -> None:
+    """Who asks by a key gets an answer where typing alone would not ask."""
+    assert await completer(Fake()).complete("inline", *place("x = ab|cd"), explicit=True)
+
+
+async def test_the_model_is_stopped_when_the_block_has_ended() -> None:
+    """Text that would not be shown is not generated."""
+    fake = Fake(text="return 1\n\ndef g():\n    pass\nmore = 1\n")
+    completion = await completer(fake).complete("inline", *place("def f():\n    |\n"), explicit=False)
+    assert completion is not None
+    assert completion.text == "return 1"
+    assert "more" not in fake.fed
+
+
+@pytest.mark.parametrize(
+    ("multiline", "shape"), [("auto", "block"), ("always", "block"), ("never", "line")], ids=str
+)
+async def test_the_user_decides_about_blocks(multiline: Any, shape: str) -> None:
+    """`completion.multiline` holds over what the syntax suggests."""
+    fake = Fake()
+    await completer(fake, Rules(multiline=multiline)).complete(
+        "inline", *place("if x:\n    |"), explicit=False
+    )
+    prompt = fake.asks[0].prompt(MODEL)
+    assert isinstance(prompt, FimPrompt)
+    assert prompt.shape == shape
+
+
+async def test_failures_are_passed_on_once_with_the_missing_model() -> None:
+    """Whoever fetches models learns which one is missing, also behind a route's error."""
+    missing = ModelMissing("not here", model="qwen")
+    error = RouteError("no candidate")
+    error.__cause__ = missing
+    failures: list[TurnoutError] = []
+    subject = completer(Fake(error=error), failures=failures)
+    await subject.complete("inline", *place("x = |"), explicit=False)
+    assert failures == [error]
+    assert missing_model(error) is missing
+    assert missing_model(RouteError("other")) is None
+
+
+async def test_a_closed_document_leaves_nothing_behind() -> None:
+    """Neither its completions nor its reasons are kept."""
+    fake = Fake()
+    subject = completer(fake)
+    await subject.complete("inline", *place("x = |\n"), explicit=False)
+    subject.forget(URI)
+    await subject.complete("inline", *place("x = c|\n"), explicit=False)
+    assert len(fake.asks) == 2

@@ -1,0 +1,199 @@
+"""The dispatcher: only candidates of the route, consent before text leaves, one outcome and one receipt each time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from turnout.core.answers import Ask
+from turnout.core.receipts import Receipt, SentFile
+from turnout.core.requests import (
+    ChatPrompt,
+    Delta,
+    Done,
+    Elimination,
+    Message,
+    Model,
+    Prompt,
+    Route,
+    StreamItem,
+    Timings,
+    Usage,
+)
+from turnout.dispatch import Consent, Dispatcher
+from turnout.errors import (
+    ConsentRefused,
+    DeadlineExceeded,
+    ModelMissing,
+    Overloaded,
+    RouteError,
+    StreamTruncated,
+    TurnoutError,
+)
+
+NEAR = Model("near", "local", "tiny")
+OPUS = Model("opus", "anthropic", "big", leaves_machine=True, input_usd=5.0, output_usd=25.0)
+GLM = Model("glm", "openai-chat", "glm", leaves_machine=True)
+FILES = (SentFile("file:///a.py", 70),)
+PROMPT = ChatPrompt((Message("user", "do it"),))
+
+Script = list[StreamItem | TurnoutError]
+
+
+@dataclass
+class Scripted:
+    """A backend that plays a script for each model and remembers what it was asked."""
+
+    scripts: dict[str, Script]
+    asked: list[str] = field(default_factory=list)
+    closed: int = 0
+    hang: bool = False
+
+    async def stream(self, model: Model, prompt: Prompt) -> AsyncIterator[StreamItem]:
+        self.asked.append(model.name)
+        try:
+            for item in self.scripts[model.name]:
+                if isinstance(item, TurnoutError):
+                    raise item
+                yield item
+            if self.hang:
+                await asyncio.Event().wait()
+        finally:
+            self.closed += 1
+
+
+@dataclass
+class Around:
+    """Routes, consent and ledger in one."""
+
+    route: Route
+    answer: bool = True
+    questions: list[Consent] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
+
+    def decide(self, kind: Any, uris: tuple[str, ...], input_tokens: int) -> Route:
+        return self.route
+
+    async def may_leave(self, question: Consent) -> bool:
+        self.questions.append(question)
+        return self.answer
+
+    def record(self, receipt: Receipt) -> None:
+        self.receipts.append(receipt)
+
+
+def route(*models: Model, ask: bool = False, deadline_ms: int | None = None) -> Route:
+    out = (Elimination("codex", "no key", "built-in defaults: models.codex"),)
+    return Route("refactor", models, out, "config.toml:3 routes.refactor", deadline_ms, ask)
+
+
+def setup(around: Around, backend: Scripted) -> Dispatcher:
+    return Dispatcher(around, dict.fromkeys(("local", "anthropic", "openai-chat"), backend), around, around)  # type: ignore[arg-type]
+
+
+def ask(on_text: Callable[[str], bool | None] = lambda _text: None) -> Ask:
+    return Ask("refactor", FILES, lambda _model: PROMPT, on_text)
+
+
+DONE = Done("stop", Usage(100, 20, 40), Timings(1.0, 5.0, 9.0))
+
+
+async def test_an_answer_has_its_receipt() -> None:
+    """The receipt says which model, why, what was sent, what it cost and how long it took."""
+    around = Around(route(OPUS, NEAR))
+    answer = await setup(around, Scripted({"opus": [Delta("a"), Delta("b"), DONE]})).run(ask())
+    assert (answer.text, answer.model) == ("ab", OPUS)
+    [receipt] = around.receipts
+    assert receipt == answer.receipt
+    assert (receipt.model, receipt.route, receipt.outcome) == ("opus", ("opus", "near"), "answered")
+    assert receipt.leaves_machine
+    assert (receipt.files, receipt.bytes_sent) == (FILES, len("do it"))
+    assert (receipt.tokens_in, receipt.tokens_out, receipt.tokens_cached) == (100, 20, 40)
+    assert receipt.cost_usd == pytest.approx(100 * 5e-6 + 20 * 25e-6)
+    assert (receipt.queue_ms, receipt.first_token_ms) == (1.0, 5.0)
+
+
+@pytest.mark.parametrize(
+    "failure", [Overloaded("busy"), StreamTruncated("cut"), ModelMissing("gone", model="tiny")], ids=repr
+)
+async def test_the_next_candidate_answers_when_one_fails(failure: TurnoutError) -> None:
+    """A failed candidate, also one that failed midway, is passed over, and the receipt says so."""
+    around = Around(route(OPUS, NEAR))
+    backend = Scripted({"opus": [Delta("half"), failure], "near": [Delta("whole"), DONE]})
+    answer = await setup(around, backend).run(ask())
+    assert answer.text == "whole"
+    assert backend.asked == ["opus", "near"]
+    [receipt] = around.receipts
+    assert receipt.model == "near"
+    assert failure.message in receipt.reason
+
+
+async def test_when_nobody_answers_the_error_names_every_reason() -> None:
+    """The user is told what became of each candidate; the receipt says failed."""
+    around = Around(route(OPUS, NEAR))
+    backend = Scripted({"opus": [Overloaded("is busy")], "near": [ModelMissing("is not here", model="tiny")]})
+    with pytest.raises(RouteError, match=r"opus: is busy; near: is not here"):
+        await setup(around, backend).run(ask())
+    assert around.receipts[0].outcome.startswith("failed: ")
+
+
+async def test_a_route_without_candidates_says_why() -> None:
+    """Nothing is sent, and each eliminated model is named with the setting that did it."""
+    around = Around(route())
+    with pytest.raises(RouteError, match=r"codex: no key \(built-in defaults: models.codex\)"):
+        await setup(around, Scripted({})).run(ask())
+    assert around.receipts[0].model is None
+
+
+async def test_nothing_leaves_without_consent() -> None:
+    """Where the user says no the remote models are never asked; the local one is, without a question."""
+    around = Around(route(OPUS, GLM, NEAR, ask=True), answer=False)
+    backend = Scripted({"near": [Delta("local"), DONE]})
+    answer = await setup(around, backend).run(ask())
+    assert backend.asked == ["near"]
+    assert [question.model.name for question in around.questions] == ["opus", "glm"]
+    assert around.questions[0].estimate_usd is not None
+    assert around.questions[1].estimate_usd is None
+    assert not answer.receipt.leaves_machine
+
+
+async def test_a_refusal_with_no_other_candidate_is_the_error() -> None:
+    """A user who said no is told that nothing was sent."""
+    around = Around(route(OPUS, ask=True), answer=False)
+    with pytest.raises(ConsentRefused, match="Nothing was sent to opus"):
+        await setup(around, Scripted({})).run(ask())
+
+
+async def test_a_deadline_ends_the_request_and_its_stream() -> None:
+    """A model that does not finish in time is closed, and the error says which setting to raise."""
+    around = Around(route(NEAR, deadline_ms=20))
+    backend = Scripted({"near": [Delta("a")]}, hang=True)
+    with pytest.raises(DeadlineExceeded, match=r"routes\.refactor\.deadline_ms"):
+        await setup(around, backend).run(ask())
+    assert backend.closed == 1
+
+
+async def test_cancelling_closes_the_stream_and_leaves_a_receipt() -> None:
+    """A cancelled request stops the model and is on record as cancelled."""
+    around = Around(route(NEAR))
+    backend = Scripted({"near": [Delta("a")]}, hang=True)
+    begun = asyncio.Event()
+    task = asyncio.create_task(setup(around, backend).run(ask(lambda _text: begun.set())))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert backend.closed == 1
+    assert around.receipts[0].outcome == "cancelled"
+
+
+async def test_a_use_case_can_stop_the_model_early() -> None:
+    """What was seen until then is the answer, the stream is closed, and the counts are marked as estimates."""
+    around = Around(route(NEAR))
+    backend = Scripted({"near": [Delta("one\n"), Delta("two\n"), DONE]})
+    answer = await setup(around, backend).run(ask(lambda text: text == "one\n"))
+    assert answer.text == "one\n"
+    assert backend.closed == 1
+    assert answer.receipt.tokens_out == 1

@@ -140,9 +140,28 @@ async def test_an_explanation_changes_nothing() -> None:
     assert (asker.asked[0][0], result.receipt.outcome) == ("explain", "answered")
 
 
+async def test_documenting_leaves_the_code_alone() -> None:
+    """Lines of documentation come in between; a line of code that goes is said, and asked for again."""
+    documented = F_LOCAL.replace("x):\n", 'x):\n    """Doc."""\n').replace("return x", "return y")
+    result, asker = await run(offered("document"), F_LOCAL, documented)
+    assert isinstance(result, Proposal)
+    assert "this line is gone: return y" in asker.asked[1][1].messages[-1].content
+    assert all(check.ok for check in result.checks)
+    result, _ = await run(offered("document"), F_LOCAL, F_LOCAL)
+    assert isinstance(result, Proposal)
+    assert [check.name for check in result.checks if not check.ok] == ["code unchanged"]
+
+
+async def test_only_a_capable_model_sees_what_is_around() -> None:
+    """Small models answer with what they were shown last."""
+    for model, is_shown in ((LOCAL, False), (REMOTE, True)):
+        _, asker = await run(offered("rewrite"), F_LOCAL, model=model, instruction="x")
+        assert ("def g(self)" in asker.asked[0][1].messages[-1].content) == is_shown
+
+
 async def test_a_broken_answer_gets_a_second_chance() -> None:
     """An answer that does not parse goes back with the error; the better one is offered."""
-    result, asker = await run(offered("document"), F_LOCAL.replace("x):", "x:"), F_LOCAL)
+    result, asker = await run(offered("rewrite"), F_LOCAL.replace("x):", "x:"), F_LOCAL)
     assert isinstance(result, Proposal)
     assert all(check.ok for check in result.checks)
     assert "line 5: syntax error" in asker.asked[1][1].messages[-1].content

@@ -19,7 +19,7 @@ from turnout.act.drafts import (
     read_edits,
     syntax_check,
 )
-from turnout.act.proposals import Proposal
+from turnout.act.proposals import Check, Proposal
 from turnout.act.seams import Seams
 from turnout.act.testfiles import free_test_path
 from turnout.core.answers import Answer
@@ -123,7 +123,8 @@ async def _write_anew(action: Action, file: Snapshot, task: str, seams: Seams, r
         if _reads_edits(action, answer.model):
             draft = await read_edits(answer, None, question, seams)
             return draft, draft.complaints
-        return await _drafted(_region_change(action, file, path, answer.text), answer, seams)
+        change = _region_change(action, file, path, answer.text)
+        return await _drafted(change, answer, seams, *_documentation_check(action, file, change))
 
     return await _offered(action, question, read, seams)
 
@@ -153,10 +154,22 @@ def _region_change(action: Action, file: Snapshot, path: str, text: str) -> File
     return file_change("edit", file.uri, path, file.lines, after, version=file.version)
 
 
-async def _drafted(change: FileChange, answer: Answer, seams: Seams) -> tuple[Draft, Sequence[str]]:
-    check = await asyncio.to_thread(syntax_check, change, seams.syntax)
+def _documentation_check(action: Action, file: Snapshot, change: FileChange) -> tuple[Check, ...]:
+    """Whether documenting left every line of code where it was: nobody reads a docstring's diff for anything else."""
+    if action.kind != "document":
+        return ()
+    written = iter([line.strip() for line in change.after])
+    old = (line.strip() for line in file.lines if line.strip())
+    lost = next((line for line in old if line not in written), None)
+    return (Check("code unchanged", lost is None, f"this line is gone: {lost}" if lost else ""),)
+
+
+async def _drafted(
+    change: FileChange, answer: Answer, seams: Seams, *checks: Check
+) -> tuple[Draft, Sequence[str]]:
+    syntax = await asyncio.to_thread(syntax_check, change, seams.syntax)
     changes = (change,) if change.hunks else ()
-    draft = Draft(Reply(""), changes, (check,), (), (), prompts.style_for(answer.model))
+    draft = Draft(Reply(""), changes, (syntax, *checks), (), (), prompts.style_for(answer.model))
     return draft, draft.complaints
 
 

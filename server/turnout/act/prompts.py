@@ -51,7 +51,7 @@ A name that this file imports or uses is defined in another file: never define i
 If nothing in this file is to be changed, repeat it unchanged."""
 
 _REGION_SYSTEM = """\
-You edit source code. Reply with only the new text of the marked part in one fenced code block, and nothing else. \
+You edit source code. Reply with the new text of the part that you are given in one fenced code block, nothing else. \
 Keep everything that the instruction does not ask you to change exactly as it is."""
 
 _NEW_FILE_SYSTEM = "You write source code. Reply with one fenced code block, and nothing else."
@@ -86,14 +86,16 @@ def refactor_whole_file(
 def region(
     model: Model, task: str, path: str, around: tuple[str, str], text: str, language: str
 ) -> ChatPrompt:
-    """A part of a file, to be written anew; `around` is what stands before and after it."""
+    """A part of a file, to be written anew; `around` is what stands before and after it.
+
+    A small model is not shown what is around: it answers with that, as often as not.
+    """
     fence = fence_for("".join((*around, text)))
-    before, after = around
-    user = (
-        f"File {path}, before the part:\n{fence}{language}\n{before}{fence}\n\n"
-        f"After the part:\n{fence}{language}\n{after}{fence}\n\n"
-        f"The part:\n{fence}{language}\n{text}{fence}\n\n{task}"
-    )
+    before, after = (f"{fence}{language}\n{shown}{fence}" for shown in around)
+    context = f"{path}, before the part:\n{before}\n\nAfter the part:\n{after}\n\n"
+    user = f"The part of {path}:\n{fence}{language}\n{text}{fence}\n\n{task}"
+    if style_for(model) == "blocks":
+        user = context + user
     return _prompt(model, _REGION_SYSTEM, user, reply_bytes=2 * _size(text) + 1000)
 
 

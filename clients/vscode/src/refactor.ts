@@ -41,6 +41,9 @@ export class Refactoring implements vscode.Disposable {
     this.subscriptions = [
       this.preview,
       this.reminder,
+      vscode.languages.registerCodeActionsProvider({ scheme: "file" }, offerOnSelection, {
+        providedCodeActionKinds: [vscode.CodeActionKind.Refactor],
+      }),
       registerCommand("turnout.refactor", () => this.propose()),
       registerCommand("turnout.undo", () => this.undo()),
       this.reviewCommand("show", (review) => this.present(review)),
@@ -115,8 +118,7 @@ export class Refactoring implements vscode.Disposable {
     const { acceptedIds: hunks, hunkIds } = review;
     const result = await this.server.request(Apply, { proposalId, hunks });
     if (!result.applied) return showConflicts("Nothing was applied.", result.conflicts);
-    this.setReview(undefined);
-    await this.preview.close(review);
+    await this.end(review);
     void this.offerUndo(`Turnout applied ${hunks.length} of ${hunkIds.length} changes.`);
   }
 
@@ -133,9 +135,15 @@ export class Refactoring implements vscode.Disposable {
 
   private async discard(review: Review): Promise<void> {
     if (this.review !== review) return;
+    await this.end(review);
+    await this.server.request(Discard, { proposalId: review.proposal.proposalId });
+  }
+
+  /** Closes a review, and the message that offered to apply it. */
+  private async end(review: Review): Promise<void> {
     this.setReview(undefined);
     await this.preview.close(review);
-    await this.server.request(Discard, { proposalId: review.proposal.proposalId });
+    await vscode.commands.executeCommand("notifications.hideToasts");
   }
 
   private setReview(review: Review | undefined): void {
@@ -147,6 +155,16 @@ export class Refactoring implements vscode.Disposable {
     this.reminder.show();
   }
 }
+
+/** Puts the command into the menu of code actions, where something is selected. */
+const offerOnSelection: vscode.CodeActionProvider = {
+  provideCodeActions: (_document, selection) => {
+    if (selection.isEmpty) return [];
+    const action = new vscode.CodeAction("Refactor with Turnout...", vscode.CodeActionKind.Refactor);
+    action.command = { command: "turnout.refactor", title: action.title };
+    return [action];
+  },
+};
 
 function paramsFor(instruction: string, editor: vscode.TextEditor | undefined): RefactorParams {
   if (!editor || editor.document.uri.scheme !== "file") return { instruction };
@@ -182,9 +200,15 @@ function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? "" : "s"}`;
 }
 
+/** Says what stands in the way, and offers to go to the first place of it. */
 async function showConflicts(lead: string, conflicts: readonly Conflict[]): Promise<void> {
-  const reasons = conflicts.map(describeConflict).join("; ") || "the server gave no reason";
-  await vscode.window.showWarningMessage(`Turnout: ${lead} ${reasons}`);
+  const reasons = conflicts.map(describeConflict).join("; ") || "The server gave no reason.";
+  const place = conflicts.find(({ uri }) => uri);
+  const actions = place ? ["Show"] : [];
+  const chosen = await vscode.window.showWarningMessage(`Turnout: ${lead} ${reasons}`, ...actions);
+  if (!chosen || !place) return;
+  const at = new vscode.Position(place.line ?? 0, 0);
+  await vscode.window.showTextDocument(vscode.Uri.parse(place.uri), { selection: new vscode.Range(at, at) });
 }
 
 function relay(client: LanguageClient, token: string, report: Report): vscode.Disposable {

@@ -27,6 +27,8 @@ def test_choose_and_apply(scripted: OpenScripted) -> None:
     editor.push("Apply")
     editor.wait_for(NOTIFICATION, "a.py, line 1: These lines have been edited since.")
     editor.picture("refactor-conflict")
+    editor.push("Show")
+    editor.wait_for(".tab.active", "a.py")
 
     editor.command("Turnout: Choose Changes...")
     editor.wait_for(".quick-input-list .monaco-list-row", "alpha = 1")

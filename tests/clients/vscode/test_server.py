@@ -79,6 +79,7 @@ def test_refactor(real: OpenReal) -> None:
     editor.wait_for(".statusbar-item", "3 of 4 changes")
     editor.command("Turnout: Apply Refactor")
     editor.wait_for(NOTIFICATION, "applied 3 of 4 changes")
+    editor.wait_gone(NOTIFICATION, "4 changes in 3 files")
     editor.wait_file("a.py", "breadth = 1\n\n\ntwice = 2 * width\n")
     editor.wait_file("b.py", after["b.py"])
     editor.wait_file("c.py", after["c.py"])

@@ -185,8 +185,9 @@ def _chat_with(request: int, content: str) -> dict[str, Any]:
 async def test_a_prompt_over_the_context_is_cut_or_refused(client: kit.RawClient) -> None:
     """A hole is answered from a smaller window; a chat, which cannot be cut, is refused with the reason."""
     dense = "".join(f"{n * 7919 % 100_000:05d}\U0001f9e9" for n in range(1500))
-    await complete(client, 1, dense + "\nx = (", dense, max_tokens=1)
-    client.send(chat(2, dense))
+    client.send(fim(1, dense + "\nx = (", dense))
+    assert (await client.until("progress", 1))["of"] < 4096
+    client.send({"t": "cancel", "id": 1}, chat(2, dense))
     done = (await client.answers(2))[2][-1]
     assert done["reason"] == "error"
     assert "does not fit the context of 4096 tokens" in done["error"]

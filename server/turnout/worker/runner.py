@@ -20,6 +20,7 @@ from turnout.worker.wire import Reason
 log = logging.getLogger(__name__)
 
 _WORTH_TELLING_TOKENS = 64
+_TELL_EVERY_S = 0.1
 
 State = Literal["loading", "idle", "busy", "failed"]
 Report = tuple[Literal["chunk", "prefill", "finished", "loaded"], Job | None, object]
@@ -193,14 +194,17 @@ class _Run:
         self._job = job
         self._evaluated = 0
         self._reused = 0
+        self._told_s = runner.clock()
         self._has_text = any(text.strip() for text in job.emitted)
         self.cut = False
 
     def prefill(self, reused: int, done: int, of: int) -> bool:
         self._reused, self._evaluated = reused, max(0, done - reused)
+        now_s = self._runner.clock()
         if done >= of and self._job.prefilled_s is None:
-            self._job.prefilled_s = self._runner.clock()
-        elif of - done > _WORTH_TELLING_TOKENS:
+            self._job.prefilled_s = now_s
+        elif of - done > _WORTH_TELLING_TOKENS and now_s - self._told_s >= _TELL_EVERY_S:
+            self._told_s = now_s
             self._runner.post(("prefill", self._job, (done, of)))
         return self._goes_on()
 

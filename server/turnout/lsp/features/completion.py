@@ -105,14 +105,21 @@ def _popup_item(server: TurnoutServer, snapshot: Snapshot, completion: Completio
         label=(word + first)[:120] or "…",
         kind=types.CompletionItemKind.Text,
         detail="Turnout",
-        documentation=types.MarkupContent(
-            types.MarkupKind.Markdown, f"```{snapshot.language}\n{head}{completion.text}\n```"
-        ),
+        documentation=_documentation(server, snapshot.language, head + completion.text),
         filter_text=word + completion.text,
         insert_text_format=types.InsertTextFormat.PlainText,
         text_edit=types.TextEdit(types.Range(at, at), completion.text),
         command=types.Command(title="Turnout: accepted", command=ACCEPTED_COMMAND, arguments=[completion.id]),
     )
+
+
+def _documentation(server: TurnoutServer, language: str, code: str) -> types.MarkupContent | str:
+    """What the item inserts, as code where the client takes Markdown."""
+    text = server.protocol.client_capabilities.text_document
+    item = text.completion.completion_item if text and text.completion else None
+    if item and types.MarkupKind.Markdown in (item.documentation_format or ()):
+        return types.MarkupContent(types.MarkupKind.Markdown, f"```{language}\n{code}\n```")
+    return code
 
 
 def _shows_ghost_text(server: TurnoutServer) -> bool:

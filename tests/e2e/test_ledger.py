@@ -1,0 +1,89 @@
+"""What is kept of every request: a receipt, what became of the suggestion, and the status line."""
+
+import json
+import sqlite3
+from contextlib import closing
+from typing import Any
+
+from support.editor import editing
+from support.home import Home
+
+RECEIPT = {"id", "kind", "model", "route", "reason", "leavesMachine", "files", "bytesSent", "tokens",
+           "costUsd", "ms", "outcome"}  # fmt: skip
+OURS = {"client": {"name": "test", "version": "1"}}
+
+
+def rows(home: Home, query: str) -> list[tuple[Any, ...]]:
+    """What the ledger answers."""
+    with closing(sqlite3.connect(home.state / "ledger.sqlite")) as ledger:
+        return ledger.execute(query).fetchall()
+
+
+async def test_receipts_and_events(home: Home) -> None:
+    """Each request to a model leaves one receipt, and each thing that a client tells of it one event."""
+    async with editing(home, options={}) as editor:
+        buffer = editor.open(home.uri("é 🚃.py"), "hel")
+        for _ in range(2):  # the second one is answered from the first
+            item = await editor.ghost_item(buffer, 3)
+            assert item is not None
+            assert item.command is not None
+        (receipt_id,) = item.command.arguments or ()
+        notify = editor.protocol.notify
+        notify("turnout/didShow", {"id": receipt_id})
+        notify("turnout/didAccept", {"id": receipt_id, "accepted": "word", "length": 2})
+        notify("turnout/didReject", {"id": receipt_id})
+        for nonsense in (
+            None,
+            [],
+            {},
+            {"id": 7},
+            {"id": "x" * 100_000},
+            {"id": receipt_id, "length": "long"},
+        ):
+            notify("turnout/didReject", nonsense)
+    ((found_id, text),) = rows(home, "SELECT id, receipt FROM receipts")
+    receipt = json.loads(text)
+    assert found_id == receipt_id
+    assert set(receipt) == RECEIPT
+    assert (receipt["kind"], receipt["model"], receipt["route"]) == ("inline", "near", ["near"])
+    assert (receipt["leavesMachine"], receipt["costUsd"], receipt["outcome"]) == (False, 0, "shown")
+    assert receipt["files"] == [{"uri": home.uri("é 🚃.py"), "bytes": 3}]
+    assert receipt["bytesSent"] == 3
+    assert set(receipt["tokens"]) == {"in", "out", "cached"}
+    assert set(receipt["ms"]) == {"queue", "context", "firstToken", "total"}
+    events = rows(home, "SELECT id, event, length FROM events")
+    assert [event for event in events if event[0] == receipt_id][:3] == [
+        (receipt_id, "shown", None),
+        (receipt_id, "accepted word", 2),
+        (receipt_id, "rejected", None),
+    ]
+
+
+async def test_failures_leave_receipts_too(home: Home) -> None:
+    """A request that failed leaves a receipt that says how."""
+    script = '{"fim": [{"error": "out of memory"}]}'
+    async with editing(home, options={}, TURNOUT_FAKE_SCRIPT=script) as editor:
+        assert await editor.ghost(editor.open(home.uri("a.py"), "hel"), 3) is None
+    ((outcome,),) = rows(home, "SELECT outcome FROM receipts")
+    assert outcome.startswith("failed")
+    assert "out of memory" in outcome
+
+
+async def test_status(home: Home) -> None:
+    """A client of ours hears what the status line shall say, at first and after each request; any other hears nothing."""
+    async with editing(home, options=OURS) as editor:
+        first = await editor.next("turnout/status")
+        assert set(first) == {"state", "model", "leavesMachine", "lastLatencyMs", "spentTodayUsd", "message"}
+        assert (first["state"], first["model"], first["leavesMachine"]) == ("ready", "near", False)
+        assert await editor.ghost(editor.open(home.uri("a.py"), "hel"), 3) == "lo_from_fake(42)"
+        while (status := await editor.next("turnout/status"))["state"] != "ready":
+            assert status["state"] == "loading"
+        assert status["lastLatencyMs"] > 0
+        assert (status["leavesMachine"], status["spentTodayUsd"]) == (False, 0)
+
+
+async def test_a_ledger_that_cannot_be_used(home: Home) -> None:
+    """Requests are answered also where their receipts cannot be kept."""
+    (home.state / "ledger.sqlite").mkdir(parents=True)
+    async with editing(home, options={}) as editor:
+        assert await editor.ghost(editor.open(home.uri("a.py"), "hel"), 3) == "lo_from_fake(42)"

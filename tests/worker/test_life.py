@@ -59,4 +59,15 @@ async def test_a_worker_that_nobody_can_find_does_not_wait() -> None:
     """Without its socket file no new client can come."""
     life = Life(3600.0, 3600.0, lambda: True)
     life.reconsider(**NOBODY)
+    async with asyncio.timeout(30):
+        await life.over.wait()
+
+
+async def test_the_end_is_announced_before_it_comes() -> None:
+    """Whoever reads for the worker can stop at once."""
+    life = Life(0.0, 0.0, lambda: False)
+    told = []
+    life.on_end = lambda: told.append(life.over.is_set())
+    life.end()
+    assert told == [False]
     assert life.over.is_set()

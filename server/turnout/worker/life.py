@@ -9,13 +9,17 @@ import asyncio
 from collections.abc import Callable
 
 
+_LOOK_AGAIN_S = 15.0
+
+
 class Life:
     """Decides from how many clients and requests there are; must be made on the loop."""
 
     def __init__(self, idle_s: float, rest_s: float, vanished: Callable[[], bool]) -> None:
         """Leave after `idle_s` without clients, or `rest_s` without requests.
 
-        `vanished` says whether the file that leads to this worker is gone.
+        `vanished` says whether the file that leads to this worker is gone: then, without clients, nobody can
+        come any more.
         """
         self._idle_s = idle_s
         self._rest_s = rest_s
@@ -46,8 +50,16 @@ class Life:
             self._wait(alone)
 
     def _wait(self, alone: bool) -> None:
-        if alone and self._vanished():
-            self.end()
+        self._alone = alone
+        if alone:
+            self._wait_for_company(self._idle_s)
         else:
-            self._alone = alone
-            self._timer = self._loop.call_later(self._idle_s if alone else self._rest_s, self.end)
+            self._timer = self._loop.call_later(self._rest_s, self.end)
+
+    def _wait_for_company(self, left_s: float) -> None:
+        if left_s <= 0 or self._vanished():
+            # Not at once: a client that has just connected is heard before a timer.
+            self._timer = self._loop.call_later(0, self.end)
+        else:
+            pause_s = min(left_s, _LOOK_AGAIN_S)
+            self._timer = self._loop.call_later(pause_s, self._wait_for_company, left_s - pause_s)

@@ -159,7 +159,7 @@ def _generate(work: Work, reply: _Reply, sink: Sink) -> Ending:
 
 
 def _default_fill(prefix: str, shape: str) -> str:
-    found = _WORD_AT_END.search(prefix)
+    found = _WORD_AT_END.search(prefix[-2 * len(_WHOLE) :])  # a longer word is no beginning of it
     word = found.group() if found else ""
     fill = _WHOLE[len(word) :] if _WHOLE.startswith(word) else "_from_fake(42)"
     return fill + "\n    return hello" if shape == "block" else fill

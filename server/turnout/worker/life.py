@@ -8,7 +8,6 @@ Invariant: once `over` is set it stays set.
 import asyncio
 from collections.abc import Callable
 
-
 _LOOK_AGAIN_S = 15.0
 
 

@@ -1,16 +1,17 @@
 """The receipts of every request of the user, shared by all servers, and what was spent today.
 
-Invariants: recording never waits for the disk; a database that cannot be used costs the record, never the request.
+Invariants: recording never waits for the disk, and seldom for a thread to wake; what cost money is written at once;
+a database that cannot be used costs the record, never the request.
 """
 
 import json
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 from turnout.core.receipts import Receipt
@@ -41,6 +42,18 @@ CREATE TABLE IF NOT EXISTS events (id TEXT NOT NULL, at TEXT NOT NULL, event TEX
 
 _BUSY_MS = 5000
 
+LINGER_S = 2.0
+"""How long what cost nothing may wait for more of its kind: waking a thread costs a keystroke more than its receipt."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """What became of a suggestion."""
+
+    receipt_id: str
+    event: str
+    length: int | None
+
 
 def _now() -> datetime:
     return datetime.now().astimezone()
@@ -53,83 +66,85 @@ class Ledger:
         self._path = path
         self._workspace = workspace
         self._now = now
-        self._queue: SimpleQueue[tuple[str, tuple[Any, ...]] | threading.Event | None] = SimpleQueue()
+        self._wake = threading.Condition()
+        self._waiting: list[tuple[datetime, Receipt | _Event]] = []
+        self._flushed: list[threading.Event] = []
+        self._urgent = False
+        self._closing = False
         self._spent: tuple[str, float] = ("", 0.0)
-        self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._write, name="turnout-ledger", daemon=True)
+        self._thread = threading.Thread(target=self._main, name="turnout-ledger", daemon=True)
         self._thread.start()
 
     def record(self, receipt: Receipt) -> None:
         """Keep a receipt; returns at once."""
-        at = self._now()
-        with self._lock:
+        at, cost = self._now(), receipt.cost_usd or 0.0
+        with self._wake:
             day, spent = self._spent
-            if day == at.date().isoformat():
-                self._spent = (day, spent + (receipt.cost_usd or 0.0))
-        self._queue.put(
-            (
-                "INSERT OR REPLACE INTO receipts VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                (
-                    receipt.id,
-                    at.date().isoformat(),
-                    at.isoformat(timespec="milliseconds"),
-                    self._workspace,
-                    receipt.kind,
-                    receipt.model,
-                    int(receipt.leaves_machine),
-                    receipt.bytes_sent,
-                    receipt.tokens_in,
-                    receipt.tokens_out,
-                    receipt.tokens_cached,
-                    receipt.cost_usd,
-                    receipt.total_ms,
-                    receipt.outcome,
-                    json.dumps(receipt.to_wire(), ensure_ascii=True),
-                ),
-            )
-        )
+            if cost and day == at.date().isoformat():
+                self._spent = (day, spent + cost)
+            self._add(at, receipt, urgent=cost > 0)
 
     def event(self, receipt_id: str, event: str, length: int | None = None) -> None:
         """Keep what became of a suggestion (`shown`, `accepted full`, `rejected`); `length` in characters."""
-        at = self._now().isoformat(timespec="milliseconds")
-        self._queue.put(("INSERT INTO events VALUES (?,?,?,?)", (receipt_id, at, event, length)))
+        at = self._now()
+        with self._wake:
+            self._add(at, _Event(receipt_id, event, length), urgent=False)
 
     def spent_today_usd(self) -> float:
         """Dollars spent since local midnight by all servers of the user, as last seen on disk, plus our own since."""
-        with self._lock:
-            return self._spent[1] if self._spent[0] == self._now().date().isoformat() else 0.0
-
-    def last(self, count: int) -> list[dict[str, Any]]:
-        """The newest receipts as clients are promised them, newest first; waits for those not yet on disk."""
-        self.flush()
-        try:
-            return last_receipts(self._path, count)
-        except sqlite3.Error as error:
-            logger.warning("receipts cannot be read: %s", error)
-            return []
+        with self._wake:
+            day, spent = self._spent
+            return spent if spent and day == self._now().date().isoformat() else 0.0
 
     def flush(self, timeout_s: float = 5.0) -> None:
         """Wait until everything recorded so far is on disk."""
-        written = threading.Event()
-        self._queue.put(written)
-        written.wait(timeout_s)
+        flushed = threading.Event()
+        with self._wake:
+            self._flushed.append(flushed)
+            self._hurry()
+        flushed.wait(timeout_s)
 
     def close(self) -> None:
         """Write what is left and stop."""
-        self._queue.put(None)
+        with self._wake:
+            self._closing = True
+            self._hurry()
         self._thread.join(timeout=5.0)
 
-    def _write(self) -> None:
+    def _add(self, at: datetime, item: Receipt | _Event, *, urgent: bool) -> None:
+        self._waiting.append((at, item))
+        if urgent:
+            self._hurry()
+        elif len(self._waiting) == 1:
+            self._wake.notify()
+
+    def _hurry(self) -> None:
+        self._urgent = True
+        self._wake.notify()
+
+    def _main(self) -> None:
         connection = self._open()
         try:
-            while (item := self._queue.get()) is not None:
-                if isinstance(item, threading.Event):
-                    item.set()
-                elif connection is not None:
-                    self._run(connection, *item)
+            while self._write_next(connection):
+                pass
         finally:
             if connection is not None:
                 connection.close()
+
+    def _write_next(self, connection: sqlite3.Connection | None) -> bool:
+        """Wait for something to write, write it; False when that was the last."""
+        with self._wake:
+            self._wake.wait_for(lambda: self._waiting or self._urgent)
+            self._wake.wait_for(lambda: self._urgent, LINGER_S)
+            batch, self._waiting = self._waiting, []
+            flushed, self._flushed = self._flushed, []
+            self._urgent = False
+            going = not self._closing
+        if connection is not None:
+            self._write(connection, batch)
+        for event in flushed:
+            event.set()
+        return going
 
     def _open(self) -> sqlite3.Connection | None:
         connection: sqlite3.Connection | None = None
@@ -148,19 +163,56 @@ class Ledger:
             return None
         return connection
 
-    def _run(self, connection: sqlite3.Connection, statement: str, values: tuple[Any, ...]) -> None:
+    def _write(
+        self, connection: sqlite3.Connection, batch: Iterable[tuple[datetime, Receipt | _Event]]
+    ) -> None:
         try:
-            connection.execute(statement, values)
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                for at, item in batch:
+                    if isinstance(item, Receipt):
+                        self._insert_receipt(connection, at, item)
+                    else:
+                        values = (
+                            item.receipt_id,
+                            at.isoformat(timespec="milliseconds"),
+                            item.event,
+                            item.length,
+                        )
+                        connection.execute("INSERT INTO events VALUES (?,?,?,?)", values)
             self._refresh(connection)
         except sqlite3.Error as error:
-            logger.warning("a receipt was not kept: %s", error)
+            logger.warning("receipts were not kept: %s", error)
+
+    def _insert_receipt(self, connection: sqlite3.Connection, at: datetime, receipt: Receipt) -> None:
+        connection.execute(
+            "INSERT OR REPLACE INTO receipts VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                receipt.id,
+                at.date().isoformat(),
+                at.isoformat(timespec="milliseconds"),
+                self._workspace,
+                receipt.kind,
+                receipt.model,
+                int(receipt.leaves_machine),
+                receipt.bytes_sent,
+                receipt.tokens_in,
+                receipt.tokens_out,
+                receipt.tokens_cached,
+                receipt.cost_usd,
+                receipt.total_ms,
+                receipt.outcome,
+                json.dumps(receipt.to_wire(), ensure_ascii=True),
+            ),
+        )
 
     def _refresh(self, connection: sqlite3.Connection) -> None:
-        """Read what every server of the user has spent today."""
+        """Read what every server of the user has spent today; what is not on disk yet comes on top."""
         day = self._now().date().isoformat()
         row = connection.execute("SELECT TOTAL(cost_usd) FROM receipts WHERE day = ?", (day,)).fetchone()
-        with self._lock:
-            self._spent = (day, float(row[0]))
+        with self._wake:
+            waiting = sum(item.cost_usd or 0.0 for _, item in self._waiting if isinstance(item, Receipt))
+            self._spent = (day, float(row[0]) + waiting)
 
 
 def last_receipts(path: Path, count: int) -> list[dict[str, Any]]:

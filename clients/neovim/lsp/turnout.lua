@@ -1,10 +1,18 @@
 -- The client's definition for `vim.lsp.enable("turnout")`; it works on its own, without setup().
+
+---@param command lsp.Command
+---@param ctx { client_id: integer }
+local function run_action(command, ctx)
+  require("turnout.actions").run(command, ctx.client_id)
+end
+
 ---@type vim.lsp.Config
 return {
   cmd = { "turnout", "serve", "--stdio" },
   root_markers = { ".turnout.toml", ".git" },
+  -- With a name the server sends `turnout/status`.
+  init_options = { client = { name = "neovim" } },
   capabilities = {
-    textDocument = { inlineCompletion = { dynamicRegistration = false } },
     workspace = {
       workspaceEdit = {
         documentChanges = true,
@@ -12,6 +20,13 @@ return {
         failureHandling = "transactional",
       },
     },
+  },
+  commands = {
+    ["turnout.rewrite"] = run_action,
+    ["turnout.fix"] = run_action,
+    ["turnout.document"] = run_action,
+    ["turnout.test"] = run_action,
+    ["turnout.explain"] = run_action,
   },
   handlers = {
     -- Neovim applies edits made for older versions of a document and calls that a success.

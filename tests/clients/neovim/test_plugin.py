@@ -49,7 +49,7 @@ def test_a_plain_client_needs_no_setup(start: Start) -> None:
     editor.command("edit! a.py")
     wait_for_server(editor)
     (params,) = methods(editor, "initialize")
-    assert "inlineCompletion" in params["capabilities"]["textDocument"]
+    assert params["initializationOptions"] == {"client": {"name": "neovim"}}
     changes = {
         (editor.directory / "gone.py").as_uri(): [
             {
@@ -65,7 +65,8 @@ def test_settings_reach_the_server(scripted: Scripted) -> None:
     """`settings` goes out as initializationOptions, and answers workspace/configuration."""
     editor = scripted(options="settings = { budget = { day_usd = 1 } }")
     (params,) = methods(editor, "initialize")
-    assert params["initializationOptions"] == {"budget": {"day_usd": 1}}
+    options = params["initializationOptions"]
+    assert (options["budget"], options["client"]["name"]) == ({"day_usd": 1}, "neovim")
     assert editor.lua("return vim.lsp.get_clients({ name = 'turnout' })[1].settings") == {
         "turnout": {"budget": {"day_usd": 1}}
     }
@@ -202,15 +203,70 @@ def test_restart_replaces_the_server(scripted: Scripted) -> None:
     editor.until(lambda: editor.lua(OTHER_SERVER, first), "another server")
 
 
-@pytest.mark.parametrize(("key", "sent"), [("t", 1), ("c", 0), ("<Esc>", 0)])
-def test_trust_is_asked_for(scripted: Scripted, key: str, sent: int) -> None:
-    """A workspace is trusted only after the question, which says no by default."""
+@pytest.mark.parametrize("key", ["c", "<Esc>", "<CR>"])
+def test_trust_is_not_given_by_default(scripted: Scripted, key: str) -> None:
+    """A workspace is trusted only where the question is answered with yes."""
     editor = scripted()
     editor.type(":Turnout trust<CR>")
-    editor.until_shown("Trust the settings that come with")
+    editor.until_shown(f"Trust {editor.directory}?")
     editor.type(key)
     editor.until(lambda: not editor.request("nvim_get_mode")["blocking"], "the answer")
-    assert len(methods(editor, "workspace/executeCommand")) == sent
+    assert "scripted trust" not in editor.messages()
+
+
+def test_trust_reaches_the_program_and_the_server_starts_anew(scripted: Scripted) -> None:
+    """What `turnout trust` says is shown, and a new server reads the settings."""
+    editor = scripted()
+    first = editor.lua("return vim.lsp.get_clients({ name = 'turnout' })[1].id")
+    editor.type(":Turnout trust<CR>")
+    editor.until_shown("Trust ")
+    editor.type("t")
+    editor.until(lambda: editor.lua(OTHER_SERVER, first), "another server")
+    assert f"scripted trust {editor.directory}" in editor.messages()
+
+
+def test_a_menu_only_client_says_so(scripted: Scripted) -> None:
+    """Without ghost text the server is told that there is none, so that it fills the menu."""
+    editor = scripted(options="ghost = { enabled = false }")
+    (params,) = methods(editor, "initialize")
+    assert params["capabilities"]["textDocument"].get("inlineCompletion") is None
+    editor.type("ihel")
+    editor.until(lambda: editor.lines() == ["hel"], "the text")
+    assert methods(editor, "textDocument/inlineCompletion") == []
+
+
+def choose_action(editor: Neovim, title: str) -> None:
+    """Run the code action of that title."""
+    editor.lua(
+        """
+        local title = ...
+        vim.lsp.buf.code_action({ apply = true, filter = function(action) return action.title == title end })
+        """,
+        title,
+    )
+
+
+def test_a_rewrite_asks_for_its_instruction(scripted: Scripted) -> None:
+    """The instruction goes back with the action's own argument; giving none sends nothing."""
+    editor = scripted(text="x = 1\n")
+    choose_action(editor, "Rewrite selection...")
+    editor.until_shown("Rewrite selection:")
+    editor.type("<Esc>")
+    editor.until(lambda: "Rewrite selection" not in editor.screen.text(), "the prompt to go")
+    choose_action(editor, "Rewrite selection...")
+    editor.until_shown("Rewrite selection:")
+    editor.type("use two<CR>")
+    editor.until(lambda: methods(editor, "workspace/executeCommand"), "the command")
+    (params,) = methods(editor, "workspace/executeCommand")
+    assert params["arguments"] == [{"kind": "rewrite", "asks": True, "instruction": "use two"}]
+    editor.until(lambda: "Rewrite selection...: done" in editor.messages(), "the report")
+
+
+def test_an_explanation_is_shown_in_a_window(scripted: Scripted) -> None:
+    """What the server explains is on screen as text."""
+    editor = scripted(text="x = 1\n")
+    choose_action(editor, "Explain selection")
+    editor.until_shown("adds")
 
 
 def test_plug_mappings_can_be_put_on_any_key(scripted: Scripted) -> None:

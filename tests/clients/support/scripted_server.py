@@ -11,6 +11,7 @@ It speaks LSP with the standard library alone, so that it starts in milliseconds
 - `test/crash` ends the process as a crash would.
 
 usage: scripted_server.py [utf-8|utf-16|utf-32]      the position encoding, utf-8 where none is given
+With further words it prints them and ends, in the place of the program's other commands.
 """
 
 import json
@@ -145,9 +146,10 @@ def initialize(server: Server, params: Json, request: Any) -> None:
     capabilities = {
         "positionEncoding": server.encoding,
         "textDocumentSync": {"openClose": True, "change": 2},
-        "executeCommandProvider": {"commands": ["turnout.trust"]},
+        "codeActionProvider": True,
+        "executeCommandProvider": {"commands": ["turnout.rewrite", "turnout.explain"]},
     }
-    if "inlineCompletion" in params["capabilities"].get("textDocument", {}):
+    if params["capabilities"].get("textDocument", {}).get("inlineCompletion"):
         capabilities["inlineCompletionProvider"] = {}
     server.answer(request, {"capabilities": capabilities, "serverInfo": {"name": "scripted", "version": "1"}})
 
@@ -270,6 +272,26 @@ def _carry_out(server: Server, edit: Json, request: Any, key: str) -> None:
     server.ask("workspace/applyEdit", {"edit": edit}, reply)
 
 
+def code_actions(server: Server, params: Json, request: Any) -> None:
+    """A rewrite, which asks for an instruction, and an explanation."""
+    actions = []
+    for kind, title, asks in (
+        ("rewrite", "Rewrite selection...", True),
+        ("explain", "Explain selection", False),
+    ):
+        argument = {"kind": kind, "asks": asks}
+        command = {"title": title, "command": f"turnout.{kind}", "arguments": [argument]}
+        actions.append({"title": title, "kind": "refactor.rewrite", "command": command})
+    server.answer(request, actions)
+
+
+def execute(server: Server, params: Json, request: Any) -> None:
+    if params["command"] == "turnout.explain":
+        server.answer(request, {"markdown": "It **adds** numbers."})
+    else:
+        server.answer(request, {"applied": True, "conflicts": []})
+
+
 def answer_null(server: Server, params: Json, request: Any) -> None:
     server.answer(request, None)
 
@@ -296,7 +318,8 @@ HANDLERS: dict[str, Callable[[Server, Json, Any], None]] = {
     "textDocument/didClose": did_close,
     "textDocument/inlineCompletion": inline_completion,
     "$/cancelRequest": cancel,
-    "workspace/executeCommand": answer_null,
+    "workspace/executeCommand": execute,
+    "textDocument/codeAction": code_actions,
     "turnout/refactor": refactor,
     "turnout/apply": apply,
     "turnout/undo": undo,
@@ -314,7 +337,8 @@ HANDLERS: dict[str, Callable[[Server, Json, Any], None]] = {
 }
 
 if __name__ == "__main__":
-    if "--version" in sys.argv:
-        print("scripted 1")
+    encoding, *command = sys.argv[1:] or ["utf-8"]
+    if command:
+        print("scripted", *command)
     else:
-        Server(next((word for word in sys.argv[1:] if word in WIDTHS), "utf-8")).run()
+        Server(encoding).run()

@@ -5,6 +5,7 @@ M.name = "turnout"
 
 ---Unexpected ends of the server that are answered with a restart, and the time in which they are counted.
 local MAX_RESTARTS, RESTART_WINDOW_MS = 3, 60000
+local PROGRAM_TIMEOUT_MS = 15000
 
 ---@type integer[] When the server was restarted, in milliseconds.
 local restarts = {}
@@ -140,6 +141,41 @@ function M.command()
   return cmd
 end
 
+---Run another command of the program that the server is a command of.
+---@param cmd string[] The server's own command line.
+---@param ... string
+---@return string? output Nil where it failed.
+function M.run_program(cmd, ...)
+  local command = vim.list_slice(cmd)
+  for i, word in ipairs(cmd) do
+    if word == "serve" then
+      command = vim.list_slice(cmd, 1, i - 1)
+    end
+  end
+  vim.list_extend(command, { ... })
+  local ok, process = pcall(vim.system, command, { text = true, timeout = PROGRAM_TIMEOUT_MS })
+  if not ok then
+    return nil
+  end
+  local result = process:wait()
+  return result.code == 0 and vim.trim(result.stdout or "") or nil
+end
+
+---What the server is told when it starts: the user's settings, and who is asking.
+---@return table
+local function init_options()
+  local options = vim.deepcopy(require("turnout.config").get().settings)
+  options.client = { name = "neovim", version = tostring(vim.version()) }
+  return options
+end
+
+---Whether this client shows ghost text; where it does not, the server puts its suggestions into the menu.
+---@return lsp.ClientCapabilities
+local function capabilities()
+  local shown = require("turnout.config").get().ghost.enabled
+  return { textDocument = { inlineCompletion = shown and { dynamicRegistration = false } or vim.NIL } }
+end
+
 ---Register the server with Neovim, and start it for the open files and those to come.
 function M.enable()
   local config = require("turnout.config").get()
@@ -155,7 +191,8 @@ function M.enable()
     cmd = cmd,
     filetypes = config.filetypes,
     root_markers = config.root_markers,
-    init_options = next(config.settings) and config.settings or vim.empty_dict(),
+    init_options = init_options(),
+    capabilities = capabilities(),
     settings = { turnout = config.settings },
     on_exit = on_exit,
   })

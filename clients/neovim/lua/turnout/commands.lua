@@ -88,18 +88,18 @@ local function trust()
   if not server then
     return
   end
-  local commands = vim.tbl_get(server.server_capabilities, "executeCommandProvider", "commands") or {}
-  if not vim.list_contains(commands, "turnout.trust") then
-    client.notify("this server cannot be told; see `turnout trust --help`", vim.log.levels.WARN)
+  local root = server.root_dir or vim.fn.getcwd()
+  local question = ("Trust %s? Its settings may then name endpoints, commands and models."):format(root)
+  if vim.fn.confirm(question, "&Trust\n&Cancel", 2, "Question") ~= 1 then
     return
   end
-  local root = server.root_dir or vim.fn.getcwd()
-  local question = ("Trust the settings that come with %s?"):format(root)
-  if vim.fn.confirm(question, "&Trust\n&Cancel", 2, "Question") == 1 then
-    local params = { command = "turnout.trust", arguments = { vim.uri_from_fname(root) } }
-    client.request(server, "workspace/executeCommand", params, function()
-      client.notify("workspace trusted: " .. root)
-    end)
+  vim.cmd.redraw() -- or the answer would scroll the question up and wait for a key
+  local output = client.run_program(server.config.cmd, "trust", root)
+  if output then
+    client.notify(output)
+    client.restart()
+  else
+    client.notify("`turnout trust` failed; run it in a terminal to see why", vim.log.levels.ERROR)
   end
 end
 
@@ -115,9 +115,10 @@ M.commands = {
   },
   cancel = {
     args = "",
-    help = "Stop the refactor that is being worked on.",
+    help = "Stop the refactor or code action that is being worked on.",
     run = function()
-      require("turnout.refactor").cancel()
+      local cancelled = require("turnout.progress").cancel()
+      client.notify(#cancelled > 0 and table.concat(cancelled, ", ") .. " cancelled" or "nothing is being worked on")
     end,
   },
   apply = {

@@ -2,20 +2,6 @@
 local M = {}
 
 local KEYS = { "ANTHROPIC_API_KEY", "OPENAI_API_KEY" }
-local TIMEOUT_MS = 10000
-
----Run the server's program with other arguments.
----@param cmd string[]
----@param ... string
----@return string? output Nil where it failed.
-local function run(cmd, ...)
-  local ok, process = pcall(vim.system, { cmd[1], ... }, { text = true, timeout = TIMEOUT_MS })
-  if not ok then
-    return nil
-  end
-  local result = process:wait()
-  return result.code == 0 and vim.trim(result.stdout or "") or nil
-end
 
 local function check_neovim()
   local version = tostring(vim.version())
@@ -37,7 +23,7 @@ local function check_program()
     })
     return nil
   end
-  local version = run(cmd, "--version")
+  local version = require("turnout.client").run_program(cmd, "--version")
   if version then
     vim.health.ok(("server: %s (%s)"):format(cmd[1], version))
   else
@@ -83,7 +69,7 @@ end
 
 ---@param cmd string[]
 local function check_models(cmd)
-  local listing = run(cmd, "models", "list")
+  local listing = require("turnout.client").run_program(cmd, "models", "list")
   if listing then
     vim.health.info("local models:\n" .. listing)
   else

@@ -100,6 +100,9 @@ local function list_lines(view)
     local message = check.message and check.message ~= "" and ": " .. check.message:gsub("\n", " ") or ""
     add(("%s %s%s"):format(check.ok and "ok" or "failed", check.name, message), group)
   end
+  for _, skipped in ipairs(view.proposal.skipped or {}) do
+    add(("left out %s: %s"):format(skipped.path, skipped.reason), "TurnoutHint")
+  end
   add(describe_receipt(view.proposal.receipt), "TurnoutHint")
   return lines
 end

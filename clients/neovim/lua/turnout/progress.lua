@@ -1,8 +1,20 @@
----Shows the progress of work that this plugin asked for, on the message line; other progress is left alone.
+---Work that the user asked for and waits for: its progress on the message line, and how it is cancelled.
+---
+---Progress of anything else is left to whoever shows it.
 local M = {}
 
----@type table<string, string> From token to what is being done.
+---@class (exact) turnout.Work
+---@field what string
+---@field client? vim.lsp.Client
+---@field id? integer The request to cancel.
+
+---@type table<string, turnout.Work> By progress token.
 local followed = {}
+
+---@return string
+function M.new_token()
+  return ("turnout-%d"):format(vim.uv.hrtime())
+end
 
 ---@param text string
 local function show(text)
@@ -21,7 +33,7 @@ local function report(value, what)
   if value.message then
     parts[#parts + 1] = value.message
   end
-  if value.percentage then
+  if value.percentage and value.percentage > 0 then
     parts[#parts + 1] = ("%d%%"):format(value.percentage)
   end
   parts[#parts + 1] = "(:Turnout cancel)"
@@ -31,33 +43,54 @@ end
 ---Show progress under `token` from now on.
 ---@param token string
 ---@param what string
-function M.follow(token, what)
-  followed[token] = what
+---@param request? { client: vim.lsp.Client, id: integer }
+function M.follow(token, what, request)
+  if not request then
+    return
+  end
+  followed[token] = { what = what, client = request.client, id = request.id }
   show(("turnout: %s ... (:Turnout cancel)"):format(what))
   vim.api.nvim_create_autocmd("LspProgress", {
     group = vim.api.nvim_create_augroup("turnout.progress", { clear = true }),
-    desc = "Show the progress of a refactor",
+    desc = "Show the progress of what Turnout works on",
     callback = function(args)
       local params = args.data.params
-      if followed[params.token] then
-        report(params.value, followed[params.token])
+      local work = followed[params.token]
+      if work then
+        report(params.value, work.what)
       end
     end,
   })
 end
 
----Stop showing the progress of `token`, or of everything.
----@param token? string
+---Stop showing the progress of `token`.
+---@param token string
 function M.stop(token)
-  if token then
-    followed[token] = nil
-  else
-    followed = {}
-  end
+  followed[token] = nil
   if next(followed) == nil then
     vim.api.nvim_create_augroup("turnout.progress", { clear = true })
     vim.api.nvim_echo({ { "" } }, false, {})
   end
+end
+
+---Whether anything is being worked on.
+---@return boolean
+function M.busy()
+  return next(followed) ~= nil
+end
+
+---Cancel everything that is being worked on.
+---@return string[] what Names of the work that was cancelled.
+function M.cancel()
+  local cancelled = {}
+  for token, work in pairs(followed) do
+    cancelled[#cancelled + 1] = work.what
+    if not work.client:is_stopped() then
+      work.client:cancel_request(work.id)
+    end
+    M.stop(token)
+  end
+  return cancelled
 end
 
 return M

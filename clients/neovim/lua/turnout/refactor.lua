@@ -32,15 +32,8 @@ local M = {}
 ---@field plan string
 ---@field files turnout.FileChange[]
 ---@field checks turnout.Check[]
+---@field skipped? { path: string, reason: string }[] Files that were left out.
 ---@field receipt table
-
----@class (exact) turnout.Running
----@field client vim.lsp.Client
----@field id integer
-
----The refactor that is being worked on.
----@type turnout.Running?
-local running
 
 ---@param server vim.lsp.Client
 ---@param bufnr integer
@@ -100,21 +93,16 @@ end
 ---@param instruction string
 ---@param opts turnout.RefactorOptions
 local function ask(server, instruction, opts)
-  local token = ("turnout-refactor-%d"):format(vim.uv.hrtime())
-  progress.follow(token, "refactor")
-  local function finish()
-    running = nil
-    progress.stop(token)
-  end
+  local token = progress.new_token()
   local params = parameters(server, instruction, opts, token)
   local id = client.request(server, "turnout/refactor", params, function(proposal)
-    finish()
+    progress.stop(token)
     receive(server, proposal)
   end, function(err)
-    finish()
+    progress.stop(token)
     client.notify(client.describe_error(err), vim.log.levels.ERROR)
   end)
-  running = id and { client = server, id = id } or nil
+  progress.follow(token, "refactor", id and { client = server, id = id } or nil)
 end
 
 ---Refactor as `instruction` says; asks for the instruction where it is nil or empty.
@@ -125,8 +113,8 @@ function M.start(instruction, opts)
   if not server then
     return
   end
-  if running then
-    client.notify("a refactor is being worked on; :Turnout cancel stops it", vim.log.levels.WARN)
+  if progress.busy() then
+    client.notify("something is being worked on; :Turnout cancel stops it", vim.log.levels.WARN)
     return
   end
   if instruction and instruction ~= "" then
@@ -138,21 +126,6 @@ function M.start(instruction, opts)
       ask(server, answer, opts or {})
     end
   end)
-end
-
----Stop the refactor that is being worked on.
-function M.cancel()
-  if not running then
-    client.notify("nothing is being worked on")
-    return
-  end
-  local stopped = running
-  running = nil
-  progress.stop()
-  if not stopped.client:is_stopped() then
-    stopped.client:cancel_request(stopped.id)
-  end
-  client.notify("refactor cancelled")
 end
 
 ---@param uri string

@@ -6,7 +6,7 @@ being built wait for them.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +15,8 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from turnout import __version__
-from turnout.act.proposals import Proposals
+from turnout.act import proposals
+from turnout.core.edits.changes import FileChange
 from turnout.complete import Completer
 from turnout.core.answers import Asker
 from turnout.core.documents import Document, Snapshot
@@ -28,6 +29,8 @@ from turnout.lsp.stdio import open_input, open_output
 from turnout.lsp.workspace import EditorWorkspace
 
 logger = logging.getLogger(__name__)
+
+KEPT_OWNERS = 200
 
 
 class SettingsView(Protocol):
@@ -48,6 +51,14 @@ class Records(Protocol):
     def last(self, count: int) -> list[dict[str, Any]]: ...
 
 
+class Check(Protocol):
+    """Runs the user's checks on changes to a folder; `tell` hears the name of each."""
+
+    async def __call__(
+        self, folder: Folder, changes: Sequence[FileChange], tell: Callable[[str], None]
+    ) -> tuple[proposals.Check, ...]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What the handlers call; built after `initialized`."""
@@ -56,6 +67,8 @@ class Services:
     completer: Completer
     asker: Asker
     records: Records
+    check: Check
+    """Runs the checks that the settings name for refactors on the changes of a proposal."""
     close: Callable[[], Awaitable[None]]
     settings_changed: Callable[[], None]
 
@@ -74,9 +87,8 @@ class TurnoutServer(LanguageServer):
         self._build = build
         self._services: asyncio.Future[Services] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self.proposals = Proposals()
-        self.owners: dict[str, EditorWorkspace] = {}
-        """The workspace folder of each proposal."""
+        self.proposals = proposals.Proposals()
+        self._owners: dict[str, EditorWorkspace] = {}
 
     def hold(self, work: Coroutine[None, None, None], name: str) -> None:
         """Run `work` beside the handlers; a fault in it is logged, and it ends with the server."""
@@ -175,13 +187,18 @@ class TurnoutServer(LanguageServer):
             folder = Folder(uri_to_path(uri).parent)
         return EditorWorkspace(self.protocol, folder)
 
+    def keep(self, proposal: proposals.Proposal, workspace: EditorWorkspace) -> None:
+        """Keep a proposal and the workspace folder that it is for."""
+        self.proposals.keep(proposal)
+        self._owners[proposal.id] = workspace
+        while len(self._owners) > KEPT_OWNERS:
+            del self._owners[next(iter(self._owners))]
+
     def owner(self, proposal_id: str) -> EditorWorkspace:
         """The workspace folder of a proposal. Raises ProposalUnknown."""
-        if proposal_id not in self.owners:
-            raise ProposalUnknown(
-                f"There is no proposal {proposal_id!r}.", advice="Ask for the change again."
-            )
-        return self.owners[proposal_id]
+        if proposal_id not in self._owners:
+            raise ProposalUnknown(f"There is no proposal {proposal_id!r}.", advice="Ask for the change again.")
+        return self._owners[proposal_id]
 
     def roots(self) -> list[Path]:
         """The client's workspace folders that are folders of this machine."""

@@ -1,6 +1,7 @@
 """JSON-RPC messages over stdin and stdout, without a thread hop where the system has pipes for asyncio.
 
-Invariant: bad bytes cost one message, never the connection; a client that stops reading never stops the event loop.
+Invariants: bad bytes cost one message, never the connection; a client that stops reading never stops the event loop;
+what a message sets off has taken its first step before the next message is looked at.
 """
 
 import asyncio
@@ -8,6 +9,7 @@ import os
 import re
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
@@ -66,20 +68,37 @@ class MessageDecoder:
         return True
 
 
-class _PipeProtocol(asyncio.Protocol):
-    """Feeds what arrives on stdin to the decoder, in the event loop itself."""
+class Inbox:
+    """Hands message bodies over one at a time, however many arrive at once.
 
-    def __init__(self, on_body: Callable[[bytes], None], closed: asyncio.Event) -> None:
-        self._decoder = MessageDecoder()
+    A handler that is a coroutine starts one turn of the event loop after its message: the next message waits for
+    that turn, or a change typed right after a request would get into the text that the request is about.
+    """
+
+    def __init__(self, on_body: Callable[[bytes], None]) -> None:
+        self._loop = asyncio.get_running_loop()
         self._on_body = on_body
-        self._closed = closed
+        self._waiting: deque[bytes | None] = deque()
+        self._busy = False
+        self.closed = asyncio.Event()
+        """Set when everything that came before the end of input has been handed over."""
 
-    def data_received(self, data: bytes) -> None:
-        for body in self._decoder.feed(data):
+    def put(self, body: bytes | None) -> None:
+        """Take the next body; None is the end of input."""
+        self._waiting.append(body)
+        if not self._busy:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        self._busy = bool(self._waiting)
+        if not self._waiting:
+            return
+        body = self._waiting.popleft()
+        self._loop.call_soon(self._next)
+        if body is None:
+            self.closed.set()
+        else:
             self._on_body(body)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._closed.set()
 
 
 class PipeWriter:

@@ -1,6 +1,7 @@
 """What every long request shares: the use cases' seams, progress, and errors that say what to do."""
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from pygls.exceptions import JsonRpcException
@@ -13,6 +14,7 @@ from turnout.lsp.workspace import EditorWorkspace
 from turnout.session.editor import Progress
 
 REQUEST_FAILED = -32803
+_SHOW_EVERY_S = 0.1
 
 
 class RequestFailed(JsonRpcException):
@@ -36,10 +38,14 @@ def seams_for(services: Services, workspace: EditorWorkspace, tell: Tell) -> Sea
     return Seams(services.asker, workspace, syntax, tell)
 
 
-def told(progress: Progress) -> Tell:
-    """Shows what a use case tells in a progress display."""
+def told(progress: Progress, clock: Callable[[], float] = time.monotonic) -> Tell:
+    """Shows what a use case tells in a progress display; not every token of an answer, which no eye can follow."""
+    shown_s = float("-inf")
 
     def tell(what: str, done: int, of: int) -> None:
-        progress.report(what, done * 100 // of if of else None)
+        nonlocal shown_s
+        if of or clock() - shown_s >= _SHOW_EVERY_S:
+            shown_s = clock()
+            progress.report(what, done * 100 // of if of else None)
 
     return tell

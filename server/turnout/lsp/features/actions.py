@@ -46,7 +46,9 @@ def register(server: TurnoutServer) -> None:
         server.command(name)(run_command)
 
 
-async def code_actions(ls: TurnoutServer, params: types.CodeActionParams) -> list[types.CodeAction]:
+async def code_actions(
+    ls: TurnoutServer, params: types.CodeActionParams
+) -> list[types.CodeAction | types.Command]:
     """What can be done here; no model is asked."""
     snapshot = ls.snapshot(params.text_document.uri)
     if snapshot is None:
@@ -67,13 +69,16 @@ def _symbol(snapshot: Snapshot, line: int) -> Symbol | None:
 
 
 def _is_wanted(kind: str, wanted: Sequence[str] | None) -> bool:
-    return wanted is None or any(kind == only or kind.startswith(only + ".") for only in map(str, wanted))
+    """Whether `kind` is one of `wanted` or below one; the empty kind is above all."""
+    return not wanted or any(only in ("", kind) or kind.startswith(only + ".") for only in map(str, wanted))
 
 
 def _to_lsp(
     ls: TurnoutServer, action: Action, snapshot: Snapshot, diagnostics: Sequence[types.Diagnostic]
-) -> types.CodeAction:
+) -> types.CodeAction | types.Command:
     argument = action_to_wire(action, snapshot)
+    if not _takes_literals(ls):
+        return _command(action, argument)
     fixed = [d for d in diagnostics if action.fault and d.message == action.fault.message]
     return types.CodeAction(
         title=action.title,
@@ -94,6 +99,12 @@ def _wants_edit(ls: TurnoutServer) -> bool:
     can = ls.protocol.client_capabilities
     applies = bool(can.workspace and can.workspace.apply_edit)
     return not applies and "edit" in resolvable(can.text_document.code_action if can.text_document else None)
+
+
+def _takes_literals(ls: TurnoutServer) -> bool:
+    """Whether the client takes code actions; one that does not say so takes only their commands."""
+    text = ls.protocol.client_capabilities.text_document
+    return bool(text and text.code_action and text.code_action.code_action_literal_support)
 
 
 def _takes_tags(ls: TurnoutServer) -> bool:

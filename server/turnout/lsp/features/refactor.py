@@ -1,6 +1,7 @@
 """`turnout/refactor`, `turnout/apply`, `turnout/undo` and `turnout/discard`."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from lsprotocol import types
@@ -42,8 +43,9 @@ async def refactor(ls: TurnoutServer, params: Any) -> dict[str, Any]:
         ls.editor.progress("Refactoring", fields.get("workDoneToken")) as progress,
     ):
         proposal = await propose(request, seams_for(services, workspace, told(progress)))
-    ls.proposals.keep(proposal)
-    ls.owners[proposal.id] = workspace
+        checks = await services.check(workspace.folder, proposal.changes, progress.report)
+        proposal = replace(proposal, checks=(*proposal.checks, *checks))
+    ls.keep(proposal, workspace)
     return proposal_to_wire(proposal, ls.protocol.encoding)
 
 

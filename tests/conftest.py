@@ -1,4 +1,4 @@
-"""What the tests of several folders share: directories of their own, the real model, and the end of what was started."""
+"""What the tests of several folders share: directories of their own, the real model, the end of what was started."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -9,16 +9,16 @@ from support.editor import editing, vscode
 from support.home import Home
 
 # Outside of the BMP, combining, wide; a form feed and U+2028, at which `str.splitlines` would break, and every ending.
-TEXT = "a = '🚃🚃é'\r\nb = '\f\u2028'\rc = 'e\u0301 漢'\n\nprint('𝒳', a)  # 🚃\n"
+TEXT = "a = '🚃🚃é'\r\nb = '\f\u2028'\rc = 'e\u0301 漢'\n\nprint('🎼', a)  # 🚃\n"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
 async def test_edits(home: Home, encoding: str) -> None:
     """After edits around such characters the model is asked about exactly the text that the editor shows."""
     wanted = (
-        TEXT.replace("🚃é", "x🚃🚃").replace("\f", "\f𝒴\f").replace("漢'\n\n", "漢字'\n").replace("𝒳", "")
+        TEXT.replace("🚃é", "x🚃🚃").replace("\f", "\f🎻\f").replace("漢'\n\n", "漢字'\n").replace("🎼", "")
     )
-    before, after = wanted[: wanted.index(", a)")] + ", b𝒵.", ", a)" + wanted.partition(", a)")[2]
+    before, after = wanted[: wanted.index(", a)")] + ", b🎺.", ", a)" + wanted.partition(", a)")[2]
     script = {
         "fim": [
             {"prefix_ends": before, "suffix_starts": after, "path_ends": "a.py", "text": "as_text()"},
@@ -31,10 +31,10 @@ async def test_edits(home: Home, encoding: str) -> None:
     async with editing(home, can, options={}, TURNOUT_FAKE_SCRIPT=json.dumps(script)) as editor:
         assert editor.encoding == encoding
         buffer = editor.open(home.uri("a.py"), TEXT)
-        for old, new in (("🚃é", "x🚃🚃"), ("\f", "\f𝒴\f"), ("漢'\n\n", "漢字'\n"), ("𝒳", "")):
+        for old, new in (("🚃é", "x🚃🚃"), ("\f", "\f🎻\f"), ("漢'\n\n", "漢字'\n"), ("🎼", "")):
             start = buffer.text.index(old)
             editor.change(buffer, start, start + len(old), new)
-        cursor = editor.type(buffer, ", b𝒵.", at=buffer.text.index(", a)"))
+        cursor = editor.type(buffer, ", b🎺.", at=buffer.text.index(", a)"))
         item = await editor.ghost_item(buffer, cursor)
         assert item is not None
         assert item.insert_text == "as_text()"

@@ -70,7 +70,7 @@ async def test_failures_leave_receipts_too(home: Home) -> None:
 
 
 async def test_status(home: Home) -> None:
-    """A client of ours hears what the status line shall say, at first and after each request; any other hears nothing."""
+    """A client of ours hears what the status line shall say, first and after each request; no other does."""
     async with editing(home, options=OURS) as editor:
         first = await editor.next("turnout/status")
         assert set(first) == {"state", "model", "leavesMachine", "lastLatencyMs", "spentTodayUsd", "message"}

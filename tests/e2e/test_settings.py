@@ -69,7 +69,7 @@ async def test_wrong_values_of_the_editor(home: Home) -> None:
 
 
 async def test_file_that_is_no_toml(home: Home) -> None:
-    """A settings file that cannot be read at all is named with the line, and until it can nothing leaves the machine."""
+    """A settings file that cannot be read is named with the line, and until it can nothing leaves the machine."""
     path = home.write(".turnout.toml", "[privacy]\nleaves_machine = \n")
     home.configure('[models.far]\napi = "openai-chat"\nmodel = "far"\nbase_url = "http://127.0.0.1:9/v1"\n'
                    'leaves_machine = true\n[routes.rewrite]\nmodels = ["far", "near"]\n'

@@ -4,9 +4,10 @@ Invariant: a session ends with nothing unread, so a message that a test does not
 """
 
 import asyncio
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Union
 
 import attrs
 from cattrs import Converter
@@ -141,8 +142,10 @@ class Editor(LanguageClient):
                     self.replace(buffer, buffer.edited(edits, self.encoding))
                     return
                 path = to_path(document.uri)
-                closed = Buffer(document.uri, path.read_bytes().decode())
-                path.write_bytes(closed.edited(edits, self.encoding).encode())
+                data = path.read_bytes()
+                mark = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
+                closed = Buffer(document.uri, data.removeprefix(mark).decode())
+                path.write_bytes(mark + closed.edited(edits, self.encoding).encode())
             case types.CreateFile(uri=uri):
                 path = to_path(uri)
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -261,6 +264,14 @@ def _converter() -> Converter:
         converter.register_structure_hook(
             unknown, lambda data, cls, names=names: cls(**{name: data.get(name) for name in names})
         )
+
+    # lsprotocol takes an action that has a command for a command.
+    def action(data: dict[str, Any], _: type) -> types.Command | types.CodeAction:
+        return converter.structure(
+            data, types.Command if isinstance(data.get("command"), str) else types.CodeAction
+        )
+
+    converter.register_structure_hook(Union[types.Command, types.CodeAction], action)  # noqa: UP007 (lsprotocol's key)
     return converter
 
 

@@ -7,10 +7,13 @@ import asyncio
 import importlib
 import logging
 import logging.handlers
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from turnout import paths
+from turnout.act.proposals import Check
+from turnout.core.edits.changes import FileChange
+from turnout.files import Folder, path_to_uri
 from turnout.lsp.editor import LspEditor
 from turnout.lsp.features import register_all
 from turnout.lsp.protocol import TurnoutProtocol
@@ -20,6 +23,7 @@ from turnout.lsp.server import run as run_server
 logger = logging.getLogger(__name__)
 
 _LATER = (
+    "turnout.checks",
     "turnout.dispatch",
     "turnout.local",
     "turnout.models",
@@ -53,6 +57,7 @@ async def _build(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
 def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     from turnout import models
     from turnout import remote as remote_models
+    from turnout.checks import run_checks
     from turnout.complete import Completer, missing_model
     from turnout.dispatch import Dispatcher
     from turnout.errors import EngineMissing, TurnoutError
@@ -95,6 +100,15 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
             # On a thread and ahead of time: the first request would stop typing for the 0.1 s that it takes.
             asyncio.get_running_loop().run_in_executor(None, remote_models.preload)
 
+    async def check(
+        folder: Folder, changes: Sequence[FileChange], tell: Callable[[str], None]
+    ) -> tuple[Check, ...]:
+        loaded = workspaces.settings(path_to_uri(folder.root / "file"))
+        keys_of_models = [model.key for model in loaded.policy.models if model.key]
+        hidden = {key.removeprefix("env:") for key in keys_of_models if key.startswith("env:")}
+        commands = loaded.settings.routes.refactor.checks
+        return await run_checks(folder, changes, commands, hidden_variables=hidden, tell=tell)
+
     async def close() -> None:
         await pulls.close()
         await local.close()
@@ -106,6 +120,7 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
         completer=Completer(dispatcher, workspaces.rules, workspaces.relative_path, failed),
         asker=dispatcher,
         records=ledger,
+        check=check,
         close=close,
         settings_changed=settings_changed,
     )

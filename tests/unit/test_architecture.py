@@ -17,6 +17,7 @@ ARROWS: dict[str, set[str]] = {
     "paths": set(),
     "files": {"core"},
     "act": {"core"},
+    "checks": {"act", "core", "files"},
     "complete": {"core"},
     "dispatch": {"core"},
     "store": {"core"},
@@ -29,7 +30,8 @@ ARROWS: dict[str, set[str]] = {
     "session": {"complete", "core", "dispatch", "files", "settings"},
     "lsp": {"act", "complete", "core", "files", "session", "syntax"},
     "app": {
-        "complete", "dispatch", "local", "lsp", "models", "paths", "remote", "session", "settings", "store",
+        "act", "checks", "complete", "core", "dispatch", "files", "local", "lsp", "models", "paths", "remote",
+        "session", "settings", "store",
     },
     "demo": {"commands.models", "core", "files", "lsp.stdio", "models", "session.consent", "settings"},
     "commands": {"app", "core", "demo", "files", "models", "paths", "settings", "worker"},

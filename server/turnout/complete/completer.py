@@ -94,6 +94,7 @@ class Completer:
         uri = snapshot.uri
         shape = _shape(hole, rules)
         prompt = FimPrompt(
+            kind=kind,
             document=uri,
             path=self._relative_path(uri),
             prefix=hole.prefix,

@@ -103,9 +103,9 @@ class Client:
 
 @asynccontextmanager
 async def connected(
-    root: Path, on_request: OnRequest, on_notification: OnNotification
+    root: Path, settings: dict[str, Any], on_request: OnRequest, on_notification: OnNotification
 ) -> AsyncIterator[Client]:
-    """A server for the folder `root`, initialized; it is shut down at the end."""
+    """A server for the folder `root`, initialized with `settings`; it is shut down at the end."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "turnout", "serve", "--stdio",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
@@ -119,7 +119,7 @@ async def connected(
             "rootUri": folder["uri"],
             "workspaceFolders": [folder],
             "capabilities": CAPABILITIES,
-            "initializationOptions": {"client": {"name": "turnout demo"}},
+            "initializationOptions": {**settings, "client": {"name": "turnout demo"}},
         }
         await client.request("initialize", params)
         client.notify("initialized", {})

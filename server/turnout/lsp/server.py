@@ -16,10 +16,10 @@ from pygls.lsp.server import LanguageServer
 
 from turnout import __version__
 from turnout.act import proposals
-from turnout.core.edits.changes import FileChange
 from turnout.complete import Completer
 from turnout.core.answers import Asker
 from turnout.core.documents import Document, Snapshot
+from turnout.core.edits.changes import FileChange
 from turnout.core.requests import Kind
 from turnout.errors import FileUnusable, PathRefused, ProposalUnknown
 from turnout.files import Folder, uri_to_path
@@ -197,7 +197,9 @@ class TurnoutServer(LanguageServer):
     def owner(self, proposal_id: str) -> EditorWorkspace:
         """The workspace folder of a proposal. Raises ProposalUnknown."""
         if proposal_id not in self._owners:
-            raise ProposalUnknown(f"There is no proposal {proposal_id!r}.", advice="Ask for the change again.")
+            raise ProposalUnknown(
+                f"There is no proposal {proposal_id!r}.", advice="Ask for the change again."
+            )
         return self._owners[proposal_id]
 
     def roots(self) -> list[Path]:

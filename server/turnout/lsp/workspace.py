@@ -33,21 +33,21 @@ class EditorWorkspace:
 
     def __init__(self, protocol: TurnoutProtocol, folder: Folder) -> None:
         self._protocol = protocol
-        self._folder = folder
+        self.folder = folder
 
     def uri(self, path: str) -> str:
         """The URI of `path`, spelled as the editor does where it has the file open."""
-        uri = self._folder.uri(path)
+        uri = self.folder.uri(path)
         target = uri_to_path(uri)
         return next((known for known in self._open_files() if _same(known, target)), uri)
 
     def path(self, uri: str) -> str:
         """The path of `uri` in the folder."""
-        return self._folder.path(uri)
+        return self.folder.path(uri)
 
     def paths(self) -> Iterator[str]:
         """Files on disk that may be looked at."""
-        return self._folder.paths()
+        return self.folder.paths()
 
     def exists(self, uri: str) -> bool:
         """Whether there is a document or a file."""
@@ -60,8 +60,8 @@ class EditorWorkspace:
             if document.skipped:
                 raise FileUnusable(f"{uri} is left out: {document.skipped}.")
             return document.snapshot()
-        path = self._folder.path(uri)
-        text = self._folder.read(path)
+        path = self.folder.path(uri)
+        text = self.folder.read(path)
         return None if text is None else Snapshot(uri, language_of(path), None, tuple(split_lines(text)))
 
     async def apply(self, transaction: Transaction) -> bool:

@@ -96,6 +96,15 @@ class Ledger:
             day, spent = self._spent
             return spent if spent and day == self._now().date().isoformat() else 0.0
 
+    def last(self, count: int) -> list[dict[str, Any]]:
+        """The newest receipts as clients are promised them, newest first; waits for those not yet on disk."""
+        self.flush()
+        try:
+            return last_receipts(self._path, count)
+        except sqlite3.Error as error:
+            logger.warning("receipts cannot be read: %s", error)
+            return []
+
     def flush(self, timeout_s: float = 5.0) -> None:
         """Wait until everything recorded so far is on disk."""
         flushed = threading.Event()

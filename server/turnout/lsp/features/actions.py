@@ -25,6 +25,7 @@ from turnout.lsp.positions import span_from_lsp, span_to_lsp
 from turnout.lsp.proposals import action_from_wire, action_to_wire, fault_from_lsp, outcome_to_wire
 from turnout.lsp.server import TurnoutServer
 from turnout.lsp.work import failures_as_errors, seams_for, told
+from turnout.lsp.workspace import EditorWorkspace
 
 _KINDS = {
     "fix": types.CodeActionKind.QuickFix,
@@ -118,7 +119,7 @@ async def resolve(ls: TurnoutServer, params: types.CodeAction) -> types.CodeActi
     if not _wants_edit(ls) or not isinstance(params.data, Mapping):
         return params
     async with failures_as_errors():
-        result = await _perform(ls, params.data, None)
+        result, _ = await _perform(ls, params.data, None)
     if isinstance(result, Proposal):
         params.edit = _edit(ls, result)
     return params
@@ -145,7 +146,7 @@ async def run_command(ls: TurnoutServer, params: types.ExecuteCommandParams) -> 
             message=f"{params.command} takes the argument that came with its code action."
         )
     async with failures_as_errors():
-        result = await _perform(ls, argument, params.work_done_token)
+        result, workspace = await _perform(ls, argument, params.work_done_token)
         if isinstance(result, Explanation):
             if not ls.editor.wants_status:
                 ls.editor.say(result.markdown)
@@ -153,8 +154,8 @@ async def run_command(ls: TurnoutServer, params: types.ExecuteCommandParams) -> 
         failed = "; ".join(check.message for check in result.checks if not check.ok)
         if failed:
             raise ReplyUnusable(f"The model's answer was not applied: {failed}")
-        ls.proposals.keep(result)
-        outcome = await ls.proposals.apply(ls.owner(result.id), result.id)
+        ls.keep(result, workspace)
+        outcome = await ls.proposals.apply(workspace, result.id)
     wire = outcome_to_wire(outcome, "applied")
     if not outcome.done:
         ls.editor.say("Turnout: " + "; ".join(c["message"] for c in wire["conflicts"]), "warning")
@@ -163,7 +164,7 @@ async def run_command(ls: TurnoutServer, params: types.ExecuteCommandParams) -> 
 
 async def _perform(
     ls: TurnoutServer, argument: Mapping[str, Any], token: str | int | None
-) -> Proposal | Explanation:
+) -> tuple[Proposal | Explanation, EditorWorkspace]:
     try:
         action = action_from_wire(argument)
     except (KeyError, TypeError, ValueError) as error:
@@ -182,9 +183,7 @@ async def _perform(
     async with ls.editor.progress(f"Turnout: {action.title}", token) as progress:
         seams = seams_for(services, workspace, told(progress))
         result = await perform(action, snapshot, seams, instruction=str(instruction))
-    if isinstance(result, Proposal):
-        ls.owners[result.id] = workspace
-    return result
+    return result, workspace
 
 
 def instruction_in(snapshot: Snapshot, action: Action) -> str:

@@ -1,9 +1,11 @@
 """The message decoder: every message once, whatever the cuts, and no bytes that end the connection."""
 
+import asyncio
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.lsp.stdio import MAX_MESSAGE_BYTES, MessageDecoder
+from turnout.lsp.stdio import MAX_MESSAGE_BYTES, MessageDecoder, hand_over
 
 
 def framed(body: bytes) -> bytes:
@@ -50,3 +52,22 @@ def test_an_endless_header_is_not_kept() -> None:
     decoder = MessageDecoder()
     assert list(decoder.feed(b"x" * 200_000)) == []
     assert list(decoder.feed(framed(b"{}"))) == [b"{}"]
+
+
+async def test_a_handler_starts_before_the_next_message() -> None:
+    """Messages that arrive together are handled as if each came alone: what one sets off sees the state at its time."""
+    seen: list[str] = []
+    tasks: list[asyncio.Task[None]] = []
+    done = asyncio.Event()
+
+    async def handle(body: bytes) -> None:
+        seen.append(f"start {body.decode()}")
+
+    def on_body(body: bytes) -> None:
+        seen.append(f"take {body.decode()}")
+        tasks.append(asyncio.create_task(handle(body)))
+
+    hand_over(iter([b"1", b"2"]), on_body, done.set)
+    await done.wait()
+    assert seen == ["take 1", "start 1", "take 2", "start 2"]
+    assert all(task.done() for task in tasks)

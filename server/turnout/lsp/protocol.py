@@ -5,6 +5,7 @@ nothing else; nothing is kept per notification; a cancelled request stops workin
 """
 
 import asyncio
+import contextvars
 import json
 import logging
 from collections.abc import Callable
@@ -73,7 +74,18 @@ class TurnoutProtocol(LanguageServerProtocol):
             if "method" in data and "id" in data:
                 self._send_response(data["id"], error=JsonRpcInvalidParams.of(error).to_response_error())
             return
-        self.handle_message(message)
+        if "method" in data:
+            self._start(message, is_request="id" in data)
+        else:
+            self.handle_message(message)
+
+    def _start(self, message: Any, *, is_request: bool) -> None:
+        """Start the handler in its own context; pygls finds out by slow checks what we know of a message already."""
+        context = contextvars.copy_context()
+        if is_request:
+            context.run(self._handle_request, message.id, message.method, message.params)
+        else:
+            context.run(self._handle_notification, message.method, message.params)
 
     def _too_early_or_late(self, data: dict[str, Any]) -> tuple[int, str] | None:
         """Why a method cannot run at this point of the connection's life; answers to our requests always pass."""

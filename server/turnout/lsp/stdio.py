@@ -1,7 +1,7 @@
 """JSON-RPC messages over stdin and stdout, without a thread hop where the system has pipes for asyncio.
 
 Invariants: bad bytes cost one message, never the connection; a client that stops reading never stops the event loop;
-what a message sets off has taken its first step before the next message is looked at.
+what a message sets off takes its first step before the next message is looked at.
 """
 
 import asyncio
@@ -9,9 +9,8 @@ import os
 import re
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 MAX_HEADER_BYTES = 64 * 1024
@@ -68,37 +67,44 @@ class MessageDecoder:
         return True
 
 
-class Inbox:
-    """Hands message bodies over one at a time, however many arrive at once.
+def hand_over(
+    bodies: Iterator[bytes], on_body: Callable[[bytes], object], done: Callable[[], object]
+) -> None:
+    """Call `on_body` with the first body now and with one more in each turn of the event loop, then `done`.
 
-    A handler that is a coroutine starts one turn of the event loop after its message: the next message waits for
-    that turn, or a change typed right after a request would get into the text that the request is about.
+    A handler that is a coroutine starts in the turn after its message.
+    Without that turn, a change typed right after a request would get into the text that the request is about.
     """
+    body = next(bodies, None)
+    if body is None:
+        done()
+        return
+    try:
+        on_body(body)
+    finally:
+        asyncio.get_running_loop().call_soon(hand_over, bodies, on_body, done)
 
-    def __init__(self, on_body: Callable[[bytes], None]) -> None:
-        self._loop = asyncio.get_running_loop()
+
+class _PipeProtocol(asyncio.Protocol):
+    """Feeds what arrives on stdin to the decoder, in the event loop itself."""
+
+    _transport: asyncio.ReadTransport
+
+    def __init__(self, on_body: Callable[[bytes], None], closed: asyncio.Event) -> None:
+        self._decoder = MessageDecoder()
         self._on_body = on_body
-        self._waiting: deque[bytes | None] = deque()
-        self._busy = False
-        self.closed = asyncio.Event()
-        """Set when everything that came before the end of input has been handed over."""
+        self._closed = closed
 
-    def put(self, body: bytes | None) -> None:
-        """Take the next body; None is the end of input."""
-        self._waiting.append(body)
-        if not self._busy:
-            self._hand_over()
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.ReadTransport", transport)
 
-    def _hand_over(self) -> None:
-        self._busy = bool(self._waiting)
-        if not self._waiting:
-            return
-        body = self._waiting.popleft()
-        self._loop.call_soon(self._next)
-        if body is None:
-            self.closed.set()
-        else:
-            self._on_body(body)
+    def data_received(self, data: bytes) -> None:
+        # No more is read meanwhile: a flood of messages waits in the pipe and not in our memory.
+        self._transport.pause_reading()
+        hand_over(self._decoder.feed(data), self._on_body, self._transport.resume_reading)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closed.set()
 
 
 class PipeWriter:
@@ -164,8 +170,9 @@ def _read_in_thread(
 
     def read() -> None:
         while data := os.read(descriptor, 65536):
-            for body in decoder.feed(data):
-                loop.call_soon_threadsafe(on_body, body)
+            taken = threading.Event()
+            loop.call_soon_threadsafe(hand_over, decoder.feed(data), on_body, taken.set)
+            taken.wait()
         loop.call_soon_threadsafe(closed.set)
 
     threading.Thread(target=read, name="turnout-stdin", daemon=True).start()

@@ -109,6 +109,7 @@ export class Refactoring implements vscode.Disposable {
   }
 
   private async choose(review: Review): Promise<void> {
+    await this.preview.show(review);
     if (await this.preview.choose(review)) this.setReview(review);
   }
 

@@ -48,6 +48,11 @@ class Install:
         return self.root / "node_modules/playwright-core"
 
     @property
+    def environment(self) -> dict[str, str]:
+        """The environment in which programs find this node and its npm."""
+        return {**os.environ, "PATH": f"{self.root / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+
+    @property
     def npm(self) -> tuple[str, ...]:
         """The command that runs npm on this node."""
         return _npm(self.node)

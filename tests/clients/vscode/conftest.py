@@ -47,17 +47,14 @@ def vsix(install: vscode.Install) -> Path:
 
 
 def run(command: list[str], install: vscode.Install) -> None:
-    path = f"{install.node.resolve().parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        command, cwd=EXTENSION, env={**os.environ, "PATH": path}, capture_output=True, text=True
-    )
+    done = subprocess.run(command, cwd=EXTENSION, env=install.environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="session")
 def driver(install: vscode.Install, vsix: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
     home = tmp_path_factory.mktemp("vscode")
-    env = {**os.environ, "PATH": f"{install.node.resolve().parent}{os.pathsep}{os.environ['PATH']}"}
+    env = install.environment
     subprocess.run(
         [install.node, install.code_server, *code_server_arguments(home), "--install-extension", vsix],
         env=env,

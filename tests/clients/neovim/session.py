@@ -17,7 +17,7 @@ import pytest
 from clients.neovim.screen import Screen
 
 T = TypeVar("T")
-TIMEOUT_S = 15.0
+TIMEOUT_S = 30.0
 _LOOK_AGAIN_S = 0.02  # for conditions that change nothing on the screen
 
 

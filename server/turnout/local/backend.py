@@ -4,6 +4,7 @@ Invariant: a stream yields text and then one `Done`, or raises a BackendError or
 cancels the request down to the model. Nothing survives `close`.
 """
 
+import asyncio
 import importlib.util
 import os
 import time
@@ -60,7 +61,7 @@ class LocalBackend:
         """Run `prompt`; see `core.requests.Backend`."""
         started_s = self._clock()
         first_s: float | None = None
-        call = _Call(self._station(model), _complete_frame(prompt))
+        call = _Call(await self._station(model), _complete_frame(prompt))
         try:
             while True:
                 answer = await call.next()
@@ -78,7 +79,7 @@ class LocalBackend:
     async def warm(self, model: Model, prompt: Prompt) -> None:
         """Evaluate `prompt` ahead of a request that begins like it; returns when that is done."""
         frame = {"t": "warm", "document": prompt.document, "parts": _parts(prompt)}
-        call = _Call(self._station(model), frame)
+        call = _Call(await self._station(model), frame)
         try:
             while (answer := await call.next())["t"] != "done":
                 self._tell(model, answer)
@@ -87,7 +88,7 @@ class LocalBackend:
 
     async def status(self, model: Model) -> wire.StatusFrame:
         """What the worker of `model` says of itself; starts it where there is none."""
-        call = _Call(self._station(model), {"t": "status"})
+        call = _Call(await self._station(model), {"t": "status"})
         try:
             return cast("wire.StatusFrame", await call.next())
         finally:
@@ -101,10 +102,11 @@ class LocalBackend:
         for station in stations:
             await station.close()
 
-    def _station(self, model: Model) -> Station:
+    async def _station(self, model: Model) -> Station:
         station = self._by_model.get(model)
         if station is None:
-            spec = self._spec(model)
+            # On a thread: a file that was never checked is hashed now, which takes about a second.
+            spec = await asyncio.to_thread(self._spec, model)
             station = self._stations.get(spec) or Station(spec, self._spawn, self._clock)
             self._stations[spec] = self._by_model[model] = station
         return station

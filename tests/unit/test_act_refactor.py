@@ -150,8 +150,10 @@ async def test_an_answer_without_edits_is_refused(answer: str) -> None:
 
 async def test_an_answer_that_was_cut_off_is_refused() -> None:
     """Whatever parses of it: an answer that hit its limit is not whole."""
+    asker = ScriptedAsker([SHAPES, SHAPES], finish="length")
     with pytest.raises(ReplyUnusable, match="cut off"):
-        await check(ScriptedAsker([SHAPES, SHAPES], finish="length"), {})
+        await check(asker, {})
+    assert len(asker.asked) == 1, "it would be cut off again"
 
 
 async def test_a_file_whose_answer_fails_leaves_the_others() -> None:

@@ -78,7 +78,7 @@ async def converse(
 ) -> tuple[Result, tuple[Receipt, ...]]:
     """Ask, and ask again with what `read` complains of; the last result that could be read, and all receipts.
 
-    Raises ReplyUnusable where `read` did so for every answer.
+    Raises ReplyUnusable where `read` did so for every answer, or the first was cut off.
     """
     turns: list[tuple[str, str]] = []
     receipts: list[Receipt] = []
@@ -86,8 +86,11 @@ async def converse(
     for left in range(min(question.repairs, MAX_REPAIRS), -1, -1):
         answer = await _ask(question, turns, seams)
         receipts.append(answer.receipt)
+        if answer.finish == "length" and results:
+            break
+        _must_be_finished(answer)
         try:
-            result, complaints = await read(_finished(answer))
+            result, complaints = await read(answer)
             results.append(result)
         except ReplyUnusable as exc:
             if not left and not results:
@@ -99,13 +102,13 @@ async def converse(
     return results[-1], tuple(receipts)
 
 
-def _finished(answer: Answer) -> Answer:
+def _must_be_finished(answer: Answer) -> None:
+    """An answer that ran into its limit would do so again: asking once more only costs the same once more."""
     if answer.finish == "length":
         raise ReplyUnusable(
             f"The answer was cut off after {len(answer.text)} characters.",
             advice="Ask for less at once, or choose a model that may answer at greater length.",
         )
-    return answer
 
 
 async def _ask(question: Question, turns: Sequence[tuple[str, str]], seams: Seams) -> Answer:

@@ -58,6 +58,9 @@ _NEW_FILE_SYSTEM = "You write source code. Reply with one fenced code block, and
 
 _EXPLAIN_SYSTEM = "You explain source code to a programmer: briefly, precisely, in Markdown."
 
+_HOW_MANY_TESTS: dict[Style, str] = {"blocks": "thorough tests", "whole_file": "three short tests"}
+# A small model that is not told a number repeats itself until it is cut off.
+
 
 def style_for(model: Model) -> Style:
     """The reply format for edits that suits `model`."""
@@ -111,9 +114,11 @@ def tests(model: Model, path: str, text: str, test_path: str, language: str) -> 
     fence = fence_for(text)
     user = (
         f"Code from {path}:\n{fence}{language}\n{text}{fence}\n\n"
-        f"Write the file {test_path}: tests for this code, with its imports, complete."
+        f"Write the file {test_path}: {_HOW_MANY_TESTS[style_for(model)]} for this code, with its imports, complete."
     )
-    return _prompt(model, _NEW_FILE_SYSTEM, user, reply_bytes=3000)
+    return _prompt(
+        model, _NEW_FILE_SYSTEM, user, reply_bytes=2000 if style_for(model) == "whole_file" else None
+    )
 
 
 def continued(prompt: ChatPrompt, turns: Sequence[tuple[str, str]], model: Model) -> ChatPrompt:

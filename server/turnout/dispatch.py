@@ -130,7 +130,7 @@ class Dispatcher:
             text = await self._within_deadline(attempt)
             outcome = ask.outcome(text) if attempt.done.finish != "superseded" else "superseded"
         except TurnoutError as error:
-            outcome = f"failed: {error.message}"
+            outcome = f"{'late' if isinstance(error, DeadlineExceeded) else 'failed'}: {error.message}"
             raise
         finally:
             receipt = self._receipt(attempt, outcome)

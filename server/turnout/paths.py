@@ -6,6 +6,9 @@ Directories are created on first use, readable by the user alone.
 import os
 from pathlib import Path
 
+WORKSPACE_SETTINGS = ".turnout.toml"
+"""Name of the settings file of a workspace folder."""
+
 
 def _directory(variable: str, default: str) -> Path:
     override = os.environ.get(variable)

@@ -27,7 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "settings": {"core", "paths"},
     "worker": {"paths"},
     "local": {"core", "paths", "worker.wire"},
-    "session": {"complete", "core", "dispatch", "files", "settings"},
+    "session": {"complete", "core", "dispatch", "files", "paths", "settings"},
     "lsp": {"act", "complete", "core", "files", "session", "syntax"},
     "app": {
         "act", "checks", "complete", "core", "dispatch", "files", "local", "lsp", "models", "paths", "remote",

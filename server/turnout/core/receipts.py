@@ -18,7 +18,8 @@ class SentFile:
 class Receipt:
     """One request, whatever became of it.
 
-    `outcome` is `shown`, `empty`, `proposed`, `answered`, `cancelled`, `superseded`, `cached` or `failed: <why>`.
+    `outcome` is `shown`, `answered`, `proposed`, `cancelled`, `superseded`, or with the reason `empty: WHY`,
+    `late: WHY` (the deadline passed) or `failed: WHY`.
     `cost_usd` is None where a price is unknown; milliseconds are since the request arrived.
     """
 

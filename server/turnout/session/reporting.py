@@ -31,18 +31,18 @@ class Reporter:
     def record(self, receipt: Receipt) -> None:
         """Keep a receipt and show what it says."""
         self._ledger.record(receipt)
-        failed = receipt.outcome.startswith("failed")
-        if receipt.outcome in ("cancelled", "superseded"):
+        how, _, why = receipt.outcome.partition(": ")
+        if how in ("cancelled", "superseded"):
             return
         self._show(
             replace(
                 self._status,
-                state="error" if failed else "ready",
+                state="error" if how == "failed" else "ready",
                 model=receipt.model or self._status.model,
                 leaves_machine=receipt.leaves_machine,
                 last_latency_ms=self._latency(receipt),
                 spent_today_usd=self._ledger.spent_today_usd(),
-                message=receipt.outcome.removeprefix("failed: ") if failed else "",
+                message=why if how in ("failed", "late") else "",
             )
         )
 

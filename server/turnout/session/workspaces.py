@@ -6,7 +6,7 @@ only do what every one of them allows; what an untrusted folder says only tighte
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,15 +18,15 @@ from turnout.core.requests import COMPLETION_KINDS, Elimination, Kind, Model, Ro
 from turnout.core.routing import RouteRequest
 from turnout.errors import PathRefused
 from turnout.files import Folder, uri_to_path
+from turnout.paths import WORKSPACE_SETTINGS
 from turnout.session.editor import Editor
+from turnout.settings.problems import WAITS_FOR_TRUST
 from turnout.settings.workspace import policy_paths
 
 if TYPE_CHECKING:
-    from turnout.settings import Loaded
+    from turnout.settings import Loaded, Problem
 
 logger = logging.getLogger(__name__)
-
-SETTINGS_FILE = ".turnout.toml"
 
 MAX_PROBLEMS_SAID = 3
 
@@ -169,7 +169,7 @@ class Workspaces:
 
     def _keep(self, root: Path | None, opened: _Opened) -> _Opened:
         self._opened[root] = opened
-        self._say_problems(opened.loaded)
+        self._say_problems(root, opened.loaded.problems)
         return opened
 
     def _trusted(self, root: Path) -> bool:
@@ -193,12 +193,18 @@ class Workspaces:
         )
         return _Opened(root, Folder(root) if root else None, loaded, keys, rules)
 
-    def _say_problems(self, loaded: "Loaded") -> None:
-        problems = loaded.problems
-        for problem in problems[:MAX_PROBLEMS_SAID]:
-            self._editor.say_once(f"Turnout: {problem}", "warning")
-        if len(problems) > MAX_PROBLEMS_SAID:
-            more = len(problems) - MAX_PROBLEMS_SAID
+    def _say_problems(self, root: Path | None, problems: Sequence["Problem"]) -> None:
+        """Say what cannot be used: the first few one by one, and in one message what only waits for trust."""
+        inside = f"{root}/" if root else ""
+        waiting = [problem for problem in problems if problem.message.startswith(WAITS_FOR_TRUST)]
+        others = [problem for problem in problems if problem not in waiting]
+        if waiting:
+            keys = ", ".join(dict.fromkeys(problem.key for problem in waiting))
+            self._editor.say_once(f"Turnout: {WORKSPACE_SETTINGS}: {keys}: {waiting[0].message}", "warning")
+        for problem in others[:MAX_PROBLEMS_SAID]:
+            self._editor.say_once(f"Turnout: {str(problem).removeprefix(inside)}", "warning")
+        if len(others) > MAX_PROBLEMS_SAID:
+            more = len(others) - MAX_PROBLEMS_SAID
             self._editor.say_once(
                 f"Turnout: {more} more settings cannot be used; run: turnout settings check", "warning"
             )

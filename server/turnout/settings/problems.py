@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+WAITS_FOR_TRUST = "ignored until you trust this workspace"
+"""How the message of a problem begins that the user's trust would solve."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

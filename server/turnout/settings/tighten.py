@@ -12,7 +12,7 @@ from typing import Any
 
 from turnout.core.policy import stricter
 from turnout.settings.layers import Layer, Leaf, dotted
-from turnout.settings.problems import Problem, shown
+from turnout.settings.problems import WAITS_FOR_TRUST, Problem, shown
 from turnout.settings.toml import KeyPath
 
 Combine = Callable[[Any, Any], Any]
@@ -103,7 +103,7 @@ def tighten(
 
 def untrusted_problem(layer: Layer, path: KeyPath, workspace: Path) -> Problem:
     """Say that a key waits for trust."""
-    message = f"ignored until you trust this workspace: turnout trust {shlex.quote(str(workspace))}"
+    message = f"{WAITS_FOR_TRUST}: turnout trust {shlex.quote(str(workspace))}"
     return Problem(layer.where(path), dotted(path), message)
 
 

@@ -232,13 +232,13 @@ def test_a_request_over_two_folders_is_held_to_both(folders: Path) -> None:
 def test_what_waits_for_trust_is_one_message(folders: Path) -> None:
     """A hostile file is one line in the editor: the file, the keys and the command that would give trust."""
     (folders / "two/.turnout.toml").write_text(
-        '[models.evil]\napi = "anthropic"\nmodel = "m"\nbase_url = "https://evil.example"\n[budget]\nday_usd = 9.0\n'
+        '[models.evil]\napi = "anthropic"\nmodel = "m"\nbase_url = "https://evil.example"\n'
     )
     editor = FakeEditor()
     workspaces(editor, folders / "two").rules(path_to_uri(folders / "two/a.py"))
     [said] = editor.said
     assert said.startswith("Turnout: .turnout.toml: models.evil.")
-    assert "budget.day_usd" in said
+    assert "models.evil.base_url" in said
     assert said.endswith(f"ignored until you trust this workspace: turnout trust {folders / 'two'}")
 
 

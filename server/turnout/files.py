@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
+from turnout.core.documents import Snapshot, split_lines
+from turnout.core.edits.paths import normalise
+from turnout.core.languages import language_of
 from turnout.errors import FileUnusable, PathRefused
 
 MAX_FILE_BYTES = 1_000_000
@@ -44,19 +47,19 @@ class Folder:
         self._real = root.resolve()
 
     def uri(self, path: str) -> str:
-        """The URI of a workspace-relative path. Raises PathRefused where it leads out of the folder."""
-        target = self.root / path
+        """The URI of a workspace-relative path. Raises PathRefused where it leads out of the folder or into git's."""
+        target = self.root / normalise(path)
         self._inside(target)
         return path_to_uri(target)
 
     def path(self, uri: str) -> str:
-        """The workspace-relative path of a URI. Raises PathRefused where it leads out of the folder."""
+        """The workspace-relative path of a URI. Raises PathRefused where it leads out of the folder or into git's."""
         target = Path(os.path.normpath(uri_to_path(uri)))
         self._inside(target)
         for base in (self.root, self._real):
             if target.is_relative_to(base):
-                return target.relative_to(base).as_posix()
-        return target.resolve().relative_to(self._real).as_posix()
+                return normalise(target.relative_to(base).as_posix())
+        return normalise(target.resolve().relative_to(self._real).as_posix())
 
     def _inside(self, target: Path) -> None:
         try:
@@ -65,10 +68,17 @@ class Folder:
             raise PathRefused(f"{target.name} cannot be resolved: {error}") from error
         if not real.is_relative_to(self._real) or real == self._real:
             raise PathRefused(f"{target} is outside of the workspace {self.root}.")
+        normalise(real.relative_to(self._real).as_posix())  # a link may lead into git's folder
 
-    def exists(self, path: str) -> bool:
-        """Whether there is anything at a workspace-relative path."""
-        return os.path.lexists(self.root / path)
+    def exists(self, uri: str) -> bool:
+        """Whether there is anything at a URI, readable or not."""
+        return os.path.lexists(uri_to_path(uri))
+
+    def snapshot(self, uri: str) -> Snapshot | None:
+        """The file of a URI as it is on disk; None where nothing is. Raises as `read` does."""
+        path = self.path(uri)
+        text = self.read(path)
+        return None if text is None else Snapshot(uri, language_of(path), None, tuple(split_lines(text)))
 
     def read(self, path: str) -> str | None:
         """The text of a file without its byte order mark; None where nothing is.

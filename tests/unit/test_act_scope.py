@@ -1,15 +1,9 @@
 """The files of a request are chosen, read safely, and those left out are named with the reason."""
 
-from pathlib import Path
-
-import pytest
-
 from support.act_kit import MemoryWorkspace
 from turnout.act import scope
-from turnout.act.folder import Folder
 from turnout.act.scope import Request, gather, mentions, selected_text
 from turnout.core.documents import Position, Snapshot, Span
-from turnout.errors import FileUnusable, PathRefused
 
 FILES = {
     "shapes.py": "def area(w, h):\n    return w * h\n\n\nclass Rect:\n    pass\n",
@@ -92,79 +86,3 @@ def test_the_text_of_a_selection() -> None:
     assert selected_text(file, Span(Position(0, 1), Position(1, 2))) == "ne\ntw"
     assert selected_text(file, Span(Position(1, 0), Position(9, 9))) == "two\nthree"
     assert selected_text(file, Span(Position(7, 0), Position(9, 9))) == ""
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    root = tmp_path / "work tree"
-    for path, data in {
-        "a.py": b"\xef\xbb\xbfx = 1\r\ny\n",
-        "sub/b.py": "ü\n".encode(),
-        "sub/.gitignore": b"*.log\n!keep.log\n",
-        "sub/x.log": b"",
-        "sub/keep.log": b"",
-        ".gitignore": b"/build\n*.tmp\nkeep.log\n",
-        ".env": b"SECRET=1",
-        ".git/config": b"",
-        "build/out.py": b"",
-        "c.tmp": b"",
-        "latin.py": "ü".encode("latin-1"),
-        "nul.py": b"a\0b",
-        "big.py": b"x" * (1024 * 1024 + 1),
-    }.items():
-        file = root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(data)
-    (tmp_path / "outside.py").write_text("secret")
-    (root / "link.py").symlink_to(tmp_path / "outside.py")
-    (root / "out").symlink_to(tmp_path)
-    (root / "git").symlink_to(root / ".git")
-    return Folder(root)
-
-
-def test_what_may_be_looked_at(folder: Folder) -> None:
-    """Nothing hidden, linked, or ignored by git (the nearest .gitignore decides), nearest the top first."""
-    assert list(folder.paths()) == ["a.py", "big.py", "latin.py", "nul.py", "sub/b.py", "sub/keep.log"]
-
-
-def test_text_is_read_without_its_mark(folder: Folder) -> None:
-    """Endings stay, the byte order mark does not; a file that is not there is None."""
-    snapshot = folder.snapshot(folder.uri("a.py"))
-    assert snapshot is not None
-    assert (snapshot.lines, snapshot.version, snapshot.language) == (("x = 1\r\n", "y\n"), None, "python")
-    assert folder.snapshot(folder.uri("none.py")) is None
-    assert folder.exists(folder.uri("nul.py"))
-    assert not folder.exists(folder.uri("none.py"))
-
-
-@pytest.mark.parametrize(
-    ("path", "why"),
-    [
-        ("latin.py", "not UTF-8: byte 0 is 0xfc"),
-        ("nul.py", "binary"),
-        ("big.py", "larger than 1 MiB"),
-        ("sub", "cannot be read"),
-    ],
-)
-def test_what_is_not_text_is_refused(folder: Folder, path: str, why: str) -> None:
-    """Each refusal says why."""
-    with pytest.raises(FileUnusable, match=why):
-        folder.snapshot(folder.uri(path))
-
-
-@pytest.mark.parametrize("path", ["link.py", "out/outside.py", "git/config", "../outside.py", ".git/config"])
-def test_links_do_not_lead_out(folder: Folder, path: str) -> None:
-    """Neither a link in the folder, nor a folder that is a link, nor a step up is a way out, or into git."""
-    with pytest.raises(PathRefused):
-        folder.uri(path)
-    with pytest.raises(PathRefused):
-        folder.snapshot((folder.root / path).as_uri())
-
-
-def test_uris_and_paths_are_each_others_inverse(folder: Folder) -> None:
-    """Blanks and other characters survive; a URI of another place or kind is refused."""
-    for path in ("a.py", "sub/b c.py", "ü#%.py"):
-        assert folder.path(folder.uri(path)) == path
-    for other in ("file:///elsewhere/a.py", "untitled:a.py", "http://x/a.py"):
-        with pytest.raises(PathRefused):
-            folder.path(other)

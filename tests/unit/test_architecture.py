@@ -28,7 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "worker": {"paths"},
     "local": {"core", "paths", "worker.wire"},
     "session": {"complete", "core", "dispatch", "files", "paths", "settings"},
-    "lsp": {"act", "complete", "core", "files", "session", "syntax"},
+    "lsp": {"act", "complete", "core", "files", "paths", "session", "syntax"},
     "app": {
         "act", "checks", "complete", "core", "dispatch", "files", "local", "lsp", "models", "paths", "remote",
         "session", "settings", "store",

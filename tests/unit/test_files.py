@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Folder:
         "pkg/.gitignore": b"*.tmp\n!keep.log\n",
         "pkg/keep.log": b"",
         "pkg/drop.log.log": b"",
-        "bom.py": b"\xef\xbb\xbfx = 1\n",
+        "bom.py": b"\xef\xbb\xbfx = 1\r\n",
         "latin.py": "é = 1\n".encode("latin-1"),
         "binary.bin": b"ab\0cd",
         "big.py": b"x" * (MAX_FILE_BYTES + 1),
@@ -36,6 +36,9 @@ def folder(tmp_path: Path) -> Folder:
     (tmp_path / "secret.txt").write_text("secret\n")
     (root / "escape.txt").symlink_to(tmp_path / "secret.txt")
     (root / "up").symlink_to(tmp_path, target_is_directory=True)
+    (root / ".git").mkdir()
+    (root / ".git/config").write_text("")
+    (root / "git").symlink_to(root / ".git")
     (root / "loop").symlink_to(root, target_is_directory=True)
     return Folder(root)
 
@@ -60,9 +63,15 @@ def test_unusable_files_are_refused_with_a_reason(folder: Folder, path: str, rea
 
 
 def test_reading(folder: Folder) -> None:
-    """Text comes without its byte order mark; a file that is not there is None."""
-    assert folder.read("bom.py") == "x = 1\n"
+    """Text comes without its byte order mark and with its endings; a file that is not there is None."""
+    assert folder.read("bom.py") == "x = 1\r\n"
     assert folder.read("none.py") is None
+    snapshot = folder.snapshot(folder.uri("bom.py"))
+    assert snapshot is not None
+    assert (snapshot.lines, snapshot.version, snapshot.language) == (("x = 1\r\n",), None, "python")
+    assert folder.snapshot(folder.uri("none.py")) is None
+    assert folder.exists(folder.uri("latin.py"))
+    assert not folder.exists(folder.uri("none.py"))
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,13 @@
 Invariant: an edit is only sent with the versions that it was made for, and never when one of them is not current.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from turnout.core.documents import Document, Snapshot, split_lines
+from turnout.core.documents import Document, Snapshot
 from turnout.core.edits.changes import (
     CreateFile,
     DeleteFile,
@@ -19,7 +18,6 @@ from turnout.core.edits.changes import (
     RenameFile,
     Transaction,
 )
-from turnout.core.languages import language_of
 from turnout.errors import FileUnusable, PathRefused
 from turnout.files import Folder, uri_to_path
 from turnout.lsp.positions import span_to_lsp
@@ -51,7 +49,7 @@ class EditorWorkspace:
 
     def exists(self, uri: str) -> bool:
         """Whether there is a document or a file."""
-        return uri in self._protocol.documents or os.path.lexists(uri_to_path(uri))
+        return uri in self._protocol.documents or self.folder.exists(uri)
 
     def snapshot(self, uri: str) -> Snapshot | None:
         """The open document, else the file."""
@@ -60,9 +58,7 @@ class EditorWorkspace:
             if document.skipped:
                 raise FileUnusable(f"{uri} is left out: {document.skipped}.")
             return document.snapshot()
-        path = self.folder.path(uri)
-        text = self.folder.read(path)
-        return None if text is None else Snapshot(uri, language_of(path), None, tuple(split_lines(text)))
+        return self.folder.snapshot(uri)
 
     async def apply(self, transaction: Transaction) -> bool:
         """Have the editor carry out `transaction`; False where it did not, or where a document has moved on."""

@@ -33,6 +33,9 @@ return {
     ["workspace/applyEdit"] = function(_, params, ctx)
       return require("turnout.edits").handle(params, ctx.client_id)
     end,
+    ["window/showMessage"] = function(_, params)
+      require("turnout.messages").from_server(params)
+    end,
     ["turnout/status"] = function(_, params, ctx)
       require("turnout.status").update(params, ctx.client_id)
     end,

@@ -1,6 +1,11 @@
 """The installed `turnout serve` in a real Neovim: with the fake engine, and once with the real model."""
 
+import asyncio
 import json
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -8,41 +13,39 @@ import pytest
 from clients.neovim.conftest import Start, wait_for_server
 from clients.neovim.session import Neovim
 from support.home import TURNOUT, Home
+from support.provider import openai_answer
+from support.scripted_server import scripted_server
 
 pytestmark = pytest.mark.editor
 
 FILES = {
-    "a.py": "one = 1\nuse(one)\n",
-    "b.py": "from a import one\n",
-    "c.py": "print('é', one)\n",
+    "a.py": "alpha = 1\nuse(alpha)\n",
+    "b.py": "from a import alpha\n",
+    "c.py": "print('é', alpha)\n",
 }
-REPLY = """I rename it in all three files.
+RENAMED = {name: text.replace("alpha", "omega") for name, text in FILES.items()}
+BLOCKS = """I rename it, and move the printing.
 
 a.py
 <<<<<<< SEARCH
-one = 1
+alpha = 1
+use(alpha)
 =======
-uno = 1
->>>>>>> REPLACE
-
-a.py
-<<<<<<< SEARCH
-use(one)
-=======
-use(uno)
+omega = 1
+use(omega)
 >>>>>>> REPLACE
 
 b.py
 <<<<<<< SEARCH
-from a import one
+from a import alpha
 =======
-from a import uno
+from a import omega
 >>>>>>> REPLACE
 
 new/d.py
 <<<<<<< SEARCH
 =======
-from a import uno
+from a import omega
 >>>>>>> REPLACE
 
 *** Delete File: c.py
@@ -116,38 +119,113 @@ def texts(editor: Neovim) -> dict[str, str]:
     return found
 
 
-def test_a_refactor_of_the_installed_server(installed: Installed) -> None:
-    """Four files previewed, one hunk rejected, the rest applied, everything undone."""
+def whole_files() -> str:
+    """A script of the fake engine: each file is answered with its new text."""
+    rules = [{"contains": f"File {name}:", "text": f"{name}\n```\n{RENAMED[name]}```\n"} for name in FILES]
+    return json.dumps({"chat": rules})
+
+
+def leave(editor: Neovim, answer: str) -> None:
+    """Leave the preview and answer its question."""
+    editor.type("q")
+    editor.until_shown("hunks?")
+    editor.type(answer)
+
+
+def test_a_refactor_by_the_local_model(installed: Installed) -> None:
+    """Three files previewed, one rejected, two applied to buffers and not to the disk, and all undone."""
     for name, text in FILES.items():
         installed.home.write(name, text)
-    script = json.dumps({"chat": [{"contains": "rename", "text": REPLY}]})
-    editor = installed.edit("a.py", TURNOUT_FAKE_SCRIPT=script)
-    editor.command("Turnout refactor rename one to uno")
-    editor.until_shown("I rename it in all three files.")
-    for shown in ("[x] a.py", "[x] b.py", "[x] new/d.py (create)", "[x] c.py (delete)"):
-        editor.until_shown(shown)
+    editor = installed.edit("a.py", TURNOUT_FAKE_SCRIPT=whole_files())
+    editor.command("Turnout refactor rename alpha to omega")
+    for name in FILES:
+        editor.until_shown(f"[x] {name}")
     editor.lua("vim.fn.search('b.py')")
     editor.type("x")
     editor.until_shown("[ ] b.py")
-    editor.type("q")
-    editor.until_shown("hunks?")
-    editor.type("a")
-    after = {"a.py": "uno = 1\nuse(uno)\n", "new/d.py": "from a import uno\n"}
+    leave(editor, "a")
+    after = {"a.py": RENAMED["a.py"], "c.py": RENAMED["c.py"]}
     editor.until(lambda: texts(editor) == after, f"{after}, not {texts(editor)}")
-    assert not (installed.home.work / "c.py").exists()
-    assert installed.home.read("a.py") == FILES["a.py"]
-    assert not (installed.home.work / "new").exists()
+    assert {name: installed.home.read(name) for name in FILES} == FILES
     editor.until(lambda: "applied" in editor.messages(), "the report")
     editor.command("Turnout undo")
-    editor.until(lambda: "was taken back" in editor.messages(), "the report of the undo")
-    assert texts(editor)["a.py"] == FILES["a.py"]
-    assert "new/d.py" not in texts(editor)
-    everything = {
-        **{name: installed.home.read(name) for name in ("a.py", "b.py")},
-        "c.py": texts(editor).get("c.py"),
-    }
-    everything["c.py"] = everything["c.py"] or installed.home.read("c.py")
-    assert everything == FILES
+    before = {"a.py": FILES["a.py"], "c.py": FILES["c.py"]}
+    editor.until(lambda: texts(editor) == before, f"{before}, not {texts(editor)}")
+
+
+@contextmanager
+def provider(*answers: bytes) -> Iterator[str]:
+    """The URL of a hosted model that gives these answers."""
+    ready: queue.Queue[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = queue.Queue()
+
+    async def serve() -> None:
+        end = asyncio.Event()
+        async with scripted_server(*answers) as server:
+            ready.put((server.url, asyncio.get_running_loop(), end))
+            await end.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    url, loop, end = ready.get()
+    try:
+        yield url
+    finally:
+        loop.call_soon_threadsafe(end.set)
+        thread.join()
+
+
+def configure_far(home: Home, url: str) -> None:
+    """Send refactors to a model that is not on this machine."""
+    home.configure(
+        f'[models.far]\napi = "openai-chat"\nmodel = "far"\nbase_url = "{url}/v1"\nleaves_machine = true\n'
+        'jurisdiction = "EU"\n[routes.refactor]\nmodels = ["far"]\n[privacy]\nleaves_machine = "ask"\n'
+    )
+
+
+def test_a_refactor_by_a_remote_model_asks_first(installed: Installed) -> None:
+    """After consent the hosted model's answer edits, creates and deletes files, and undo brings all back."""
+    for name, text in FILES.items():
+        installed.home.write(name, text)
+    with provider(openai_answer(BLOCKS)) as url:
+        configure_far(installed.home, url)
+        editor = installed.edit("a.py")
+        editor.type(":Turnout refactor rename alpha to omega<CR>")
+        editor.until_shown("Send once")
+        editor.type("1<CR>")
+        for shown in (
+            "[x] a.py",
+            "[x] b.py",
+            "[x] new/d.py (create)",
+            "[x] c.py (delete)",
+            "left this machine",
+        ):
+            editor.until_shown(shown)
+        leave(editor, "a")
+        after = {"a.py": RENAMED["a.py"], "b.py": RENAMED["b.py"], "new/d.py": "from a import omega\n"}
+        editor.until(lambda: texts(editor) == after, f"{after}, not {texts(editor)}")
+        assert not (installed.home.work / "c.py").exists()
+        assert not (installed.home.work / "new").exists()
+        editor.until(lambda: "applied" in editor.messages(), "the report")
+        editor.command("Turnout undo")
+        editor.until(lambda: "was taken back" in editor.messages(), "the report of the undo")
+        shown = texts(editor)
+        assert (shown["a.py"], shown["b.py"]) == (FILES["a.py"], FILES["b.py"])
+        assert "new/d.py" not in shown
+        assert shown.get("c.py") or installed.home.read("c.py") == FILES["c.py"]
+
+
+@pytest.mark.parametrize("keys", ["3<CR>", "<Esc>"])
+def test_without_consent_nothing_is_sent(installed: Installed, keys: str) -> None:
+    """Closing the question is no consent: the refactor ends with the reason, and the provider hears nothing."""
+    installed.home.write("a.py", FILES["a.py"])
+    configure_far(installed.home, "http://127.0.0.1:9")
+    editor = installed.edit("a.py")
+    editor.type(":Turnout refactor rename alpha to omega<CR>")
+    editor.until_shown("Send once")
+    editor.type(keys)
+    said = editor.until(editor.messages, "the reason")
+    assert "far" in said
+    assert texts(editor) == {"a.py": FILES["a.py"]}
 
 
 def test_the_server_explains_itself(installed: Installed) -> None:
@@ -155,24 +233,23 @@ def test_the_server_explains_itself(installed: Installed) -> None:
     installed.home.write("a.py", "x = 1\n")
     editor = installed.edit("a.py")
     editor.type(":Turnout explain inline<CR>")
-    editor.until_shown("`inline` goes to")
+    editor.until_shown("inline goes to")
     editor.type(":Turnout why<CR>")
     editor.until(lambda: "turnout: " in editor.messages(), "a reason")
 
 
 def test_hostile_settings_of_a_workspace_are_ignored(installed: Installed) -> None:
-    """A repository cannot name an endpoint or a key: suggestions stay local, and the user is told."""
+    """A repository cannot put an endpoint and a key in the place of the local model, and the user is told."""
     installed.home.write(
         ".turnout.toml",
-        '[models.evil]\napi = "openai-chat"\nbase_url = "http://127.0.0.1:9/v1"\nkey = "env:HOME"\nmodel = "x"\n'
-        '[routes.inline]\nmodels = ["evil"]\n',
+        '[models.near]\napi = "openai-chat"\nbase_url = "http://127.0.0.1:9/v1"\nkey = "env:HOME"\n'
+        '[privacy]\nleaves_machine = "allow"\n',
     )
     installed.home.write("a.py", "")
     editor = installed.edit("a.py")
+    editor.until(lambda: "models.near.api" in editor.messages(), "the warning")
     editor.type("ihel")
-    editor.until(lambda: editor.screen.ghost() or "evil" in editor.messages(), "the server's answer")
-    explain = editor.server("turnout/explain", {"kind": "inline"})
-    assert "evil" not in json.dumps(explain["candidates"])
+    editor.until_ghost("lo_from_fake(42)")
 
 
 @pytest.mark.real_model

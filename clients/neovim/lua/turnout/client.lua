@@ -13,7 +13,7 @@ local restarts = {}
 ---@param message string
 ---@param level? integer
 function M.notify(message, level)
-  vim.notify("turnout: " .. message, level or vim.log.levels.INFO)
+  require("turnout.messages").tell(message, level)
 end
 
 ---The initialized client of a buffer, or of any buffer where `bufnr` is nil.

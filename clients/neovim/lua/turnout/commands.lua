@@ -200,6 +200,13 @@ M.commands = {
       vim.cmd("normal! G")
     end,
   },
+  messages = {
+    args = "",
+    help = "Show what Turnout has said, also where it did not fit the message line.",
+    run = function()
+      show(require("turnout.messages").all())
+    end,
+  },
   restart = {
     args = "",
     help = "Stop the server and start it again.",

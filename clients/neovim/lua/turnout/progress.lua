@@ -1,6 +1,8 @@
 ---Work that the user asked for and waits for: its progress on the message line, and how it is cancelled.
 ---
 ---Progress of anything else is left to whoever shows it.
+local messages = require("turnout.messages")
+
 local M = {}
 
 ---@class (exact) turnout.Work
@@ -14,13 +16,6 @@ local followed = {}
 ---@return string
 function M.new_token()
   return ("turnout-%d"):format(vim.uv.hrtime())
-end
-
----@param text string
-local function show(text)
-  -- One line and no history: a longer message would stop the user at a prompt.
-  local room = math.max(vim.o.columns - 14, 10)
-  vim.api.nvim_echo({ { vim.fn.strcharpart(text:gsub("%s+", " "), 0, room) } }, false, {})
 end
 
 ---@param value { kind: string, title?: string, message?: string, percentage?: number }
@@ -37,7 +32,7 @@ local function report(value, what)
     parts[#parts + 1] = ("%d%%"):format(value.percentage)
   end
   parts[#parts + 1] = "(:Turnout cancel)"
-  show(table.concat(parts, " "))
+  messages.show(table.concat(parts, " "))
 end
 
 ---Show progress under `token` from now on.
@@ -49,7 +44,7 @@ function M.follow(token, what, request)
     return
   end
   followed[token] = { what = what, client = request.client, id = request.id }
-  show(("turnout: %s ... (:Turnout cancel)"):format(what))
+  messages.show(("turnout: %s ... (:Turnout cancel)"):format(what))
   vim.api.nvim_create_autocmd("LspProgress", {
     group = vim.api.nvim_create_augroup("turnout.progress", { clear = true }),
     desc = "Show the progress of what Turnout works on",

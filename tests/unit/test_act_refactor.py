@@ -241,3 +241,30 @@ async def test_the_selection_is_part_of_the_question() -> None:
         asker, RENAMED, request=Request("Rename this to compute_area.", "file:///w/shapes.py", selection)
     )
     assert "selected this part:\narea\n" in asker.asked[0][1].messages[-1].content
+
+
+TWO = "def area(w, h):\n    return w * h\n\n\ndef scale(w, by):\n    return w * by\n"
+RENAMED_TWO = TWO.replace("area", "compute_area")
+FORGOTTEN = "def compute_area(w, h):\n    return w * h\n"
+
+
+@pytest.mark.parametrize(
+    ("instruction", "answers", "failed", "after"),
+    [
+        ("Rename area to compute_area.", [FORGOTTEN, RENAMED_TWO], (), RENAMED_TWO),
+        ("Rename area to compute_area.", [FORGOTTEN, FORGOTTEN], ("definitions shapes.py",), FORGOTTEN),
+        ("Rename area to compute_area and scale to resize.", [RENAMED_TWO], (), RENAMED_TWO),
+        ("Remove what is unused, call area compute_area.", [FORGOTTEN], (), FORGOTTEN),
+    ],
+    ids=["mended", "not mended", "all there", "asked to remove"],
+)
+async def test_a_file_written_anew_keeps_its_definitions(
+    instruction: str, answers: list[str], failed: tuple[str, ...], after: str
+) -> None:
+    """What a small model forgets is asked for once more, and said where it stays forgotten."""
+    asker = ScriptedAsker([whole(answer) for answer in answers], model=LOCAL)
+    workspace = MemoryWorkspace({"shapes.py": TWO})
+    proposal = await propose(Request(instruction, scope=("file:///w/shapes.py",)), seams(workspace, asker))
+    assert tuple(check.name for check in proposal.checks if not check.ok) == failed
+    assert "".join(proposal.changes[0].after) == after
+    assert not asker.answers

@@ -145,3 +145,11 @@ def test_lines_are_counted_as_editors_count_them() -> None:
     text = "a = '\u2028'\r\n\f\rdef f(:\r    pass\n"
     assert len(split_lines(text)) == 4
     assert syntax.check("python", None, text) == (Problem(2, "missing ')'"),)
+
+
+def test_all_definitions_are_named() -> None:
+    """Nested ones, methods and decorated ones too; without a grammar there are none."""
+    text = "@d\ndef f():\n    def g(): pass\n\nclass C:\n    def m(self): pass\n\nx = 1\n"
+    assert syntax.defined("python", text) == {"f", "g", "C", "m"}
+    assert syntax.defined("plaintext", text) == frozenset()
+    assert syntax.defined("typescript", "export const a = () => 1; class B { c() {} }") == {"a", "B", "c"}

@@ -4,6 +4,7 @@ Invariant: a draft says of every step of the reply either which change it became
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -25,6 +26,9 @@ from turnout.core.requests import ChatPrompt, Kind, Model
 from turnout.errors import EditError, ReplyUnusable, TurnoutError
 
 MAX_REPAIRS = 3
+
+_NAME = re.compile(r"\w+")
+_REMOVES = re.compile(r"\b(?:delete|drop|inline|merge|move|remove|replace|split)", re.IGNORECASE)
 
 Result = TypeVar("Result")
 
@@ -49,12 +53,16 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to ask about which files; `render` gives the prompt for a model, `repairs` counts second chances."""
+    """What to ask about which files; `render` gives the prompt for a model, `repairs` counts second chances.
+
+    `instruction` is what the user said: a definition that it does not speak of has to survive a file written anew.
+    """
 
     kind: Kind
     files: Mapping[str, Snapshot]
     render: Callable[[Model], ChatPrompt]
     repairs: int = 1
+    instruction: str = ""
 
 
 async def draft_edits(question: Question, seams: Seams) -> Draft:
@@ -133,7 +141,7 @@ async def read_edits(answer: Answer, earlier: Draft | None, question: Question, 
     parse = parse_blocks if style == "blocks" else parse_whole_files
     reply = _merged(earlier.reply if earlier else None, parse(answer.text, files, only))
     shown = Shown(files, seams.workspace.uri, seams.workspace.exists)
-    return await asyncio.to_thread(_drafted, reply, shown, seams.syntax, style)
+    return await asyncio.to_thread(_drafted, reply, shown, seams.syntax, style, question.instruction)
 
 
 def asked_about(style: Style, files: Mapping[str, Snapshot]) -> Mapping[str, Snapshot]:
@@ -141,10 +149,27 @@ def asked_about(style: Style, files: Mapping[str, Snapshot]) -> Mapping[str, Sna
     return files if style == "blocks" else dict([next(iter(files.items()))])
 
 
-def _drafted(reply: Reply, shown: Shown, syntax: Syntax, style: Style) -> Draft:
+def _drafted(reply: Reply, shown: Shown, syntax: Syntax, style: Style, instruction: str) -> Draft:
     changes, failures = assemble(reply, shown)
-    checks = tuple(syntax_check(change, syntax) for change in changes if change.kind != "delete")
-    return Draft(reply, changes, checks, failures, (), style)
+    checks = [syntax_check(change, syntax) for change in changes if change.kind != "delete"]
+    if style == "whole_file":
+        checks += [found for change in changes if (found := _lost_definitions(change, syntax, instruction))]
+    return Draft(reply, changes, tuple(checks), failures, (), style)
+
+
+def _lost_definitions(change: FileChange, syntax: Syntax, instruction: str) -> Check | None:
+    """A failed check where a file written anew lacks a definition that nobody asked to remove.
+
+    Small models forget the end of a file; an edit by blocks removes only what it names.
+    """
+    if change.kind != "edit" or _REMOVES.search(instruction):
+        return None
+    language = language_of(change.path)
+    lost = syntax.defined(language, "".join(change.before)) - syntax.defined(language, "".join(change.after))
+    unasked = sorted(lost - set(_NAME.findall(instruction)))
+    if not unasked:
+        return None
+    return Check(f"definitions {change.path}", False, f"{', '.join(unasked)} must stay in the file")
 
 
 def syntax_check(change: FileChange, syntax: Syntax) -> Check:

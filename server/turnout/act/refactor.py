@@ -68,7 +68,7 @@ def _question(
             return prompts.refactor_blocks(model, request.instruction, files, focus)
         return prompts.refactor_whole_file(model, request.instruction, path, file, mentions(file, names))
 
-    return Question("refactor", files, render, repairs)
+    return Question("refactor", files, render, repairs, request.instruction)
 
 
 def _nothing_to_do(scope: Scope) -> str:

@@ -56,6 +56,10 @@ class Syntax(Protocol):
         """The innermost function or class around `line` (from 0)."""
         ...
 
+    def defined(self, language: str, text: str) -> frozenset[str]:
+        """The names of all functions, methods and classes; empty where no grammar is known."""
+        ...
+
 
 Tell = Callable[[str, int, int], None]
 """Told what is being worked on, how many parts are done, and of how many (0: unknown)."""

@@ -215,6 +215,8 @@ def test_privacy_sees_through_links_and_outside_of_folders(folders: Path) -> Non
     assert subject.decide("inline", (path_to_uri(folders / "one/plain.md"),), 0).candidates
     for hidden in ("one/notes.md", "one/.env", "elsewhere/.ssh/id_rsa", "elsewhere/.env"):
         assert not subject.decide("inline", (path_to_uri(folders / hidden),), 0).candidates, hidden
+        assert not subject.may_read(path_to_uri(folders / hidden)), hidden
+    assert subject.may_read(path_to_uri(folders / "one/plain.md"))
 
 
 def test_a_request_over_two_folders_is_held_to_both(folders: Path) -> None:

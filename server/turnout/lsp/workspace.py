@@ -3,7 +3,7 @@
 Invariant: an edit is only sent with the versions that it was made for, and never when one of them is not current.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from lsprotocol import types
@@ -19,7 +19,7 @@ from turnout.core.edits.changes import (
     Transaction,
 )
 from turnout.errors import FileUnusable, PathRefused
-from turnout.files import Folder, uri_to_path
+from turnout.files import Folder, path_to_uri, uri_to_path
 from turnout.lsp.positions import span_to_lsp
 from turnout.lsp.protocol import TurnoutProtocol
 
@@ -29,9 +29,12 @@ DocumentChange = types.TextDocumentEdit | types.CreateFile | types.RenameFile | 
 class EditorWorkspace:
     """One folder of one editor: the `Workspace` of the use cases."""
 
-    def __init__(self, protocol: TurnoutProtocol, folder: Folder) -> None:
+    def __init__(
+        self, protocol: TurnoutProtocol, folder: Folder, may_read: Callable[[str], bool] = lambda _uri: True
+    ) -> None:
         self._protocol = protocol
         self.folder = folder
+        self._may_read = may_read
 
     def uri(self, path: str) -> str:
         """The URI of `path`, spelled as the editor does where it has the file open."""
@@ -44,8 +47,8 @@ class EditorWorkspace:
         return self.folder.path(uri)
 
     def paths(self) -> Iterator[str]:
-        """Files on disk that may be looked at."""
-        return self.folder.paths()
+        """Files on disk that may be looked at: none that the settings say are never read."""
+        return (path for path in self.folder.paths() if self._may_read(path_to_uri(self.folder.root / path)))
 
     def exists(self, uri: str) -> bool:
         """Whether there is a document or a file."""

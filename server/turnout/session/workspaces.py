@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from turnout.complete import Rules
 from turnout.core import routing
+from turnout.core.globs import fold_path
 from turnout.core.languages import language_of
 from turnout.core.requests import COMPLETION_KINDS, Elimination, Kind, Model, Route
 from turnout.core.routing import RouteRequest
@@ -116,6 +117,12 @@ class Workspaces:
         except PathRefused:
             return uri
         return path.relative_to(root).as_posix() if root else path.name
+
+    def may_read(self, uri: str) -> bool:
+        """Whether the settings let anybody read a file."""
+        root = self.root_of(uri)
+        never_read = self._open(root).loaded.policy.privacy.never_read
+        return not any(never_read.match(fold_path(path)) for path in _policy_paths(uri, root))
 
     def rules(self, uri: str) -> Rules:
         """What the settings say about completions in a document."""

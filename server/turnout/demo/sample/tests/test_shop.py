@@ -9,7 +9,7 @@ class ShopTest(unittest.TestCase):
     def test_tax_is_added(self):
         cart = Cart()
         cart.add(100, 2)
-        self.assertEqual(cart.to_pay(0.1), 220)
+        self.assertEqual(cart.to_pay(), 220)
 
     def test_report_lists_every_cart(self):
         cart = Cart()

@@ -3,22 +3,27 @@
 Invariant: importing this module costs what answering `initialize` needs; the rest is imported after it.
 """
 
+from __future__ import annotations
+
 import asyncio
+import gc
 import importlib
 import logging
-import logging.handlers
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from turnout import paths
-from turnout.act.proposals import Check
-from turnout.core.edits.changes import FileChange
 from turnout.files import Folder, path_to_uri
 from turnout.lsp.editor import LspEditor
-from turnout.lsp.features import register_all
+from turnout.lsp.features import GROUPS, register_all
 from turnout.lsp.protocol import TurnoutProtocol
 from turnout.lsp.server import Services, TurnoutServer
 from turnout.lsp.server import run as run_server
+
+if TYPE_CHECKING:
+    from turnout.act.proposals import Check
+    from turnout.core.edits.changes import FileChange
 
 logger = logging.getLogger(__name__)
 
@@ -26,10 +31,12 @@ _LATER = (
     "turnout.checks",
     "turnout.dispatch",
     "turnout.local",
+    *GROUPS,
     "turnout.models",
     "turnout.remote",
     "turnout.session.consent",
     "turnout.session.pulls",
+    "turnout.session.reporting",
     "turnout.session.workspaces",
     "turnout.settings.keys",
     "turnout.settings.loading",
@@ -43,15 +50,25 @@ LOG_BYTES = 2_000_000
 
 def serve() -> int:
     """Run the language server over stdin and stdout; returns the exit status."""
-    _log_to_file()
     server = TurnoutServer(_build)
     register_all(server)
     return asyncio.run(run_server(server))
 
 
 async def _build(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
-    await asyncio.to_thread(lambda: [importlib.import_module(name) for name in _LATER])
+    await asyncio.to_thread(_prepare)
     return _compose(editor, protocol)
+
+
+def _prepare() -> None:
+    """Everything that takes time and nobody waits for: on a thread, after `initialized`."""
+    _log_to_file()
+    for name in _LATER:
+        importlib.import_module(name)
+    # What was imported stays: without it, a collection takes microseconds and not a keystroke's time.
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
@@ -137,9 +154,11 @@ def _pull(name: str, report: Callable[[int, int, str], None], cancelled: Callabl
 
 def _log_to_file() -> None:
     """Log to a file of the user's: editors show a server's stderr in odd places, or not at all."""
+    from logging.handlers import RotatingFileHandler
+
     folder = paths.state_dir() / "logs"
     folder.mkdir(exist_ok=True, mode=0o700)
-    handler = logging.handlers.RotatingFileHandler(
+    handler = RotatingFileHandler(
         folder / "server.log", maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8", delay=True
     )
     handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))

@@ -1,6 +1,7 @@
 """`turnout serve`: the language server that editors start."""
 
 import argparse
+import gc
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -12,6 +13,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(_args: argparse.Namespace) -> int:
     """Serve until the editor leaves."""
+    # Off while the protocol's thousand classes are made, or the collector would walk them again and again.
+    # The server turns it on when all is imported.
+    gc.disable()
     from turnout.app import serve
 
     return serve()

@@ -4,29 +4,34 @@ Invariant: `initialize` is answered before anything heavy is imported; requests 
 being built wait for them.
 """
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from turnout import __version__
-from turnout.act import proposals
-from turnout.complete import Completer
-from turnout.core.answers import Asker
 from turnout.core.documents import Document, Snapshot
-from turnout.core.edits.changes import FileChange
-from turnout.core.requests import Kind
 from turnout.errors import FileUnusable, PathRefused, ProposalUnknown
 from turnout.files import Folder, uri_to_path
 from turnout.lsp.editor import LspEditor
 from turnout.lsp.protocol import TurnoutProtocol
 from turnout.lsp.stdio import open_input, open_output
-from turnout.lsp.workspace import EditorWorkspace
+
+if TYPE_CHECKING:  # the use cases are imported when the services are built
+    from turnout.act.proposals import Check, Proposal, Proposals
+    from turnout.complete import Completer
+    from turnout.core.answers import Asker
+    from turnout.core.edits.changes import FileChange
+    from turnout.core.requests import Kind
+    from turnout.lsp.workspace import EditorWorkspace
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +46,7 @@ class SettingsView(Protocol):
     def reload(self) -> None: ...
     async def prepare(self) -> None: ...
     def folder(self, uri: str) -> Folder | None: ...
+    def may_read(self, uri: str) -> bool: ...
     def explain(self, kind: Kind, uri: str) -> dict[str, Any]: ...
 
 
@@ -51,12 +57,12 @@ class Records(Protocol):
     def last(self, count: int) -> list[dict[str, Any]]: ...
 
 
-class Check(Protocol):
+class RunChecks(Protocol):
     """Runs the user's checks on changes to a folder; `tell` hears the name of each."""
 
     async def __call__(
         self, folder: Folder, changes: Sequence[FileChange], tell: Callable[[str], None]
-    ) -> tuple[proposals.Check, ...]: ...
+    ) -> tuple[Check, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ class Services:
     completer: Completer
     asker: Asker
     records: Records
-    check: Check
+    check: RunChecks
     """Runs the checks that the settings name for refactors on the changes of a proposal."""
     close: Callable[[], Awaitable[None]]
     settings_changed: Callable[[], None]
@@ -87,8 +93,14 @@ class TurnoutServer(LanguageServer):
         self._build = build
         self._services: asyncio.Future[Services] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self.proposals = proposals.Proposals()
         self._owners: dict[str, EditorWorkspace] = {}
+
+    @cached_property
+    def proposals(self) -> Proposals:
+        """What was proposed and applied."""
+        from turnout.act.proposals import Proposals
+
+        return Proposals()
 
     def hold(self, work: Coroutine[None, None, None], name: str) -> None:
         """Run `work` beside the handlers; a fault in it is logged, and it ends with the server."""
@@ -137,14 +149,15 @@ class TurnoutServer(LanguageServer):
     async def take_settings(self, services: Services, changed: object = None) -> None:
         """Give the services the client's settings: those it changed to, else those it came with.
 
-        An empty change says nothing: Neovim sends one at every start.
+        An empty change says nothing (Neovim sends one at every start), unless a client of ours says so.
         """
         first, client = settings_from(self.initialization_options)
         newer, newer_client = settings_from(changed)
         known = {**client, **newer_client}
         trusted = known.get("trusted")
+        chosen = newer if newer or newer_client else first
         self.editor.wants_status = isinstance(known.get("name"), str)
-        services.settings.set_client(newer or first, trusted=trusted if isinstance(trusted, bool) else None)
+        services.settings.set_client(chosen, trusted=trusted if isinstance(trusted, bool) else None)
         await self.settings_changed(services)
 
     async def settings_changed(self, services: Services) -> None:
@@ -152,7 +165,7 @@ class TurnoutServer(LanguageServer):
         await services.settings.prepare()
         services.settings_changed()
 
-    async def _build_services(self, future: "asyncio.Future[Services]") -> None:
+    async def _build_services(self, future: asyncio.Future[Services]) -> None:
         try:
             services = await self._build(self.editor, self.protocol)
             services.settings.set_roots(self.roots())
@@ -178,6 +191,8 @@ class TurnoutServer(LanguageServer):
 
         Raises FileUnusable where there is neither.
         """
+        from turnout.lsp.workspace import EditorWorkspace
+
         folder = services.settings.folder(uri)
         if folder is None:
             if not uri.startswith("file:"):
@@ -185,9 +200,9 @@ class TurnoutServer(LanguageServer):
                     "There is no folder to work in.", advice="Open a folder, or save the file first."
                 )
             folder = Folder(uri_to_path(uri).parent)
-        return EditorWorkspace(self.protocol, folder)
+        return EditorWorkspace(self.protocol, folder, services.settings.may_read)
 
-    def keep(self, proposal: proposals.Proposal, workspace: EditorWorkspace) -> None:
+    def keep(self, proposal: Proposal, workspace: EditorWorkspace) -> None:
         """Keep a proposal and the workspace folder that it is for."""
         self.proposals.keep(proposal)
         self._owners[proposal.id] = workspace

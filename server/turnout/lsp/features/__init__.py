@@ -1,12 +1,69 @@
-"""One file for each group of requests; each has `register(server)` and nothing else that others use."""
+"""Every method and command, and the module of its group, imported when the first request of the group comes.
 
-from turnout.lsp.features import actions, completion, lifecycle, refactor, transparency
+Invariant: registering imports no group, because an editor waits for the answer to `initialize` meanwhile.
+"""
+
+import asyncio
+import importlib
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from lsprotocol import types
+
+from turnout.lsp.features import lifecycle
 from turnout.lsp.server import TurnoutServer
 
-_GROUPS = (lifecycle, completion, actions, refactor, transparency)
+Handler = Callable[[TurnoutServer, Any], Coroutine[Any, Any, Any]]
+
+GROUPS = tuple(f"{__name__}.{group}" for group in ("completion", "actions", "refactor", "transparency"))
+"""The modules that `register_all` leaves for later."""
+
+_METHODS = {
+    types.INITIALIZED: "lifecycle.initialized",
+    types.WORKSPACE_DID_CHANGE_CONFIGURATION: "lifecycle.configuration",
+    types.WORKSPACE_DID_CHANGE_WATCHED_FILES: "lifecycle.watched",
+    types.TEXT_DOCUMENT_DID_SAVE: "lifecycle.saved",
+    types.TEXT_DOCUMENT_INLINE_COMPLETION: "completion.inline",
+    types.TEXT_DOCUMENT_COMPLETION: "completion.popup",
+    "turnout/didShow": "completion.shown",
+    "turnout/didAccept": "completion.accepted",
+    "turnout/didReject": "completion.rejected",
+    types.TEXT_DOCUMENT_CODE_ACTION: "actions.code_actions",
+    types.CODE_ACTION_RESOLVE: "actions.resolve",
+    "turnout/refactor": "refactor.refactor",
+    "turnout/apply": "refactor.apply",
+    "turnout/undo": "refactor.undo",
+    "turnout/discard": "refactor.discard",
+    "turnout/explain": "transparency.explain",
+    "turnout/why": "transparency.why",
+    "turnout/receipts": "transparency.receipts",
+}
+
+_COMMANDS = {
+    "turnout.didAccept": "completion.accepted_by_command",
+    "turnout.fix": "actions.run_command",
+    "turnout.rewrite": "actions.run_command",
+    "turnout.document": "actions.run_command",
+    "turnout.test": "actions.run_command",
+    "turnout.explain": "actions.run_command",
+}
 
 
 def register_all(server: TurnoutServer) -> None:
     """Put every handler on the server."""
-    for group in _GROUPS:
-        group.register(server)
+    for method, name in _METHODS.items():
+        server.feature(method)(_later(name))
+    for command, name in _COMMANDS.items():
+        server.command(command)(_later(name))
+    lifecycle.listen(server)
+
+
+def _later(name: str) -> Handler:
+    """A handler that finds the function `group.function` when it is called."""
+    group, _, function = name.partition(".")
+
+    async def handle(ls: TurnoutServer, params: Any) -> Any:
+        result = getattr(importlib.import_module(f"{__name__}.{group}"), function)(ls, params)
+        return await result if asyncio.iscoroutine(result) else result
+
+    return handle

@@ -34,17 +34,8 @@ _KINDS = {
     "test": types.CodeActionKind.Refactor,
     "explain": types.CodeActionKind.Refactor,
 }
-COMMANDS = {f"turnout.{kind}": kind for kind in _KINDS}
 
 _COMMENT_INSTRUCTION = re.compile(r"\bturnout:\s*(\S.*?)\s*(?:\*/|-->)?\s*$")
-
-
-def register(server: TurnoutServer) -> None:
-    """Register the handlers of code actions."""
-    server.feature(types.TEXT_DOCUMENT_CODE_ACTION)(code_actions)
-    server.feature(types.CODE_ACTION_RESOLVE)(resolve)
-    for name in COMMANDS:
-        server.command(name)(run_command)
 
 
 async def code_actions(

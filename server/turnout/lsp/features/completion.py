@@ -16,16 +16,6 @@ ACCEPTED_COMMAND = "turnout.didAccept"
 _WORD_END = re.compile(r"\w*$")
 
 
-def register(server: TurnoutServer) -> None:
-    """Register the completion handlers."""
-    server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION)(inline)
-    server.feature(types.TEXT_DOCUMENT_COMPLETION)(popup)
-    server.feature("turnout/didShow")(shown)
-    server.feature("turnout/didAccept")(accepted)
-    server.feature("turnout/didReject")(rejected)
-    server.command(ACCEPTED_COMMAND)(accepted_by_command)
-
-
 async def inline(ls: TurnoutServer, params: types.InlineCompletionParams) -> types.InlineCompletionList:
     """Ghost text at the cursor: one item or none."""
     # The snapshot is taken before anything is awaited: it is the text that the client asked about.

@@ -6,15 +6,11 @@ from lsprotocol import types
 
 from turnout.core.documents import Document
 from turnout.lsp.server import TurnoutServer
-from turnout.session.workspaces import SETTINGS_FILE
+from turnout.paths import WORKSPACE_SETTINGS
 
 
-def register(server: TurnoutServer) -> None:
-    """Register the life-cycle handlers."""
-    server.feature(types.INITIALIZED)(initialized)
-    server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)(configuration)
-    server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)(watched)
-    server.feature(types.TEXT_DOCUMENT_DID_SAVE)(saved)
+def listen(server: TurnoutServer) -> None:
+    """Hear of documents and folders that come and go."""
     server.protocol.on_close = partial(closed, server)
     server.protocol.on_folders = partial(folders_changed, server)
 
@@ -59,7 +55,7 @@ def folders_changed(server: TurnoutServer) -> None:
 
 
 def _is_settings(uri: str) -> bool:
-    return uri.endswith("/" + SETTINGS_FILE)
+    return uri.endswith("/" + WORKSPACE_SETTINGS)
 
 
 def _reload(server: TurnoutServer) -> None:

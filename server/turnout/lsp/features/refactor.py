@@ -16,14 +16,6 @@ from turnout.lsp.server import TurnoutServer, uri_of
 from turnout.lsp.work import failures_as_errors, seams_for, told
 
 
-def register(server: TurnoutServer) -> None:
-    """Register the handlers of the multi-file refactor."""
-    server.feature("turnout/refactor")(refactor)
-    server.feature("turnout/apply")(apply)
-    server.feature("turnout/undo")(undo)
-    server.feature("turnout/discard")(discard)
-
-
 async def refactor(ls: TurnoutServer, params: Any) -> dict[str, Any]:
     """Propose a change to many files; nothing is applied."""
     fields = _fields(params)

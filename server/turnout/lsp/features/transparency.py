@@ -13,13 +13,6 @@ DEFAULT_RECEIPTS = 20
 MAX_RECEIPTS = 1000
 
 
-def register(server: TurnoutServer) -> None:
-    """Register the handlers that explain."""
-    server.feature("turnout/explain")(explain)
-    server.feature("turnout/why")(why)
-    server.feature("turnout/receipts")(receipts)
-
-
 async def explain(ls: TurnoutServer, params: Any) -> dict[str, Any]:
     """The decision for a kind of request, and why each other model was passed over."""
     fields = params if isinstance(params, Mapping) else {}

@@ -4,6 +4,7 @@ Directories are created on first use, readable by the user alone.
 """
 
 import os
+import sys
 from pathlib import Path
 
 WORKSPACE_SETTINGS = ".turnout.toml"
@@ -38,5 +39,14 @@ def state_dir() -> Path:
 
 
 def runtime_dir() -> Path:
-    """Directory of the worker's socket and lock (`TURNOUT_RUNTIME_DIR`)."""
+    """Directory of the worker's socket and lock (`TURNOUT_RUNTIME_DIR`).
+
+    Without a runtime directory of the session it is in the state directory: a name in `/tmp` that anybody can guess
+    is no place for a socket.
+    """
+    homeless = sys.platform.startswith("linux") and not os.environ.get("XDG_RUNTIME_DIR")
+    if homeless and not os.environ.get("TURNOUT_RUNTIME_DIR"):
+        path = state_dir() / "run"
+        path.mkdir(exist_ok=True, mode=0o700)
+        return path
     return _directory("TURNOUT_RUNTIME_DIR", "user_runtime_dir")

@@ -187,6 +187,47 @@ def leftover_marks(editor: Neovim) -> list[Any]:
     return found
 
 
+@pytest.mark.parametrize(
+    ("init", "keys"),
+    [
+        ("vim.o.virtualedit = 'all'", "i<Right><Right>"),
+        ("vim.b.turnout = false", "i<End>"),
+        ("vim.bo.filetype = 'secret'", "i<End>"),
+        ("", "Rhel"),
+    ],
+)
+def test_it_stays_away(scripted: Scripted, init: str, keys: str) -> None:
+    """Right of the end of a line, where it was turned off, and in replace mode nothing is asked or shown."""
+    editor = scripted(HELLO, text="hel", options="ghost = { disabled_filetypes = { 'secret' } }")
+    editor.lua(init)
+    editor.type(keys)
+    editor.until(lambda: editor.request("nvim_get_mode")["mode"][0] in "iR", "the mode")
+    editor.lua("return 1")
+    assert editor.screen.ghost() == []
+    editor.type("<Esc>")
+    assert all(p["position"]["character"] <= 3 for p in methods(editor, "textDocument/inlineCompletion"))
+
+
+def test_a_long_suggestion_wraps_with_its_line(scripted: Scripted) -> None:
+    """Ghost text past the window's edge goes on in the next row; a concealed part of the line does not shift it."""
+    text = "lo" + "x" * 60 + "END"
+    editor = scripted({**HELLO, "text": text}, text="a||b", size=(40, 10), file="a.txt")
+    editor.lua("vim.fn.matchadd('Conceal', '||'); vim.wo.conceallevel = 3; vim.wo.concealcursor = 'i'")
+    editor.type("Ahel")
+    editor.until(lambda: "".join(editor.screen.ghost()) == text, "the whole suggestion")
+    assert len(editor.screen.ghost()) == 2
+
+
+def test_a_file_without_a_filetype_is_served(scripted: Scripted) -> None:
+    """Neovim starts no server for such a file; inserting into it does."""
+    editor = scripted(HELLO)
+    editor.command("edit plain")
+    assert editor.lua("return vim.bo.filetype") == ""
+    editor.type("ihel")
+    editor.until_ghost("lo(name)")
+    assert editor.lua("return #vim.lsp.get_clients({ name = 'turnout' })") == 1
+
+
 def test_an_answer_for_older_text_is_dropped(scripted: Scripted) -> None:
     """Each change cancels the request before it, and what still comes of it is not shown."""
     editor = scripted(HELLO, {"after": "help", "text": "_me"})
@@ -257,6 +298,33 @@ def test_it_hides_while_a_menu_item_is_selected(scripted: Scripted) -> None:
     editor.until_ghost()
     editor.type("<C-y>")
     editor.until_ghost("_gas")
+
+
+@pytest.mark.parametrize(
+    ("module", "menu"),
+    [
+        (
+            "blink.cmp",
+            "is_menu_visible = function() return true end, get_selected_item = function() return item end",
+        ),
+        ("cmp", "visible = function() return true end, get_selected_entry = function() return item end"),
+        ("cmp", "visible = function() error('another version') end"),
+    ],
+)
+def test_it_hides_from_the_menus_of_plugins(scripted: Scripted, module: str, menu: str) -> None:
+    """With an item of such a menu selected, nothing is shown and Tab is the menu's; a menu that fails is none."""
+    editor = scripted(HELLO)
+    editor.lua(f"item = {{}}; package.loaded['{module}'] = {{ {menu} }}")
+    editor.type("ihe")
+    editor.until(lambda: editor.lines() == ["he"], "the text")
+    editor.lua("item = nil")
+    editor.type("l")
+    editor.until_ghost("lo(name)")
+    editor.lua("item = {}")
+    editor.type("<Tab>")
+    broken = "error" in menu
+    expected = ["hello(name)"] if broken else ["hel "]
+    editor.until(lambda: editor.lines() == expected, f"{expected}, not {editor.lines()}")
 
 
 def test_alternatives_are_gone_through(scripted: Scripted) -> None:

@@ -41,6 +41,19 @@ def test_setup_loads_ghost_text_at_the_first_insertion(scripted: Scripted) -> No
     editor.until(lambda: "turnout.ghost" in editor.lua(LOADED), "ghost text")
 
 
+def test_a_long_message_does_not_stop_the_typing(scripted: Scripted) -> None:
+    """What does not fit the message line is cut there and shown whole by :Turnout messages."""
+    editor = scripted(size=(60, 16))
+    editor.type("i")
+    editor.server("test/say", {"type": 2, "message": "Turnout: " + "word " * 30 + "the end"})
+    editor.until_shown("(:Turnout messages)")
+    editor.type("typed<Esc>")
+    editor.until(lambda: editor.lines() == ["typed"], "the text")
+    assert "turnout: word word" in editor.messages()
+    editor.type(":Turnout messages<CR>")
+    editor.until_shown("the end")
+
+
 def test_a_plain_client_needs_no_setup(start: Start) -> None:
     """`vim.lsp.enable` alone starts the server, with edits checked by the plugin."""
     editor = start(f"vim.lsp.config('turnout', {{ cmd = {{ '{sys.executable}', '{SCRIPTED_SERVER}' }} }})")

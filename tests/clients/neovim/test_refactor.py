@@ -182,7 +182,8 @@ def test_a_stale_document_refuses_the_whole_edit(three_files: Neovim) -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "ends"), [("qd", True), ("xjxjxjxjxq", True), (":tabclose<CR>", True), ("qb", False)]
+    ("keys", "ends"),
+    [("qd", True), ("xjxjxjxjxq", True), (":tabclose<CR>", True), ("<C-w>l:close<CR>", True), ("qb", False)],
 )
 def test_leaving_without_applying_discards(three_files: Neovim, keys: str, ends: bool) -> None:
     """Discarding, rejecting everything and closing the tab apply nothing and tell the server; going back does not."""

@@ -8,6 +8,7 @@ It speaks LSP with the standard library alone, so that it starts in milliseconds
 - `test/documents` answers the text of every open document as the server sees it.
 - `test/applyEdit` {edit} asks the editor to apply an edit and answers what the editor answered.
 - `test/ask` {params} sends `window/showMessageRequest` and answers the choice.
+- `test/say` {params} sends `window/showMessage`.
 - `test/crash` ends the process as a crash would.
 
 usage: scripted_server.py [utf-8|utf-16|utf-32]      the position encoding, utf-8 where none is given
@@ -234,6 +235,11 @@ def relay_question(server: Server, params: Json, request: Any) -> None:
     )
 
 
+def say(server: Server, params: Json, request: Any) -> None:
+    server.send({"method": "window/showMessage", "params": params})
+    server.answer(request, None)
+
+
 def crash(server: Server, params: Json, request: Any) -> None:
     os._exit(9)
 
@@ -333,6 +339,7 @@ HANDLERS: dict[str, Callable[[Server, Json, Any], None]] = {
     "test/documents": send_documents,
     "test/applyEdit": relay_edit,
     "test/ask": relay_question,
+    "test/say": say,
     "test/crash": crash,
 }
 

@@ -199,6 +199,17 @@ function M.enable()
   vim.lsp.enable(M.name)
 end
 
+---Start the server for a file without a filetype, which Neovim by itself starts none for.
+---@param bufnr integer
+function M.attach(bufnr)
+  local config = vim.lsp.config[M.name]
+  local is_file = vim.bo[bufnr].buftype == "" and vim.api.nvim_buf_get_name(bufnr) ~= ""
+  if is_file and vim.bo[bufnr].filetype == "" and vim.lsp.is_enabled(M.name) and not config.filetypes then
+    local root = vim.fs.root(bufnr, config.root_markers)
+    vim.lsp.start(vim.tbl_extend("force", config, { name = M.name, root_dir = root }), { bufnr = bufnr })
+  end
+end
+
 ---Stop the server and start it again, for every buffer it serves.
 function M.restart()
   restarts = {}

@@ -1,17 +1,14 @@
 ---Ghost text: when to ask for it, when to keep it, and what happens when it is taken.
 ---
----At most one suggestion and one request exist at a time. An answer is used only where nothing has happened in
----the buffer since it was asked for; a suggestion stays for as long as the user types what it says.
+---At most one suggestion exists at a time, and it stays for as long as the user types what it says.
 local client = require("turnout.client")
 local config = require("turnout.config")
-local menu = require("turnout.menu")
+local cursor = require("turnout.cursor")
 local render = require("turnout.render")
+local request = require("turnout.request")
 local suggestion = require("turnout.suggestion")
 
 local M = {}
-
-local METHOD = "textDocument/inlineCompletion"
-local INVOKED, AUTOMATIC = 1, 2
 
 ---@class (exact) turnout.Shown
 ---@field client vim.lsp.Client
@@ -22,44 +19,13 @@ local INVOKED, AUTOMATIC = 1, 2
 ---@field taken boolean Whether part of it was accepted.
 ---@field invoked boolean Whether all alternatives were asked for.
 
----@class (exact) turnout.Pending
----@field client vim.lsp.Client
----@field id? integer
----@field buf integer
----@field tick integer
----@field row integer
----@field col integer
-
 ---@type turnout.Shown?
 local shown
----@type turnout.Pending?
-local pending
----@type uv.uv_timer_t?
-local timer
 local is_paused, started = false, false
 ---Buffer, change and cursor that were last dealt with: one key fires several events.
 local last_place = ""
 ---@type table<integer, true> Clients that were taken out of Neovim's own inline completion.
 local silenced = {}
-
----@return integer row 0-based
----@return integer col
-local function cursor()
-  local position = vim.api.nvim_win_get_cursor(0)
-  return position[1] - 1, position[2]
-end
-
----@return boolean
-local function inserting()
-  return vim.api.nvim_get_mode().mode:sub(1, 1) == "i"
-end
-
----Whether a suggestion can be drawn at the cursor at all.
----@return boolean
-local function showable()
-  local virtual = vim.fn.getpos(".")[4] > 0 -- right of the end of the line, where 'virtualedit' allows it
-  return inserting() and not virtual and vim.fn.foldclosed(".") == -1 and not menu.selected()
-end
 
 ---@param buf integer
 ---@return boolean
@@ -80,7 +46,7 @@ local function remaining()
   if not shown or vim.api.nvim_get_current_buf() ~= shown.anchor.buf then
     return nil
   end
-  local typed = suggestion.typed(shown.anchor, cursor())
+  local typed = suggestion.typed(shown.anchor, cursor.position())
   if not typed then
     return nil
   end
@@ -90,19 +56,6 @@ local function remaining()
     if text then
       shown.index = index
       return text, typed
-    end
-  end
-end
-
-local function cancel()
-  if timer then
-    timer:stop()
-  end
-  if pending then
-    local request = pending
-    pending = nil
-    if request.id and not request.client:is_stopped() then
-      request.client:cancel_request(request.id)
     end
   end
 end
@@ -139,12 +92,12 @@ local function refresh()
   if not shown or not text then
     return false
   end
-  if not showable() then
+  if not cursor.showable() then
     render.clear(shown.anchor.buf)
     return true
   end
   local item = shown.items[shown.index]
-  local row, col = cursor()
+  local row, col = cursor.position()
   local rest = shown.anchor.tail:sub(#item.replaced + 1)
   render.draw({ row = row, col = col, text = text, replaced = item.replaced, rest = rest })
   if item.id and not shown.seen[item.id] then
@@ -154,103 +107,46 @@ local function refresh()
   return true
 end
 
----@param request turnout.Pending
----@return boolean
-local function is_current(request)
-  local row, col = cursor()
-  return inserting()
-    and vim.api.nvim_get_current_buf() == request.buf
-    and vim.b[request.buf].changedtick == request.tick
-    and row == request.row
-    and col == request.col
-end
-
----@param request turnout.Pending
----@param kind integer
----@param err? lsp.ResponseError
----@param result? lsp.InlineCompletionList|lsp.InlineCompletionItem[]
-local function on_answer(request, kind, err, result)
-  if pending ~= request then
-    return
-  end
-  pending = nil
-  if err or not result or result == vim.NIL or not is_current(request) then
-    return
-  end
-  local function to_byte(position)
-    return client.byte_column(request.client, request.buf, position)
-  end
-  local answer = result.items or result
-  local items, anchor = suggestion.decode(answer, request.buf, request.row, request.col, to_byte)
-  if not anchor then
-    return
-  end
+---@param server vim.lsp.Client
+---@param items turnout.Item[]
+---@param anchor turnout.Anchor
+---@param invoked boolean
+local function show(server, items, anchor, invoked)
   drop(false)
   shown = {
-    client = request.client,
+    client = server,
     anchor = anchor,
     items = items,
     index = 1,
     seen = {},
     taken = false,
-    invoked = kind == INVOKED,
+    invoked = invoked,
   }
   if not refresh() then
     shown = nil
   end
 end
 
----@param kind integer
 ---@return boolean asked
-local function request(kind)
-  cancel()
-  local buf = vim.api.nvim_get_current_buf()
-  local server = client.get(buf)
-  if not server or not server.server_capabilities.inlineCompletionProvider or not showable() then
-    return false
-  end
-  local row, col = cursor()
-  local params = {
-    textDocument = { uri = vim.uri_from_bufnr(buf) },
-    position = client.position(server, buf, row, col),
-    context = { triggerKind = kind },
-  }
-  ---@type turnout.Pending
-  local mine = { client = server, buf = buf, tick = vim.b[buf].changedtick, row = row, col = col }
-  pending = mine
-  ---@diagnostic disable-next-line: param-type-mismatch
-  local sent, id = server:request(METHOD, params, function(err, result)
-    on_answer(mine, kind, err, result)
-  end, buf)
-  mine.id = id
-  if not sent then
-    pending = nil
-  end
-  return sent
+local function ask_for_all()
+  return request.send(request.INVOKED, function(server, items, anchor)
+    show(server, items, anchor, true)
+  end)
 end
 
-local function request_soon()
-  cancel()
-  local delay = config.get().ghost.debounce_ms
-  if delay <= 0 then
-    request(AUTOMATIC)
-    return
-  end
-  timer = timer or assert(vim.uv.new_timer())
-  timer:start(delay, 0, function()
-    vim.schedule(function()
-      request(AUTOMATIC)
-    end)
+local function ask()
+  request.send_soon(config.get().ghost.debounce_ms, function(server, items, anchor)
+    show(server, items, anchor, false)
   end)
 end
 
 ---Deal with whatever happened to the text or the cursor.
 local function update()
-  if not inserting() then
+  if not cursor.inserting() then
     return
   end
   local buf = vim.api.nvim_get_current_buf()
-  local row, col = cursor()
+  local row, col = cursor.position()
   local place = ("%d %d %d %d"):format(buf, vim.b[buf].changedtick, row, col)
   if place == last_place then
     refresh()
@@ -263,19 +159,19 @@ local function update()
   -- Typing a suggestion to its end is no rejection of it.
   local item = shown and shown.items[shown.index]
   drop(not (item and shown and suggestion.typed(shown.anchor, row, col) == item.text))
-  if not showable() then
+  if not cursor.showable() then
     -- Ask as soon as it can be shown, though the text stays the same: when a menu closes, for one.
     last_place = ""
-    cancel()
+    request.cancel()
   elseif enabled(buf) and config.get().ghost.auto then
-    request_soon()
+    ask()
   else
-    cancel()
+    request.cancel()
   end
 end
 
 local function leave()
-  cancel()
+  request.cancel()
   drop(true)
   last_place = ""
 end
@@ -283,14 +179,14 @@ end
 ---Whether a suggestion is on screen and fits the text as it is now.
 ---@return boolean
 function M.visible()
-  return remaining() ~= nil and showable()
+  return remaining() ~= nil and cursor.showable()
 end
 
 ---Insert `text` at the cursor in place of `replaced` bytes, as an undo step of its own.
 ---@param text string
 ---@param replaced integer
 local function insert(text, replaced)
-  local row, col = cursor()
+  local row, col = cursor.position()
   local lines = vim.split(text, "\n", { plain = true })
   vim.cmd("let &g:undolevels = &g:undolevels")
   vim.api.nvim_buf_set_text(0, row, col, row, col + replaced, lines)
@@ -303,7 +199,7 @@ end
 ---@return boolean accepted
 function M.accept(unit)
   local text, typed = remaining()
-  if not shown or not text or not typed or not showable() then
+  if not shown or not text or not typed or not cursor.showable() then
     return false
   end
   local item = shown.items[shown.index]
@@ -327,7 +223,7 @@ end
 ---Take the suggestion off the screen, and tell the server.
 ---@return boolean dismissed
 function M.dismiss()
-  cancel()
+  request.cancel()
   local visible = M.visible()
   drop(true)
   return visible
@@ -338,7 +234,7 @@ end
 function M.trigger()
   M.start()
   drop(false)
-  return request(INVOKED)
+  return ask_for_all()
 end
 
 ---Show the next or previous alternative; asks for more where only the automatic one is known.
@@ -349,7 +245,7 @@ function M.cycle(step)
     return false
   end
   if not shown.invoked and #shown.items == 1 then
-    return request(INVOKED)
+    return ask_for_all()
   end
   shown.index = (shown.index - 1 + step) % #shown.items + 1
   return refresh()
@@ -386,6 +282,8 @@ local function enter(buf)
     silence_native(server.id)
     require("turnout.keymaps").attach()
     update()
+  else
+    client.attach(buf)
   end
 end
 
@@ -408,7 +306,7 @@ function M.start()
   end)
   on({ "BufLeave", "WinLeave" }, "*", leave)
   on("LspAttach", "*", function(args)
-    if inserting() and args.buf == vim.api.nvim_get_current_buf() then
+    if cursor.inserting() and args.buf == vim.api.nvim_get_current_buf() then
       enter(args.buf)
     end
   end)
@@ -416,11 +314,9 @@ function M.start()
     if shown and shown.client.id == args.data.client_id then
       drop(false)
     end
-    if pending and pending.client.id == args.data.client_id then
-      pending = nil
-    end
+    request.forget(args.data.client_id)
   end)
-  if inserting() then
+  if cursor.inserting() then
     enter(vim.api.nvim_get_current_buf())
   end
 end

@@ -355,16 +355,18 @@ local function add_events(view)
       follow_cursor(view)
     end,
   })
-  vim.api.nvim_create_autocmd("BufWipeout", {
-    buffer = view.list.buf,
-    once = true,
-    callback = function()
-      -- Closed by other means than our keys: nothing is applied.
-      if current == view then
-        vim.schedule(M.discard)
-      end
-    end,
-  })
+  for _, pane in ipairs({ view.list, view.before, view.after }) do
+    vim.api.nvim_create_autocmd("BufWipeout", {
+      buffer = pane.buf,
+      once = true,
+      callback = function()
+        -- Closed by other means than our keys: nothing is applied.
+        if current == view then
+          vim.schedule(M.discard)
+        end
+      end,
+    })
+  end
 end
 
 ---Show a proposal for review; every hunk starts accepted.

@@ -7,6 +7,7 @@ what a message sets off takes its first step before the next message is looked a
 import asyncio
 import os
 import re
+import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -154,11 +155,21 @@ async def open_input(on_body: Callable[[bytes], None]) -> asyncio.Event:
     """Start reading stdin, calling `on_body` with each message; the event is set at end of input."""
     closed = asyncio.Event()
     loop = asyncio.get_running_loop()
-    try:
-        await loop.connect_read_pipe(lambda: _PipeProtocol(on_body, closed), sys.stdin.buffer)
-    except (ValueError, NotImplementedError, OSError):
-        _read_in_thread(loop, on_body, closed)
+    if _is_pipe(sys.stdin.fileno()):
+        try:
+            await loop.connect_read_pipe(lambda: _PipeProtocol(on_body, closed), sys.stdin.buffer)
+        except (ValueError, NotImplementedError, OSError):
+            pass
+        else:
+            return closed
+    _read_in_thread(loop, on_body, closed)
     return closed
+
+
+def _is_pipe(descriptor: int) -> bool:
+    """Whether asyncio can wait for it; it takes every device too, and never hears from /dev/null."""
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 def _read_in_thread(

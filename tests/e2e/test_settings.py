@@ -45,7 +45,7 @@ async def test_wrong_value_in_the_workspace(
         buffer = editor.open(home.uri("a.py"), "hel")
         assert await editor.ghost(buffer, 3) == "lo_from_fake(42)"
         said = await editor.said()
-        assert f"{path}:2" in said
+        assert f"{path.name}:2" in said
         for part in (key, value, allowed):
             assert part in said
         # Saved again as it is: nothing is said twice.
@@ -77,7 +77,7 @@ async def test_file_that_is_no_toml(home: Home) -> None:
     async with editing(home, options={}) as editor:
         assert await chosen(editor, "rewrite", home) == "near"
         said = await editor.said()
-        assert str(path) in said
+        assert path.name in said
         assert re.search(r"(?:line |:)2\b", said)
 
 

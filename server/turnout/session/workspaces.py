@@ -19,7 +19,6 @@ from turnout.core.requests import COMPLETION_KINDS, Elimination, Kind, Model, Ro
 from turnout.core.routing import RouteRequest
 from turnout.errors import PathRefused
 from turnout.files import Folder, uri_to_path
-from turnout.paths import WORKSPACE_SETTINGS
 from turnout.session.editor import Editor
 from turnout.settings.problems import WAITS_FOR_TRUST
 from turnout.settings.workspace import policy_paths
@@ -202,12 +201,14 @@ class Workspaces:
 
     def _say_problems(self, root: Path | None, problems: Sequence["Problem"]) -> None:
         """Say what cannot be used: the first few one by one, and in one message what only waits for trust."""
-        inside = f"{root}/" if root else ""
+        base = root.parent if root and len(self._roots) > 1 else root
+        inside = f"{base}/" if base else ""
         waiting = [problem for problem in problems if problem.message.startswith(WAITS_FOR_TRUST)]
         others = [problem for problem in problems if problem not in waiting]
         if waiting:
+            file = waiting[0].where.rpartition(":")[0].removeprefix(inside)
             keys = ", ".join(dict.fromkeys(problem.key for problem in waiting))
-            self._editor.say_once(f"Turnout: {WORKSPACE_SETTINGS}: {keys}: {waiting[0].message}", "warning")
+            self._editor.say_once(f"Turnout: {file}: {keys}: {waiting[0].message}", "warning")
         for problem in others[:MAX_PROBLEMS_SAID]:
             self._editor.say_once(f"Turnout: {str(problem).removeprefix(inside)}", "warning")
         if len(others) > MAX_PROBLEMS_SAID:

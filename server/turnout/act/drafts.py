@@ -126,7 +126,7 @@ async def _ask(question: Question, turns: Sequence[tuple[str, str]], seams: Seam
     def on_text(text: str) -> None:
         nonlocal seen
         seen += len(text)
-        seams.tell(f"answer: {seen} characters", 0, 0)
+        seams.tell(f"the answer so far: {seen:,} characters", 0, 0)
 
     return await seams.asker.ask(
         question.kind, lambda model: continued(question.render(model), turns, model), sent, on_text

@@ -14,7 +14,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from turnout import __version__
@@ -258,10 +257,3 @@ def settings_from(value: Any) -> tuple[Mapping[str, object], Mapping[str, object
     client = inner.get("client")
     settings = {str(key): item for key, item in inner.items() if key != "client"}
     return settings, client if isinstance(client, Mapping) else {}
-
-
-def uri_of(document: types.TextDocumentIdentifier | Mapping[str, Any] | None) -> str:
-    """The URI in a text document identifier, however it was decoded; empty where there is none."""
-    if document is None:
-        return ""
-    return str(document.get("uri", "")) if isinstance(document, Mapping) else document.uri

@@ -1,13 +1,13 @@
 """`turnout/explain`, `turnout/why` and `turnout/receipts`: where requests go, why nothing was shown, what was done."""
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any, cast
 
 from pygls.exceptions import JsonRpcInvalidParams
 
 from turnout.core.requests import KINDS, Kind
-from turnout.lsp.server import TurnoutServer, uri_of
+from turnout.lsp.fields import fields_of, uri_of
+from turnout.lsp.server import TurnoutServer
 
 DEFAULT_RECEIPTS = 20
 MAX_RECEIPTS = 1000
@@ -15,18 +15,18 @@ MAX_RECEIPTS = 1000
 
 async def explain(ls: TurnoutServer, params: Any) -> dict[str, Any]:
     """The decision for a kind of request, and why each other model was passed over."""
-    fields = params if isinstance(params, Mapping) else {}
+    fields = fields_of(params)
     kind = fields.get("kind")
     if kind not in KINDS:
         raise JsonRpcInvalidParams(message=f"kind must be one of {', '.join(KINDS)}, not {kind!r}.")
     services = await ls.services()
-    return services.settings.explain(cast("Kind", kind), uri_of(fields.get("textDocument")))
+    return services.settings.explain(cast("Kind", kind), uri_of(fields))
 
 
 async def why(ls: TurnoutServer, params: Any) -> dict[str, str]:
     """Why the last completion request in a document showed nothing."""
-    fields = params if isinstance(params, Mapping) else {}
-    document = ls.document(uri_of(fields.get("textDocument")))
+    fields = fields_of(params)
+    document = ls.document(uri_of(fields))
     if document is None:
         return {"reason": "this document is not open in the server"}
     if document.skipped:
@@ -37,7 +37,7 @@ async def why(ls: TurnoutServer, params: Any) -> dict[str, str]:
 
 async def receipts(ls: TurnoutServer, params: Any) -> dict[str, Any]:
     """The newest receipts of the user, newest first: {count?} -> {receipts}."""
-    count = params.get("count") if isinstance(params, Mapping) else None
+    count = fields_of(params).get("count")
     wanted = min(count, MAX_RECEIPTS) if isinstance(count, int) and count > 0 else DEFAULT_RECEIPTS
     services = await ls.services()
     return {"receipts": await asyncio.to_thread(services.records.last, wanted)}

@@ -1,0 +1,73 @@
+"""The parameters of Turnout's own methods, which lsprotocol does not check.
+
+Invariant: a field has the type that its method promises, or is not there, or the request is refused by its name.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcInvalidParams
+
+
+def fields_of(params: Any) -> Mapping[str, Any]:
+    """The fields of a request; none where it has no object for them."""
+    return params if isinstance(params, Mapping) else {}
+
+
+def text_of(fields: Mapping[str, Any], name: str) -> str:
+    """A string; empty where there is none."""
+    value = fields.get(name)
+    if value is None or isinstance(value, str):
+        return value or ""
+    raise _refused(name, "a string")
+
+
+def texts_of(fields: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
+    """A list of strings; None where there is none."""
+    value = fields.get(name)
+    if value is None:
+        return None
+    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    raise _refused(name, "a list of strings")
+
+
+def uri_of(fields: Mapping[str, Any], name: str = "textDocument") -> str:
+    """The URI of a text document identifier; empty where there is none."""
+    value = fields.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, Mapping) or not isinstance(value.get("uri"), str):
+        raise _refused(name, "an object with a uri")
+    return str(value["uri"])
+
+
+def token_of(fields: Mapping[str, Any], name: str = "workDoneToken") -> str | int | None:
+    """A progress token; None where there is none."""
+    value = fields.get(name)
+    if value is None or (isinstance(value, str | int) and not isinstance(value, bool)):
+        return value
+    raise _refused(name, "a string or an integer")
+
+
+def range_of(fields: Mapping[str, Any], name: str = "range") -> types.Range | None:
+    """A range; None where there is none."""
+    value = fields.get(name)
+    if value is None:
+        return None
+    try:
+        return types.Range(_position(value["start"]), _position(value["end"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise _refused(name, "an object with a start and an end") from error
+
+
+def _position(value: Mapping[str, Any]) -> types.Position:
+    line, character = value["line"], value["character"]
+    if not (isinstance(line, int) and isinstance(character, int) and line >= 0 and character >= 0):
+        raise ValueError(f"not a position: {value!r}")
+    return types.Position(line, character)
+
+
+def _refused(name: str, wanted: str) -> JsonRpcInvalidParams:
+    return JsonRpcInvalidParams(message=f"{name} must be {wanted}.")

@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,12 +67,13 @@ async def worker_is(home: Home, state: str) -> int:
 
 
 def _wait_for(runtime: Path, state: str) -> int:
+    last = time.monotonic() + GUARD_S
     while not (found := list(runtime.glob("*.sock"))):
-        pass
+        assert time.monotonic() < last, "no worker was started"
     (path,) = found
     with worker_of(path) as peer:
         while peer.state() != state:
-            pass
+            assert time.monotonic() < last, f"the worker did not become {state}"
         return peer.pid
 
 

@@ -16,7 +16,7 @@ from turnout.files import path_to_uri
 from turnout.session.consent import KEEP, ONCE, SESSION, SessionConsents, describe
 from turnout.session.editor import Level, Progress, Status
 from turnout.session.pulls import Pulls
-from turnout.session.workspaces import Workspaces
+from turnout.session.workspaces import LINKS_KEPT_S, Workspaces
 from turnout.settings import load
 
 OPUS = Model("opus", "anthropic", "claude-opus-4-6", leaves_machine=True, jurisdiction="US")
@@ -253,3 +253,31 @@ async def test_settings_are_read_ahead_and_problems_said_once(folders: Path) -> 
     await subject.prepare()
     assert len(editor.said) == 4
     assert "6 more settings" in editor.said[-1]
+
+
+def test_a_link_is_followed_again_for_completions_before_long_and_for_everything_else_each_time(
+    folders: Path,
+) -> None:
+    """Typing does not ask the disk at each letter where a link leads; a moved link is noticed all the same."""
+    (folders / "two/.turnout.toml").write_text('[privacy]\nnever_read = ["secret*"]\n')
+    for name in ("open.py", "secret.py"):
+        (folders / "two" / name).touch()
+    link = folders / "two/link.py"
+    link.symlink_to("open.py")
+    now = [0.0]
+    subject = Workspaces(
+        FakeEditor(), load, lambda _path: False, lambda _reference: None, lambda: 0.0, lambda: now[0]
+    )
+    subject.set_roots([folders / "two"])
+
+    def allowed() -> list[bool]:
+        return [
+            bool(subject.decide(kind, (path_to_uri(link),), 10).candidates) for kind in ("inline", "rewrite")
+        ]
+
+    assert allowed() == [True, True]
+    link.unlink()
+    link.symlink_to("secret.py")
+    assert allowed() == [True, False]
+    now[0] += LINKS_KEPT_S + 1
+    assert allowed() == [False, False]

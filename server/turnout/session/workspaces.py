@@ -6,10 +6,11 @@ only do what every one of them allows; what an untrusted folder says only tighte
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from turnout.complete import Rules
 from turnout.core import routing
@@ -28,7 +29,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_Kept = TypeVar("_Kept")
+
 MAX_PROBLEMS_SAID = 3
+
+LINKS_KEPT_S = 5.0
+"""How long a link is taken to lead where it led: it can be moved, but not between two letters."""
+MAX_PLACES = 1_000
 
 _REPLY_TOKENS = 2048
 """What a chat may answer at most, for the estimate of its cost."""
@@ -45,6 +52,14 @@ class _Opened:
     rules: Rules
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The folder of a document, and its path there."""
+
+    root: Path | None
+    path: str
+
+
 class Workspaces:
     """Settings by document, for one editor."""
 
@@ -55,6 +70,7 @@ class Workspaces:
         is_trusted: Callable[[Path], bool],
         resolve_key: Callable[[str], str | None],
         spent_today_usd: Callable[[], float],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._editor = editor
         self._load = load
@@ -65,11 +81,17 @@ class Workspaces:
         self._client_settings: Mapping[str, object] = {}
         self._client_trusts: bool | None = None
         self._opened: dict[Path | None, _Opened] = {}
+        self._places: dict[str, _Place] = {}
+        self._looked_up: dict[str, tuple[float, tuple[str, ...]]] = {}
+        """When the links on the way to a document were followed, and what `_policy_paths` said."""
+        self._clock = clock
 
     def set_roots(self, roots: list[Path]) -> None:
         """The folders that the editor has open, replacing those before."""
         self._roots = roots
         self._opened = {}
+        self._places = {}
+        self._looked_up = {}
 
     def set_client(self, settings: Mapping[str, object], *, trusted: bool | None) -> None:
         """The editor's own settings; `trusted` is its word on the workspace, None where it has none."""
@@ -93,12 +115,7 @@ class Workspaces:
 
     def root_of(self, uri: str) -> Path | None:
         """The innermost folder that holds a document."""
-        try:
-            path = uri_to_path(uri)
-        except PathRefused:
-            return None
-        inside = [root for root in self._roots if path.is_relative_to(root)]
-        return max(inside, key=lambda root: len(root.parts), default=None)
+        return self._place(uri).root
 
     def settings(self, uri: str) -> "Loaded":
         """The settings that hold for a document."""
@@ -110,12 +127,7 @@ class Workspaces:
 
     def relative_path(self, uri: str) -> str:
         """The path of a document in its folder; its bare name outside of every folder, the URI if it is no file."""
-        root = self.root_of(uri)
-        try:
-            path = uri_to_path(uri)
-        except PathRefused:
-            return uri
-        return path.relative_to(root).as_posix() if root else path.name
+        return self._place(uri).path
 
     def may_read(self, uri: str) -> bool:
         """Whether the settings let anybody read a file."""
@@ -154,9 +166,10 @@ class Workspaces:
     def _decide_in(self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
         opened = self._open(root)
         filling = kind in COMPLETION_KINDS
+        look_up = self._paths_while_typing if filling else _policy_paths
         request = RouteRequest(
             kind=kind,
-            paths=tuple(path for uri in uris for path in _policy_paths(uri, root)),
+            paths=tuple(path for uri in uris for path in look_up(uri, root)),
             language=language_of(uris[0]) if uris else "",
             keys_present=opened.keys,
             # The worker cuts a completion's context to what its model takes.
@@ -165,6 +178,21 @@ class Workspaces:
             spent_today_usd=self._spent_today_usd(),
         )
         return routing.decide(request, opened.loaded.policy)
+
+    def _paths_while_typing(self, uri: str, root: Path | None) -> tuple[str, ...]:
+        """As `_policy_paths`, of a moment ago: a letter does not wait for the disk."""
+        now_s = self._clock()
+        looked_s, paths = self._looked_up.get(uri, (float("-inf"), ()))
+        if now_s - looked_s > LINKS_KEPT_S:
+            paths = _policy_paths(uri, root)
+            _keep_few(self._looked_up)[uri] = (now_s, paths)
+        return paths
+
+    def _place(self, uri: str) -> _Place:
+        place = self._places.get(uri)
+        if place is None:
+            place = _keep_few(self._places)[uri] = _find(uri, self._roots)
+        return place
 
     def _first_root(self) -> Path | None:
         return self._roots[0] if self._roots else None
@@ -216,6 +244,23 @@ class Workspaces:
             self._editor.say_once(
                 f"Turnout: {more} more settings cannot be used; run: turnout settings check", "warning"
             )
+
+
+def _keep_few(kept: dict[str, _Kept]) -> dict[str, _Kept]:
+    """Make room in what can be found again."""
+    if len(kept) >= MAX_PLACES:
+        kept.clear()
+    return kept
+
+
+def _find(uri: str, roots: Sequence[Path]) -> _Place:
+    try:
+        path = uri_to_path(uri)
+    except PathRefused:
+        return _Place(None, uri)
+    inside = [root for root in roots if path.is_relative_to(root)]
+    root = max(inside, key=lambda root: len(root.parts), default=None)
+    return _Place(root, path.relative_to(root).as_posix() if root else path.name)
 
 
 def _policy_paths(uri: str, root: Path | None) -> tuple[str, ...]:

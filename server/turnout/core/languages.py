@@ -1,6 +1,6 @@
 """The language of a file, as the identifiers that editors use for it."""
 
-from pathlib import PurePosixPath
+import posixpath
 
 _BY_SUFFIX = {
     ".bash": "shellscript",
@@ -41,4 +41,4 @@ _BY_SUFFIX = {
 
 def language_of(path: str) -> str:
     """The language of a file by its name; `plaintext` where unknown."""
-    return _BY_SUFFIX.get(PurePosixPath(path).suffix.lower(), "plaintext")
+    return _BY_SUFFIX.get(posixpath.splitext(path)[1].lower(), "plaintext")

@@ -110,8 +110,7 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
         elif isinstance(error, EngineMissing):
             editor.say_once(f"Turnout: {error}", "warning")
 
-    def settings_changed() -> None:
-        consents.forget()
+    def settings_read() -> None:
         reporter.settings_changed()
         if workspaces.has_remote():
             # On a thread and ahead of time: the first request would stop typing for the 0.1 s that it takes.
@@ -135,11 +134,12 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     return Services(
         settings=workspaces,
         completer=Completer(dispatcher, workspaces.rules, workspaces.relative_path, failed),
-        asker=dispatcher,
+        operation=dispatcher.operation,
         records=ledger,
         check=check,
         close=close,
-        settings_changed=settings_changed,
+        settings_changed=consents.forget,
+        settings_read=settings_read,
     )
 
 

@@ -26,22 +26,30 @@ from turnout.core.requests import (
     Model,
     Prompt,
     Route,
-    Timings,
     Usage,
 )
 from turnout.errors import (
     BackendError,
+    ConnectionFailed,
     ConsentRefused,
     DeadlineExceeded,
+    EngineMissing,
+    KeyMissing,
     ModelError,
+    RequestRejected,
     RouteError,
+    StreamTruncated,
     TurnoutError,
+    WorkerUnavailable,
 )
 
 logger = logging.getLogger(__name__)
 
 CHARACTERS_PER_TOKEN = 3.5
 """Rough average for source code; only for estimates, which round up elsewhere."""
+
+_UNREACHED = (ConnectionFailed, EngineMissing, KeyMissing, ModelError, WorkerUnavailable)
+"""Failures that say that nothing of the prompt got to the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +88,40 @@ class Routes(Protocol):
 
 
 @dataclass(slots=True)
+class _Try:
+    """One candidate that was asked: what was sent to it, and what is known of its answer."""
+
+    model: Model
+    size: int
+    sent: float
+    first: float | None = None
+    pieces: list[str] = field(default_factory=list)
+    done: Done | None = None
+    reached: bool = True
+    """False where the failure says that nothing got to the model."""
+
+    def usage(self) -> Usage:
+        """Tokens as counted; where nobody counted, an estimate of what was read and written until then."""
+        if self.done is not None:
+            return self.done.usage
+        if not self.reached:
+            return Usage()
+        return Usage(int(self.size / CHARACTERS_PER_TOKEN), len(self.pieces), estimated=True)
+
+    def cost_usd(self) -> float | None:
+        """Dollars for `usage`; None where a price is unknown."""
+        usage = self.usage()
+        return self.model.cost_usd(usage.input, usage.output)
+
+
+@dataclass(slots=True)
 class _Attempt:
     """What is known of a request so far, for its receipt."""
 
     ask: Ask
-    route: Route
     started: float
-    model: Model | None = None
-    bytes_sent: int = 0
-    done: Done = field(default_factory=lambda: Done("stop"))
+    route: Route | None = None
+    tries: list[_Try] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
 
 
@@ -109,6 +142,157 @@ class Dispatcher:
         self._ledger = ledger
         self._clock = clock
 
+    def operation(self) -> "Operation":
+        """A piece of the user's work that may take several requests, with one memory for all of them."""
+        return Operation(self)
+
+    async def run(self, ask: Ask) -> Answer:
+        """Run `ask` on the first candidate that answers; raises TurnoutError when none did."""
+        return await self.run_within(ask, Operation(self))
+
+    async def run_within(self, ask: Ask, operation: "Operation") -> Answer:
+        """Run `ask` as a part of `operation`."""
+        attempt = _Attempt(ask, ask.received if ask.received is not None else self._clock())
+        outcome = "failed: internal error"
+        try:
+            attempt.route = self._routes.decide(ask.kind, tuple(f.uri for f in ask.files), ask.input_tokens)
+            answered = await self._within_deadline(attempt, attempt.route, operation)
+            finish = answered.done.finish if answered.done else "stop"
+            text = "".join(answered.pieces)
+            outcome = ask.outcome(text) if finish != "superseded" else "superseded"
+        except TurnoutError as error:
+            outcome = f"{'late' if isinstance(error, DeadlineExceeded) else 'failed'}: {error.message}"
+            raise
+        except asyncio.CancelledError:
+            outcome = "cancelled"
+            raise
+        finally:
+            receipt = self._receipt(attempt, outcome)
+            self._ledger.record(receipt)
+        return Answer(text, finish, receipt, answered.model)
+
+    async def _within_deadline(self, attempt: _Attempt, route: Route, operation: "Operation") -> _Try:
+        limit_ms = route.deadline_ms
+        try:
+            async with asyncio.timeout(None if limit_ms is None else limit_ms / 1000):
+                return await self._first_answer(attempt, route, operation)
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"No answer within {limit_ms} ms.",
+                advice=f"Raise routes.{attempt.ask.kind}.deadline_ms, or put a faster model first.",
+            ) from None
+
+    async def _first_answer(self, attempt: _Attempt, route: Route, operation: "Operation") -> _Try:
+        last: TurnoutError | None = None
+        for model in route.candidates:
+            try:
+                return await self._try(attempt, route, model, operation)
+            except (BackendError, ModelError, ConsentRefused) as error:
+                logger.info("%s passed over for %s: %s", model.name, attempt.ask.kind, type(error).__name__)
+                operation.give_up(model, error)
+                attempt.passed.append(f"{model.name}: {error.message}")
+                last = error
+        if last is not None and len(route.candidates) == 1:
+            raise last
+        raise RouteError(
+            f"No model could answer this {attempt.ask.kind} request: "
+            + ("; ".join(attempt.passed) or _why_none(route.eliminated)),
+            advice=last.advice
+            if last
+            else f"`turnout route explain {attempt.ask.kind} FILE` shows each setting that decided.",
+        ) from last
+
+    async def _try(self, attempt: _Attempt, route: Route, model: Model, operation: "Operation") -> _Try:
+        operation.check(model)
+        prompt = attempt.ask.prompt(model)
+        size = prompt_bytes(prompt)
+        if model.leaves_machine:
+            await self._clear_to_leave(attempt.ask, route, model, prompt, operation)
+        tried = _Try(model, size, self._clock())
+        attempt.tries.append(tried)
+        try:
+            await self._stream(attempt.ask, tried, prompt)
+        except _UNREACHED:
+            tried.reached = False
+            raise
+        return tried
+
+    async def _stream(self, ask: Ask, tried: _Try, prompt: Prompt) -> None:
+        # A Protocol cannot say "async generator"; closing it is what stops the model.
+        stream = cast("Any", self._backends[tried.model.api].stream(tried.model, prompt))
+        async with aclosing(stream):
+            async for item in stream:
+                if isinstance(item, Done):
+                    tried.done = item
+                    return
+                tried.first = tried.first if tried.first is not None else self._clock()
+                tried.pieces.append(item.text)
+                if ask.on_text(item.text):
+                    return
+        raise StreamTruncated(f"The answer of {tried.model.name} ended without its end.")
+
+    async def _clear_to_leave(
+        self, ask: Ask, route: Route, model: Model, prompt: Prompt, operation: "Operation"
+    ) -> None:
+        size = prompt_bytes(prompt)
+        estimate = model.cost_usd(int(size / CHARACTERS_PER_TOKEN) + 1, prompt.max_tokens)
+        if route.limit_usd is not None and (estimate is None or estimate > route.limit_usd):
+            price = "an unknown price" if estimate is None else f"${estimate:.4f}"
+            raise BackendError(
+                f"It may cost {price}, and ${route.limit_usd:.4f} is left for it.",
+                advice="Raise budget.request_usd or budget.day_usd in your config.toml.",
+            )
+        if not route.ask_before_leaving or operation.agreed(model):
+            return
+        if not await self._consents.may_leave(Consent(ask.kind, model, ask.files, size, estimate)):
+            raise ConsentRefused("Nothing was sent to it, because you did not agree.")
+        operation.agree(model)
+
+    def _receipt(self, attempt: _Attempt, outcome: str) -> Receipt:
+        """One receipt for all candidates that were asked: sums, and the times of the last."""
+        route, tries = attempt.route, attempt.tries
+        reached = [tried for tried in tries if tried.reached]
+        usages = [tried.usage() for tried in reached]
+        costs = [tried.cost_usd() for tried in reached]
+        last = tries[-1] if tries else None
+        reason = "; passed over ".join([route.reason if route else "no decision", *attempt.passed])
+        return Receipt(
+            id=uuid.uuid4().hex,
+            kind=attempt.ask.kind,
+            model=last.model.name if last else None,
+            route=tuple(candidate.name for candidate in route.candidates) if route else (),
+            reason=reason,
+            leaves_machine=any(tried.model.leaves_machine for tried in reached),
+            files=attempt.ask.files if reached else (),
+            bytes_sent=sum(tried.size for tried in reached),
+            tokens_in=sum(usage.input for usage in usages),
+            tokens_out=sum(usage.output for usage in usages),
+            tokens_cached=sum(usage.cached for usage in usages),
+            cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
+            queue_ms=last.done.timings.queue if last and last.done else None,
+            context_ms=attempt.ask.context_ms,
+            first_token_ms=_first_token_ms(last),
+            total_ms=(self._clock() - attempt.started) * 1000,
+            outcome=outcome,
+        )
+
+
+class Operation:
+    """The memory of one piece of work: who was agreed to, and who need not be asked again.
+
+    A refactor asks for file after file, and again to have an answer mended; one "no" and one refused key are enough.
+    """
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+        self._agreed: set[Model] = set()
+        self._given_up: dict[Model, TurnoutError] = {}
+
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """The models that were given up, each with the reason."""
+        return tuple(f"{model.name}: {error.message}" for model, error in self._given_up.items())
+
     async def ask(
         self,
         kind: Kind,
@@ -118,111 +302,34 @@ class Dispatcher:
     ) -> Answer:
         """Run a chat prompt: the `Asker` of the use cases."""
         tokens = int(sum(file.bytes for file in files) / CHARACTERS_PER_TOKEN)
-        return await self.run(Ask(kind, files, prompt, on_text, input_tokens=tokens))
+        return await self._dispatcher.run_within(Ask(kind, files, prompt, on_text, input_tokens=tokens), self)
 
-    async def run(self, ask: Ask) -> Answer:
-        """Run `ask` on the first candidate that answers; raises TurnoutError when none did."""
-        started = ask.received if ask.received is not None else self._clock()
-        route = self._routes.decide(ask.kind, tuple(f.uri for f in ask.files), ask.input_tokens)
-        attempt = _Attempt(ask, route, started)
-        outcome = "cancelled"
-        try:
-            text = await self._within_deadline(attempt)
-            outcome = ask.outcome(text) if attempt.done.finish != "superseded" else "superseded"
-        except TurnoutError as error:
-            outcome = f"{'late' if isinstance(error, DeadlineExceeded) else 'failed'}: {error.message}"
-            raise
-        finally:
-            receipt = self._receipt(attempt, outcome)
-            self._ledger.record(receipt)
-        assert attempt.model is not None
-        return Answer(text, attempt.done.finish, receipt, attempt.model)
+    def agreed(self, model: Model) -> bool:
+        """Whether the user agreed to `model` for this operation."""
+        return model in self._agreed
 
-    async def _within_deadline(self, attempt: _Attempt) -> str:
-        limit_ms = attempt.route.deadline_ms
-        try:
-            async with asyncio.timeout(None if limit_ms is None else limit_ms / 1000):
-                return await self._first_answer(attempt)
-        except TimeoutError:
-            raise DeadlineExceeded(
-                f"No answer within {limit_ms} ms.",
-                advice=f"Raise routes.{attempt.ask.kind}.deadline_ms, or put a faster model first.",
-            ) from None
+    def agree(self, model: Model) -> None:
+        """Remember the user's yes."""
+        self._agreed.add(model)
 
-    async def _first_answer(self, attempt: _Attempt) -> str:
-        last: TurnoutError | None = None
-        for model in attempt.route.candidates:
-            try:
-                return await self._try(attempt, model)
-            except (BackendError, ModelError, ConsentRefused) as error:
-                logger.info("%s passed over for %s: %s", model.name, attempt.ask.kind, error)
-                attempt.passed.append(f"{model.name}: {error.message}")
-                last = error
-        if last is not None and len(attempt.route.candidates) == 1:
-            raise last
-        raise RouteError(
-            f"No model could answer this {attempt.ask.kind} request: "
-            + ("; ".join(attempt.passed) or _why_none(attempt.route.eliminated)),
-            advice=last.advice if last else "Run `turnout route explain` to see each setting that decided.",
-        ) from last
+    def check(self, model: Model) -> None:
+        """Raise what `model` failed with before, where it would again."""
+        error = self._given_up.get(model)
+        if error is not None:
+            raise error
 
-    async def _try(self, attempt: _Attempt, model: Model) -> str:
-        prompt = attempt.ask.prompt(model)
-        size = prompt_bytes(prompt)
-        if model.leaves_machine and attempt.route.ask_before_leaving:
-            await self._clear_to_leave(attempt, model, prompt, size)
-        attempt.model, attempt.bytes_sent = model, size
-        # A Protocol cannot say "async generator"; closing it is what stops the model.
-        stream = cast("Any", self._backends[model.api].stream(model, prompt))
-        sent, first = self._clock(), None
-        pieces: list[str] = []
-        async with aclosing(stream):
-            async for item in stream:
-                if isinstance(item, Done):
-                    attempt.done = item
-                    break
-                first = first if first is not None else self._clock()
-                pieces.append(item.text)
-                if attempt.ask.on_text(item.text):
-                    attempt.done = self._stopped_early(size, pieces, sent, first)
-                    break
-        return "".join(pieces)
+    def give_up(self, model: Model, error: TurnoutError) -> None:
+        """Remember a failure that has nothing to do with the prompt."""
+        if not isinstance(error, RequestRejected):
+            self._given_up.setdefault(model, error)
 
-    def _stopped_early(self, size: int, pieces: list[str], sent: float, first: float) -> Done:
-        """The end of a stream that the use case had seen enough of: nobody counted, so the tokens are estimates."""
-        usage = Usage(int(size / CHARACTERS_PER_TOKEN), len(pieces), estimated=True)
-        return Done("stop", usage, Timings(None, (first - sent) * 1000, (self._clock() - sent) * 1000))
 
-    async def _clear_to_leave(self, attempt: _Attempt, model: Model, prompt: Prompt, size: int) -> None:
-        estimate = model.cost_usd(int(size / CHARACTERS_PER_TOKEN) + 1, prompt.max_tokens)
-        question = Consent(attempt.ask.kind, model, attempt.ask.files, size, estimate)
-        if not await self._consents.may_leave(question):
-            raise ConsentRefused(f"Nothing was sent to {model.name}, because you did not agree to it.")
-
-    def _receipt(self, attempt: _Attempt, outcome: str) -> Receipt:
-        usage, timings, model = attempt.done.usage, attempt.done.timings, attempt.model
-        reason = attempt.route.reason
-        if attempt.passed:
-            reason += "; passed over " + "; ".join(attempt.passed)
-        return Receipt(
-            id=uuid.uuid4().hex,
-            kind=attempt.ask.kind,
-            model=model.name if model else None,
-            route=tuple(candidate.name for candidate in attempt.route.candidates),
-            reason=reason,
-            leaves_machine=bool(model and model.leaves_machine),
-            files=attempt.ask.files if model else (),
-            bytes_sent=attempt.bytes_sent,
-            tokens_in=usage.input,
-            tokens_out=usage.output,
-            tokens_cached=usage.cached,
-            cost_usd=model.cost_usd(usage.input, usage.output) if model else 0.0,
-            queue_ms=timings.queue,
-            context_ms=attempt.ask.context_ms,
-            first_token_ms=timings.first_token,
-            total_ms=(self._clock() - attempt.started) * 1000,
-            outcome=outcome,
-        )
+def _first_token_ms(tried: _Try | None) -> float | None:
+    if tried is None:
+        return None
+    if tried.done is not None:
+        return tried.done.timings.first_token
+    return (tried.first - tried.sent) * 1000 if tried.first is not None else None
 
 
 def prompt_bytes(prompt: Prompt) -> int:

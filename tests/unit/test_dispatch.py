@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -24,6 +24,7 @@ from turnout.core.requests import (
 )
 from turnout.dispatch import Consent, Dispatcher
 from turnout.errors import (
+    ConnectionFailed,
     ConsentRefused,
     DeadlineExceeded,
     ModelMissing,
@@ -31,6 +32,7 @@ from turnout.errors import (
     RouteError,
     StreamTruncated,
     TurnoutError,
+    Unauthorized,
 )
 
 NEAR = Model("near", "local", "tiny")
@@ -130,6 +132,75 @@ async def test_the_next_candidate_answers_when_one_fails(failure: TurnoutError) 
     assert failure.message in receipt.reason
 
 
+async def test_a_receipt_counts_every_model_that_got_text() -> None:
+    """Text that went to a remote model whose stream then broke has left the machine, and has its price."""
+    around = Around(route(OPUS, NEAR))
+    backend = Scripted({"opus": [Delta("half"), StreamTruncated("cut")], "near": [Delta("whole"), DONE]})
+    await setup(around, backend).run(ask())
+    [receipt] = around.receipts
+    assert receipt.leaves_machine
+    assert receipt.bytes_sent == 2 * len("do it")
+    assert receipt.tokens_in == 100 + int(len("do it") / 3.5)
+    assert receipt.cost_usd == pytest.approx(1 * 5e-6 + 1 * 25e-6)
+
+
+async def test_a_model_that_was_never_reached_got_nothing() -> None:
+    """A refused connection and a missing key send nothing, so nothing left the machine."""
+    around = Around(route(OPUS, NEAR))
+    backend = Scripted({"opus": [ConnectionFailed("refused")], "near": [Delta("whole"), DONE]})
+    await setup(around, backend).run(ask())
+    assert not around.receipts[0].leaves_machine
+    assert around.receipts[0].bytes_sent == len("do it")
+
+
+async def test_a_late_or_cancelled_request_has_its_price() -> None:
+    """Tokens that were streamed before the deadline are estimated, not free."""
+    around = Around(route(OPUS, deadline_ms=20))
+    backend = Scripted({"opus": [Delta("a"), Delta("b")]}, hang=True)
+    with pytest.raises(DeadlineExceeded):
+        await setup(around, backend).run(ask())
+    [receipt] = around.receipts
+    assert (receipt.tokens_out, receipt.outcome[:5]) == (2, "late:")
+    assert receipt.cost_usd is not None
+    assert receipt.cost_usd > 0
+
+
+async def test_a_stream_without_its_end_is_no_answer() -> None:
+    """A backend that stops without saying so has failed."""
+    around = Around(route(NEAR))
+    with pytest.raises(StreamTruncated):
+        await setup(around, Scripted({"near": [Delta("half")]})).run(ask())
+
+
+async def test_the_rendered_prompt_is_held_to_the_budget() -> None:
+    """What the prompt allows the model to answer counts, whatever was estimated when the route was decided."""
+    around = Around(replace(route(OPUS, NEAR), limit_usd=0.01))
+    backend = Scripted({"near": [Delta("whole"), DONE]})
+    answer = await setup(around, backend).run(ask())
+    assert backend.asked == ["near"]
+    assert "is left for it" in answer.receipt.reason
+
+
+async def test_one_operation_asks_the_user_and_a_failing_model_once() -> None:
+    """A refactor over many files is one question and one failure, and a new one begins afresh."""
+    around = Around(route(OPUS, GLM, NEAR, ask=True))
+    backend = Scripted({"opus": [Unauthorized("bad key")], "glm": [Delta("ok"), DONE]})
+    dispatcher = setup(around, backend)
+    operation = dispatcher.operation()
+    for _ in range(3):
+        answer = await operation.ask("refactor", lambda _model: PROMPT, FILES, lambda _text: None)
+        assert answer.model == GLM
+    assert backend.asked == ["opus", "glm", "glm", "glm"]
+    assert [question.model.name for question in around.questions] == ["opus", "glm"]
+    assert operation.passed_over == ("opus: bad key",)
+    around.answer = False
+    refused = dispatcher.operation()
+    backend.scripts["near"] = [Delta("here"), DONE]
+    for _ in range(2):
+        assert (await refused.ask("fix", lambda _model: PROMPT, FILES, lambda _text: None)).model == NEAR
+    assert len(around.questions) == 4
+
+
 async def test_when_nobody_answers_the_error_names_every_reason() -> None:
     """The user is told what became of each candidate; the receipt says failed."""
     around = Around(route(OPUS, NEAR))
@@ -162,7 +233,7 @@ async def test_nothing_leaves_without_consent() -> None:
 async def test_a_refusal_with_no_other_candidate_is_the_error() -> None:
     """A user who said no is told that nothing was sent."""
     around = Around(route(OPUS, ask=True), answer=False)
-    with pytest.raises(ConsentRefused, match="Nothing was sent to opus"):
+    with pytest.raises(ConsentRefused, match="Nothing was sent"):
         await setup(around, Scripted({})).run(ask())
 
 

@@ -74,6 +74,8 @@ class Route:
     deadline_ms: int | None = None
     ask_before_leaving: bool = True
     """True where the user has to agree before text goes to a model with `leaves_machine`."""
+    limit_usd: float | None = None
+    """Dollars that one request may cost as things stand, None without a budget."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,15 @@ def decide(request: RouteRequest, policy: Policy) -> Route:
         reason=reason,
         deadline_ms=chain.deadline_ms,
         ask_before_leaving=limits.leaves_machine != "allow",
+        limit_usd=_limit_usd(request, policy),
     )
+
+
+def _limit_usd(request: RouteRequest, policy: Policy) -> float | None:
+    """The smaller of the limit per request and what is left of the day's."""
+    budget = policy.budget
+    left = None if budget.day_usd is None else max(0.0, budget.day_usd - request.spent_today_usd)
+    return min((limit for limit in (budget.request_usd, left) if limit is not None), default=None)
 
 
 def route_to_wire(route: Route) -> ExplanationWire:
@@ -205,7 +213,7 @@ def _unaffordable(model: Model, request: RouteRequest, policy: Policy) -> tuple[
         source = budget.request_source if budget.request_usd is not None else budget.day_source
         return "its price is unknown, and there is a budget", source
     if budget.request_usd is not None and cost > budget.request_usd:
-        return f"it may cost ${cost:.4f}, over ${budget.request_usd:.2f} per request", budget.request_source
+        return f"it may cost ${cost:.4f}, over ${budget.request_usd:.4g} per request", budget.request_source
     if budget.day_usd is not None and cost > 0 and request.spent_today_usd + cost > budget.day_usd:
         return (
             f"with ${request.spent_today_usd:.2f} spent it goes over ${budget.day_usd:.2f} a day",

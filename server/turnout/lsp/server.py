@@ -14,9 +14,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from turnout import __version__
+from turnout.core.answers import Asker
 from turnout.core.documents import Document, Snapshot
 from turnout.errors import FileUnusable, PathRefused, ProposalUnknown
 from turnout.files import Folder, uri_to_path
@@ -27,12 +30,13 @@ from turnout.lsp.stdio import open_input, open_output
 if TYPE_CHECKING:  # the use cases are imported when the services are built
     from turnout.act.proposals import Check, Proposal, Proposals
     from turnout.complete import Completer
-    from turnout.core.answers import Asker
     from turnout.core.edits.changes import FileChange
     from turnout.core.requests import Kind
     from turnout.lsp.workspace import EditorWorkspace
 
 logger = logging.getLogger(__name__)
+
+_SETTINGS_TIMEOUT_S = 5.0
 
 KEPT_OWNERS = 200
 
@@ -56,6 +60,15 @@ class Records(Protocol):
     def last(self, count: int) -> list[dict[str, Any]]: ...
 
 
+class Operation(Asker, Protocol):
+    """An `Asker` that asks the user and each failing model once for all of its requests."""
+
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """The models that were given up, each with the reason."""
+        ...
+
+
 class RunChecks(Protocol):
     """Runs the user's checks on changes to a folder; `tell` hears the name of each."""
 
@@ -70,12 +83,16 @@ class Services:
 
     settings: SettingsView
     completer: Completer
-    asker: Asker
+    operation: Callable[[], Operation]
+    """Begins a piece of work that may ask models several times."""
     records: Records
     check: RunChecks
     """Runs the checks that the settings name for refactors on the changes of a proposal."""
     close: Callable[[], Awaitable[None]]
     settings_changed: Callable[[], None]
+    """Forgets what the user agreed to under other settings."""
+    settings_read: Callable[[], None]
+    """Sets up what follows from the settings."""
 
 
 Build = Callable[[LspEditor, TurnoutProtocol], Awaitable[Services]]
@@ -145,11 +162,34 @@ class TurnoutServer(LanguageServer):
         params = self.protocol.initialize_params
         return params.initialization_options if params else None
 
-    async def take_settings(self, services: Services, changed: object = None) -> None:
-        """Give the services the client's settings: those it changed to, else those it came with.
+    def take_settings(self, services: Services, changed: object = None) -> None:
+        """Use the client's settings from now on: those it changed to, else those it came with.
 
         An empty change says nothing (Neovim sends one at every start), unless a client of ours says so.
         """
+        self._use_settings(services, changed)
+        self.settings_changed(services)
+
+    def settings_changed(self, services: Services) -> None:
+        """Let go of what held before, at once, and read the settings beside the handlers."""
+        services.settings_changed()
+        self.hold(self._read_settings(services), "changed settings")
+
+    async def ask_settings(self) -> object:
+        """The client's `turnout` section, from one that sends no settings but answers for them; else nothing."""
+        workspace = self.protocol.client_capabilities.workspace
+        if not workspace or not workspace.configuration:
+            return {}
+        params = types.ConfigurationParams(items=[types.ConfigurationItem(section="turnout")])
+        try:
+            async with asyncio.timeout(_SETTINGS_TIMEOUT_S):
+                answer = await self.protocol.send_request_async(types.WORKSPACE_CONFIGURATION, params)
+        except (JsonRpcException, TimeoutError) as error:
+            logger.warning("the client does not say its settings: %r", error)
+            return {}
+        return answer[0] if answer else {}
+
+    def _use_settings(self, services: Services, changed: object) -> None:
         first, client = settings_from(self.initialization_options)
         newer, newer_client = settings_from(changed)
         known = {**client, **newer_client}
@@ -157,18 +197,20 @@ class TurnoutServer(LanguageServer):
         chosen = newer if newer or newer_client else first
         self.editor.wants_status = isinstance(known.get("name"), str)
         services.settings.set_client(chosen, trusted=trusted if isinstance(trusted, bool) else None)
-        await self.settings_changed(services)
 
-    async def settings_changed(self, services: Services) -> None:
-        """Read the settings anew, and let everything that follows from them be set up again."""
+    async def _read_settings(self, services: Services) -> None:
         await services.settings.prepare()
-        services.settings_changed()
+        services.settings_read()
 
     async def _build_services(self, future: asyncio.Future[Services]) -> None:
         try:
             services = await self._build(self.editor, self.protocol)
             services.settings.set_roots(self.roots())
-            await self.take_settings(services)
+            # Nothing is served before the client's settings are known: they may forbid it.
+            self._use_settings(
+                services, await self.ask_settings() if self.initialization_options is None else None
+            )
+            await self._read_settings(services)
             future.set_result(services)
         except Exception as error:
             logger.exception("the services could not be built")

@@ -9,7 +9,7 @@ from pygls.exceptions import JsonRpcException
 from turnout import syntax
 from turnout.act.seams import Seams, Tell
 from turnout.errors import TurnoutError
-from turnout.lsp.server import Services
+from turnout.lsp.server import Operation
 from turnout.lsp.workspace import EditorWorkspace
 from turnout.session.editor import Progress
 
@@ -25,17 +25,19 @@ class RequestFailed(JsonRpcException):
 
 
 @asynccontextmanager
-async def failures_as_errors() -> AsyncIterator[None]:
-    """Answer a failure of ours with the protocol's error and our words."""
+async def failures_as_errors(operation: Operation | None = None) -> AsyncIterator[None]:
+    """Answer a failure of ours with the protocol's error and our words, and say which models were passed over."""
     try:
         yield
     except TurnoutError as error:
-        raise RequestFailed(message=str(error)) from error
+        passed = "; ".join(operation.passed_over) if operation else ""
+        known = not passed or passed in error.message
+        raise RequestFailed(message=str(error) if known else f"{error} Passed over: {passed}") from error
 
 
-def seams_for(services: Services, workspace: EditorWorkspace, tell: Tell) -> Seams:
-    """What a use case works with, for one workspace folder."""
-    return Seams(services.asker, workspace, syntax, tell)
+def seams_for(operation: Operation, workspace: EditorWorkspace, tell: Tell) -> Seams:
+    """What a use case works with, for one operation in one workspace folder."""
+    return Seams(operation, workspace, syntax, tell)
 
 
 def told(progress: Progress, clock: Callable[[], float] = time.monotonic) -> Tell:

@@ -171,8 +171,12 @@ async def _perform(
         )
     services = await ls.services()
     workspace = ls.folder_of(services, action.uri)
-    async with ls.editor.progress(f"Turnout: {action.title}", token) as progress:
-        seams = seams_for(services, workspace, told(progress))
+    operation = services.operation()
+    async with (
+        failures_as_errors(operation),
+        ls.editor.progress(f"Turnout: {action.title}", token) as progress,
+    ):
+        seams = seams_for(operation, workspace, told(progress))
         result = await perform(action, snapshot, seams, instruction=str(instruction))
     return result, workspace
 

@@ -25,12 +25,14 @@ async def refactor(ls: TurnoutServer, params: Any) -> dict[str, Any]:
     uri, scope, token = uri_of(fields), texts_of(fields, "scope") or (), token_of(fields)
     selection = _selection(ls, uri, range_of(fields))
     services = await ls.services()
-    workspace = ls.folder_of(services, uri or next(iter(scope), ""))
+    operation = services.operation()
+    async with failures_as_errors():
+        workspace = ls.folder_of(services, uri or next(iter(scope), ""))
     if uri and not scope and services.settings.folder(uri) is None:
         scope = (uri,)  # outside of every folder, the files beside it are none of our business
     request = Request(instruction, uri or None, selection, scope)
-    async with failures_as_errors(), ls.editor.progress("Refactoring", token) as progress:
-        proposal = await propose(request, seams_for(services, workspace, told(progress)))
+    async with failures_as_errors(operation), ls.editor.progress("Refactoring", token) as progress:
+        proposal = await propose(request, seams_for(operation, workspace, told(progress)))
         checks = await services.check(workspace.folder, proposal.changes, progress.report)
         proposal = replace(proposal, checks=(*proposal.checks, *checks))
     ls.keep(proposal, workspace)

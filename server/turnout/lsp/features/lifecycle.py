@@ -16,15 +16,17 @@ def listen(server: TurnoutServer) -> None:
 
 
 def initialized(ls: TurnoutServer, params: types.InitializedParams) -> None:
-    """Build the services; a client that sent no settings is asked for them."""
+    """Build the services."""
     ls.start_services()
-    if ls.initialization_options is None:
-        ls.hold(_take_over(ls, None), "first settings")
 
 
 def configuration(ls: TurnoutServer, params: types.DidChangeConfigurationParams) -> None:
-    """Take over changed editor settings."""
-    ls.hold(_take_over(ls, params.settings), "changed settings")
+    """Use changed editor settings, at once where they are here, so that the next request is under them."""
+    services = ls.services_now()
+    if services is not None and params.settings is not None:
+        ls.take_settings(services, params.settings)
+    else:
+        ls.hold(_take_over(ls, params.settings), "changed settings")
 
 
 def watched(ls: TurnoutServer, params: types.DidChangeWatchedFilesParams) -> None:
@@ -51,7 +53,7 @@ def folders_changed(server: TurnoutServer) -> None:
     services = server.services_now()
     if services is not None:
         services.settings.set_roots(server.roots())
-        server.hold(server.settings_changed(services), "settings of other folders")
+        server.settings_changed(services)
 
 
 def _is_settings(uri: str) -> bool:
@@ -62,20 +64,10 @@ def _reload(server: TurnoutServer) -> None:
     services = server.services_now()
     if services is not None:
         services.settings.reload()
-        server.hold(server.settings_changed(services), "changed settings")
+        server.settings_changed(services)
 
 
 async def _take_over(server: TurnoutServer, value: object) -> None:
     """Use the settings that the client sent, or asks us to fetch where it sent none."""
     services = await server.services()
-    await server.take_settings(services, value if value is not None else await _pull_settings(server))
-
-
-async def _pull_settings(server: TurnoutServer) -> object:
-    """Ask for the `turnout` section, from a client that sends no settings but answers for them."""
-    workspace = server.protocol.client_capabilities.workspace
-    if not workspace or not workspace.configuration:
-        return {}
-    params = types.ConfigurationParams(items=[types.ConfigurationItem(section="turnout")])
-    answer = await server.protocol.send_request_async(types.WORKSPACE_CONFIGURATION, params)
-    return answer[0] if answer else {}
+    server.take_settings(services, value if value is not None else await server.ask_settings())

@@ -48,7 +48,7 @@ SCRIPT = {
             "contains": "write the documentation comment (docstring) of total",
             "text": f"```python\n{DOCUMENTED}```",
         },
-        {"contains": "result = 'long'", "text": "word " * 800},
+        {"contains": "result = 'long'", "text": "word " * 800, "token_delay_s": 0.001},
         {"contains": "Explain this part of", "text": "It adds **prices**."},
         {"contains": "Write the file ", "text": f"```python\n{TESTS}```"},
     ]

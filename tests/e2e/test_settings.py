@@ -1,12 +1,14 @@
 """Settings: every layer, and one message for each value that cannot be used."""
 
+import asyncio
 import re
 from typing import Any
 
 import pytest
 from lsprotocol import types
+from pygls.exceptions import JsonRpcInternalError
 
-from support.editor import Editor, editing
+from support.editor import GUARD_S, Editor, editing
 from support.home import Home
 
 HOUSE = '[models.house]\nmodel = "house"\n'
@@ -104,9 +106,22 @@ async def test_settings_that_are_asked_for(home: Home) -> None:
         assert await chosen(editor, "rewrite", home) == "house"
         editor.workspace_did_change_configuration(types.DidChangeConfigurationParams(None))
         await editor.next(types.WORKSPACE_CONFIGURATION)
-        buffer = editor.open(home.uri("a.py"), "hel")
-        assert await editor.ghost(buffer, 3) is None
-        assert "completion.enabled" in await editor.why(buffer)
+        async with asyncio.timeout(GUARD_S):
+            while await chosen(editor, "rewrite", home) != "near":
+                pass
+
+
+async def test_settings_that_never_come(home: Home) -> None:
+    """A client that cannot tell its settings after all is served under the other layers."""
+    async with editing(home, options=None) as editor:
+
+        def fail(params: object) -> None:
+            raise JsonRpcInternalError(message="no settings")
+
+        editor.answers[types.WORKSPACE_CONFIGURATION] = fail
+        assert await editor.ghost(editor.open(home.uri("a.py"), "hel"), 3) == "lo_from_fake(42)"
+        await editor.next(types.WORKSPACE_CONFIGURATION)
+        editor.faults.clear()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ Invariant: a session ends with nothing unread, so a message that a test does not
 """
 
 import asyncio
+import inspect
 from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -35,11 +36,11 @@ class Editor(LanguageClient):
         self.unread: list[tuple[str, Any]] = []
         self.encoding = "utf-16"
         self.answers: dict[str, Answer] = {types.WORKSPACE_APPLY_EDIT: self.carry_out}
-        """What to answer the server's requests; None where a method is not here."""
+        """What to answer the server's requests, now or later; None where a method is not here."""
         self.faults: list[Exception] = []
         self._arrived = asyncio.Event()
-        for method in _FROM_SERVER:
-            self.feature(method)(self._hearer(method))
+        for method in (*_REQUESTS, *_NOTIFICATIONS):
+            self._listen(method)
 
     # Life
 
@@ -235,25 +236,41 @@ class Editor(LanguageClient):
         assert progress.token == token
         return dict(progress.value)
 
-    def _hearer(self, method: str) -> Answer:
-        def hear(params: Any) -> Any:
-            self.unread.append((method, params))
-            self._arrived.set()
-            answer = self.answers.get(method)
-            return answer(params) if answer else None
+    def _hear(self, method: str, params: Any) -> None:
+        self.unread.append((method, params))
+        self._arrived.set()
 
-        return hear
+    async def _answer(self, method: str, params: Any) -> Any:
+        self._hear(method, params)
+        answer = self.answers.get(method)
+        result = answer(params) if answer else None
+        return await result if inspect.isawaitable(result) else result
+
+    def _listen(self, method: str) -> None:
+        def hear(params: Any) -> None:
+            self._hear(method, params)
+
+        async def respond(params: Any) -> Any:
+            return await self._answer(method, params)
+
+        self.feature(method)(respond if method in _REQUESTS else hear)
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Keep what pytest-lsp finds wrong with the server's messages."""
         self.faults.append(error)
 
 
-_FROM_SERVER = (
-    *(m for m in types.METHOD_TO_TYPES if types.message_direction(m) == "serverToClient"),
-    types.PROGRESS,
-    "turnout/status",
-)
+def _from_server(*, requests: bool) -> tuple[str, ...]:
+    """The methods of the protocol that a server may call."""
+    return tuple(
+        method
+        for method, (_, response, *_) in types.METHOD_TO_TYPES.items()
+        if types.message_direction(method) == "serverToClient" and (response is not None) == requests
+    )
+
+
+_REQUESTS = _from_server(requests=True)
+_NOTIFICATIONS = (*_from_server(requests=False), types.PROGRESS, "turnout/status")
 
 
 def _converter() -> Converter:

@@ -50,3 +50,13 @@ def test_a_closed_document_is_forgotten_and_old_entries_make_room() -> None:
     assert cache.find(URI, hole("c = ")) == ("c", "compute()")
     cache.forget(URI)
     assert cache.find(URI, hole("c = ")) is None
+
+
+def test_a_short_beginning_is_not_found_elsewhere() -> None:
+    """What was completed in an empty or nearly empty document is no answer anywhere later in it."""
+    cache = CompletionCache()
+    cache.add(URI, hole(""), "id", "import os")
+    cache.add(URI, hole("def "), "id2", "main():")
+    assert cache.find(URI, hole("x = 1\n")) is None
+    assert cache.find(URI, hole("x = 1\ndef ")) is None
+    assert cache.find(URI, hole("def m")) == ("id2", "ain():")

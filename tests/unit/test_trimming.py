@@ -18,6 +18,11 @@ def hole_in(text: str) -> Hole:
 
 
 LEFT_ALONE: list[tuple[str, str, Shape]] = [
+    ("print(|)", "len(items)", "line"),
+    ("foo(|)", "bar(1)", "line"),
+    ("x = [|]", "f[0]", "line"),
+    ("foo(bar(|))", "baz()", "line"),
+    ("d = {|}", "'a': {}", "line"),
     ("return |", "a + b", "line"),
     ("def add(|):", "a, b", "line"),
     ("print(|)\nprint(x)\n", "y", "line"),
@@ -41,6 +46,12 @@ LEFT_ALONE: list[tuple[str, str, Shape]] = [
 ]
 
 CUT: list[tuple[str, str, Shape, str]] = [
+    ("print(|)", "len(items))", "line", "len(items)"),
+    ("foo(bar(|))", "x)", "line", "x"),
+    ("foo(bar(|));", "x));", "line", "x"),
+    ('print("|")', 'hello")', "line", "hello"),
+    ("x = |:", "1:", "line", "1"),
+    ("def f():\n    |\n", "\n    return x", "line", "return x"),
     ("return |", "a + b\nprint(1)", "line", "a + b"),
     ("foo(|)", "a, b)", "line", "a, b"),
     ("x = |;", "1;", "line", "1"),

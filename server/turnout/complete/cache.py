@@ -14,10 +14,14 @@ ANCHOR_CHARACTERS = 400
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A completion and the text around the cursor that it was made for."""
+    """A completion and the text around the cursor that it was made for.
+
+    `whole` is whether `before` reaches back to the beginning of the document.
+    """
 
     id: str
     before: str
+    whole: bool
     after: str
     text: str
 
@@ -32,7 +36,11 @@ class CompletionCache:
     def add(self, uri: str, hole: Hole, completion_id: str, text: str) -> None:
         """Remember `text` for this hole."""
         self._entries[uri, completion_id] = Entry(
-            completion_id, hole.prefix[-ANCHOR_CHARACTERS:], hole.suffix[:ANCHOR_CHARACTERS], text
+            completion_id,
+            hole.prefix[-ANCHOR_CHARACTERS:],
+            len(hole.prefix) <= ANCHOR_CHARACTERS,
+            hole.suffix[:ANCHOR_CHARACTERS],
+            text,
         )
         if len(self._entries) > self._capacity:
             self._entries.popitem(last=False)
@@ -57,13 +65,19 @@ class CompletionCache:
 def _remaining(entry: Entry, before: str) -> str:
     """What is left to propose when `before` is the entry's own text plus the beginning of its completion."""
     text = entry.text
-    if before.endswith(entry.before):
+    if _continues(entry, before, ""):
         return text
     # What was typed ends with the last letter: only those beginnings need comparing, and there are few.
     last = before[-1:] or "\0"
     typed = text.find(last) + 1
     while 0 < typed < len(text):
-        if before.endswith(text[:typed]) and before.endswith(entry.before + text[:typed]):
+        if _continues(entry, before, text[:typed]):
             return text[typed:]
         typed = text.find(last, typed) + 1
     return ""
+
+
+def _continues(entry: Entry, before: str, typed: str) -> bool:
+    if not before.endswith(typed):
+        return False
+    return before == entry.before + typed if entry.whole else before.endswith(entry.before + typed)

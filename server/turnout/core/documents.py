@@ -81,30 +81,34 @@ def _end(lines: Sequence[str]) -> Position:
     return Position(len(lines) - 1, len(body)) if body == last else Position(len(lines), 0)
 
 
+_CODECS: dict[Encoding, tuple[str, int]] = {
+    "utf-8": ("utf-8", 1),
+    "utf-16": ("utf-16-le", 2),
+    "utf-32": ("utf-32-le", 4),
+}
+
+
 def units_to_codepoints(line: str, units: int, encoding: Encoding) -> int:
     """Code point of a column counted in `encoding` units; inside a character it is that character's start."""
     if encoding == "utf-32" or line.isascii():
         return min(units, len(line))
-    seen = 0
-    for index, character in enumerate(line):
-        seen += _width(character, encoding)
-        if seen > units:
-            return index
-    return len(line)
+    codec, width = _CODECS[encoding]
+    # No column lies further than one unit to the code point, so that is all that has to be looked at.
+    data = line[:units].encode(codec, "surrogatepass")[: units * width]
+    try:
+        text = data.decode(codec, "surrogatepass")
+    except UnicodeDecodeError as cut:
+        text = data[: cut.start].decode(codec, "surrogatepass")
+    # Half of a pair in UTF-16 decodes to a character that is not the line's.
+    return len(text) - 1 if text and text[-1] != line[len(text) - 1] else len(text)
 
 
 def codepoints_to_units(line: str, codepoints: int, encoding: Encoding) -> int:
     """Column in `encoding` units of a code point of `line`."""
     if encoding == "utf-32" or line.isascii():
         return min(codepoints, len(line))
-    return sum(_width(character, encoding) for character in line[:codepoints])
-
-
-def _width(character: str, encoding: Encoding) -> int:
-    point = ord(character)
-    if encoding == "utf-16":
-        return 2 if point > 0xFFFF else 1
-    return 1 if point < 0x80 else 2 if point < 0x800 else 3 if point < 0x10000 else 4
+    codec, width = _CODECS[encoding]
+    return len(line[:codepoints].encode(codec, "surrogatepass")) // width
 
 
 def _joins(text: str, following: str) -> bool:

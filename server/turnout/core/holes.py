@@ -41,11 +41,16 @@ def cut(snapshot: Snapshot, position: Position) -> Hole:
     """The hole at `position`; costs time in the window, not in the document."""
     line = snapshot.lines[position.line] if position.line < len(snapshot.lines) else ""
     body = line_body(line)
-    head, tail = body[: position.character], body[position.character :]
+    # A minified file is one line: what is far from the cursor is cut there, too.
+    head = body[max(0, position.character - 2 * PREFIX_CHARACTERS) : position.character]
+    tail = body[position.character : position.character + 2 * SUFFIX_CHARACTERS]
+    end = line[len(body) :] if position.character + len(tail) >= len(body) else ""
     return Hole(
         position=position,
-        prefix=_before(snapshot.lines, position.line, PREFIX_CHARACTERS) + head,
-        suffix=tail + line[len(body) :] + _after(snapshot.lines, position.line, SUFFIX_CHARACTERS),
+        prefix=_before(snapshot.lines, position.line, PREFIX_CHARACTERS - len(head)) + head,
+        suffix=tail
+        + end
+        + (_after(snapshot.lines, position.line, SUFFIX_CHARACTERS - len(tail)) if end else ""),
         head=head,
         tail=tail,
     )

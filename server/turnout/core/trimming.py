@@ -11,6 +11,9 @@ from turnout.core.holes import Hole, Shape
 SPECIAL_MARKS = ("<|", "<fim_", "<PRE>", "<SUF>", "<MID>", "[SUFFIX]", "[PREFIX]")
 MAX_BLOCK_LINES = 24
 
+_BRACKETS = frozenset(")]}")
+_CLOSING = _BRACKETS | frozenset(";,:'\"`> ")
+
 
 @dataclass(frozen=True, slots=True)
 class Trimmed:
@@ -64,8 +67,10 @@ def cut_fence(text: str, hole: Hole, shape: Shape) -> str:
 def keep_shape(text: str, hole: Hole, shape: Shape) -> str:
     """One line where a line is wanted; a block ends where the text falls left of the cursor's indentation."""
     if shape == "line":
-        start = text if hole.head.strip() else text.lstrip("\n")
-        return start.split("\n", 1)[0]
+        if hole.head.strip() or not text.startswith("\n"):
+            return text.split("\n", 1)[0]
+        # The model began a line of its own: its indentation is there already.
+        return text.lstrip("\n").split("\n", 1)[0].removeprefix(hole.head)
     lines = text.split("\n")[:MAX_BLOCK_LINES]
     indent = _indent(hole.head)
     for index, line in enumerate(lines[1:], 1):
@@ -76,10 +81,10 @@ def keep_shape(text: str, hole: Hole, shape: Shape) -> str:
 
 def cut_repeated_suffix(text: str, hole: Hole, shape: Shape) -> str:
     """Drop an end that already stands after the cursor: the rest of the line, or the lines below."""
-    tail = hole.tail.rstrip()
-    if tail and "\n" not in text and text.rstrip().endswith(tail):
-        text = text.rstrip()
-        return text[: len(text) - len(tail)]
+    if "\n" not in text:
+        kept = _without_tail(text.rstrip(), hole.tail.rstrip())
+        if kept is not None:
+            return kept
     below = [line.strip() for line in hole.suffix.split("\n", 9)[1:9] if line.strip()]
     lines = text.split("\n")
     for index, line in enumerate(lines):
@@ -87,6 +92,38 @@ def cut_repeated_suffix(text: str, hole: Hole, shape: Shape) -> str:
         if line.strip() and rest and rest == below[: len(rest)] and _tells(rest):
             return "\n".join(lines[:index]).rstrip("\n") if index else ""
     return text
+
+
+def _without_tail(text: str, tail: str) -> str | None:
+    """`text` without its end that is the beginning of `tail`; None where nothing is to be cut."""
+    for length in range(min(len(tail), len(text)), 0, -1):
+        if text.endswith(tail[:length]) and _is_spare(tail[:length], text, whole=length == len(tail)):
+            return text[: len(text) - length]
+    return None
+
+
+def _is_spare(piece: str, text: str, *, whole: bool) -> bool:
+    """Whether `piece`, with which `text` ends and the line goes on, would stand there twice.
+
+    A closing bracket would only where the text opens none for it: `f(|)` with `g(x)` becomes `f(g(x))`.
+    Anything else would where it is the whole rest of the line.
+    """
+    brackets = sum(character in _BRACKETS for character in piece)
+    if brackets and set(piece) <= _CLOSING:
+        return _excess_closers(text) >= brackets
+    return whole
+
+
+def _excess_closers(text: str) -> int:
+    """How many closing brackets of `text` have no opening one before them."""
+    depth = excess = 0
+    for character in text:
+        if character in "([{":
+            depth += 1
+        elif character in _BRACKETS:
+            excess += depth == 0
+            depth = max(0, depth - 1)
+    return excess
 
 
 def cut_repeated_line_above(text: str, hole: Hole, shape: Shape) -> str:

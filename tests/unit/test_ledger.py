@@ -84,3 +84,25 @@ def test_only_the_user_may_read_receipts(tmp_path: Path) -> None:
     ledger.flush()
     ledger.close()
     assert (tmp_path / "ledger.sqlite").stat().st_mode & 0o077 == 0
+
+
+def test_a_row_that_cannot_be_written_costs_itself_alone(tmp_path: Path) -> None:
+    """Neither an absurd number of tokens nor half a character ends the keeping of receipts."""
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.record(replace(RECEIPT, id="huge", tokens_in=2**70))
+    ledger.event("\ud800", "shown")
+    ledger.record(replace(RECEIPT, id="after"))
+    ledger.close()
+    assert [receipt["id"] for receipt in last_receipts(tmp_path / "ledger.sqlite", 10)] == ["after"]
+
+
+def test_spending_counts_where_nothing_can_be_written(tmp_path: Path) -> None:
+    """A budget does not open because the database is broken."""
+    path = tmp_path / "ledger.sqlite"
+    path.write_bytes(b"not a database, but long enough to be taken for one" * 50)
+    ledger = Ledger(path)
+    for number in range(4):
+        ledger.record(replace(RECEIPT, id=str(number)))
+    ledger.flush()
+    assert ledger.spent_today_usd() == pytest.approx(1.0)
+    ledger.close()

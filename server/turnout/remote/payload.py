@@ -51,12 +51,16 @@ def text(value: object, key: str) -> str:
     return _mended(found)
 
 
+MAX_COUNT = 10**12
+"""More than anybody counts; a larger claim would not fit where receipts are kept."""
+
+
 def count(value: object, key: str) -> int | None:
     """The number under `key` where it is one that can count something, else None."""
     found = _field(value, key)
     if isinstance(found, bool) or not isinstance(found, int) or found < 0:
         return None
-    return found
+    return min(found, MAX_COUNT)
 
 
 def _field(value: object, key: str) -> object:

@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS receipts (
   receipt TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS receipts_by_day ON receipts (day);
+CREATE INDEX IF NOT EXISTS receipts_by_time ON receipts (at);
 CREATE TABLE IF NOT EXISTS events (id TEXT NOT NULL, at TEXT NOT NULL, event TEXT NOT NULL, length INTEGER);
 """
 
@@ -80,8 +81,9 @@ class Ledger:
         at, cost = self._now(), receipt.cost_usd or 0.0
         with self._wake:
             day, spent = self._spent
-            if cost and day == at.date().isoformat():
-                self._spent = (day, spent + cost)
+            today = at.date().isoformat()
+            # Also where nothing can be written: a budget must not open because a disk is full.
+            self._spent = (today, (spent if day == today else 0.0) + cost)
             self._add(at, receipt, urgent=cost > 0)
 
     def event(self, receipt_id: str, event: str, length: int | None = None) -> None:
@@ -179,19 +181,21 @@ class Ledger:
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
                 for at, item in batch:
-                    if isinstance(item, Receipt):
-                        self._insert_receipt(connection, at, item)
-                    else:
-                        values = (
-                            item.receipt_id,
-                            at.isoformat(timespec="milliseconds"),
-                            item.event,
-                            item.length,
-                        )
-                        connection.execute("INSERT INTO events VALUES (?,?,?,?)", values)
+                    self._insert(connection, at, item)
             self._refresh(connection)
         except sqlite3.Error as error:
             logger.warning("receipts were not kept: %s", error)
+
+    def _insert(self, connection: sqlite3.Connection, at: datetime, item: Receipt | _Event) -> None:
+        """One row; values that no row can hold (a server may claim any number of tokens) cost that row alone."""
+        try:
+            if isinstance(item, Receipt):
+                self._insert_receipt(connection, at, item)
+            else:
+                values = (item.receipt_id, at.isoformat(timespec="milliseconds"), item.event, item.length)
+                connection.execute("INSERT INTO events VALUES (?,?,?,?)", values)
+        except (OverflowError, ValueError) as error:
+            logger.warning("a receipt was not kept: %s", error)
 
     def _insert_receipt(self, connection: sqlite3.Connection, at: datetime, receipt: Receipt) -> None:
         connection.execute(

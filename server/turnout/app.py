@@ -63,12 +63,14 @@ async def _build(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
 def _prepare() -> None:
     """Everything that takes time and nobody waits for: on a thread, after `initialized`."""
     _log_to_file()
-    for name in _LATER:
-        importlib.import_module(name)
-    # What was imported stays: without it, a collection takes microseconds and not a keystroke's time.
-    gc.collect()
-    gc.freeze()
-    gc.enable()
+    try:
+        for name in _LATER:
+            importlib.import_module(name)
+    finally:
+        # What was imported stays: without it, a collection takes microseconds and not a keystroke's time.
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:

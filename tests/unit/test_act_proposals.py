@@ -7,9 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.act_kit import LOCAL, MemoryWorkspace, receipt
-from turnout.act.proposals import KEPT_PROPOSALS, KEPT_S, Check, Outcome, Proposal, Proposals, new_id
+from turnout.act.effects import Conflict
+from turnout.act.proposals import (
+    KEPT_PROPOSALS,
+    KEPT_S,
+    Check,
+    Outcome,
+    Proposal,
+    Proposals,
+    new_id,
+)
 from turnout.core.documents import split_lines
-from turnout.core.edits.changes import FileChange, Transaction, file_change, numbered
+from turnout.core.edits.changes import CreateFile, FileChange, RenameFile, Transaction, file_change, numbered
 from turnout.errors import ProposalUnknown
 
 FILES = {
@@ -117,7 +126,7 @@ async def test_apply_and_undo_everything(workspace: MemoryWorkspace) -> None:
     proposals = kept(what)
     assert await proposals.apply(workspace, what.id) == Outcome(True)
     assert workspace.files == DONE
-    assert [bool(transaction.edits) for transaction in workspace.transactions] == [True, False]
+    assert [len(transaction.operations) for transaction in workspace.transactions] == [0, 1, 1, 1]
     assert [edit.version for edit in workspace.transactions[0].edits] == [1, None, None]
     with pytest.raises(ProposalUnknown):
         await proposals.apply(workspace, what.id)
@@ -256,12 +265,106 @@ async def test_an_editor_that_never_applies_is_given_up_on(workspace: MemoryWork
     assert proposals.find(what.id) is what
 
 
-async def test_edits_are_taken_back_when_file_operations_fail(workspace: MemoryWorkspace) -> None:
-    """Text that was edited before a file could not be created is as it was again."""
-    workspace.before_apply = lambda transaction: not transaction.operations
+def failing(workspace: MemoryWorkspace, *uris: str) -> None:
+    """From now on the editor refuses operations on these files."""
+    workspace.before_apply = lambda transaction: not any(op.uri in uris for op in transaction.operations)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("n.py", "The editor did not create n.py. Nothing is changed."),
+        ("gone.py", "The editor did not delete gone.py. Nothing is changed."),
+        ("old.py", "The editor did not rename old.py to moved.py. Nothing is changed."),
+    ],
+)
+async def test_what_was_done_is_taken_back_when_a_file_operation_fails(
+    workspace: MemoryWorkspace, path: str, message: str
+) -> None:
+    """Whichever operation fails, those before it and the edits of text are as they were, and a retry finds no trace."""
+    failing(workspace, f"file:///w/{path}")
+    what = everything()
+    proposals = kept(what)
+    outcome = await proposals.apply(workspace, what.id)
+    assert outcome.conflicts == (Conflict(f"file:///w/{path}", message),)
+    assert workspace.files == FILES
+    failing(workspace)
+    assert await proposals.apply(workspace, what.id) == Outcome(True)
+    assert workspace.files == DONE
+
+
+async def test_a_file_that_was_created_in_part_is_taken_back(workspace: MemoryWorkspace) -> None:
+    """An editor that creates a file, cannot fill it and says that it failed has left nothing behind afterwards."""
+
+    def create_empty(transaction: Transaction) -> bool:
+        if not any(isinstance(operation, CreateFile) for operation in transaction.operations):
+            return True
+        workspace.files["n.py"] = ""
+        return False
+
+    workspace.before_apply = create_empty
     what = everything()
     outcome = await kept(what).apply(workspace, what.id)
-    assert "did not create" in outcome.conflicts[0].message
+    assert [conflict.message for conflict in outcome.conflicts] == [
+        "The editor did not create n.py. Nothing is changed."
+    ]
+    assert workspace.files == FILES
+
+
+async def test_what_cannot_be_taken_back_is_named(workspace: MemoryWorkspace) -> None:
+    """The user reads exactly which files are not as they were; what can be taken back is."""
+
+    def user_goes_on(transaction: Transaction) -> bool:
+        if any(isinstance(operation, RenameFile) for operation in transaction.operations):
+            workspace.type("n.py", "new and mine\n")
+            workspace.type("a.py", FILES["a.py"].replace("a3", "mine"))
+            return False
+        return True
+
+    workspace.before_apply = user_goes_on
+    what = everything()
+    outcome = await kept(what).apply(workspace, what.id)
+    assert [conflict.message for conflict in outcome.conflicts] == [
+        "The editor did not rename old.py to moved.py. "
+        "These changes could not be taken back: n.py was created; a.py was edited."
+    ]
+    assert workspace.files == {
+        **FILES,
+        "n.py": "new and mine\n",
+        "a.py": FILES["a.py"].replace("a3", "mine"),
+    }
+
+
+async def test_an_operation_is_held_against_the_file_as_it_is_then(workspace: MemoryWorkspace) -> None:
+    """A file that was edited while others were created is not deleted, and the others are taken back."""
+
+    def user_types(transaction: Transaction) -> bool:
+        if any(isinstance(operation, CreateFile) for operation in transaction.operations):
+            workspace.type("gone.py", "not bye\n")
+        return True
+
+    workspace.before_apply = user_types
+    what = everything()
+    outcome = await kept(what).apply(workspace, what.id)
+    assert [conflict.message for conflict in outcome.conflicts] == [
+        "The file has been edited since. Nothing is changed."
+    ]
+    assert workspace.files == {**FILES, "gone.py": "not bye\n"}
+
+
+async def test_an_undo_that_fails_midway_is_taken_back(workspace: MemoryWorkspace) -> None:
+    """Undo is all or nothing as well: the files are as they were after apply, and undo works later."""
+    what = everything()
+    proposals = kept(what)
+    await proposals.apply(workspace, what.id)
+    failing(workspace, "file:///w/moved.py")
+    outcome = await proposals.undo(workspace)
+    assert [conflict.message for conflict in outcome.conflicts] == [
+        "The editor did not rename moved.py to old.py. Nothing is changed."
+    ]
+    assert workspace.files == DONE
+    failing(workspace)
+    assert await proposals.undo(workspace) == Outcome(True)
     assert workspace.files == FILES
 
 

@@ -5,30 +5,18 @@ Invariant: `apply` and `undo` take effect in full or not at all; a conflict anyw
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Coroutine, Iterable
-from dataclasses import dataclass, replace
-from itertools import chain
+from collections.abc import Callable, Collection, Coroutine
+from dataclasses import dataclass
 from uuid import uuid4
 
+from turnout.act.effects import Conflict, carry_out
 from turnout.act.seams import Workspace
-from turnout.core.edits.changes import (
-    DocumentEdit,
-    FileChange,
-    Transaction,
-    apply_hunks,
-    chosen,
-    inverse,
-    operation,
-    text_edits,
-    text_hunks,
-)
-from turnout.core.edits.rebase import rebase
+from turnout.core.edits.changes import FileChange, chosen, inverse
 from turnout.core.receipts import Receipt
-from turnout.errors import EditError, ProposalUnknown
+from turnout.errors import ProposalUnknown
 
 KEPT_PROPOSALS = 50
 KEPT_S = 24 * 3600.0
-_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +51,6 @@ class Proposal:
     receipt: Receipt
     skipped: tuple[Skipped, ...] = ()
     complete: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """Why a proposal cannot be applied or undone, at which place; `line` counts from 0 in its text before."""
-
-    uri: str
-    message: str
-    hunk: str | None = None
-    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +131,7 @@ class Proposals:
             if refused:
                 return Outcome(False, refused)
             changes = [part for change in proposal.changes if (part := chosen(change, hunks))]
-            done, conflicts = await _carry_out(workspace, proposal.label, changes)
+            done, conflicts = await carry_out(workspace, proposal.label, changes)
             if conflicts:
                 return Outcome(False, conflicts)
             del self._kept[proposal_id]
@@ -168,7 +146,7 @@ class Proposals:
             proposal, changes = self._applied.get(proposal_id or last, (None, ()))
             if proposal is None:
                 raise ProposalUnknown("There is nothing to undo.")
-            _, conflicts = await _carry_out(
+            _, conflicts = await carry_out(
                 workspace, f"Undo: {proposal.label}", [inverse(change) for change in changes]
             )
             if conflicts:
@@ -190,81 +168,3 @@ def _refusal(proposal: Proposal, hunks: Collection[str] | None) -> tuple[Conflic
     if unknown:
         return (Conflict("", f"The proposal has no hunk {', '.join(unknown)}."),)
     return () if hunks else (Conflict("", "No hunk was chosen."),)
-
-
-async def _carry_out(
-    workspace: Workspace, label: str, changes: Iterable[FileChange]
-) -> tuple[tuple[FileChange, ...], tuple[Conflict, ...]]:
-    """Do `changes` to the files as they are now: what was done, or the conflicts that kept it from being done.
-
-    An editor that refuses the edits because a document moved meanwhile is given them afresh.
-    """
-    wanted = tuple(changes)
-    for _ in range(_ATTEMPTS):
-        fitted, conflicts = _fit_all(workspace, wanted)
-        if conflicts:
-            return (), conflicts
-        if await _apply_edits(workspace, label, fitted):
-            break
-    else:
-        return (), (Conflict("", "The editor did not apply the edits."),)
-    operations = tuple(op for change in fitted if (op := operation(change)))
-    if not operations or await workspace.apply(Transaction(label, operations=operations)):
-        return fitted, ()
-    taken_back = await _take_back(workspace, label, fitted)
-    rest = "" if taken_back else " The edits of text that came before could not be taken back."
-    return (), (Conflict("", f"The editor did not create, rename or delete the files.{rest}"),)
-
-
-async def _apply_edits(workspace: Workspace, label: str, changes: Iterable[FileChange]) -> bool:
-    edits = tuple(
-        DocumentEdit(change.uri, change.version, text_edits(change.before, hunks))
-        for change in changes
-        if (hunks := text_hunks(change))
-    )
-    return not edits or await workspace.apply(Transaction(label, edits=edits))
-
-
-async def _take_back(workspace: Workspace, label: str, changes: Iterable[FileChange]) -> bool:
-    """Undo the edits of text of `changes`, none of whose file operations took place."""
-    edited = (
-        replace(change, kind="edit", hunks=hunks, new_uri=None, new_path=None)
-        for change in changes
-        if (hunks := text_hunks(change))
-    )
-    _, conflicts = await _carry_out(workspace, f"Undo: {label}", [inverse(change) for change in edited])
-    return not conflicts
-
-
-def _fit_all(
-    workspace: Workspace, changes: Iterable[FileChange]
-) -> tuple[tuple[FileChange, ...], tuple[Conflict, ...]]:
-    results = [_fit(workspace, change) for change in changes]
-    return (
-        tuple(fitted for fitted, _ in results),
-        tuple(chain.from_iterable(conflicts for _, conflicts in results)),
-    )
-
-
-def _fit(workspace: Workspace, change: FileChange) -> tuple[FileChange, list[Conflict]]:
-    """`change` counted in the file as it is now, or what stands against it."""
-    target = change.uri if change.kind == "create" else change.new_uri
-    if target is not None and workspace.exists(target):
-        return change, [Conflict(target, "There is a file already.")]
-    if change.kind == "create":
-        return change, []
-    try:
-        now = workspace.snapshot(change.uri)
-    except EditError as failure:
-        return change, [Conflict(change.uri, str(failure))]
-    if now is None:
-        return change, [Conflict(change.uri, "The file is no longer there.")]
-    if change.kind == "delete" and now.lines != change.before:
-        return change, [Conflict(change.uri, "The file has been edited since.")]
-    moved, touched = rebase(text_hunks(change), change.before, now.lines)
-    conflicts = [
-        Conflict(change.uri, "These lines have been edited since.", hunk.id, hunk.start) for hunk in touched
-    ]
-    hunks = change.hunks[: len(change.hunks) - len(moved) - len(touched)] + moved
-    after = () if change.kind == "delete" else apply_hunks(now.lines, moved)
-    return replace(change, before=now.lines, after=after, hunks=hunks, version=now.version), conflicts

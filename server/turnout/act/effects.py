@@ -1,0 +1,162 @@
+"""Changes take effect: edits of text in one piece, then files are created, renamed and deleted one by one.
+
+Invariant: all of it or nothing; where a step fails and an earlier one cannot be taken back, the user is told which.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from turnout.act.seams import Workspace
+from turnout.core.edits.changes import (
+    DocumentEdit,
+    FileChange,
+    Transaction,
+    apply_hunks,
+    inverse,
+    operation,
+    text_edits,
+    text_hunks,
+)
+from turnout.core.edits.rebase import rebase
+from turnout.errors import EditError
+
+_ATTEMPTS = 3
+_VERBS = {
+    "create": ("create", "created"),
+    "delete": ("delete", "deleted"),
+    "rename": ("rename", "renamed"),
+    "edit": ("edit", "edited"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Why a proposal cannot be applied or undone, at which place; `line` counts from 0 in its text before."""
+
+    uri: str
+    message: str
+    hunk: str | None = None
+    line: int | None = None
+
+
+async def carry_out(
+    workspace: Workspace, label: str, changes: Iterable[FileChange]
+) -> tuple[tuple[FileChange, ...], tuple[Conflict, ...]]:
+    """Do `changes` to the files as they are now: what was done, or the conflicts that kept it from being done.
+
+    An editor that refuses the edits because a document moved meanwhile is given them afresh. Editors do several
+    operations on files as far as they get, so each is sent by itself, and what was done before one that fails is
+    taken back.
+    """
+    wanted = tuple(changes)
+    for _ in range(_ATTEMPTS):
+        fitted, conflicts = _fit_all(workspace, wanted)
+        if conflicts:
+            return (), conflicts
+        if await _apply_edits(workspace, label, fitted):
+            break
+    else:
+        return (), (Conflict("", "The editor did not apply the edits."),)
+    done = [edit for change in fitted if (edit := _edit_alone(change))]
+    for step in (step for change in fitted if (step := _operation_alone(change))):
+        failure = await _operate(workspace, label, step)
+        if failure is not None:
+            done += _half_done(workspace, step)
+            return (), (await _taken_back(workspace, label, done, failure),)
+        done.append(step)
+    return fitted, ()
+
+
+async def _apply_edits(workspace: Workspace, label: str, changes: Iterable[FileChange]) -> bool:
+    edits = tuple(
+        DocumentEdit(change.uri, change.version, text_edits(change.before, hunks))
+        for change in changes
+        if (hunks := text_hunks(change))
+    )
+    return not edits or await workspace.apply(Transaction(label, edits=edits))
+
+
+def _edit_alone(change: FileChange) -> FileChange | None:
+    """What `change` does to the text of a file that there is."""
+    hunks = text_hunks(change)
+    return replace(change, kind="edit", hunks=hunks, new_uri=None, new_path=None) if hunks else None
+
+
+def _operation_alone(change: FileChange) -> FileChange | None:
+    """What `change` does to the file itself, once its text is edited."""
+    if change.kind == "rename":
+        return replace(change, before=change.after, hunks=change.hunks[:1])
+    return None if change.kind == "edit" else change
+
+
+async def _operate(workspace: Workspace, label: str, step: FileChange) -> Conflict | None:
+    """Create, rename or delete one file, or say why not: the file is looked at again right before."""
+    _, conflicts = _fit(workspace, step)
+    if conflicts:
+        return conflicts[0]
+    done = operation(step)
+    assert done is not None
+    if await workspace.apply(Transaction(label, operations=(done,))):
+        return None
+    to = f" to {step.new_path}" if step.new_path else ""
+    return Conflict(step.uri, f"The editor did not {_VERBS[step.kind][0]} {step.path}{to}.")
+
+
+def _half_done(workspace: Workspace, step: FileChange) -> list[FileChange]:
+    """A file that an editor created although it says that it failed: with its text, or still without."""
+    if step.kind != "create":
+        return []
+    try:
+        now = workspace.snapshot(step.uri)
+    except EditError:
+        return []
+    return [replace(step, after=now.lines)] if now and now.lines in ((), step.after) else []
+
+
+async def _taken_back(
+    workspace: Workspace, label: str, done: list[FileChange], failure: Conflict
+) -> Conflict:
+    """Take back `done`, the last first; `failure` with what has become of it."""
+    left = []
+    for part in reversed(done):
+        _, conflicts = await carry_out(workspace, f"Undo: {label}", [inverse(part)])
+        if conflicts:
+            to = f" to {part.new_path}" if part.new_path else ""
+            left.append(f"{part.path} was {_VERBS[part.kind][1]}{to}")
+    state = f"These changes could not be taken back: {'; '.join(left)}." if left else "Nothing is changed."
+    return replace(failure, message=f"{failure.message} {state}")
+
+
+def _fit_all(
+    workspace: Workspace, changes: Iterable[FileChange]
+) -> tuple[tuple[FileChange, ...], tuple[Conflict, ...]]:
+    results = [_fit(workspace, change) for change in changes]
+    return (
+        tuple(fitted for fitted, _ in results),
+        tuple(chain.from_iterable(conflicts for _, conflicts in results)),
+    )
+
+
+def _fit(workspace: Workspace, change: FileChange) -> tuple[FileChange, list[Conflict]]:
+    """`change` counted in the file as it is now, or what stands against it."""
+    target = change.uri if change.kind == "create" else change.new_uri
+    if target is not None and workspace.exists(target):
+        return change, [Conflict(target, "There is a file already.")]
+    if change.kind == "create":
+        return change, []
+    try:
+        now = workspace.snapshot(change.uri)
+    except EditError as failure:
+        return change, [Conflict(change.uri, str(failure))]
+    if now is None:
+        return change, [Conflict(change.uri, "The file is no longer there.")]
+    if change.kind == "delete" and now.lines != change.before:
+        return change, [Conflict(change.uri, "The file has been edited since.")]
+    moved, touched = rebase(text_hunks(change), change.before, now.lines)
+    conflicts = [
+        Conflict(change.uri, "These lines have been edited since.", hunk.id, hunk.start) for hunk in touched
+    ]
+    hunks = change.hunks[: len(change.hunks) - len(moved) - len(touched)] + moved
+    after = () if change.kind == "delete" else apply_hunks(now.lines, moved)
+    return replace(change, before=now.lines, after=after, hunks=hunks, version=now.version), conflicts

@@ -107,7 +107,7 @@ async def connected(
 ) -> AsyncIterator[Client]:
     """A server for the folder `root`, initialized with `settings`; it is shut down at the end."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "turnout", "serve", "--stdio",
+        sys.executable, "-P", "-m", "turnout", "serve", "--stdio",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     client = Client(process, on_request, on_notification)

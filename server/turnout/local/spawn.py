@@ -1,6 +1,6 @@
 """Starts a worker process that outlives its editor, and keeps its log within bounds.
 
-Invariant: `spawn` returns only when something listens at the address, or raises with the reason.
+Invariant: `spawn` returns only when something listens at the address, or raises with the reason. The worker runs nothing out of the folder that the server was started in.
 """
 
 import asyncio
@@ -54,6 +54,7 @@ def _spawn(spec: WorkerSpec, address: Path, transport: Transport) -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
+                cwd=log_path(spec).parent,
                 start_new_session=True,
                 creationflags=_WINDOWS_DETACHED,
             )
@@ -81,11 +82,13 @@ def _became_ready(process: "subprocess.Popen[bytes]") -> bool:
 
 
 def _command(spec: WorkerSpec, address: Path, transport: Transport) -> list[str]:
-    command = [sys.executable, "-m", "turnout.worker", "--detach"]
+    # -P: a package called turnout in the folder that the editor has open must not be taken for ours.
+    command = [sys.executable, "-P", "-m", "turnout.worker", "--detach"]
     command += ["--model", spec.model, "--engine", spec.engine, "--transport", transport]
-    command += ["--socket", str(address), "--idle-s", str(spec.idle_s), "--context", str(spec.context_tokens)]
+    command += ["--socket", str(address.absolute())]  # absolute, as the worker lives in a folder of its own
+    command += ["--idle-s", str(spec.idle_s), "--context", str(spec.context_tokens)]
     if spec.path is not None:
-        command += ["--path", str(spec.path)]
+        command += ["--path", str(spec.path.absolute())]
     return command
 
 

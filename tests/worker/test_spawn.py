@@ -1,0 +1,83 @@
+"""How a worker is started: on our own code alone, without the user's secrets, and never waited for in vain."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from turnout.errors import WorkerUnavailable
+from turnout.local.address import WorkerSpec, socket_path
+from turnout.local.spawn import log_path, spawn
+from worker import kit
+
+only_linux_tells = pytest.mark.skipif(
+    not Path("/proc/self/environ").exists(), reason="only Linux tells the folder and environment of processes"
+)
+SPEC = WorkerSpec("test-model", "fake", None, idle_s=60.0)
+
+
+@asynccontextmanager
+async def spawned(spec: WorkerSpec = SPEC) -> AsyncIterator[int]:
+    """The process id of a worker that was really started; it is gone at the end."""
+    address = socket_path(spec)
+    await spawn(spec, address, "unix")
+    client = kit.RawClient(*await asyncio.open_unix_connection(str(address)))
+    client.send(kit.hello())
+    try:
+        yield int((await client.until("hello"))["pid"])
+    finally:
+        client.send({"t": "unload", "id": 1})
+        while await client.read() is not None:
+            pass
+        await client.close()
+
+
+def folder_of(pid: int) -> Path:
+    """The current folder of a process."""
+    return Path(f"/proc/{pid}/cwd").readlink()
+
+
+@pytest.mark.parametrize("name", ["turnout/__init__.py", "argparse.py", "platform.py", "queue.py"])
+async def test_no_file_of_the_folder_that_is_open_is_run(
+    short_dir: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Editors start the server in the workspace, and whoever wrote that may not choose what the worker imports."""
+    module = short_dir / "work" / name
+    module.parent.mkdir(parents=True)
+    module.write_text(f"open({str(short_dir / 'ran')!r}, 'w').close()\n")
+    monkeypatch.chdir(short_dir / "work")
+    async with spawned():
+        pass
+    assert not (short_dir / "ran").exists()
+
+
+@only_linux_tells
+async def test_relative_python_paths_lead_nowhere(short_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker lives in a folder of this user alone, so that an empty PYTHONPATH entry is not the workspace."""
+    (short_dir / "work").mkdir()
+    (short_dir / "work" / "queue.py").write_text("raise SystemExit('the wrong queue')\n")
+    monkeypatch.chdir(short_dir / "work")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep)
+    async with spawned() as pid:
+        assert folder_of(pid) == log_path(SPEC).parent
+        assert kit.mode(log_path(SPEC).parent) == 0o700
+
+
+async def test_relative_directories_of_the_user_still_work(
+    short_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the user gave relative to the server's folder means that folder, wherever the worker lives."""
+    monkeypatch.chdir(short_dir)
+    monkeypatch.setenv("TURNOUT_RUNTIME_DIR", "run")
+    monkeypatch.setenv("TURNOUT_STATE_DIR", "state")
+    async with spawned():
+        assert socket_path(SPEC).is_socket()
+
+
+async def test_a_worker_that_fails_is_quoted(short_dir: Path) -> None:
+    """The error ends with what the worker said, and does not wait for the deadline."""
+    with pytest.raises(WorkerUnavailable, match="invalid choice"):
+        await spawn(WorkerSpec("test-model", "no such engine", None), short_dir / "w.sock", "unix")

@@ -77,6 +77,32 @@ async def test_relative_directories_of_the_user_still_work(
         assert socket_path(SPEC).is_socket()
 
 
+SECRETS = [
+    "OPENAI_API_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "Deploy_Key",
+    "OPENAI_APIKEY",
+    "GH_TOKEN",
+    "NPM_TOKEN_2",
+    "client_secret",
+    "PGPASSWORD",
+    "DB_PASSWD",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+]
+
+
+@only_linux_tells
+async def test_the_worker_knows_no_secrets(short_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It outlives the editor and needs no key; Turnout's own variables and all others are passed on."""
+    for name in [*SECRETS, "TURNOUT_TEST_KEY", "EDITOR"]:
+        monkeypatch.setenv(name, f"value-of-{name}")
+    async with spawned() as pid:
+        environment = kit.read(Path(f"/proc/{pid}/environ"))
+    assert [name for name in SECRETS if f"value-of-{name}" in environment] == []
+    assert "TURNOUT_TEST_KEY=value-of-TURNOUT_TEST_KEY\0" in environment
+    assert "EDITOR=value-of-EDITOR\0" in environment
+
+
 async def test_a_worker_that_fails_is_quoted(short_dir: Path) -> None:
     """The error ends with what the worker said, and does not wait for the deadline."""
     with pytest.raises(WorkerUnavailable, match="invalid choice"):

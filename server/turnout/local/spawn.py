@@ -1,9 +1,10 @@
 """Starts a worker process that outlives its editor, and keeps its log within bounds.
 
-Invariant: `spawn` returns only when something listens at the address, or raises with the reason. The worker runs nothing out of the folder that the server was started in.
+Invariant: `spawn` returns only when something listens at the address, or raises with the reason. The worker runs nothing out of the folder that the server was started in, and knows no secrets.
 """
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
@@ -21,6 +22,7 @@ _TAIL_LINES = 8
 _WINDOWS_DETACHED = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(
     subprocess, "CREATE_NEW_PROCESS_GROUP", 0
 )
+_SECRET = re.compile(r"API_?KEY|_KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS", re.IGNORECASE)
 
 
 async def spawn(spec: WorkerSpec, address: Path, transport: Transport) -> None:
@@ -54,6 +56,7 @@ def _spawn(spec: WorkerSpec, address: Path, transport: Transport) -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
+                env=_environment(),
                 cwd=log_path(spec).parent,
                 start_new_session=True,
                 creationflags=_WINDOWS_DETACHED,
@@ -79,6 +82,15 @@ def _became_ready(process: "subprocess.Popen[bytes]") -> bool:
     if sys.platform != "win32":  # there the worker itself is this process, and lives on
         process.wait()
     return said.strip() == b"ready"
+
+
+def _environment() -> dict[str, str]:
+    """The server's variables without those that sound like secrets: the worker outlives the editor."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith("TURNOUT_") or not _SECRET.search(name)
+    }
 
 
 def _command(spec: WorkerSpec, address: Path, transport: Transport) -> list[str]:

@@ -1,6 +1,7 @@
 """How a worker is started: on our own code alone, without the user's secrets, and never waited for in vain."""
 
 import asyncio
+import fcntl
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from support.processes import processes_of
 from turnout.errors import WorkerUnavailable
 from turnout.local.address import WorkerSpec, socket_path
 from turnout.local.spawn import log_path, spawn
@@ -101,6 +103,18 @@ async def test_the_worker_knows_no_secrets(short_dir: Path, monkeypatch: pytest.
     assert [name for name in SECRETS if f"value-of-{name}" in environment] == []
     assert "TURNOUT_TEST_KEY=value-of-TURNOUT_TEST_KEY\0" in environment
     assert "EDITOR=value-of-EDITOR\0" in environment
+
+
+async def test_a_worker_that_never_gets_ready_is_ended(short_dir: Path) -> None:
+    """Also the process that it has forked: it would hold the start lock, and every later start with it."""
+    address = socket_path(SPEC)
+    with address.with_suffix(".lock").open("a+b") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(WorkerUnavailable, match=r"did not start within 2 s"):
+            await spawn(SPEC, address, "unix", timeout_s=2.0)
+    assert processes_of(short_dir) == {}
+    async with spawned():
+        assert address.is_socket()
 
 
 async def test_a_worker_that_fails_is_quoted(short_dir: Path) -> None:

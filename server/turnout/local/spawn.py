@@ -1,11 +1,15 @@
 """Starts a worker process that outlives its editor, and keeps its log within bounds.
 
-Invariant: `spawn` returns only when something listens at the address, or raises with the reason. The worker runs nothing out of the folder that the server was started in, and knows no secrets.
+Invariant: `spawn` returns only when something listens at the address, or raises with the reason and leaves no
+process behind. The worker runs nothing out of the folder that the server was started in, and knows no secrets.
 """
 
 import asyncio
+import contextlib
 import os
+import queue
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +21,7 @@ from turnout.errors import WorkerUnavailable
 from turnout.local.address import Transport, WorkerSpec
 
 _START_TIMEOUT_S = 30.0
+_END_TIMEOUT_S = 5.0
 _MAX_LOG_BYTES = 1024 * 1024
 _TAIL_LINES = 8
 _WINDOWS_DETACHED = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(
@@ -25,9 +30,14 @@ _WINDOWS_DETACHED = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(
 _SECRET = re.compile(r"API_?KEY|_KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS", re.IGNORECASE)
 
 
-async def spawn(spec: WorkerSpec, address: Path, transport: Transport) -> None:
-    """Start a worker for `spec` at `address`; where another one already listens, that is as good."""
-    await asyncio.to_thread(_spawn, spec, address, transport)
+async def spawn(
+    spec: WorkerSpec, address: Path, transport: Transport, *, timeout_s: float = _START_TIMEOUT_S
+) -> None:
+    """Start a worker for `spec` at `address`; where another one already listens, that is as good.
+
+    Raises WorkerUnavailable, also where the worker is not ready after `timeout_s`; it is ended then.
+    """
+    await asyncio.to_thread(_spawn, spec, address, transport, timeout_s)
 
 
 def log_path(spec: WorkerSpec) -> Path:
@@ -48,7 +58,7 @@ def log_tail(spec: WorkerSpec) -> str:
     return "\n".join(lines[-_TAIL_LINES:])
 
 
-def _spawn(spec: WorkerSpec, address: Path, transport: Transport) -> None:
+def _spawn(spec: WorkerSpec, address: Path, transport: Transport, timeout_s: float) -> None:
     try:
         with _open_log(spec) as log:
             process = subprocess.Popen(  # noqa: S603 (our own interpreter and module, no shell)
@@ -63,25 +73,45 @@ def _spawn(spec: WorkerSpec, address: Path, transport: Transport) -> None:
             )
     except OSError as exc:
         raise WorkerUnavailable(f"The worker cannot be started: {exc}.") from exc
-    if not _became_ready(process):
+    said = _first_line(process, timeout_s)
+    if said != b"ready":
+        _end(process)
+        late = f" within {timeout_s:g} s" if said is None else ""
         raise WorkerUnavailable(
-            f"The worker for {spec.model} did not start: {log_tail(spec) or 'it said nothing'}",
+            f"The worker for {spec.model} did not start{late}: {log_tail(spec) or 'it said nothing'}",
             advice=f"Its log is {log_path(spec)}.",
         )
-
-
-def _became_ready(process: "subprocess.Popen[bytes]") -> bool:
-    assert process.stdout is not None
-    too_late = threading.Timer(_START_TIMEOUT_S, process.kill)
-    too_late.start()
-    try:
-        with process.stdout:
-            said = process.stdout.readline()
-    finally:
-        too_late.cancel()
     if sys.platform != "win32":  # there the worker itself is this process, and lives on
         process.wait()
-    return said.strip() == b"ready"
+
+
+def _first_line(process: "subprocess.Popen[bytes]", timeout_s: float) -> bytes | None:
+    """What the process says first, empty where it ends without a word; None where that takes too long."""
+    assert process.stdout is not None
+    output, said = process.stdout, queue.SimpleQueue[bytes]()
+
+    def read() -> None:
+        with output:
+            said.put(output.readline())
+
+    # On a thread, as pipes cannot be read with a deadline on Windows.
+    threading.Thread(target=read, name="first words of a worker", daemon=True).start()
+    try:
+        return said.get(timeout=timeout_s).strip()
+    except queue.Empty:
+        return None
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Kill the process and, as it leads a session of its own, what it has forked."""
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        # Before it is waited for: until then its id belongs to nobody else. macOS refuses where all have ended.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_END_TIMEOUT_S)
 
 
 def _environment() -> dict[str, str]:

@@ -89,6 +89,9 @@ def test_other_files_are_left_out_whole_where_there_is_no_room() -> None:
         ("a = 1\n", ""),
         ("naïve", "naïve"),
         ("", ""),
+        ("key = " + "Zm9v" * 900, "Zm9v" * 16),
+        ("x\n" + " " * 1000, " " * 64),
+        ("key = " + "Zm9v" * 900 + "=", ""),
     ],
 )
 def test_the_word_at_the_cursor_is_healed(prefix: str, forced: str) -> None:

@@ -19,6 +19,7 @@ from turnout.worker.wire import Part
 _MARK_CHARS = 200
 _MAX_TAIL_LINES = 24
 _REPO_NAME = "workspace"
+_MAX_FORCED_CHARS = 64  # longer than any token; what is forced is generated once more
 _WORD_AT_CURSOR = re.compile(r"[ \t]*\w*\Z")
 _LOOKS_SPECIAL = re.compile(r"(?=(<[^<>\s]{1,64}>|\[/?[A-Z_]{2,32}\]))")  # a lookahead, as names may overlap
 
@@ -188,7 +189,7 @@ def _tail_start(prefix: str, suffix: str, lines: int, previous: Anchor | None) -
 
 
 def _forced(prefix: str) -> str:
-    found = _WORD_AT_CURSOR.search(prefix)
+    found = _WORD_AT_CURSOR.search(prefix, max(0, len(prefix) - _MAX_FORCED_CHARS))
     return found.group() if found else ""
 
 

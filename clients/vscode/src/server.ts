@@ -4,6 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { homedir } from "node:os";
 import * as vscode from "vscode";
 import {
   CompletionRequest,
@@ -200,11 +201,13 @@ export class Server implements vscode.Disposable {
   }
 }
 
-/** Spawns the server; rejects with the operating system's reason when the command cannot be run. */
+/**
+ * Spawns the server; rejects with the operating system's reason when the command cannot be run.
+ * It never runs in the workspace, as Windows and Python look for what they run in the current folder first.
+ */
 function launch(command: string): Promise<ChildProcess> {
-  const cwd = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
   return new Promise((resolve, reject) => {
-    const child = spawn(command, ["serve", "--stdio"], cwd ? { cwd } : {});
+    const child = spawn(command, ["serve", "--stdio"], { cwd: homedir() });
     child.once("spawn", () => resolve(child));
     child.once("error", reject);
   });

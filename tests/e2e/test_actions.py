@@ -347,11 +347,19 @@ async def test_progress_of_the_client(editor: Editor, buffer: Buffer) -> None:
     await editor.next(types.WORKSPACE_APPLY_EDIT)
 
 
-async def test_resolved_edit(home: Home) -> None:
-    """A client that cannot have edits applied by a server gets the edit when it resolves the action."""
+def resolving(*operations: types.ResourceOperationKind) -> types.ClientCapabilities:
+    """A client that cannot have edits applied by a server; it takes these operations on files in an action's edit."""
     can = vscode()
     assert can.workspace is not None
+    assert can.workspace.workspace_edit is not None
     can.workspace.apply_edit = None
+    can.workspace.workspace_edit.resource_operations = operations
+    return can
+
+
+async def test_resolved_edit(home: Home) -> None:
+    """A client that cannot have edits applied by a server gets the edit when it resolves the action."""
+    can = resolving(types.ResourceOperationKind.Create)
     async with editing(home, can, options={}, TURNOUT_FAKE_SCRIPT=json.dumps(SCRIPT)) as editor:
         buffer = editor.open(home.uri("resolve.py"), TEXT)
         action = await action_titled(editor, buffer, "Document total", cursor=True)
@@ -359,8 +367,36 @@ async def test_resolved_edit(home: Home) -> None:
         resolved = await editor.request(types.CODE_ACTION_RESOLVE, action)
         await editor.displayed()
         assert resolved.edit is not None
+        (change,) = resolved.edit.document_changes or ()
+        assert change.text_document.version == buffer.version
         editor.carry_out(types.ApplyWorkspaceEditParams(resolved.edit))
         assert DOCUMENTED in buffer.text
+        action = await action_titled(editor, buffer, "Generate tests", cursor=True)
+        resolved = await editor.request(types.CODE_ACTION_RESOLVE, action)
+        await editor.displayed()
+        editor.carry_out(types.ApplyWorkspaceEditParams(resolved.edit))
+        assert home.read("tests/test_resolve.py") == TESTS
+
+
+@pytest.mark.parametrize(
+    ("title", "comment", "complaint"),
+    [
+        ("Rewrite total", "break it", "syntax"),
+        ("Generate tests", "", "does not let a language server create"),
+    ],
+)
+async def test_resolved_edit_that_is_not_given(home: Home, title: str, comment: str, complaint: str) -> None:
+    """An action that would break the syntax, or that such a client cannot carry out, is an error that says why."""
+    async with editing(home, resolving(), options={}, TURNOUT_FAKE_SCRIPT=json.dumps(SCRIPT)) as editor:
+        text = (
+            TEXT.replace("    result = 0", f"    # turnout: {comment}\n    result = 0") if comment else TEXT
+        )
+        buffer = editor.open(home.uri("resolve.py"), text)
+        action = await action_titled(editor, buffer, title, cursor=True)
+        with pytest.raises(JsonRpcException, match=complaint) as caught:
+            await editor.request(types.CODE_ACTION_RESOLVE, action)
+        assert caught.value.code == REQUEST_FAILED
+        await editor.displayed()
 
 
 async def test_client_that_takes_commands_only(home: Home) -> None:

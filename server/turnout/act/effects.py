@@ -68,12 +68,23 @@ async def carry_out(
     return fitted, ()
 
 
-async def _apply_edits(workspace: Workspace, label: str, changes: Iterable[FileChange]) -> bool:
-    edits = tuple(
+def transaction(label: str, changes: Iterable[FileChange]) -> Transaction:
+    """`changes` at once, for an editor that is handed them and not asked to carry them out."""
+    given = tuple(changes)
+    operations = tuple(done for change in given if (done := operation(change)))
+    return Transaction(label, _document_edits(given), operations)
+
+
+def _document_edits(changes: Iterable[FileChange]) -> tuple[DocumentEdit, ...]:
+    return tuple(
         DocumentEdit(change.uri, change.version, text_edits(change.before, hunks))
         for change in changes
         if (hunks := text_hunks(change))
     )
+
+
+async def _apply_edits(workspace: Workspace, label: str, changes: Iterable[FileChange]) -> bool:
+    edits = _document_edits(changes)
     return not edits or await workspace.apply(Transaction(label, edits=edits))
 
 

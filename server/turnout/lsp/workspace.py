@@ -3,7 +3,8 @@
 Invariant: an edit is only sent with the versions that it was made for, and never when one of them is not current.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from lsprotocol import types
@@ -18,10 +19,18 @@ from turnout.core.edits.changes import (
     RenameFile,
     Transaction,
 )
-from turnout.errors import FileUnusable, PathRefused
+from turnout.errors import DocumentStale, EditError, FileUnusable, PathRefused
 from turnout.files import Folder, path_to_uri, uri_to_path
 from turnout.lsp.positions import span_to_lsp
 from turnout.lsp.protocol import TurnoutProtocol
+
+logger = logging.getLogger(__name__)
+
+_KINDS: dict[type[FileOperation], types.ResourceOperationKind] = {
+    CreateFile: types.ResourceOperationKind.Create,
+    DeleteFile: types.ResourceOperationKind.Delete,
+    RenameFile: types.ResourceOperationKind.Rename,
+}
 
 DocumentChange = types.TextDocumentEdit | types.CreateFile | types.RenameFile | types.DeleteFile
 
@@ -65,15 +74,13 @@ class EditorWorkspace:
 
     async def apply(self, transaction: Transaction) -> bool:
         """Have the editor carry out `transaction`; False where it did not, or where a document has moved on."""
-        if any(not self._current(edit) for edit in transaction.edits):
+        try:
+            edit = self.edit(transaction)
+        except EditError as failure:
+            logger.info("not sent to the editor: %s", type(failure).__name__)
             return False
-        if transaction.operations and not self._takes_operations():
-            return False
-        changes: list[DocumentChange] = [self._edit_to_lsp(edit) for edit in transaction.edits]
-        for operation in transaction.operations:
-            changes += _operation_to_lsp(operation)
         params = types.ApplyWorkspaceEditParams(
-            edit=self._edit(changes),
+            edit=edit,
             label=transaction.label,
             metadata=types.WorkspaceEditMetadata(is_refactoring=True) if self._takes_metadata() else None,
         )
@@ -82,6 +89,19 @@ class EditorWorkspace:
         except JsonRpcException:
             return False
         return bool(result.applied)
+
+    def edit(self, transaction: Transaction) -> types.WorkspaceEdit:
+        """`transaction` for an editor to carry out: edits first, then operations on files.
+
+        Raises DocumentStale where a document has moved on, EditError for operations that this editor does not take.
+        """
+        if any(not self._current(edit) for edit in transaction.edits):
+            raise DocumentStale("The document changed since the edit was made.", advice="Ask for it again.")
+        self._must_take(transaction.operations)
+        changes: list[DocumentChange] = [self._edit_to_lsp(edit) for edit in transaction.edits]
+        for operation in transaction.operations:
+            changes += _operation_to_lsp(operation)
+        return self._edit(changes)
 
     def _current(self, edit: DocumentEdit) -> bool:
         document = self._protocol.documents.get(edit.uri)
@@ -117,10 +137,16 @@ class EditorWorkspace:
         can = self._edit_capabilities()
         return bool(can and can.metadata_support)
 
-    def _takes_operations(self) -> bool:
+    def _must_take(self, operations: Iterable[FileOperation]) -> None:
         can = self._edit_capabilities()
-        wanted = {types.ResourceOperationKind.Create, types.ResourceOperationKind.Rename}
-        return bool(can and can.document_changes and wanted <= set(can.resource_operations or ()))
+        taken = set(can.resource_operations or ()) if can and can.document_changes else set()
+        wanted = {_KINDS[type(operation)] for operation in operations}
+        refused = sorted(kind.value for kind in wanted - taken)
+        if refused:
+            raise EditError(
+                f"This editor does not let a language server {' or '.join(refused)} files.",
+                advice="Make the change by hand, or ask for it in another editor.",
+            )
 
     def _open_files(self) -> Mapping[str, Document]:
         return self._protocol.documents

@@ -14,14 +14,14 @@ from pygls.exceptions import JsonRpcInvalidParams
 
 from turnout import syntax
 from turnout.act.actions import Action, Place, available
+from turnout.act.effects import transaction
 from turnout.act.perform import Explanation, perform
 from turnout.act.proposals import Proposal
 from turnout.core.documents import Snapshot, line_body
-from turnout.core.edits.changes import text_edits
 from turnout.core.symbols import Symbol
 from turnout.errors import DocumentStale, ReplyUnusable
 from turnout.lsp.capabilities import resolvable
-from turnout.lsp.positions import span_from_lsp, span_to_lsp
+from turnout.lsp.positions import span_from_lsp
 from turnout.lsp.proposals import action_from_wire, action_to_wire, fault_from_lsp, outcome_to_wire
 from turnout.lsp.server import TurnoutServer
 from turnout.lsp.work import failures_as_errors, seams_for, told
@@ -110,23 +110,18 @@ async def resolve(ls: TurnoutServer, params: types.CodeAction) -> types.CodeActi
     if not _wants_edit(ls) or not isinstance(params.data, Mapping):
         return params
     async with failures_as_errors():
-        result, _ = await _perform(ls, params.data, None)
-    if isinstance(result, Proposal):
-        params.edit = _edit(ls, result)
+        result, workspace = await _perform(ls, params.data, None)
+        if isinstance(result, Proposal):
+            _must_be_sound(result)
+            params.edit = workspace.edit(transaction(result.label, result.changes))
     return params
 
 
-def _edit(ls: TurnoutServer, proposal: Proposal) -> types.WorkspaceEdit:
-    encoding = ls.protocol.encoding
-    changes = {}
-    for change in proposal.changes:
-        if change.kind == "edit":
-            before = Snapshot(change.uri, "", change.version, change.before)
-            changes[change.uri] = [
-                types.TextEdit(span_to_lsp(before, edit.span, encoding), edit.text)
-                for edit in text_edits(change.before, change.hunks)
-            ]
-    return types.WorkspaceEdit(changes=changes)
+def _must_be_sound(proposal: Proposal) -> None:
+    """Nobody looks at what an action does before it is done, so it is done only where every check passed."""
+    failed = "; ".join(check.message for check in proposal.checks if not check.ok)
+    if failed or not proposal.complete:
+        raise ReplyUnusable(f"The model's answer was not applied: {failed}")
 
 
 async def run_command(ls: TurnoutServer, params: types.ExecuteCommandParams) -> dict[str, Any]:
@@ -142,9 +137,7 @@ async def run_command(ls: TurnoutServer, params: types.ExecuteCommandParams) -> 
             if not ls.editor.wants_status:
                 ls.editor.say(result.markdown)
             return {"markdown": result.markdown, "receipt": result.receipt.to_wire()}
-        failed = "; ".join(check.message for check in result.checks if not check.ok)
-        if failed:
-            raise ReplyUnusable(f"The model's answer was not applied: {failed}")
+        _must_be_sound(result)
         ls.keep(result, workspace)
         outcome = await ls.proposals.apply(workspace, result.id)
     wire = outcome_to_wire(outcome, "applied")

@@ -1,0 +1,84 @@
+"""A transaction goes to the editor as one edit that this editor can carry out, or not at all."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lsprotocol import types
+
+from turnout.core.edits.changes import (
+    CreateFile,
+    DeleteFile,
+    DocumentEdit,
+    FileOperation,
+    RenameFile,
+    TextEdit,
+    Transaction,
+    line_span,
+)
+from turnout.errors import DocumentStale, EditError
+from turnout.files import Folder
+from turnout.lsp.workspace import EditorWorkspace
+
+KINDS = types.ResourceOperationKind
+
+
+class Client:
+    """The protocol as the workspace sees it: no open documents, and an editor that applies whatever comes."""
+
+    encoding = "utf-16"
+
+    def __init__(self, *operations: types.ResourceOperationKind, document_changes: bool = True) -> None:
+        edit = types.WorkspaceEditClientCapabilities(
+            document_changes=document_changes, resource_operations=operations or None
+        )
+        self.client_capabilities = types.ClientCapabilities(
+            workspace=types.WorkspaceClientCapabilities(workspace_edit=edit)
+        )
+        self.documents: dict[str, Any] = {}
+        self.applied: list[types.WorkspaceEdit] = []
+
+    async def send_request_async(self, method: str, params: types.ApplyWorkspaceEditParams) -> Any:
+        assert method == types.WORKSPACE_APPLY_EDIT
+        self.applied.append(params.edit)
+        return types.ApplyWorkspaceEditResult(applied=True)
+
+
+def workspace(client: Client, tmp_path: Path) -> EditorWorkspace:
+    return EditorWorkspace(client, Folder(tmp_path))  # type: ignore[arg-type]
+
+
+A, B = "file:///w/a.py", "file:///w/b.py"
+
+
+@pytest.mark.parametrize(
+    ("operation", "takes", "is_sent"),
+    [
+        (CreateFile(A, "x"), [KINDS.Create], True),
+        (CreateFile(A, "x"), [KINDS.Rename, KINDS.Delete], False),
+        (RenameFile(A, B), [KINDS.Rename], True),
+        (RenameFile(A, B), [KINDS.Create, KINDS.Delete], False),
+        (DeleteFile(A), [KINDS.Create, KINDS.Rename, KINDS.Delete], True),
+        (DeleteFile(A), [KINDS.Create, KINDS.Rename], False),
+        (DeleteFile(A), [], False),
+    ],
+)
+async def test_only_operations_that_the_editor_takes_are_sent(
+    tmp_path: Path, operation: FileOperation, takes: list[types.ResourceOperationKind], is_sent: bool
+) -> None:
+    """An editor says which operations on files it takes; another one is never sent to it."""
+    client = Client(*takes)
+    transaction = Transaction("label", operations=(operation,))
+    assert await workspace(client, tmp_path).apply(transaction) is is_sent
+    assert len(client.applied) == is_sent
+
+
+def test_an_edit_that_cannot_be_sent_says_why(tmp_path: Path) -> None:
+    """Operations need a client that takes them, and edits a document at the version that they were made for."""
+    create = Transaction("label", operations=(CreateFile(A, "x"),))
+    for client in (Client(KINDS.Create, document_changes=False), Client(KINDS.Rename)):
+        with pytest.raises(EditError, match="create"):
+            workspace(client, tmp_path).edit(create)
+    stale = Transaction("label", edits=(DocumentEdit(A, 3, (TextEdit(line_span((), 0, 0), "x"),)),))
+    with pytest.raises(DocumentStale, match="changed"):
+        workspace(Client(), tmp_path).edit(stale)

@@ -1,6 +1,8 @@
 """Finding a model's file: nothing is handed out before it was found to be the pinned bytes."""
 
+import contextlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from support import models_kit as kit
 from turnout import models
 from turnout.errors import HashMismatch, ModelError, ModelMissing, ModelUnknown
+from turnout.models import storage
 
 WRONG = b"X" * len(kit.PAYLOAD)
 
@@ -49,6 +52,30 @@ def test_a_file_is_hashed_once(place: Path) -> None:
     assert models.listing()[0].state == "ready"
     _replace_unnoticed(place, WRONG)
     assert models.locate("tiny") == place
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux tells who waits for a lock")
+def test_who_waits_for_a_hash_does_not_hash_again(place: Path) -> None:
+    """Of many that ask at once one hashes, and the others take its word."""
+    place.write_bytes(kit.PAYLOAD)
+    lock = place.with_name("tiny.gguf.lock")
+    with ThreadPoolExecutor(1) as pool:
+        with storage.locked(kit.tiny()):
+            waiting = pool.submit(models.locate, "tiny")
+            while _open_files().count(str(lock)) < 2:
+                assert not waiting.done()
+            storage.check(kit.tiny())
+            _replace_unnoticed(place, WRONG)
+        assert waiting.result() == place
+
+
+def _open_files() -> list[str]:
+    """What the descriptors of this process lead to."""
+    found = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile
+            found.append(str(descriptor.readlink()))
+    return found
 
 
 @pytest.mark.parametrize("data", [WRONG, kit.PAYLOAD[:-1], kit.PAYLOAD + b"x", b""])

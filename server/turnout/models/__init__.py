@@ -58,7 +58,8 @@ def locate(name_or_path: str) -> Path:
         if not storage.file_path(model).exists():
             raise storage.missing(model)
         with storage.locked(model):
-            return storage.check(model)
+            # Another request may have hashed it while this one waited.
+            return storage.file_path(model) if storage.recorded(model) else storage.check(model)
 
 
 def pull(

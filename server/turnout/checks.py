@@ -71,20 +71,55 @@ async def _check(
 
 @asynccontextmanager
 async def _copy(folder: Folder, changes: Sequence[FileChange]) -> AsyncIterator[Path]:
-    """A copy of `folder` with `changes` made in it; removed at the end."""
-    target = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="turnout-check-"))
+    """A copy of `folder` with `changes` made in it; removed at the end, also where it was never finished."""
+    copy = _Copy(folder, changes)
     try:
-        await asyncio.to_thread(_fill, folder, changes, target)
-        yield target
+        yield await asyncio.to_thread(copy.make)
     finally:
-        await asyncio.to_thread(shutil.rmtree, target, ignore_errors=True)
+        copy.stop.set()
+        await asyncio.to_thread(copy.remove)
 
 
-def _fill(folder: Folder, changes: Sequence[FileChange], target: Path) -> None:
-    for path in folder.paths():
-        copy = target / path
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(folder.root / path, copy, follow_symlinks=False)
+class _Copy:
+    """One copy; a thread that makes it goes on after its task was cancelled, so `remove` waits for that thread.
+
+    `stop` ends the copying after the file that it is at; a copy that was stopped is removed by whoever comes last.
+    """
+
+    def __init__(self, folder: Folder, changes: Sequence[FileChange]) -> None:
+        self._folder = folder
+        self._changes = changes
+        self._made: list[Path] = []
+        self._busy = threading.Lock()
+        self.stop = threading.Event()
+
+    def make(self) -> Path:
+        """Copy the files into a new folder that only this user can look into."""
+        with self._busy:
+            target = Path(tempfile.mkdtemp(prefix="turnout-check-"))
+            self._made.append(target)
+            self._fill(target)
+        if self.stop.is_set():
+            self.remove()
+        return target
+
+    def _fill(self, target: Path) -> None:
+        for path in self._folder.paths():
+            if self.stop.is_set():
+                return
+            copy = target / path
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(self._folder.root / path, copy, follow_symlinks=False)
+        _change(target, self._changes)
+
+    def remove(self) -> None:
+        """Remove what was copied, once nothing more is."""
+        with self._busy:
+            while self._made:
+                shutil.rmtree(self._made.pop(), ignore_errors=True)
+
+
+def _change(target: Path, changes: Sequence[FileChange]) -> None:
     for change in changes:
         old, new = target / change.path, target / (change.new_path or change.path)
         if change.kind in ("delete", "rename"):

@@ -2,7 +2,11 @@
 
 import asyncio
 import os
+import stat
 import sys
+import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -108,3 +112,55 @@ async def test_a_late_or_cancelled_check_is_ended_with_its_children(folder: Fold
         assert await asyncio.to_thread(reader.read) == b""
     [late] = await run_checks(folder, changes, ["sleep 1000"], timeout_s=0.05)
     assert late.ok  # it is just as late without the change
+
+
+class EndlessFolder(Folder):
+    """Lists its file again and again until the listing is closed, or the test gives up."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.copying, self.closed, self.given_up = threading.Event(), threading.Event(), threading.Event()
+
+    def paths(self) -> Iterator[str]:
+        try:
+            while not self.given_up.is_set():
+                yield "pkg/a.py"
+                self.copying.set()
+        finally:
+            self.closed.set()
+
+
+async def test_a_cancelled_copy_leaves_nothing(
+    folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refactor that is cancelled while the folder is copied ends with the copying ended and the copy removed."""
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(copies))
+    endless = EndlessFolder(folder.root)
+    changes = [edit(folder, "pkg/a.py", "VALUE = 2\n")]
+    task = asyncio.create_task(run_checks(endless, changes, ["true"]))
+    try:
+        await asyncio.to_thread(endless.copying.wait)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert endless.closed.is_set()
+        assert list(copies.iterdir()) == []
+    finally:
+        endless.given_up.set()
+
+
+async def test_a_copy_is_private(folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else on the machine can look into the copies."""
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(copies))
+    modes: list[int] = []
+    await run_checks(
+        folder,
+        [edit(folder, "pkg/a.py", "VALUE = 2\n")],
+        ["true"],
+        tell=lambda _: modes.extend(stat.S_IMODE(copy.stat().st_mode) for copy in copies.iterdir()),
+    )
+    assert modes == [0o700, 0o700]

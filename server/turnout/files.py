@@ -30,10 +30,13 @@ def path_to_uri(path: Path) -> str:
 
 def uri_to_path(uri: str) -> Path:
     """The path of a `file:` URI. Raises PathRefused for any other."""
-    parts = urlsplit(uri)
-    if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
-        raise PathRefused(f"{uri} is not a file on this machine.")
+    try:
+        parts = urlsplit(uri)
+    except ValueError as error:
+        raise PathRefused(f"{uri} is not a URI: {error}.") from error
     text = unquote(parts.path, errors="surrogateescape")
+    if parts.scheme != "file" or parts.netloc not in ("", "localhost") or "\0" in text:
+        raise PathRefused(f"{uri} is not a file on this machine.")
     if sys.platform == "win32" and text[2:3] == ":":
         text = text[1:]
     return Path(text)

@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
 SERVER_NOT_INITIALIZED = -32002
 
 DocumentListener = Callable[[Document], None]
@@ -57,16 +58,14 @@ class TurnoutProtocol(LanguageServerProtocol):
         except (ValueError, RecursionError) as error:
             self._refuse(None, PARSE_ERROR, f"not JSON: {error}")
             return
-        if not isinstance(data, dict) or data.get("jsonrpc") != self.VERSION:
-            self._refuse(_id_of(data), INVALID_REQUEST, "not a JSON-RPC 2.0 message object")
+        malformed = _malformed(data)
+        if malformed:
+            self._refuse(_id_of(data), INVALID_REQUEST, malformed)
             return
-        if not isinstance(data.get("method", ""), str) or not ({"method", "result", "error"} & data.keys()):
-            self._refuse(_id_of(data), INVALID_REQUEST, "neither a method nor a result")
-            return
-        early = self._too_early_or_late(data)
-        if early is not None:
+        refusal = self._too_early_or_late(data) or self._unknown(data)
+        if refusal is not None:
             if "id" in data:
-                self._refuse(data["id"], *early)
+                self._refuse(data["id"], *refusal)
             return
         try:
             message = self.structure_message(data)
@@ -98,10 +97,23 @@ class TurnoutProtocol(LanguageServerProtocol):
             return INVALID_REQUEST, "initialize came twice"
         return (INVALID_REQUEST, f"{method} after shutdown") if self._shutdown else None
 
+    def _unknown(self, data: dict[str, Any]) -> tuple[int, str] | None:
+        """Said before the parameters are looked at, which nobody here understands."""
+        method = data.get("method")
+        if (
+            method is None
+            or "id" not in data
+            or method in self.fm.builtin_features
+            or method in self.fm.features
+        ):
+            return None
+        return METHOD_NOT_FOUND, f"no such method: {method[:80]}"
+
     def _refuse(self, message_id: Any, code: int, why: str) -> None:
+        """Answer with an error; the id is null where there is none to answer, which pygls would leave out."""
         logger.warning("refused a message: %s", why)
-        error = types.ResponseError(code=code, message=why)
-        self._send_response(message_id, error=error)
+        error = {"code": code, "message": why}
+        self._send_data({"jsonrpc": self.VERSION, "id": message_id, "error": error})
 
     def structure_message(self, data: dict[str, Any]) -> Any:
         """As pygls does, but the parameters of our own methods stay the JSON that they came as."""
@@ -175,6 +187,13 @@ class TurnoutProtocol(LanguageServerProtocol):
         self.folders += [folder.uri for folder in params.event.added]
         self.on_folders()
 
+    @lsp_method(types.SHUTDOWN)
+    def lsp_shutdown(self, *args: Any) -> None:  # type: ignore[override]  # pygls runs generators, and functions too
+        """Cancel what is under way; pygls walks over the futures while each that ends takes itself out of them."""
+        for future in list(self._request_futures.values()):
+            future.cancel()
+        self._shutdown = True
+
     @lsp_method(types.EXIT)
     def lsp_exit(self, *args: Any) -> None:  # type: ignore[override]  # pygls runs generators, and functions too
         """Let the main loop end; pygls would end the process from inside the handler."""
@@ -235,6 +254,17 @@ def _folders(params: types.InitializeParams) -> list[str]:
 
 def _ignore(_document: Document) -> None:
     """No listener."""
+
+
+def _malformed(data: Any) -> str:
+    """Why `data` is no JSON-RPC message; empty where it is one."""
+    if not isinstance(data, dict) or data.get("jsonrpc") != "2.0":
+        return "not a JSON-RPC 2.0 message object"
+    if not isinstance(data.get("method", ""), str) or not ({"method", "result", "error"} & data.keys()):
+        return "neither a method nor a result"
+    if {"id", "method"} <= data.keys() and _id_of(data) is None:
+        return "an id is a string or an integer"
+    return ""
 
 
 def _id_of(data: Any) -> Any:

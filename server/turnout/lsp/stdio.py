@@ -16,7 +16,8 @@ from typing import BinaryIO, cast
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 MAX_HEADER_BYTES = 64 * 1024
 
-_LENGTH = re.compile(rb"^content-length:[ \t]*(\d{1,12})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+# Not only at the start of a line: after a message with a wrong length, the next header follows right on its rest.
+_LENGTH = re.compile(rb"content-length:[ \t]*(\d{1,12})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 
 
 class MessageDecoder:

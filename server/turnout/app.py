@@ -9,6 +9,9 @@ import asyncio
 import gc
 import importlib
 import logging
+import os
+import shlex
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +25,6 @@ from turnout.lsp.server import Services, TurnoutServer
 from turnout.lsp.server import run as run_server
 
 if TYPE_CHECKING:
-    from turnout.act.proposals import Check
     from turnout.core.edits.changes import FileChange
 
 logger = logging.getLogger(__name__)
@@ -76,6 +78,7 @@ def _prepare() -> None:
 def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     from turnout import models
     from turnout import remote as remote_models
+    from turnout.act.proposals import Check
     from turnout.checks import run_checks
     from turnout.complete import Completer, missing_model
     from turnout.dispatch import Dispatcher
@@ -88,9 +91,7 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     from turnout.settings import keys, load, trust
     from turnout.store import Ledger
 
-    ledger = Ledger(
-        paths.state_dir() / "ledger.sqlite", workspace=protocol.folders[0] if protocol.folders else ""
-    )
+    ledger = Ledger(_ledger_path(), workspace=protocol.folders[0] if protocol.folders else "")
     workspaces = Workspaces(editor, load, trust.is_trusted, keys.resolve, ledger.spent_today_usd)
 
     def first_model() -> str | None:
@@ -121,10 +122,15 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     async def check(
         folder: Folder, changes: Sequence[FileChange], tell: Callable[[str], None]
     ) -> tuple[Check, ...]:
-        loaded = workspaces.settings(path_to_uri(folder.root / "file"))
+        uri = path_to_uri(folder.root / "file")
+        loaded = workspaces.settings(uri)
         keys_of_models = [model.key for model in loaded.policy.models if model.key]
         hidden = {key.removeprefix("env:") for key in keys_of_models if key.startswith("env:")}
         commands = loaded.settings.routes.refactor.checks
+        if not workspaces.trusts(uri):
+            # A check runs the folder's own code: its tests, its build scripts, its plugins of the linter.
+            why = f"not run until you trust this folder: turnout trust {shlex.quote(str(folder.root))}"
+            return tuple(Check(command, True, why) for command in commands)
         return await run_checks(folder, changes, commands, hidden_variables=hidden, tell=tell)
 
     async def close() -> None:
@@ -158,14 +164,37 @@ def _log_to_file() -> None:
     """Log to a file of the user's: editors show a server's stderr in odd places, or not at all."""
     from logging.handlers import RotatingFileHandler
 
-    folder = paths.state_dir() / "logs"
-    folder.mkdir(exist_ok=True, mode=0o700)
+    try:
+        folder = paths.state_dir() / "logs"
+        folder.mkdir(exist_ok=True, mode=0o700)
+    except OSError as error:
+        sys.stderr.write(f"turnout: no log and no receipts are kept: {error}\n")
+        logging.basicConfig(handlers=[logging.NullHandler()])
+        return
     handler = RotatingFileHandler(
         folder / "server.log", maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8", delay=True
     )
     handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
+    handler.addFilter(_without_users_text)
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     # pygls logs whole messages, and with them the user's text, at INFO.
     logging.getLogger("pygls").setLevel(logging.WARNING)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
+
+
+def _without_users_text(record: logging.LogRecord) -> bool:
+    """Take the traceback off what was only answered with an error: its message may quote the user's code."""
+    if record.exc_info and any(
+        kind.__name__ == "JsonRpcException" for kind in type(record.exc_info[1]).__mro__
+    ):
+        record.exc_info = None
+    return True
+
+
+def _ledger_path() -> Path:
+    """Where receipts are kept; a place that cannot be used where there is none, which the ledger copes with."""
+    try:
+        return paths.state_dir() / "ledger.sqlite"
+    except OSError:
+        return Path(os.devnull) / "ledger.sqlite"

@@ -11,13 +11,14 @@ import pytest
 from turnout.core.receipts import SentFile
 from turnout.core.requests import Model
 from turnout.dispatch import Consent
-from turnout.errors import DownloadFailed
+from turnout.errors import DownloadFailed, PathRefused
 from turnout.files import path_to_uri
 from turnout.session.consent import KEEP, ONCE, SESSION, SessionConsents, describe
 from turnout.session.editor import Level, Progress, Status
+from turnout.session.places import LINKS_KEPT_S
 from turnout.session.pulls import Pulls
-from turnout.session.workspaces import LINKS_KEPT_S, Workspaces
-from turnout.settings import load
+from turnout.session.workspaces import Workspaces
+from turnout.settings import load, trust
 
 OPUS = Model("opus", "anthropic", "claude-opus-4-6", leaves_machine=True, jurisdiction="US")
 QUESTION = Consent("refactor", OPUS, (SentFile("file:///a", 10), SentFile("file:///b", 20)), 1234, 0.0123)
@@ -63,6 +64,21 @@ class FakeEditor:
 async def test_only_a_clear_yes_lets_text_leave(answer: str | None, may: bool) -> None:
     """A closed question, another answer and a no all keep the text here."""
     assert await SessionConsents(FakeEditor(answer)).may_leave(QUESTION) is may
+
+
+async def test_a_yes_does_not_outlive_the_settings_it_was_given_under() -> None:
+    """An answer that comes after the settings changed allows that one request and no other."""
+    editor = FakeEditor(SESSION, KEEP)
+    consents = SessionConsents(editor)
+    choose = editor.choose
+
+    async def slow(question: str, options: tuple[str, ...]) -> str | None:
+        consents.forget()
+        return await choose(question, options)
+
+    editor.choose = slow  # type: ignore[method-assign]
+    assert await consents.may_leave(QUESTION)
+    assert not await consents.may_leave(QUESTION)
 
 
 async def test_a_yes_for_the_session_is_for_one_model_and_kind() -> None:
@@ -178,15 +194,49 @@ def test_each_document_is_under_its_innermost_folder(folders: Path) -> None:
     assert subject.relative_path("untitled:Untitled-1") == "untitled:Untitled-1"
 
 
-def test_a_changed_file_holds_after_a_reload(folders: Path) -> None:
+async def test_a_changed_file_holds_after_a_reload(folders: Path) -> None:
     """Saving `.turnout.toml` changes the settings at the next request."""
     subject = workspaces(FakeEditor(), folders / "one")
     uri = path_to_uri(folders / "one/a.py")
+    await subject.prepare()
     assert not subject.rules(uri).enabled
+    assert not subject.changed_on_disk()
     (folders / "one/.turnout.toml").write_text("")
-    assert not subject.rules(uri).enabled
+    assert subject.changed_on_disk()
     subject.reload()
+    assert not subject.rules(uri).enabled, "a keystroke does not read files"
+    await subject.prepare()
     assert subject.rules(uri).enabled
+
+
+async def test_trust_that_is_given_or_taken_while_the_server_runs_is_seen(folders: Path) -> None:
+    """`turnout trust` in a terminal holds for a server that is running."""
+    subject = workspaces(FakeEditor(), folders / "two", trusted=trust.is_trusted)
+    await subject.prepare()
+    uri = path_to_uri(folders / "two/a.py")
+    assert not subject.trusts(uri)
+    trust.trust(folders / "two")
+    assert subject.changed_on_disk()
+    await subject.prepare()
+    assert subject.trusts(uri)
+
+
+def test_a_folder_opened_by_a_link_holds_its_files(folders: Path) -> None:
+    """Settings hold for a file whichever way it and its folder were opened."""
+    (folders / "link").symlink_to(folders / "one")
+    for root, opened in (("link", "one/a.py"), ("one", "link/a.py")):
+        subject = workspaces(FakeEditor(), folders / root)
+        assert not subject.rules(path_to_uri(folders / opened)).enabled
+        assert subject.relative_path(path_to_uri(folders / opened)) == "a.py"
+
+
+def test_a_path_that_cannot_be_followed_is_refused(folders: Path) -> None:
+    """A path around a loop of links gets to no model."""
+    (folders / "two/loop").symlink_to(folders / "two/loop")
+    subject = workspaces(FakeEditor(), folders / "two")
+    with pytest.raises(PathRefused):
+        subject.decide("inline", (path_to_uri(folders / "two/loop/a.py"),), 0)
+
 
 
 @pytest.mark.parametrize(

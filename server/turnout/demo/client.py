@@ -119,7 +119,7 @@ async def connected(
             "rootUri": folder["uri"],
             "workspaceFolders": [folder],
             "capabilities": CAPABILITIES,
-            "initializationOptions": {**settings, "client": {"name": "turnout demo"}},
+            "initializationOptions": {**settings, "client": {"name": "turnout demo", "trusted": True}},
         }
         await client.request("initialize", params)
         client.notify("initialized", {})

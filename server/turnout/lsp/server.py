@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # the use cases are imported when the services are built
 logger = logging.getLogger(__name__)
 
 _SETTINGS_TIMEOUT_S = 5.0
+_WATCH_EVERY_S = 1.0
 
 KEPT_OWNERS = 200
 
@@ -48,6 +49,7 @@ class SettingsView(Protocol):
     def set_client(self, settings: Mapping[str, object], *, trusted: bool | None) -> None: ...
     def reload(self) -> None: ...
     async def prepare(self) -> None: ...
+    def changed_on_disk(self) -> bool: ...
     def folder(self, uri: str) -> Folder | None: ...
     def may_read(self, uri: str) -> bool: ...
     def explain(self, kind: Kind, uri: str) -> dict[str, Any]: ...
@@ -109,6 +111,8 @@ class TurnoutServer(LanguageServer):
         self._build = build
         self._services: asyncio.Future[Services] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._reading: asyncio.Task[None] | None = None
+        """The newest reading of changed settings."""
         self._owners: dict[str, EditorWorkspace] = {}
 
     @cached_property
@@ -118,11 +122,12 @@ class TurnoutServer(LanguageServer):
 
         return Proposals()
 
-    def hold(self, work: Coroutine[None, None, None], name: str) -> None:
+    def hold(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
         """Run `work` beside the handlers; a fault in it is logged, and it ends with the server."""
         task = asyncio.get_running_loop().create_task(self._logged(work, name), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _logged(self, work: Coroutine[None, None, None], name: str) -> None:
         try:
@@ -137,10 +142,14 @@ class TurnoutServer(LanguageServer):
             self.hold(self._build_services(self._services), "build services")
 
     async def services(self) -> Services:
-        """The services, as soon as they are there."""
+        """The services, as soon as they are there and settings that changed are read."""
         self.start_services()  # a client that never says `initialized` is served all the same
         assert self._services is not None
-        return await asyncio.shield(self._services)
+        services = await asyncio.shield(self._services)
+        # What the user just forbade must not be done under the settings of a moment ago.
+        while self._reading is not None and not self._reading.done():
+            await asyncio.wait({self._reading})
+        return services
 
     def services_now(self) -> Services | None:
         """The services if they are there already; for notifications, which must not wait."""
@@ -173,7 +182,7 @@ class TurnoutServer(LanguageServer):
     def settings_changed(self, services: Services) -> None:
         """Let go of what held before, at once, and read the settings beside the handlers."""
         services.settings_changed()
-        self.hold(self._read_settings(services), "changed settings")
+        self._reading = self.hold(self._read_settings(services), "changed settings")
 
     async def ask_settings(self) -> object:
         """The client's `turnout` section, from one that sends no settings but answers for them; else nothing."""
@@ -202,6 +211,14 @@ class TurnoutServer(LanguageServer):
         await services.settings.prepare()
         services.settings_read()
 
+    async def _watch_settings(self, services: Services) -> None:
+        """See what changes outside of the editor: the user's own file, a checkout, trust given in a terminal."""
+        while True:
+            await asyncio.sleep(_WATCH_EVERY_S)
+            if await asyncio.to_thread(services.settings.changed_on_disk):
+                services.settings.reload()
+                self.settings_changed(services)
+
     async def _build_services(self, future: asyncio.Future[Services]) -> None:
         try:
             services = await self._build(self.editor, self.protocol)
@@ -212,6 +229,7 @@ class TurnoutServer(LanguageServer):
             )
             await self._read_settings(services)
             future.set_result(services)
+            self.hold(self._watch_settings(services), "watch settings")
         except Exception as error:
             logger.exception("the services could not be built")
             future.set_exception(error)
@@ -270,7 +288,10 @@ class TurnoutServer(LanguageServer):
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Log; a popup for each fault would punish the user for it."""
-        logger.error("%s: %s", source, error, exc_info=error)
+        if isinstance(error, JsonRpcException):
+            logger.info("a request was answered with an error: %s", type(error).__name__)
+        else:
+            logger.error("%s", source, exc_info=error)
 
 
 async def run(server: TurnoutServer) -> int:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from turnout.complete import Rules
 from turnout.core import routing
@@ -18,24 +18,18 @@ from turnout.core.globs import fold_path
 from turnout.core.languages import language_of
 from turnout.core.requests import COMPLETION_KINDS, Elimination, Kind, Model, Route
 from turnout.core.routing import RouteRequest
-from turnout.errors import PathRefused
-from turnout.files import Folder, uri_to_path
+from turnout.files import Folder
 from turnout.session.editor import Editor
+from turnout.session.places import Places
+from turnout.settings import trust
 from turnout.settings.problems import WAITS_FOR_TRUST
-from turnout.settings.workspace import policy_paths
 
 if TYPE_CHECKING:
     from turnout.settings import Loaded, Problem
 
 logger = logging.getLogger(__name__)
 
-_Kept = TypeVar("_Kept")
-
 MAX_PROBLEMS_SAID = 3
-
-LINKS_KEPT_S = 5.0
-"""How long a link is taken to lead where it led: it can be moved, but not between two letters."""
-MAX_PLACES = 1_000
 
 _REPLY_TOKENS = 2048
 """What a chat may answer at most, for the estimate of its cost."""
@@ -50,14 +44,9 @@ class _Opened:
     loaded: "Loaded"
     keys: frozenset[str]
     rules: Rules
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """The folder of a document, and its path there."""
-
-    root: Path | None
-    path: str
+    trusted: bool
+    signature: tuple[object, ...]
+    """What the files looked like that the settings were read from."""
 
 
 class Workspaces:
@@ -77,45 +66,50 @@ class Workspaces:
         self._is_trusted = is_trusted
         self._resolve_key = resolve_key
         self._spent_today_usd = spent_today_usd
-        self._roots: list[Path] = []
         self._client_settings: Mapping[str, object] = {}
         self._client_trusts: bool | None = None
         self._opened: dict[Path | None, _Opened] = {}
-        self._places: dict[str, _Place] = {}
-        self._looked_up: dict[str, tuple[float, tuple[str, ...]]] = {}
-        """When the links on the way to a document were followed, and what `_policy_paths` said."""
-        self._clock = clock
+        self._places = Places(clock)
+        self._stamp = object()
 
     def set_roots(self, roots: list[Path]) -> None:
-        """The folders that the editor has open, replacing those before."""
-        self._roots = roots
-        self._opened = {}
-        self._places = {}
-        self._looked_up = {}
+        """The folders that the editor has open, replacing those before; `prepare` reads their settings."""
+        self._places.set_roots(roots)
+        self._stamp = object()
 
     def set_client(self, settings: Mapping[str, object], *, trusted: bool | None) -> None:
-        """The editor's own settings; `trusted` is its word on the workspace, None where it has none."""
+        """The editor's own settings, for `prepare` to use; `trusted` is its word on the workspace, if it has one."""
         self._client_settings = settings
         self._client_trusts = trusted
-        self._opened = {}
+        self._stamp = object()
 
     def reload(self) -> None:
-        """Read every file again when it is next needed."""
-        self._opened = {}
+        """Have `prepare` read every file anew."""
+        self._stamp = object()
 
     async def prepare(self) -> None:
-        """Read all settings on a thread, so that the next keystroke finds them there."""
-        kept = self._opened
-        for root in (*self._roots, None):
-            if root not in kept:
-                opened = await asyncio.to_thread(self._read, root)
-                if kept is not self._opened:
-                    return  # the settings changed meanwhile, and whoever changed them prepares
-                self._keep(root, opened)
+        """Read all settings on a thread and take them over at once; until then those before hold."""
+        stamp = self._stamp
+        fresh: dict[Path | None, _Opened] = {}
+        for root in (*self._places.roots, None):
+            fresh[root] = await asyncio.to_thread(self._read, root)
+            if stamp is not self._stamp:
+                return  # they changed again meanwhile, and whoever changed them prepares
+        self._opened = fresh
+        for root, opened in fresh.items():
+            self._say_problems(root, opened.loaded.problems)
+
+    def changed_on_disk(self) -> bool:
+        """Whether a file that settings or trust were read from is no longer as it was. Looks at the disk."""
+        return any(_signature(opened.loaded.files) != opened.signature for opened in self._opened.values())
 
     def root_of(self, uri: str) -> Path | None:
         """The innermost folder that holds a document."""
-        return self._place(uri).root
+        return self._places.find(uri).root
+
+    def trusts(self, uri: str) -> bool:
+        """Whether the user trusts the folder that holds a document."""
+        return self._open(self.root_of(uri)).trusted
 
     def settings(self, uri: str) -> "Loaded":
         """The settings that hold for a document."""
@@ -127,13 +121,13 @@ class Workspaces:
 
     def relative_path(self, uri: str) -> str:
         """The path of a document in its folder; its bare name outside of every folder, the URI if it is no file."""
-        return self._place(uri).path
+        return self._places.find(uri).path
 
     def may_read(self, uri: str) -> bool:
         """Whether the settings let anybody read a file."""
         root = self.root_of(uri)
         never_read = self._open(root).loaded.policy.privacy.never_read
-        return not any(never_read.match(fold_path(path)) for path in _policy_paths(uri, root))
+        return not any(never_read.match(fold_path(path)) for path in self._places.policy_paths(uri))
 
     def rules(self, uri: str) -> Rules:
         """What the settings say about completions in a document."""
@@ -166,10 +160,9 @@ class Workspaces:
     def _decide_in(self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
         opened = self._open(root)
         filling = kind in COMPLETION_KINDS
-        look_up = self._paths_while_typing if filling else _policy_paths
         request = RouteRequest(
             kind=kind,
-            paths=tuple(path for uri in uris for path in look_up(uri, root)),
+            paths=tuple(path for uri in uris for path in self._places.policy_paths(uri, typing=filling)),
             language=language_of(uris[0]) if uris else "",
             keys_present=opened.keys,
             # The worker cuts a completion's context to what its model takes.
@@ -179,23 +172,8 @@ class Workspaces:
         )
         return routing.decide(request, opened.loaded.policy)
 
-    def _paths_while_typing(self, uri: str, root: Path | None) -> tuple[str, ...]:
-        """As `_policy_paths`, of a moment ago: a letter does not wait for the disk."""
-        now_s = self._clock()
-        looked_s, paths = self._looked_up.get(uri, (float("-inf"), ()))
-        if now_s - looked_s > LINKS_KEPT_S:
-            paths = _policy_paths(uri, root)
-            _keep_few(self._looked_up)[uri] = (now_s, paths)
-        return paths
-
-    def _place(self, uri: str) -> _Place:
-        place = self._places.get(uri)
-        if place is None:
-            place = _keep_few(self._places)[uri] = _find(uri, self._roots)
-        return place
-
     def _first_root(self) -> Path | None:
-        return self._roots[0] if self._roots else None
+        return next(iter(self._places.roots), None)
 
     def _open(self, root: Path | None) -> _Opened:
         opened = self._opened.get(root)
@@ -225,11 +203,12 @@ class Workspaces:
             max_tokens=chosen.max_tokens,
             multiline=chosen.multiline,
         )
-        return _Opened(root, Folder(root) if root else None, loaded, keys, rules)
+        folder = Folder(root) if root else None
+        return _Opened(root, folder, loaded, keys, rules, trusted, _signature(loaded.files))
 
     def _say_problems(self, root: Path | None, problems: Sequence["Problem"]) -> None:
         """Say what cannot be used: the first few one by one, and in one message what only waits for trust."""
-        base = root.parent if root and len(self._roots) > 1 else root
+        base = root.parent if root and len(self._places.roots) > 1 else root
         inside = f"{base}/" if base else ""
         waiting = [problem for problem in problems if problem.message.startswith(WAITS_FOR_TRUST)]
         others = [problem for problem in problems if problem not in waiting]
@@ -246,35 +225,17 @@ class Workspaces:
             )
 
 
-def _keep_few(kept: dict[str, _Kept]) -> dict[str, _Kept]:
-    """Make room in what can be found again."""
-    if len(kept) >= MAX_PLACES:
-        kept.clear()
-    return kept
+def _signature(files: Sequence[Path]) -> tuple[object, ...]:
+    """Time and size of each file and of the list of trusted folders; None for one that is not there."""
+    return (*map(_look_at, files), _look_at(None))
 
 
-def _find(uri: str, roots: Sequence[Path]) -> _Place:
+def _look_at(file: Path | None) -> object:
     try:
-        path = uri_to_path(uri)
-    except PathRefused:
-        return _Place(None, uri)
-    inside = [root for root in roots if path.is_relative_to(root)]
-    root = max(inside, key=lambda root: len(root.parts), default=None)
-    return _Place(root, path.relative_to(root).as_posix() if root else path.name)
-
-
-def _policy_paths(uri: str, root: Path | None) -> tuple[str, ...]:
-    """Every path that a document's privacy is decided on, also the one that a link leads to.
-
-    They are absolute outside of every folder: `.ssh` and `.aws` are told by their place.
-    """
-    try:
-        path = uri_to_path(uri)
-    except PathRefused:
-        return (uri.rsplit("/", 1)[-1],)
-    if root is not None:
-        return policy_paths(path, root)
-    return tuple(dict.fromkeys((path.as_posix(), path.resolve().as_posix())))
+        stat = (file or trust.store_path()).stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
 def _within(route: Route, other: Route) -> Route:

@@ -44,6 +44,11 @@ def distrust(workspace: Path) -> bool:
     return found
 
 
+def store_path() -> Path:
+    """The file that holds the list, whether or not there is one yet."""
+    return paths.state_dir() / _FILE
+
+
 def trusted_workspaces() -> tuple[Path, ...]:
     """All trusted folders, sorted."""
     return tuple(Path(entry) for entry in sorted(_load()))

@@ -5,6 +5,7 @@ import pytest
 from turnout import syntax
 from turnout.core.documents import split_lines
 from turnout.core.symbols import Problem
+from turnout.syntax.grammars import MAX_KEPT_CHARACTERS, MAX_KEPT_TREES, parse
 
 GOOD = {
     "python": "@d\ndef f(a):\n    pass\n\n\nclass A:\n    async def g(self):\n        pass\n",
@@ -153,3 +154,32 @@ def test_all_definitions_are_named() -> None:
     assert syntax.defined("python", text) == {"f", "g", "C", "m"}
     assert syntax.defined("plaintext", text) == frozenset()
     assert syntax.defined("typescript", "export const a = () => 1; class B { c() {} }") == {"a", "B", "c"}
+
+
+def test_a_text_is_parsed_once() -> None:
+    """A cursor that moves through an unchanged text parses nothing; a large tree is not kept for that."""
+    text = GOOD["python"]
+    again = "".join(list(text))
+    assert again is not text
+    assert parse("python", text) is parse("python", again)
+    assert parse("python", text) is not parse("python", text + "\n")
+    assert parse("c", "") is not parse("python", "")
+    large = "#" * (MAX_KEPT_CHARACTERS + 1)
+    assert parse("python", large) is not parse("python", large)
+
+
+def test_few_trees_are_kept() -> None:
+    """A tree takes many times the memory of its text, so the one used longest ago goes."""
+    first = parse("python", "x = 0\n")
+    for number in range(1, MAX_KEPT_TREES + 1):
+        parse("python", f"x = {number}\n")
+    assert parse("python", "x = 0\n") is not first
+
+
+def test_no_symbol_in_a_very_long_text() -> None:
+    """A text whose parse would be felt while typing has no enclosing definition; it is still checked when edited."""
+    text = "def f():\n    pass\n"
+    longest = text + "#" * (MAX_KEPT_CHARACTERS - len(text))
+    assert syntax.enclosing("python", longest, 0) is not None
+    assert syntax.enclosing("python", longest + "#", 0) is None
+    assert syntax.check("python", None, longest + "#\n(") != ()

@@ -1,13 +1,19 @@
 """Grammars by the language identifiers that editors use.
 
 Invariant: nothing is imported before its language is first asked for.
+tree-sitter holds the interpreter while it parses, in a thread too: 5 ms per 1,000 lines in which the server does
+nothing else. So trees are kept, and what asks at every cursor move leaves longer texts alone.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tree_sitter import Language, Tree
+
+MAX_KEPT_CHARACTERS = 200_000
+"""Longest text whose tree is kept; about 5,000 lines, which take 30 ms."""
+MAX_KEPT_TREES = 4
 
 _GRAMMARS = {
     "c": ("tree_sitter_c", "language"),
@@ -42,7 +48,19 @@ def is_known(language: str) -> bool:
 
 
 def parse(language: str, text: str) -> "Tree":
-    """The tree of `text`, whose rows are the lines of `documents.split_lines`. Raises KeyError for other languages."""
+    """The tree of `text`, whose rows are the lines of `documents.split_lines`. Raises KeyError for other languages.
+
+    The same tree again for one of the last MAX_KEPT_TREES texts, if it has at most MAX_KEPT_CHARACTERS.
+    """
+    return _kept(language, text) if len(text) <= MAX_KEPT_CHARACTERS else _parsed(language, text)
+
+
+@lru_cache(maxsize=MAX_KEPT_TREES)
+def _kept(language: str, text: str) -> "Tree":
+    return _parsed(language, text)
+
+
+def _parsed(language: str, text: str) -> "Tree":
     from tree_sitter import Parser
 
     rows = text.replace("\r\n", "\n").replace("\r", "\n")

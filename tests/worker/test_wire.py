@@ -76,6 +76,8 @@ def test_text_that_is_no_unicode_survives() -> None:
         json.dumps({**kit.fim(1), "parts": ["prefix"]}).encode(),
         json.dumps({**kit.fim(1), "parts": [{"role": ["prefix"], "text": ""}]}).encode(),
         json.dumps({**kit.fim(1), "stop": [1]}).encode(),
+        json.dumps({"t": "done", "id": 1, "reason": "enough", "figures": {}}).encode(),
+        json.dumps({"t": "progress", "id": 1, "phase": "resting", "done": 1, "of": 2}).encode(),
     ],
 )
 def test_a_body_that_is_no_frame_is_refused(body: bytes) -> None:

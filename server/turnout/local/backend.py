@@ -22,7 +22,14 @@ from turnout.core.requests import (
     Timings,
     Usage,
 )
-from turnout.errors import EngineMissing, ModelMissing, RequestRejected, WorkerCrashed, WorkerUnavailable
+from turnout.errors import (
+    EngineMissing,
+    ModelMissing,
+    ProtocolViolation,
+    RequestRejected,
+    WorkerCrashed,
+    WorkerUnavailable,
+)
 from turnout.local import spawn as spawning
 from turnout.local.address import Transport, WorkerSpec
 from turnout.local.link import Exchange, Link, LinkLostError
@@ -133,6 +140,8 @@ class LocalBackend:
         return WorkerSpec(model.model, engine, path, self._idle_s, model.context_tokens)
 
     def _tell(self, model: Model, answer: wire.Frame) -> None:
+        if answer["t"] != "progress":
+            raise ProtocolViolation(f"The worker of {model.name} answered with {answer['t']!r}.")
         if self._on_progress is not None:
             self._on_progress(model.name, answer["phase"], answer["done"], answer["of"])
 

@@ -19,6 +19,8 @@ HEADER = struct.Struct(">I")
 Role = Literal["chunk", "prefix", "suffix", "system", "user", "assistant"]
 _ROLES: Final = get_args(Role)
 Reason = Literal["stop", "length", "cancelled", "superseded", "error"]
+Phase = Literal["loading", "prefill"]
+_WORDS: Final = {"reason": get_args(Reason), "phase": get_args(Phase)}
 
 
 class Part(TypedDict):
@@ -94,7 +96,7 @@ class Progress(TypedDict):
 
     t: Literal["progress"]
     id: int
-    phase: Literal["loading", "prefill"]
+    phase: Phase
     done: int
     of: int
 
@@ -216,6 +218,9 @@ def _decode(body: bytes) -> Frame:
     for name, kind in fields.items():
         if not isinstance(frame.get(name), kind):
             raise ProtocolViolation(f"frame {frame['t']!r} has no usable {name!r}")
+    for name, words in _WORDS.items():
+        if frame.get(name, words[0]) not in words:
+            raise ProtocolViolation(f"frame {frame['t']!r} has an unknown {name!r}: {frame[name][:40]!r}")
     _check_lists(frame)
     return frame
 

@@ -1,0 +1,83 @@
+"""Answers that are no whole answers: whatever a worker says or leaves unsaid, only its `done` ends a stream well."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from turnout.core.requests import Delta, FimPrompt, Model, StreamItem
+from turnout.errors import BackendError, ProtocolViolation, WorkerCrashed
+from turnout.local import LocalBackend
+from turnout.local.address import Transport, WorkerSpec
+from turnout.worker import wire
+from worker import kit
+
+FIGURES = dict.fromkeys(["evaluated", "reused", "generated", "queue_ms", "total_ms"], 0)
+CHUNK = wire.encode({"t": "chunk", "id": 1, "text": "half an ans"})
+DONE = {"t": "done", "id": 1, "reason": "stop", "figures": FIGURES}
+STATUS: dict[str, Any] = {"t": "status", "id": 1, "state": "idle"}
+
+
+class Liar:
+    """Listens as a worker does, and answers every request with the same bytes before it hangs up."""
+
+    def __init__(self, answer: bytes) -> None:
+        self._answer = answer
+        self.server: asyncio.Server | None = None
+
+    async def spawn(self, spec: WorkerSpec, path: Path, transport: Transport) -> None:
+        self.server = await asyncio.start_unix_server(self._serve, str(path))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        decoder, asked = wire.FrameDecoder(), 0
+        writer.write(
+            wire.encode({"t": "hello", "protocol": wire.PROTOCOL, "version": "", "pid": os.getpid()})
+        )
+        while asked < 2 and (data := await reader.read(65536)):
+            asked += len(decoder.feed(data))
+        writer.write(self._answer)
+        writer.close()
+        await writer.wait_closed()
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (CHUNK, WorkerCrashed),
+        (b"", WorkerCrashed),
+        (CHUNK + wire.encode(DONE)[:-1], WorkerCrashed),
+        (CHUNK + wire.encode({**DONE, "id": 2}), WorkerCrashed),
+        (CHUNK + b"\xff" * 64, WorkerCrashed),
+        (CHUNK + wire.encode({**DONE, "reason": "enough"}), WorkerCrashed),
+        (CHUNK + wire.encode({**DONE, "reason": ["stop"]}), WorkerCrashed),
+        (
+            CHUNK + wire.encode({"t": "progress", "id": 1, "phase": "resting", "done": 1, "of": 2}),
+            WorkerCrashed,
+        ),
+        (CHUNK + wire.encode(STATUS), ProtocolViolation),
+    ],
+    ids=["hung up", "silent", "cut", "other", "garbage", "no reason", "odd reason", "odd phase", "no answer"],
+)
+async def test_a_stream_without_its_done_is_an_error(
+    short_dir: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes, error: type[BackendError]
+) -> None:
+    """Half an answer is never taken for a whole one."""
+    monkeypatch.setenv("TURNOUT_ENGINE", "fake")
+    liar = Liar(answer)
+    backend = LocalBackend(Path, spawn=liar.spawn)
+    heard: list[StreamItem] = []
+    with pytest.raises(error):
+        await _listen(backend, heard)
+    assert [item for item in heard if not isinstance(item, Delta)] == []
+    await backend.close()
+    assert liar.server is not None
+    liar.server.close()
+    await liar.server.wait_closed()
+
+
+async def _listen(backend: LocalBackend, heard: list[StreamItem]) -> None:
+    async with asyncio.timeout(kit.GUARD_S):
+        async for item in backend.stream(Model("near", "local", "m"), FimPrompt("d", "a.py", "x", "")):
+            heard.append(item)  # noqa: PERF401 (what came before the error counts)

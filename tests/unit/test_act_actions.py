@@ -9,6 +9,7 @@ from turnout.act.perform import Explanation, perform
 from turnout.act.proposals import Proposal
 from turnout.act.testfiles import free_test_path
 from turnout.core.documents import Position, Snapshot, Span
+from turnout.core.receipts import SentFile
 from turnout.errors import ReplyUnusable
 
 TEXT = (
@@ -88,6 +89,11 @@ def offered(kind: str, *faults: Fault, text: str = TEXT) -> Action:
 
 F_LOCAL = "```python\ndef f(self, x):\n    return x\n```"
 
+AROUND_F = (
+    "import os\n\n\nclass A:\ndef f(self, x):\n    return y\n\n    def g(self):\n        return 2\n"
+    + "# a line far below\n" * 17
+)
+
 
 @pytest.mark.parametrize("text", [TEXT, CRLF])
 @pytest.mark.parametrize("margin", ["", "    "])
@@ -157,6 +163,28 @@ async def test_only_a_capable_model_sees_what_is_around() -> None:
     for model, is_shown in ((LOCAL, False), (REMOTE, True)):
         _, asker = await run(offered("rewrite"), F_LOCAL, model=model, instruction="x")
         assert ("def g(self)" in asker.asked[0][1].messages[-1].content) == is_shown
+
+
+LONG = TEXT + "# a line far below\n" * 2000
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "shown"),
+    [
+        ("explain", "It returns y.", "def f(self, x):\n    return y\n"),
+        ("test", "```python\ndef test_f():\n    pass\n```", "def f(self, x):\n    return y\n"),
+        ("rewrite", F_LOCAL, AROUND_F),
+        ("document", F_LOCAL.replace("return x", "return y"), AROUND_F),
+        ("fix", F_LOCAL, AROUND_F),
+    ],
+)
+async def test_only_what_is_shown_counts_as_sent(kind: str, answer: str, shown: str) -> None:
+    """A route is decided on, and a receipt counts, the lines of a file that are shown, however long the file is."""
+    faults = [FAULT] if kind == "fix" else []
+    result, asker = await run(offered(kind, *faults, text=LONG), answer, text=LONG, instruction="x")
+    sent = (SentFile("file:///w/pkg/a.py", len(shown)),)
+    assert [files for _, _, files in asker.asked] == [sent]
+    assert result.receipt.files == sent
 
 
 async def test_a_broken_answer_gets_a_second_chance() -> None:

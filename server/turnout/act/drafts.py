@@ -55,6 +55,8 @@ class Draft:
 class Question:
     """What to ask about which files; `render` gives the prompt for a model, `repairs` counts second chances.
 
+    `shown` is what is shown of a single file, None where files are shown whole; where that depends on the model it is
+    the least, so that a route leaves out no model that could answer: `render` refuses what one cannot take.
     `instruction` is what the user said: a definition that it does not speak of has to survive a file written anew.
     """
 
@@ -63,6 +65,13 @@ class Question:
     render: Callable[[Model], ChatPrompt]
     repairs: int = 1
     instruction: str = ""
+    shown: str | None = None
+
+    @property
+    def sent(self) -> tuple[SentFile, ...]:
+        """The files, with the UTF-8 bytes of each that are shown."""
+        texts = {file.uri: file.text if self.shown is None else self.shown for file in self.files.values()}
+        return tuple(SentFile(uri, len(text.encode("utf-8", "replace"))) for uri, text in texts.items())
 
 
 async def draft_edits(question: Question, seams: Seams) -> Draft:
@@ -120,7 +129,6 @@ def _must_be_finished(answer: Answer) -> None:
 
 
 async def _ask(question: Question, turns: Sequence[tuple[str, str]], seams: Seams) -> Answer:
-    sent = tuple(SentFile(f.uri, len(f.text.encode("utf-8", "replace"))) for f in question.files.values())
     seen = 0
 
     def on_text(text: str) -> None:
@@ -129,7 +137,7 @@ async def _ask(question: Question, turns: Sequence[tuple[str, str]], seams: Seam
         seams.tell(f"the answer so far: {seen:,} characters", 0, 0)
 
     return await seams.asker.ask(
-        question.kind, lambda model: continued(question.render(model), turns, model), sent, on_text
+        question.kind, lambda model: continued(question.render(model), turns, model), question.sent, on_text
     )
 
 

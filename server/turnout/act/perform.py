@@ -78,7 +78,7 @@ def _task(action: Action, instruction: str) -> str:
 
 async def _explain(action: Action, file: Snapshot, seams: Seams) -> Explanation:
     path = seams.workspace.path(file.uri)
-    text = unindented(file.lines[action.first : action.end])
+    text = _part(action, file)
 
     def render(model: Model) -> ChatPrompt:
         return prompts.explain(model, path, text, file.language)
@@ -86,7 +86,7 @@ async def _explain(action: Action, file: Snapshot, seams: Seams) -> Explanation:
     async def read(answer: Answer) -> tuple[str, Sequence[str]]:
         return answer.text.strip(), ()
 
-    question = Question("explain", {path: file}, render, repairs=0)
+    question = Question("explain", {path: file}, render, repairs=0, shown=text)
     markdown, receipts = await converse(question, read, seams)
     return Explanation(markdown, combined(receipts, "answered"))
 
@@ -95,7 +95,7 @@ async def _write_tests(action: Action, file: Snapshot, seams: Seams, repairs: in
     workspace = seams.workspace
     path = workspace.path(file.uri)
     target = free_test_path(path, lambda candidate: workspace.exists(workspace.uri(candidate)))
-    text = unindented(file.lines[action.first : action.end])
+    text = _part(action, file)
 
     def render(model: Model) -> ChatPrompt:
         return prompts.tests(model, path, text, target, file.language)
@@ -104,20 +104,21 @@ async def _write_tests(action: Action, file: Snapshot, seams: Seams, repairs: in
         lines = new_file(parse_region(answer.text))
         return await _drafted(file_change("create", workspace.uri(target), target, (), lines), answer, seams)
 
-    question = Question("test", {path: file}, render, repairs)
+    question = Question("test", {path: file}, render, repairs, shown=text)
     return await _offered(action, question, read, seams)
 
 
 async def _write_anew(action: Action, file: Snapshot, task: str, seams: Seams, repairs: int) -> Proposal:
     path = seams.workspace.path(file.uri)
+    around, part = _around(action, file), _part(action, file)
 
     def render(model: Model) -> ChatPrompt:
         if _reads_edits(action, model):
             lines = f"lines {action.first + 1} to {action.end}"
             return prompts.refactor_blocks(model, f"In {lines} of {path}. {task}", {path: file})
-        return prompts.region(model, task, path, _around(action, file), _part(action, file), file.language)
+        return prompts.region(model, task, path, around, part, file.language)
 
-    question = Question(action.kind, {path: file}, render, repairs)
+    question = Question(action.kind, {path: file}, render, repairs, shown="".join((*around, part)))
 
     async def read(answer: Answer) -> tuple[Draft, Sequence[str]]:
         if _reads_edits(action, answer.model):

@@ -1,0 +1,72 @@
+"""`python -m bench`: measure, print a table, and say with the exit status whether something is truly wrong."""
+
+import argparse
+import platform
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import decision, keystroke, memory, protocol, startup
+from bench.report import Row, table, to_json
+
+
+def main() -> int:
+    """Run the measurements that the command line names; 1 where one fails."""
+    options = _parser().parse_args()
+    measurements = _measurements(options)
+    rows: list[Row] = []
+    for name in options.only or [name for name in measurements if name != "model"]:
+        print(f"measuring: {name} ...", file=sys.stderr, flush=True)
+        rows += measurements[name]()
+    if options.json:
+        print(to_json(rows))
+    else:
+        print(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}\n")
+        print(table(rows))
+    return _conclude(rows)
+
+
+def _measurements(options: argparse.Namespace) -> dict[str, Callable[[], list[Row]]]:
+    share = 0.01 if options.tiny else 1.0
+
+    def count(full: int) -> int:
+        return max(3, int(full * share))
+
+    return {
+        "startup": lambda: startup.measure(count(20)),
+        "keystroke": lambda: keystroke.measure(count(2_000)),
+        "memory": lambda: memory.measure(count(1_000), count(100_000)),
+        "protocol": lambda: protocol.measure(count(3_000)),
+        "decision": lambda: decision.measure(count(20_000)),
+        "model": lambda: _model(options.model),
+    }
+
+
+def _model(path: Path | None) -> list[Row]:
+    from bench import model
+
+    return model.measure(path)
+
+
+def _conclude(rows: list[Row]) -> int:
+    over = [row.figure for row in rows if row.verdict == "OVER"]
+    failed = [row.figure for row in rows if row.failed]
+    if over:
+        print(f"\nOVER the limit: {'; '.join(over)}", file=sys.stderr)
+    if failed:
+        print(f"FAILED, by more than a busy machine explains: {'; '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    names = ("startup", "keystroke", "memory", "protocol", "decision", "model")
+    parser.add_argument("--only", nargs="+", choices=names, help="measure these; default: all but model")
+    parser.add_argument("--model", type=Path, help="weights for `model`; default: those already downloaded")
+    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser.add_argument("--tiny", action="store_true", help="too few rounds to mean anything: tries the code")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

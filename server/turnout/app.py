@@ -80,9 +80,9 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     from turnout import remote as remote_models
     from turnout.act.proposals import Check
     from turnout.checks import run_checks
-    from turnout.complete import Completer, missing_model
+    from turnout.complete import Completer, cause_among
     from turnout.dispatch import Dispatcher
-    from turnout.errors import EngineMissing, TurnoutError
+    from turnout.errors import EngineMissing, ModelError, ModelMissing, TurnoutError
     from turnout.local import LocalBackend
     from turnout.session.consent import SessionConsents
     from turnout.session.pulls import Pulls
@@ -106,12 +106,14 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     dispatcher = Dispatcher(workspaces, backends, consents, reporter)  # type: ignore[arg-type]
     pulls = Pulls(editor, _pull, on_ready=lambda _name: reporter.settings_changed())
 
-    def failed(error: TurnoutError) -> None:
-        missing = missing_model(error)
-        if missing is not None:
-            pulls.start(missing.model)
-        elif isinstance(error, EngineMissing):
-            editor.say_once(f"Turnout: {error}", "warning")
+    def failed(error: TurnoutError) -> str:
+        cause = cause_among(error, ModelMissing, ModelError, EngineMissing)
+        if isinstance(cause, ModelMissing):
+            pulls.start(cause.model)
+            return pulls.state(cause.model)
+        if cause is not None:
+            editor.say_once(f"Turnout: {cause}", "warning")
+        return str(error)
 
     def settings_read() -> None:
         reporter.settings_changed()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from turnout.complete import Completer, Rules, missing_model
+from turnout.complete import Completer, Rules, cause_among
 from turnout.core.answers import Answer, Ask
 from turnout.core.documents import Document, Position, Snapshot
 from turnout.core.receipts import Receipt
@@ -49,7 +49,11 @@ def place(text: str) -> tuple[Snapshot, Position]:
 
 
 def completer(fake: Fake, rules: Rules | None = None, failures: list[Any] | None = None) -> Completer:
-    heard = failures.append if failures is not None else lambda _error: None
+    def heard(error: TurnoutError) -> str:
+        if failures is not None:
+            failures.append(error)
+        return str(error)
+
     return Completer(fake, lambda _uri: rules or Rules(), lambda _uri: "a.py", heard)
 
 
@@ -124,7 +128,7 @@ async def test_the_user_decides_about_blocks(multiline: Any, shape: str) -> None
     assert prompt.shape == shape
 
 
-async def test_failures_are_passed_on_once_with_the_missing_model() -> None:
+async def test_failures_are_passed_on_once_with_the_cause_among() -> None:
     """Whoever fetches models learns which one is missing, also behind a route's error."""
     missing = ModelMissing("not here", model="qwen")
     error = RouteError("no candidate")
@@ -133,8 +137,18 @@ async def test_failures_are_passed_on_once_with_the_missing_model() -> None:
     subject = completer(Fake(error=error), failures=failures)
     await subject.complete("inline", *place("x = |"), explicit=False)
     assert failures == [error]
-    assert missing_model(error) is missing
-    assert missing_model(RouteError("other")) is None
+    assert cause_among(error, ModelMissing) is missing
+    assert cause_among(RouteError("other"), ModelMissing) is None
+
+
+async def test_why_is_about_a_place() -> None:
+    """Somewhere else than the last request the answer says so, and what the last one was."""
+    subject = completer(Fake(text=""))
+    await subject.complete("inline", *place("x = 1\ny = |"), explicit=False)
+    assert subject.why(URI, Position(1, 4)) == "filtered: the model had nothing to add here"
+    assert subject.why(URI, Position(0, 0)).startswith(
+        "no completion was asked for here; for the last one, in line 2"
+    )
 
 
 async def test_a_closed_document_leaves_nothing_behind() -> None:

@@ -25,6 +25,7 @@ from turnout.core.requests import (
 )
 from turnout.errors import (
     EngineMissing,
+    ModelError,
     ModelMissing,
     RequestRejected,
     WorkerCrashed,
@@ -367,13 +368,15 @@ async def test_over_tcp_it_is_the_same(make: Make, workers: Workers, monkeypatch
 async def test_a_model_that_is_not_here_is_said_by_its_name(
     make: Make, short_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No worker is started for it, whether it was looked up or given as a path."""
+    """No worker is started for it; a path of the user's own is the user's to correct, not ours to download."""
     monkeypatch.delenv("TURNOUT_ENGINE")
     backend = make()
-    for model in (Model("near", "local", "m"), Model("near", "local", "m", path=str(short_dir / "no.gguf"))):
-        with pytest.raises(ModelMissing) as raised:
-            await backend.status(model)
-        assert raised.value.model == "m"
+    with pytest.raises(ModelMissing) as raised:
+        await backend.status(Model("near", "local", "m"))
+    assert raised.value.model == "m"
+    with pytest.raises(ModelError, match=r"Correct models\.near\.path") as wrong:
+        await backend.status(Model("near", "local", "m", path=str(short_dir / "no.gguf")))
+    assert not isinstance(wrong.value, ModelMissing)
 
 
 async def test_an_engine_that_is_not_here_says_what_to_do(
@@ -390,7 +393,7 @@ async def test_a_package_that_is_not_installed_is_named(make: Make, monkeypatch:
     monkeypatch.delenv("TURNOUT_ENGINE")
     monkeypatch.setattr(sys, "path", [])
     monkeypatch.delitem(sys.modules, "xllamacpp", raising=False)
-    with pytest.raises(EngineMissing, match=r"pip install 'turnout\[local\]'"):
+    with pytest.raises(EngineMissing, match="-m pip install xllamacpp"):
         await make().status(Model("near", "local", "m"))
 
 

@@ -1,5 +1,5 @@
 """Completing at the cursor: ghost text and the popup's AI item."""
 
-from turnout.complete.completer import Completer, Completion, Rules, missing_model
+from turnout.complete.completer import Completer, Completion, Rules, cause_among
 
-__all__ = ["Completer", "Completion", "Rules", "missing_model"]
+__all__ = ["Completer", "Completion", "Rules", "cause_among"]

@@ -16,11 +16,13 @@ from turnout.core.documents import Position, Snapshot
 from turnout.core.holes import Hole
 from turnout.core.receipts import Receipt, SentFile
 from turnout.core.requests import FimPrompt
-from turnout.errors import ModelMissing, TurnoutError
+from turnout.errors import TurnoutError
 
 logger = logging.getLogger(__name__)
 
 CompletionKind = Literal["inline", "popup"]
+
+SHOWN = "there is a completion here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +53,28 @@ class Completer:
         runner: Runner,
         rules: Callable[[str], Rules],
         relative_path: Callable[[str], str],
-        on_failure: Callable[[TurnoutError], None],
+        on_failure: Callable[[TurnoutError], str],
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
+        """`on_failure` hears why no model answered, and says it in words for the user."""
         self._runner = runner
         self._rules = rules
         self._relative_path = relative_path
         self._on_failure = on_failure
         self._clock = clock
         self._cache = CompletionCache()
-        self._reasons: dict[str, str] = {}
+        self._reasons: dict[str, tuple[Position, str]] = {}
 
-    def why(self, uri: str) -> str:
-        """Why the last request in a document showed nothing, in words for its user."""
-        return self._reasons.get(uri) or "no completion was asked for in this file yet"
+    def why(self, uri: str, position: Position | None = None) -> str:
+        """Why the last request in a document showed nothing, in words for its user who is at `position`."""
+        asked, reason = self._reasons.get(uri, (None, "no completion was asked for in this file yet"))
+        if position is None or asked is None or asked == position:
+            return reason
+        return f"no completion was asked for here; for the last one, in line {asked.line + 1}: {reason}"
+
+    def note(self, uri: str, position: Position, reason: str) -> None:
+        """Keep why nothing, or what, was shown."""
+        self._reasons[uri] = (position, reason)
 
     def forget(self, uri: str) -> None:
         """Drop everything kept for a closed document."""
@@ -80,11 +90,11 @@ class Completer:
         hole = holes.cut(snapshot, position)
         reason = _silence(snapshot, hole, rules, explicit=explicit)
         if reason:
-            self._reasons[snapshot.uri] = reason
+            self.note(snapshot.uri, position, reason)
             return None
         cached = self._cache.find(snapshot.uri, hole)
         if cached:
-            self._reasons[snapshot.uri] = "there is a completion here"
+            self.note(snapshot.uri, position, SHOWN)
             return Completion(cached[0], position, cached[1], None)
         return await self._ask(kind, snapshot, hole, rules, received)
 
@@ -127,25 +137,24 @@ class Completer:
         try:
             answer = await self._runner.run(ask)
         except TurnoutError as error:
-            self._on_failure(error)
-            self._reasons[uri] = f"route {kind}: {error.message}"
+            self.note(uri, hole.position, f"route {kind}: {self._on_failure(error)}")
             return None
         if answer.finish == "superseded":
-            self._reasons[uri] = "a newer request took its place"
+            self.note(uri, hole.position, "a newer request took its place")
             return None
         trimmed = trimming.trim(answer.text, hole, shape)
         if not trimmed.text:
-            self._reasons[uri] = f"filtered: {trimmed.reason}"
+            self.note(uri, hole.position, f"filtered: {trimmed.reason}")
             return None
         self._cache.add(uri, hole, answer.receipt.id, trimmed.text)
-        self._reasons[uri] = "there is a completion here"
+        self.note(uri, hole.position, SHOWN)
         return Completion(answer.receipt.id, hole.position, trimmed.text, answer.receipt)
 
 
-def missing_model(error: BaseException | None) -> ModelMissing | None:
-    """The missing model behind a failure, if that is what it was."""
+def cause_among(error: BaseException | None, *kinds: type[TurnoutError]) -> TurnoutError | None:
+    """The failure of one of `kinds` behind an error, if there is one."""
     while error is not None:
-        if isinstance(error, ModelMissing):
+        if isinstance(error, kinds):
             return error
         error = error.__cause__
     return None

@@ -7,6 +7,8 @@ cancels the request down to the model. Nothing survives `close`.
 import asyncio
 import importlib.util
 import os
+import shlex
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -24,7 +26,7 @@ from turnout.core.requests import (
 )
 from turnout.errors import (
     EngineMissing,
-    ModelMissing,
+    ModelError,
     ProtocolViolation,
     RequestRejected,
     WorkerCrashed,
@@ -130,12 +132,13 @@ class LocalBackend:
         if importlib.util.find_spec("xllamacpp") is None:
             raise EngineMissing(
                 f"The engine that runs {model.name} on this machine is not installed.",
-                advice="Install it with: pip install 'turnout[local]'",
+                advice=f"Install it with: {shlex.quote(sys.executable)} -m pip install xllamacpp",
             )
         path = Path(model.path).expanduser() if model.path else self._locate(model.model)
         if not path.is_file():
-            raise ModelMissing(
-                f"There is no file {path}.", model=model.model, advice="Check models.NAME.path."
+            raise ModelError(
+                f"There is no file {path}.",
+                advice=f"Correct models.{model.name}.path in your config.toml, or take it out.",
             )
         return WorkerSpec(model.model, engine, path, self._idle_s, model.context_tokens)
 

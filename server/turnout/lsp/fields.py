@@ -51,6 +51,17 @@ def token_of(fields: Mapping[str, Any], name: str = "workDoneToken") -> str | in
     raise _refused(name, "a string or an integer")
 
 
+def position_of(fields: Mapping[str, Any], name: str = "position") -> types.Position | None:
+    """A position; None where there is none."""
+    value = fields.get(name)
+    if value is None:
+        return None
+    try:
+        return _position(value)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _refused(name, "a position") from error
+
+
 def range_of(fields: Mapping[str, Any], name: str = "range") -> types.Range | None:
     """A range; None where there is none."""
     value = fields.get(name)

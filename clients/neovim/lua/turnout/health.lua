@@ -18,7 +18,7 @@ local function check_program()
   local cmd = require("turnout.client").command()
   if not cmd then
     vim.health.error(("`%s` is not on $PATH"):format(wanted), {
-      "Install it: `pipx install turnout[local]`",
+      "Install it, in a clone of Turnout: `pipx install '.[local]'`",
       'Or say where it is: `require("turnout").setup({ cmd = { "/path/to/turnout", "serve", "--stdio" } })`',
     })
     return nil
@@ -47,7 +47,7 @@ local function check_client()
   if client.server_capabilities.inlineCompletionProvider then
     vim.health.ok("the server offers suggestions, positions in " .. client.offset_encoding)
   else
-    vim.health.error("the server offers no suggestions", { "Update the server: `pipx upgrade turnout`" })
+    vim.health.error("the server offers no suggestions", { "Update the server, in a clone of Turnout: `pipx install --force '.[local]'`" })
   end
   local state = require("turnout.status").get()
   if state and state.state == "error" then

@@ -20,7 +20,12 @@ async def inline(ls: TurnoutServer, params: types.InlineCompletionParams) -> typ
     """Ghost text at the cursor: one item or none."""
     # The snapshot is taken before anything is awaited: it is the text that the client asked about.
     snapshot = ls.snapshot(params.text_document.uri)
-    if snapshot is None or params.context.selected_completion_info is not None:
+    if snapshot is None:
+        return types.InlineCompletionList(items=[])
+    if params.context.selected_completion_info is not None:
+        services = await ls.services()
+        at = position_from_lsp(snapshot, params.position, ls.protocol.encoding)
+        services.completer.note(snapshot.uri, at, "an item of the completion menu is selected")
         return types.InlineCompletionList(items=[])
     explicit = params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
     completion = await _complete(ls, "inline", snapshot, params.position, explicit=explicit)

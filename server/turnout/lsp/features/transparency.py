@@ -6,7 +6,8 @@ from typing import Any, cast
 from pygls.exceptions import JsonRpcInvalidParams
 
 from turnout.core.requests import KINDS, Kind
-from turnout.lsp.fields import fields_of, uri_of
+from turnout.lsp.fields import fields_of, position_of, uri_of
+from turnout.lsp.positions import position_from_lsp
 from turnout.lsp.server import TurnoutServer
 
 DEFAULT_RECEIPTS = 20
@@ -32,7 +33,9 @@ async def why(ls: TurnoutServer, params: Any) -> dict[str, str]:
     if document.skipped:
         return {"reason": document.skipped}
     services = await ls.services()
-    return {"reason": services.completer.why(document.uri)}
+    asked = position_of(fields)
+    at = position_from_lsp(document.snapshot(), asked, ls.protocol.encoding) if asked else None
+    return {"reason": services.completer.why(document.uri, at)}
 
 
 async def receipts(ls: TurnoutServer, params: Any) -> dict[str, Any]:

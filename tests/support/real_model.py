@@ -9,7 +9,10 @@ from turnout.errors import ModelMissing
 
 
 def real_model_path() -> str:
-    """Path of the default model's file, or of the one that TURNOUT_TEST_MODEL names; skips the test without it, and fails it in CI."""
+    """Path of the default model's file, or of the one that TURNOUT_TEST_MODEL names; without it the test is skipped.
+
+    In CI it fails.
+    """
     named = os.environ.get("TURNOUT_TEST_MODEL")
     if named:
         return named

@@ -38,7 +38,7 @@ async def test_no_engine(home: Home) -> None:
 
 
 async def test_missing_model(home: Home) -> None:
-    """The first completion starts the pull, shown as progress; until it is done completions are empty, with a reason."""
+    """The first completion starts the pull, shown as progress; until then completions are empty, with a reason."""
     home.configure(TINY)
     with hub(Act(hold_after=600_000)) as source:
         variables = {**environment(home.root, source.url), "TURNOUT_ENGINE": "", "HF_HUB_DISABLE_XET": "1"}

@@ -35,6 +35,8 @@ class Editor(LanguageClient):
         self.buffers: dict[str, Buffer] = {}
         self.unread: list[tuple[str, Any]] = []
         self.encoding = "utf-16"
+        self.asked_at: dict[str, types.Position] = {}
+        """Where ghost text was last asked for, by document."""
         self.answers: dict[str, Answer] = {types.WORKSPACE_APPLY_EDIT: self.carry_out}
         """What to answer the server's requests, now or later; None where a method is not here."""
         self.faults: list[Exception] = []
@@ -186,14 +188,17 @@ class Editor(LanguageClient):
             types.TextDocumentIdentifier(buffer.uri),
             buffer.position(at, self.encoding),
         )
+        self.asked_at[buffer.uri] = params.position
         answer = await self.request(types.TEXT_DOCUMENT_INLINE_COMPLETION, params, id=id)
         items = answer.items if isinstance(answer, types.InlineCompletionList) else answer or []
         assert len(items) <= 1
         return items[0] if items else None
 
     async def why(self, buffer: Buffer) -> str:
-        """Why the last completion request in a document showed nothing."""
-        params = {"textDocument": {"uri": buffer.uri}, "position": {"line": 0, "character": 0}}
+        """Why the last completion request in a document showed nothing, asked where that one was."""
+        at = self.asked_at.get(buffer.uri, types.Position(0, 0))
+        position = {"line": at.line, "character": at.character}
+        params = {"textDocument": {"uri": buffer.uri}, "position": position}
         return str((await self.request("turnout/why", params))["reason"])
 
     # Messages of the server

@@ -36,6 +36,13 @@ def own_file(tmp_path: Path) -> str:
     return str(path)
 
 
+def test_a_file_that_is_not_there_is_said_where_the_model_is_here(tmp_path: Path) -> None:
+    """Who names a file means that one: a typing error is not answered with "ready"."""
+    assert run("pull", "tiny", "--file", own_file(tmp_path)) == 0
+    assert run("pull", "tiny", "--file", str(tmp_path / "absent.gguf")) == 1
+    assert run("pull", "tiny", "--file", str(tmp_path)) == 1
+
+
 def test_the_list_says_what_is_here(cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each known model is one line with its size and state."""
     assert run("list") == 0

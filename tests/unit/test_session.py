@@ -238,7 +238,6 @@ def test_a_path_that_cannot_be_followed_is_refused(folders: Path) -> None:
         subject.decide("inline", (path_to_uri(folders / "two/loop/a.py"),), 0)
 
 
-
 @pytest.mark.parametrize(
     ("editor_says", "store_says", "reaches"),
     [(None, False, False), (None, True, True), (True, False, True), (False, True, False)],

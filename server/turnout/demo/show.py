@@ -4,6 +4,7 @@ Invariant: what is printed is what the server answered; a result that fails its 
 """
 
 import asyncio
+import re
 import shlex
 import shutil
 import sys
@@ -31,6 +32,7 @@ KEYSTROKE_S = 0.12
 """A pause between keys, about 100 words a minute."""
 
 _REPLY_TOKENS = 600
+_CONTROL = re.compile(r"[^\S \n\t]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def run() -> int:
@@ -240,7 +242,8 @@ def _print_fields(receipt: dict[str, Any]) -> None:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    """Print; what a model or a file put in is shown without the power to move the cursor or change colours."""
+    sys.stdout.write(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text) + "\n")
     sys.stdout.flush()
 
 

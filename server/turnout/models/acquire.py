@@ -27,12 +27,27 @@ def acquire(entry: Entry, file: Path | None, reporter: Reporter, sources: Source
     def waiting() -> None:
         reporter.report("waiting", 0)
 
+    if file is not None:
+        file = _existing(file)
     with storage.disk_errors(entry), storage.locked(entry, waiting):
         if present := _present(entry, reporter):
             return present
         if file is not None:
             return _take(entry, file, reporter)
         return download(entry, sources(entry), reporter)
+
+
+def _existing(file: Path) -> Path:
+    """The user's file, which has to be there even where the model is here already: they meant that one."""
+    try:
+        path = file.expanduser().resolve(strict=True)
+    except OSError as exc:
+        raise ModelError(
+            f"The file {file} cannot be read: {exc.strerror}.", advice="Correct the path."
+        ) from exc
+    if not path.is_file():
+        raise ModelError(f"{file} is not a file.", advice="Give the path of a GGUF file.")
+    return path
 
 
 def _present(entry: Entry, reporter: Reporter) -> Path | None:
@@ -51,7 +66,7 @@ def _present(entry: Entry, reporter: Reporter) -> Path | None:
 def _take(entry: Entry, file: Path, reporter: Reporter) -> Path:
     """Link the user's file into place, or copy it where that cannot be; it is never changed."""
     try:
-        path = file.expanduser().resolve(strict=True)
+        path = file
         stat = path.stat()
         actual = storage.digest(path, lambda done: reporter.report("checking", done))
     except OSError as exc:

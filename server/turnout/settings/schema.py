@@ -17,6 +17,7 @@ from turnout.core.requests import Api, Kind, LeavesMachine
 RESERVED: dict[str, frozenset[str]] = {
     "strategy": frozenset({"cheapest", "fastest", "weighted"}),
     "api": frozenset({"openai-responses", "completions", "mistral-fim", "llama-infill"}),
+    "engine": frozenset({"exllamav2", "exllamav3"}),
     "key": frozenset({"editor"}),
 }
 """Values of the design that this version does not know yet, by key; they get a message of their own."""
@@ -163,9 +164,7 @@ class ModelSettings(_Table):
     model: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
         default=None, description="Name of the model as its API or `turnout models list` knows it."
     )
-    engine: Literal["auto", "exllamav2", "exllamav3", "llamacpp"] = Field(
-        default="auto", description="What runs a local model."
-    )
+    engine: Literal["auto", "llamacpp"] = Field(default="auto", description="What runs a local model.")
     path: str | None = Field(
         default=None, description="File or directory of a local model that you already have."
     )

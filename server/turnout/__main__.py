@@ -35,6 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has seen enough; the interpreter must not fail on it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        # A directory that cannot be made, a file that cannot be written: the system's words name it.
+        sys.stderr.write(f"turnout: {error}\n")
+        return 1
     except KeyboardInterrupt:
         return 130
 

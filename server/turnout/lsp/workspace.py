@@ -74,6 +74,10 @@ class EditorWorkspace:
 
     async def apply(self, transaction: Transaction) -> bool:
         """Have the editor carry out `transaction`; False where it did not, or where a document has moved on."""
+        can = self._protocol.client_capabilities.workspace
+        if not can or not can.apply_edit:
+            logger.info("not sent to the editor: it does not say that it takes a server's edits")
+            return False
         try:
             edit = self.edit(transaction)
         except EditError as failure:

@@ -47,7 +47,9 @@ local function check_client()
   if client.server_capabilities.inlineCompletionProvider then
     vim.health.ok("the server offers suggestions, positions in " .. client.offset_encoding)
   else
-    vim.health.error("the server offers no suggestions", { "Update the server, in a clone of Turnout: `pipx install --force '.[local]'`" })
+    vim.health.error("the server offers no suggestions", {
+      "Update the server, in a clone of Turnout: `pipx install --force '.[local]'`",
+    })
   end
   local state = require("turnout.status").get()
   if state and state.state == "error" then

@@ -10,33 +10,28 @@ import gc
 import importlib
 import logging
 import os
-import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from turnout import paths
-from turnout.files import Folder, path_to_uri
 from turnout.lsp.editor import LspEditor
 from turnout.lsp.features import GROUPS, register_all
 from turnout.lsp.protocol import TurnoutProtocol
 from turnout.lsp.server import Services, TurnoutServer
 from turnout.lsp.server import run as run_server
 
-if TYPE_CHECKING:
-    from turnout.core.edits.changes import FileChange
-
 logger = logging.getLogger(__name__)
 
 _LATER = (
-    "turnout.checks",
     "turnout.dispatch",
     "turnout.local",
     *GROUPS,
     "turnout.models",
     "turnout.remote",
+    "turnout.session.checking",
     "turnout.session.consent",
+    "turnout.session.failures",
     "turnout.session.pulls",
     "turnout.session.reporting",
     "turnout.session.workspaces",
@@ -78,13 +73,12 @@ def _prepare() -> None:
 def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     from turnout import models
     from turnout import remote as remote_models
-    from turnout.act.proposals import Check
-    from turnout.checks import run_checks
-    from turnout.complete import Completer, cause_among
+    from turnout.complete import Completer
     from turnout.dispatch import Dispatcher
-    from turnout.errors import EngineMissing, ModelError, ModelMissing, TurnoutError
     from turnout.local import LocalBackend
+    from turnout.session.checking import FolderChecks
     from turnout.session.consent import SessionConsents
+    from turnout.session.failures import Failures
     from turnout.session.pulls import Pulls
     from turnout.session.reporting import Reporter
     from turnout.session.workspaces import Workspaces
@@ -106,34 +100,11 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     dispatcher = Dispatcher(workspaces, backends, consents, reporter)  # type: ignore[arg-type]
     pulls = Pulls(editor, _pull, on_ready=lambda _name: reporter.settings_changed())
 
-    def failed(error: TurnoutError) -> str:
-        cause = cause_among(error, ModelMissing, ModelError, EngineMissing)
-        if isinstance(cause, ModelMissing):
-            pulls.start(cause.model)
-            return pulls.state(cause.model)
-        if cause is not None:
-            editor.say_once(f"Turnout: {cause}", "warning")
-        return str(error)
-
     def settings_read() -> None:
         reporter.settings_changed()
         if workspaces.has_remote():
             # On a thread and ahead of time: the first request would stop typing for the 0.1 s that it takes.
             asyncio.get_running_loop().run_in_executor(None, remote_models.preload)
-
-    async def check(
-        folder: Folder, changes: Sequence[FileChange], tell: Callable[[str], None]
-    ) -> tuple[Check, ...]:
-        uri = path_to_uri(folder.root / "file")
-        loaded = workspaces.settings(uri)
-        keys_of_models = [model.key for model in loaded.policy.models if model.key]
-        hidden = {key.removeprefix("env:") for key in keys_of_models if key.startswith("env:")}
-        commands = loaded.settings.routes.refactor.checks
-        if not workspaces.trusts(uri):
-            # A check runs the folder's own code: its tests, its build scripts, its plugins of the linter.
-            why = f"not run until you trust this folder: turnout trust {shlex.quote(str(folder.root))}"
-            return tuple(Check(command, True, why) for command in commands)
-        return await run_checks(folder, changes, commands, hidden_variables=hidden, tell=tell)
 
     async def close() -> None:
         await pulls.close()
@@ -143,10 +114,10 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
 
     return Services(
         settings=workspaces,
-        completer=Completer(dispatcher, workspaces.rules, workspaces.relative_path, failed),
+        completer=Completer(dispatcher, workspaces.rules, workspaces.relative_path, Failures(editor, pulls)),
         operation=dispatcher.operation,
         records=ledger,
-        check=check,
+        check=FolderChecks(workspaces),
         close=close,
         settings_changed=consents.forget,
         settings_read=settings_read,

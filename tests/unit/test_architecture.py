@@ -27,11 +27,10 @@ ARROWS: dict[str, set[str]] = {
     "settings": {"core", "paths"},
     "worker": {"paths"},
     "local": {"core", "paths", "worker.wire"},
-    "session": {"complete", "core", "dispatch", "files", "paths", "settings"},
+    "session": {"act", "checks", "complete", "core", "dispatch", "files", "settings"},
     "lsp": {"act", "complete", "core", "files", "paths", "session", "syntax"},
     "app": {
-        "act", "checks", "complete", "core", "dispatch", "files", "local", "lsp", "models", "paths", "remote",
-        "session", "settings", "store",
+        "complete", "dispatch", "local", "lsp", "models", "paths", "remote", "session", "settings", "store",
     },
     "demo": {"commands.models", "core", "files", "lsp.stdio", "models", "session.consent", "settings"},
     "commands": {"app", "core", "demo", "files", "models", "paths", "settings", "worker"},

@@ -8,13 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from turnout.act.proposals import Check
+from turnout.core.edits.changes import file_change
 from turnout.core.receipts import SentFile
 from turnout.core.requests import Model
 from turnout.dispatch import Consent
-from turnout.errors import DownloadFailed, PathRefused
-from turnout.files import path_to_uri
+from turnout.errors import DownloadFailed, ModelError, ModelMissing, PathRefused
+from turnout.files import Folder, path_to_uri
+from turnout.session.checking import FolderChecks
 from turnout.session.consent import KEEP, ONCE, SESSION, SessionConsents, describe
 from turnout.session.editor import Level, Progress, Status
+from turnout.session.failures import Failures
 from turnout.session.places import LINKS_KEPT_S
 from turnout.session.pulls import Pulls
 from turnout.session.workspaces import Workspaces
@@ -330,3 +334,33 @@ def test_a_link_is_followed_again_for_completions_before_long_and_for_everything
     assert allowed() == [True, False]
     now[0] += LINKS_KEPT_S + 1
     assert allowed() == [False, False]
+
+
+async def test_checks_run_only_where_the_user_trusts_the_folder(folders: Path) -> None:
+    """The user's own checks would run a cloned repository's code; the keys of models are never passed on."""
+    (folders / "config").mkdir(exist_ok=True)
+    (folders / "config/config.toml").write_text("[routes.refactor]\nchecks = ['touch ran']\n")
+    (folders / "two/a.py").write_text("x = 1\n")
+    folder = Folder(folders / "two")
+    change = file_change("edit", folder.uri("a.py"), "a.py", ("x = 1\n",), ("x = 2\n",))
+    for trusted, message in (
+        (False, f"not run until you trust this folder: turnout trust {folder.root}"),
+        (True, ""),
+    ):
+        told: list[str] = []
+        subject = FolderChecks(workspaces(FakeEditor(), folder.root, trusted=lambda _path, yes=trusted: yes))
+        assert await subject(folder, [change], told.append) == (Check("touch ran", True, message),)
+        assert told == (["touch ran"] if trusted else [])
+    assert not (folders / "two/ran").exists()
+
+
+async def test_what_the_user_has_to_mend_is_said_once() -> None:
+    """A missing model is fetched; a wrong one and a missing engine are said, once, and both are reasons."""
+    editor = FakeEditor()
+    pulls = Pulls(editor, lambda _name, _report, _cancelled: Path("x"), lambda _name: None)
+    failures = Failures(editor, pulls)
+    wrong = ModelError("There is no file /x.gguf.", advice="Correct models.near.path.")
+    assert failures(wrong) == failures(wrong) == "There is no file /x.gguf. Correct models.near.path."
+    assert editor.said == ["Turnout: There is no file /x.gguf. Correct models.near.path."]
+    assert failures(ModelMissing("not here", model="qwen")) == "the model qwen is being downloaded, 0 %"
+    await pulls.close()

@@ -4,6 +4,7 @@ Invariant: a model is fetched by at most one task at a time, and a failed fetch 
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -62,9 +63,10 @@ class Pulls:
             async with self._editor.progress(f"Downloading {name}") as progress:
 
                 def report(done: int, of: int, phase: str) -> None:
-                    loop.call_soon_threadsafe(self._report, name, progress, done, of, phase)
+                    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody looks any more
+                        loop.call_soon_threadsafe(self._report, name, progress, done, of, phase)
 
-                await asyncio.to_thread(self._pull, name, report, stop.is_set)
+                await _in_thread(lambda: self._pull(name, report, stop.is_set))
         except asyncio.CancelledError:
             self._failed.add(name)
             raise
@@ -81,3 +83,29 @@ class Pulls:
         percent = int(done * 100 / of) if of else 0
         self._percent[name] = percent
         progress.report(f"{phase} {done / 1e6:,.0f} of {of / 1e6:,.0f} MB", percent)
+
+
+async def _in_thread(work: Callable[[], Path]) -> Path:
+    """Run `work` on a thread that the end of the process does not wait for: a network may keep it for seconds."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Path] = loop.create_future()
+
+    def settle(result: Path | None, error: BaseException | None) -> None:
+        if done.done():
+            return
+        if error is not None:
+            done.set_exception(error)
+        elif result is not None:
+            done.set_result(result)
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except BaseException as raised:
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=run, name="turnout-pull", daemon=True).start()
+    return await done

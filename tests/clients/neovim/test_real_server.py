@@ -203,7 +203,7 @@ def test_a_refactor_by_a_remote_model_asks_first(installed: Installed) -> None:
         leave(editor, "a")
         after = {"a.py": RENAMED["a.py"], "b.py": RENAMED["b.py"], "new/d.py": "from a import omega\n"}
         editor.until(lambda: texts(editor) == after, f"{after}, not {texts(editor)}")
-        assert not (installed.home.work / "c.py").exists()
+        editor.until(lambda: not (installed.home.work / "c.py").exists(), "c.py is deleted")
         assert not (installed.home.work / "new").exists()
         editor.until(lambda: "applied" in editor.messages(), "the report")
         editor.command("Turnout undo")

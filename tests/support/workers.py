@@ -71,15 +71,20 @@ def _wait_for(runtime: Path, state: str) -> int:
     while time.monotonic() < last:
         # Nobody listens yet, or no longer, while a worker comes or goes.
         with contextlib.suppress(OSError):
-            for path in runtime.glob("*.sock"):
+            for path in _addresses(runtime):
                 with worker_of(path) as peer:
                     if peer.state() == state:
                         return peer.pid
     raise AssertionError(f"no worker became {state}")
 
 
+def _addresses(runtime: Path) -> list[Path]:
+    """Where workers listen; a name with one more part is llama.cpp's own socket, behind a worker."""
+    return [path for path in runtime.glob("*.sock") if path.suffixes == [".sock"]]
+
+
 def end_workers(runtime: Path) -> None:
     """End every worker that listens in `runtime`, and wait until each is gone."""
-    for path in runtime.glob("*.sock"):
+    for path in _addresses(runtime):
         with contextlib.suppress(OSError), worker_of(path) as peer:
             peer.end(signal.SIGKILL)

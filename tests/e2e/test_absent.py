@@ -73,6 +73,7 @@ async def test_cancelled_pull(home: Home) -> None:
             buffer = editor.open(home.uri("a.py"), "hel")
             assert await editor.ghost(buffer, 3) is None
             token = (await editor.next(types.WINDOW_WORK_DONE_PROGRESS_CREATE)).token
+            assert (await editor.next(types.PROGRESS)).value["kind"] == "begin"
             editor.window_work_done_progress_cancel(types.WorkDoneProgressCancelParams(token))
             while (await editor.next(types.PROGRESS)).value["kind"] != "end":
                 pass

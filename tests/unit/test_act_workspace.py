@@ -33,7 +33,7 @@ class Client:
             document_changes=document_changes, resource_operations=operations or None
         )
         self.client_capabilities = types.ClientCapabilities(
-            workspace=types.WorkspaceClientCapabilities(workspace_edit=edit)
+            workspace=types.WorkspaceClientCapabilities(apply_edit=True, workspace_edit=edit)
         )
         self.documents: dict[str, Any] = {}
         self.applied: list[types.WorkspaceEdit] = []

@@ -116,27 +116,24 @@ async def test_asked_for_the_session(home: Home, server: ScriptedServer) -> None
         assert len(editor.drop(types.WINDOW_SHOW_MESSAGE_REQUEST)) == 1
 
 
-@pytest.mark.parametrize("reply", ["Keep it here", None, "an error", "another button"])
-async def test_anything_but_yes(home: Home, server: ScriptedServer, reply: str | None) -> None:
+async def test_anything_but_yes(home: Home, server: ScriptedServer) -> None:
     """A no, a closed question, a client that fails or makes something up: nothing is sent; the next model answers."""
     home.configure(settings(server))
 
     def fail(params: object) -> None:
         raise JsonRpcInternalError(message="cannot show it")
 
+    made_up = types.MessageActionItem("Send everything everywhere")
+    keep = types.MessageActionItem("Keep it here")
     async with session(home) as editor:
-        will_answer(editor, reply)
-        if reply == "an error":
-            editor.answers[types.WINDOW_SHOW_MESSAGE_REQUEST] = fail
-        elif reply == "another button":
-            made_up = types.MessageActionItem("Send everything everywhere")
-            editor.answers[types.WINDOW_SHOW_MESSAGE_REQUEST] = lambda params: made_up
-        result = await explain(editor, home.uri("a.py"))
-        assert result["markdown"] == LOCAL
-        assert (result["receipt"]["model"], result["receipt"]["leavesMachine"]) == ("near", False)
-        assert "did not agree" in result["receipt"]["reason"]
-        assert await editor.next(types.WINDOW_SHOW_MESSAGE_REQUEST)
-        editor.faults.clear()
+        for reply in (lambda params: keep, lambda params: None, fail, lambda params: made_up):
+            editor.answers[types.WINDOW_SHOW_MESSAGE_REQUEST] = reply
+            result = await explain(editor, home.uri("a.py"))
+            assert result["markdown"] == LOCAL
+            assert (result["receipt"]["model"], result["receipt"]["leavesMachine"]) == ("near", False)
+            assert "did not agree" in result["receipt"]["reason"]
+            assert await editor.next(types.WINDOW_SHOW_MESSAGE_REQUEST)
+        editor.faults.clear()  # that of `fail`
     assert server.connections == 0
 
 
@@ -172,32 +169,31 @@ async def test_cancelled_question(home: Home, server: ScriptedServer) -> None:
     assert server.connections == 0
 
 
-@pytest.mark.parametrize(
-    ("privacy", "workspace", "file"),
-    [
-        ('leaves_machine = "never"', "", "a.py"),
-        ('leaves_machine = "allow"\nlocal_only = ["*.py"]', "", "deep/a.py"),
-        ('leaves_machine = "allow"\nlocal_only = ["secret/"]', "", "secret/deep/a.py"),
-        ('leaves_machine = "allow"\njurisdictions = ["EU"]', "", "a.py"),
-        ('leaves_machine = "allow"', '[privacy]\nleaves_machine = "never"\n', "a.py"),
-        ('leaves_machine = "allow"', '[privacy]\nlocal_only = ["a.py"]\n', "a.py"),
-        ('leaves_machine = "allow"', '[routes.explain]\nleaves_machine = "never"\n', "a.py"),
-        ('leaves_machine = "allow"\n[budget]\nday_usd = 0', "", "a.py"),
-    ],
-)
-async def test_forbidden(home: Home, server: ScriptedServer, privacy: str, workspace: str, file: str) -> None:
+FORBIDDEN = [
+    ('leaves_machine = "never"', "", "a.py"),
+    ('leaves_machine = "allow"\nlocal_only = ["*.py"]', "", "deep/a.py"),
+    ('leaves_machine = "allow"\nlocal_only = ["secret/"]', "", "secret/deep/a.py"),
+    ('leaves_machine = "allow"\njurisdictions = ["EU"]', "", "a.py"),
+    ('leaves_machine = "allow"', '[privacy]\nleaves_machine = "never"\n', "a.py"),
+    ('leaves_machine = "allow"', '[privacy]\nlocal_only = ["a.py"]\n', "a.py"),
+    ('leaves_machine = "allow"', '[routes.explain]\nleaves_machine = "never"\n', "a.py"),
+    ('leaves_machine = "allow"\n[budget]\nday_usd = 0', "", "a.py"),
+]
+
+
+async def test_forbidden(home: Home, server: ScriptedServer) -> None:
     """Where a setting keeps text here, of the user or of the workspace, nobody is asked and nothing is sent."""
-    home.configure(settings(server, privacy, more="input_usd = 3.0\noutput_usd = 15.0"))
-    if workspace:
-        home.write(".turnout.toml", workspace)
     async with session(home) as editor:
-        result = await explain(editor, home.uri(file))
-        assert result["markdown"] == LOCAL
-        params = {"kind": "explain", "textDocument": {"uri": home.uri(file)}}
-        explained = await editor.request("turnout/explain", params)
-        (why,) = [entry for entry in explained["eliminated"] if entry["model"] == "far"]
-        assert why["reason"]
-        assert why["source"]
+        for privacy, workspace, file in FORBIDDEN:
+            home.configure(settings(server, privacy, more="input_usd = 3.0\noutput_usd = 15.0"))
+            editor.saved(home.write(".turnout.toml", workspace).as_uri())
+            result = await explain(editor, home.uri(file))
+            assert result["markdown"] == LOCAL, privacy
+            params = {"kind": "explain", "textDocument": {"uri": home.uri(file)}}
+            explained = await editor.request("turnout/explain", params)
+            (why,) = [entry for entry in explained["eliminated"] if entry["model"] == "far"]
+            assert why["reason"], privacy
+            assert why["source"], privacy
     assert server.connections == 0
 
 
@@ -214,20 +210,20 @@ async def test_one_file_of_many(home: Home, server: ScriptedServer) -> None:
     assert server.connections == 0
 
 
-@pytest.mark.parametrize("name", [".env", "keys/server.pem", ".ssh/config", "id_rsa"])
-async def test_never_read(home: Home, server: ScriptedServer, name: str) -> None:
+async def test_never_read(home: Home, server: ScriptedServer) -> None:
     """Files that hold secrets by their name are shown to no model, not even to the one here."""
     home.configure(settings(server, 'leaves_machine = "allow"'))
-    home.write(name, "hel")
     async with session(home) as editor:
-        buffer = editor.open(home.uri(name), "hel")
-        assert await editor.ghost(buffer, 3) is None
-        assert "never read" in await editor.why(buffer)
-        editor.close(buffer)
-        params = {"instruction": "x", "scope": [home.uri(name)]}
-        with pytest.raises(JsonRpcException):
-            await editor.request("turnout/refactor", params)
-        editor.drop(types.WINDOW_WORK_DONE_PROGRESS_CREATE, types.PROGRESS)
+        for name in (".env", "keys/server.pem", ".ssh/config", "id_rsa"):
+            home.write(name, "hel")
+            buffer = editor.open(home.uri(name), "hel")
+            assert await editor.ghost(buffer, 3) is None, name
+            assert "never read" in await editor.why(buffer), name
+            editor.close(buffer)
+            params = {"instruction": "x", "scope": [home.uri(name)]}
+            with pytest.raises(JsonRpcException):
+                await editor.request("turnout/refactor", params)
+            editor.drop(types.WINDOW_WORK_DONE_PROGRESS_CREATE, types.PROGRESS)
     assert server.connections == 0
 
 
@@ -249,14 +245,16 @@ async def test_no_fallback_across_the_line(home: Home, server: ScriptedServer) -
     assert server.connections == 0
 
 
-@pytest.mark.parametrize("redirect", [301, 302, 307, 308])
-async def test_redirects(home: Home, server: ScriptedServer, redirect: int) -> None:
+async def test_redirects(home: Home, server: ScriptedServer) -> None:
     """A provider that points elsewhere is not followed: the endpoint is the user's choice alone."""
-    elsewhere = answer(redirect, b"", "text/plain", f"location: {server.url}/v1/chat/completions")
-    async with scripted_server(elsewhere) as pointing:
+    location = f"location: {server.url}/v1/chat/completions"
+    codes = (301, 302, 303, 307, 308)
+    async with scripted_server(*(answer(code, b"", "text/plain", location) for code in codes)) as pointing:
         home.configure(settings(pointing, 'leaves_machine = "allow"'))
         async with session(home) as editor:
-            assert (await explain(editor, home.uri("a.py")))["markdown"] == LOCAL
+            for number in range(len(codes)):
+                assert (await explain(editor, home.uri(f"{number}.py")))["markdown"] == LOCAL
+        assert len(pointing.requests) >= len(codes)
     assert server.connections == 0
 
 

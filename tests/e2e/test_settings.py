@@ -14,11 +14,9 @@ from support.home import Home
 HOUSE = '[models.house]\nmodel = "house"\n'
 
 
-def saved(editor: Editor, home: Home, text: str) -> None:
+def save(editor: Editor, home: Home, text: str) -> None:
     """Save `.turnout.toml` in the editor."""
-    home.write(".turnout.toml", text)
-    identifier = types.TextDocumentIdentifier(home.uri(".turnout.toml"))
-    editor.text_document_did_save(types.DidSaveTextDocumentParams(identifier))
+    editor.saved(home.write(".turnout.toml", text).as_uri())
 
 
 async def chosen(editor: Editor, kind: str, home: Home, file: str = "a.py") -> str | None:
@@ -28,31 +26,28 @@ async def chosen(editor: Editor, kind: str, home: Home, file: str = "a.py") -> s
     return answer["chosen"]
 
 
-@pytest.mark.parametrize(
-    ("toml", "key", "value", "allowed"),
-    [
-        ('[completion]\nmultiline = "sometimes"\n', "completion.multiline", "sometimes", "auto"),
-        ("[completion]\nmax_tokens = 100000\n", "completion.max_tokens", "100000", "1024"),
-        ('[privacy]\nleaves_machine = "no"\n', "privacy.leaves_machine", "no", "never"),
-        ('[routes.rewrite]\nstrategy = "cheapest"\n', "routes.rewrite.strategy", "cheapest", "order"),
-        ('[completion]\nmulti_line = "never"\n', "completion.multi_line", "", "multiline"),
-    ],
-)
-async def test_wrong_value_in_the_workspace(
-    home: Home, toml: str, key: str, value: str, allowed: str
-) -> None:
+WRONG = [
+    ('[completion]\nmultiline = "sometimes"\n', "completion.multiline", "sometimes", "auto"),
+    ("[completion]\nmax_tokens = 100000\n", "completion.max_tokens", "100000", "1024"),
+    ('[privacy]\nleaves_machine = "no"\n', "privacy.leaves_machine", "no", "never"),
+    ('[routes.rewrite]\nstrategy = "cheapest"\n', "routes.rewrite.strategy", "cheapest", "order"),
+    ('[completion]\nmulti_line = "never"\n', "completion.multi_line", "", "multiline"),
+]
+
+
+async def test_wrong_values_of_the_workspace(home: Home) -> None:
     """A wrong value costs one message, with its file and line, key, value and what is allowed; nothing else breaks."""
-    path = home.write(".turnout.toml", toml)
     async with editing(home, options={}) as editor:
-        buffer = editor.open(home.uri("a.py"), "hel")
-        assert await editor.ghost(buffer, 3) == "lo_from_fake(42)"
-        said = await editor.said()
-        assert f"{path.name}:2" in said
-        for part in (key, value, allowed):
-            assert part in said
-        # Saved again as it is: nothing is said twice.
-        saved(editor, home, toml)
-        assert await chosen(editor, "inline", home) == "near"
+        for number, (toml, *parts) in enumerate(WRONG):
+            save(editor, home, toml)
+            buffer = editor.open(home.uri(f"{number}.py"), "hel")
+            assert await editor.ghost(buffer, 3) == "lo_from_fake(42)"
+            said = await editor.said()
+            for part in (".turnout.toml:2", *parts):
+                assert part in said
+            # Saved again as it is: nothing is said twice, as the end of the session sees to.
+            save(editor, home, toml)
+            assert await chosen(editor, "inline", home) == "near"
 
 
 async def test_wrong_values_of_the_editor(home: Home) -> None:
@@ -88,7 +83,7 @@ async def test_layers(home: Home) -> None:
     home.configure(HOUSE + '[models.hut]\nmodel = "hut"\n[routes.rewrite]\nmodels = ["house"]\n')
     async with editing(home, options={}) as editor:
         assert await chosen(editor, "rewrite", home) == "house"
-        saved(editor, home, '[routes.rewrite]\nmodels = ["hut"]\n')
+        save(editor, home, '[routes.rewrite]\nmodels = ["hut"]\n')
         assert await chosen(editor, "rewrite", home) == "hut"
         settings = {"turnout": {"routes": {"rewrite": {"models": ["near"]}}}}
         editor.workspace_did_change_configuration(types.DidChangeConfigurationParams(settings))

@@ -106,6 +106,10 @@ class Editor(LanguageClient):
         buffer.text = text
         self._changed(buffer, types.TextDocumentContentChangeWholeDocument(text))
 
+    def saved(self, uri: str) -> None:
+        """Say that a file was saved."""
+        self.text_document_did_save(types.DidSaveTextDocumentParams(types.TextDocumentIdentifier(uri)))
+
     def close(self, buffer: Buffer) -> None:
         """Close a document."""
         del self.buffers[buffer.uri]

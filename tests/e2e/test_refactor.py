@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from pygls.exceptions import JsonRpcException
 from support.buffers import Buffer
 from support.editor import Editor, editing, vscode
 from support.home import Home
+from support.raw_server import INITIALIZE, raw_server
 from support.workers import worker_is
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -433,3 +435,51 @@ async def test_typing_goes_on(shop: Shop) -> None:
     while (await editor.next(types.PROGRESS)).value["kind"] != "end":
         pass
     assert token
+
+
+CHECKED = """\
+[routes.refactor]
+checks = ["{python} -c 'import shop.prices as p; assert p.grand_total([1, 2]) == 3'",
+          "{python} -c 'import shop.prices as p; p.total([])'",
+          "no-such-command --now"]
+"""
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_checks_of_the_user(home: Home, trusted: bool) -> None:
+    """In a trusted folder the user's commands run on the proposed text, in a copy; in any other they do not run."""
+    for file, text in FILES.items():
+        home.write(file, text)
+    home.configure(CHECKED.format(python=sys.executable))
+    options = {"client": {"trusted": trusted}}
+    async with editing(home, options=options, TURNOUT_FAKE_SCRIPT=json.dumps(SCRIPT)) as editor:
+        params = {"instruction": "Rename total to grand_total", "scope": [home.uri(file) for file in FILES]}
+        proposal = await editor.request("turnout/refactor", params)
+        await editor.displayed()
+    passed, broken, missing = proposal["checks"][-3:]
+    assert "grand_total" in passed["name"]
+    assert "no-such-command" in missing["name"]
+    if trusted:
+        assert [check["ok"] for check in (passed, broken, missing)] == [True, False, False]
+        assert "AttributeError" in broken["message"]
+        assert missing["message"]
+    else:
+        assert all("turnout trust" in check["message"] for check in (passed, broken, missing))
+    assert {file: home.read(file) for file in FILES} == FILES
+    left = [path.name for path in home.work.rglob("*") if path.is_file() and path.suffix != ".py"]
+    assert left == []
+
+
+async def test_client_that_can_do_nothing(home: Home) -> None:
+    """A client with no capabilities gets its proposal, is asked for nothing, and is told that it cannot apply it."""
+    home.write("shop/basket.py", FILES["shop/basket.py"])
+    params = {"instruction": "Rename total", "scope": [home.uri("shop/basket.py")]}
+    async with raw_server(home, initialize=False, TURNOUT_FAKE_SCRIPT=json.dumps(SCRIPT)) as server:
+        await server.ask("initialize", {**INITIALIZE, "rootUri": home.uri()})
+        server.notify("initialized", {})
+        proposal = (await server.ask("turnout/refactor", params))["result"]
+        assert "grand_total" in proposal["files"][0]["diff"]
+        outcome = (await server.ask("turnout/apply", {"proposalId": proposal["proposalId"]}))["result"]
+        assert outcome["applied"] is False
+        assert outcome["conflicts"]
+    assert home.read("shop/basket.py") == FILES["shop/basket.py"]

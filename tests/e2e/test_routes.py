@@ -281,6 +281,11 @@ async def test_untrusted_workspace(home: Home, server: ScriptedServer) -> None:
     path = home.write(".turnout.toml", UNTRUSTED.format(url=server.url, work=home.work))
     async with editing(home, options={}, TURNOUT_FAKE_SCRIPT=SCRIPT, HOUSE_KEY="secret") as editor:
         assert (await rewrite(editor, home.uri("a.py")))["model"] == "near"
+        home.write("a.py", TEXT)
+        params = {"instruction": "use float", "scope": [home.uri("a.py")]}
+        proposal = await editor.request("turnout/refactor", params)
+        assert proposal["receipt"]["model"] == "near"
+        await editor.displayed()
         said = [params.message for params in editor.drop(types.WINDOW_SHOW_MESSAGE)]
         everything = "\n".join(said)
         assert path.name in everything

@@ -25,7 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "remote": {"core"},
     "models": {"paths"},
     "settings": {"core", "paths"},
-    "worker": {"paths"},
+    "worker": {"core.fim", "paths"},
     "local": {"core", "paths", "worker.wire"},
     "session": {"act", "checks", "complete", "core", "dispatch", "files", "settings"},
     "lsp": {"act", "complete", "core", "files", "paths", "session", "syntax"},

@@ -4,18 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.worker.families import FAMILIES, Family, candidates
-from turnout.worker.layout import (
+from turnout.core.fim.families import FAMILIES, Family, candidates
+from turnout.core.fim.layout import (
     Anchor,
     Hole,
     Layout,
     Special,
     Window,
     healing_grammar,
-    hole_from_parts,
     inert,
     render,
 )
+from turnout.worker.parts import hole_from_parts
 
 QWEN = candidates("qwen2.5-coder-0.5b")[0]
 LINES = "".join(f"line_{number} = {number}\n" for number in range(2000))

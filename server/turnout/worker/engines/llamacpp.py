@@ -20,18 +20,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from turnout.worker.engines.base import Ending, EngineError, Sink, Work
-from turnout.worker.families import Family, candidates
-from turnout.worker.layout import (
+from turnout.core.fim.families import Family, candidates
+from turnout.core.fim.layout import (
     Anchor,
     Layout,
     Special,
     Window,
     healing_grammar,
-    hole_from_parts,
     inert,
     render,
 )
+from turnout.worker.engines.base import Ending, EngineError, Sink, Work
+from turnout.worker.parts import hole_from_parts
 
 BATCH_TOKENS = 64
 """Small, because a cancel lands between batches: 64 keeps 93 % of the prefill speed of 512."""

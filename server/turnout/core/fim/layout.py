@@ -9,12 +9,11 @@ the token at the cursor is exactly `forced`.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from turnout.worker.families import Family
-from turnout.worker.wire import Part
+from turnout.core.fim.families import Family
 
 _MARK_CHARS = 200
 _MAX_TAIL_LINES = 24
@@ -91,20 +90,6 @@ def render(family: Family, hole: Hole, window: Window, previous: Anchor | None =
     pieces += _body(family, head, suffix, tail)
     anchor = Anchor(prefix[:_MARK_CHARS], tail_at, head[-_MARK_CHARS:], suffix)
     return Layout(tuple(piece for piece in pieces if piece), forced, anchor)
-
-
-def hole_from_parts(parts: Iterable[Part]) -> Hole:
-    """The hole that a `complete` frame describes."""
-    texts = {"prefix": "", "suffix": ""}
-    path = ""
-    chunks: list[tuple[str, str]] = []
-    for part in parts:
-        if part["role"] == "chunk":
-            chunks.append((part.get("path", ""), part["text"]))
-        else:
-            texts[part["role"]] = part["text"]
-            path = path or part.get("path", "")
-    return Hole(path, texts["prefix"], texts["suffix"], tuple(chunks))
 
 
 def healing_grammar(forced: str) -> str:

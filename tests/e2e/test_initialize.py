@@ -32,3 +32,9 @@ async def test_what_is_offered(home: Home, client: str) -> None:
         assert (sync.open_close, sync.change) == (True, types.TextDocumentSyncKind.Incremental)
         # An answer proves that everything behind `initialized` has happened; `leave` that nothing was said.
         assert (await editor.request("turnout/explain", {"kind": "inline"}))["chosen"] == "near"
+
+
+async def test_where_the_logs_are(home: Home) -> None:
+    """A client learns at once in which folder the server and the model processes keep their logs."""
+    async with editing(home, vscode()) as editor:
+        assert editor.server.experimental["turnout"]["logs"] == str(home.state / "logs")

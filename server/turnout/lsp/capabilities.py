@@ -5,6 +5,7 @@ Nothing is registered dynamically, so a client that says `dynamicRegistration: f
 
 from lsprotocol import types
 
+from turnout import paths
 from turnout.core.documents import Encoding
 
 ACTION_KINDS = (
@@ -31,7 +32,16 @@ def build(
         code_action_provider=_actions(text),
         execute_command_provider=types.ExecuteCommandOptions(commands=commands),
         workspace=_folders(client.workspace),
+        experimental={"turnout": {"logs": _logs()}},
     )
+
+
+def _logs() -> str | None:
+    """The folder of the server's and the model processes' logs; nothing where none can be kept."""
+    try:
+        return str(paths.state_dir() / "logs")
+    except OSError:
+        return None
 
 
 def _inline(text: types.TextDocumentClientCapabilities | None) -> types.InlineCompletionOptions | None:

@@ -46,6 +46,8 @@ FOREIGN = {
     "xllamacpp": {"worker"},
     "torch": {"worker"},
     "exllamav2": {"worker"},
+    "exllamav3": {"worker"},
+    "jinja2": {"worker"},
     "sqlite3": {"store"},
 }
 

@@ -1,0 +1,253 @@
+"""Compiling exllamav2's extension ahead: what is ready, what is missing, and one build at a time."""
+
+import ctypes
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from turnout.worker.engines import exllama_build, nvidia, prepared
+from turnout.worker.engines.exllama_build import BuildError, BuildState, build
+from turnout.worker.engines.prepared import Installed
+
+CARD = nvidia.Gpu("card", (8, 9), 24 << 30, 20 << 30)
+CARDS = nvidia.Cards((CARD,), "580.1")
+NO_DRIVER = nvidia.Cards(problem="no NVIDIA driver answers on this machine")
+WHOLE = Installed("0.3.2", "2.11.0+cu130", "13.0")
+
+COMPILER = """
+import os, pathlib, sys
+log, behaviour, place = sys.argv[1:]
+with open(log, "a") as file:
+    file.write("compiled\\n")
+ext = pathlib.Path(place, "exllamav2_ext")
+ext.mkdir(exist_ok=True)
+assert not (ext / "lock").exists(), "torch would wait for ever"
+assert os.environ["TORCH_EXTENSIONS_DIR"] == place
+print("Detected CUDA files")
+print("[1/3] nvcc -c /x/cuda/graph.cu -o graph.cuda.o")
+print("[2/3] c++ -c /x/ext_cache.cpp -o ext_cache.o")
+if behaviour == "fails":
+    print("graph.cu(12): error: out of registers")
+    sys.exit(2)
+print("[3/3] c++ graph.cuda.o ext_cache.o -shared -o exllamav2_ext.so")
+if behaviour == "works":
+    (ext / "exllamav2_ext.so").write_bytes(b"library")
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Where the extension goes, with a log of the compiler's runs beside it."""
+    return tmp_path / "built"
+
+
+def run(place: Path, behaviour: str = "works") -> list[tuple[int, int, str]]:
+    """Build with a compiler of our own."""
+    said: list[tuple[int, int, str]] = []
+    log = str(place.with_suffix(".log"))
+    build(
+        lambda *progress: said.append(progress),
+        find=lambda: BuildState(prepared.library(place) is not None, "key", place),
+        check=lambda _state: None,
+        command=(sys.executable, "-c", COMPILER, log, behaviour),
+    )
+    return said
+
+
+def runs(place: Path) -> int:
+    return place.with_suffix(".log").read_text().count("compiled")
+
+
+@pytest.mark.parametrize(
+    ("installed", "cards", "ready", "problem"),
+    [
+        (Installed("0.3.2", "", ""), CARDS, False, "the package torch is not installed"),
+        (Installed("", "2.11.0", "13.0"), CARDS, False, "the package exllamav2 is not installed"),
+        (Installed("0.3.2", "2.13.0+cpu", ""), CARDS, False, "torch 2.13.0+cpu is built without CUDA"),
+        (WHOLE, NO_DRIVER, False, "no NVIDIA driver answers on this machine"),
+        (WHOLE, CARDS, False, "the CUDA extension of exllamav2 is not compiled yet"),
+        (Installed("0.3.2", "2.11.0+cu130", "13.0", prebuilt=True), CARDS, True, ""),
+    ],
+)
+def test_the_state_says_the_first_thing_that_is_missing(
+    installed: Installed,
+    cards: nvidia.Cards,
+    ready: bool,
+    problem: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Packages, then torch's CUDA, then a card, then the compiled library."""
+    monkeypatch.setenv("TURNOUT_CACHE_DIR", str(tmp_path))
+    state = prepared.state(lambda: installed, lambda: cards)
+    assert (state.ready, state.problem) == (ready, problem)
+
+
+@pytest.mark.parametrize(
+    ("installed", "gpu"),
+    [
+        (Installed("0.3.3", "2.11.0+cu130", "13.0"), CARD),
+        (Installed("0.3.2", "2.12.0+cu130", "13.0"), CARD),
+        (Installed("0.3.2", "2.11.0+cu130", "12.8"), CARD),
+        (WHOLE, nvidia.Gpu("other", (9, 0), 1, 1)),
+    ],
+)
+def test_a_build_belongs_to_its_versions_and_its_card(
+    installed: Installed, gpu: nvidia.Gpu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upgrade of any of them, or another card, looks for another build."""
+    monkeypatch.setenv("TURNOUT_CACHE_DIR", str(tmp_path))
+    usual = prepared.state(lambda: WHOLE, lambda: CARDS)
+    other = prepared.state(lambda: installed, lambda: nvidia.Cards((gpu,)))
+    assert usual.directory != other.directory
+    assert usual.directory.is_relative_to(tmp_path)
+
+
+def test_the_state_is_told_without_importing_torch() -> None:
+    """A server may ask at any time."""
+    script = (
+        "import sys; from turnout.worker.engines import exllama_build as b; b.state();"
+        "sys.exit(any(name in sys.modules for name in ('torch', 'exllamav2')))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_a_build_counts_its_units_and_leaves_a_library(place: Path) -> None:
+    """Progress comes from the compiler's own output; a second build has nothing to do."""
+    assert run(place) == [(1, 3, "graph.cu"), (2, 3, "ext_cache.cpp"), (3, 3, "linking")]
+    assert prepared.library(place) == place / "exllamav2_ext.so"
+    assert run(place) == []
+    assert runs(place) == 1
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "words"),
+    [("fails", "out of registers"), ("leaves nothing", "left no library")],
+)
+def test_a_failed_build_says_why_and_can_be_tried_again(place: Path, behaviour: str, words: str) -> None:
+    """The compiler's last lines are in the message, and what was compiled stays for the next try."""
+    with pytest.raises(BuildError, match=words):
+        run(place, behaviour)
+    assert prepared.library(place) is None
+    (place / "exllamav2_ext" / "lock").touch()
+    run(place)
+    assert prepared.library(place) is not None
+
+
+def test_a_library_that_was_cut_short_is_no_library(place: Path) -> None:
+    """The marker remembers how large it was."""
+    run(place)
+    (place / "exllamav2_ext.so").write_bytes(b"lib")
+    assert prepared.library(place) is None
+
+
+def test_two_that_build_at_once_compile_once(place: Path) -> None:
+    """The second waits for the first and finds its work done."""
+    threads = [threading.Thread(target=run, args=(place,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert runs(place) == 1
+
+
+def test_the_command_answers_in_json_lines(tmp_path: Path) -> None:
+    """Where nothing can be compiled, the last line says what is missing and what to do."""
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TURNOUT_CACHE_DIR": str(tmp_path)}
+    environment.pop("TORCH_CUDA_ARCH_LIST", None)
+    command = [sys.executable, "-m", "turnout.worker.engines.exllama_build", "--json-lines"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert done.returncode == 1
+    assert answer["error"]
+    assert answer["advice"]
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [("ninja", "ninja"), ("c++", "C++ compiler"), ("nvcc", "CUDA compiler nvcc")],
+)
+def test_a_missing_compiler_is_named(missing: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each tool has its own message, before anything is compiled."""
+    for name in ("CUDA_HOME", "CUDA_PATH", "CXX"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(BuildError, match=re.escape(words)) as caught:
+        exllama_build.check_compilers(WHOLE, lambda name: None if name == missing else "/bin/" + name)
+    assert caught.value.advice
+
+
+class FakeNvml:
+    """NVML with two cards, as far as it is asked."""
+
+    def __init__(self, status: int = 0) -> None:
+        self._status = status
+
+    def nvmlInit_v2(self) -> int:
+        return self._status
+
+    def nvmlShutdown(self) -> int:
+        return 0
+
+    def nvmlDeviceGetCount_v2(self, count: Any) -> int:
+        count._obj.value = 2
+        return 0
+
+    def nvmlDeviceGetHandleByIndex_v2(self, index: ctypes.c_uint, device: Any) -> int:
+        device._obj.value = index.value + 1
+        return 0
+
+    def nvmlDeviceGetCudaComputeCapability(self, device: ctypes.c_void_p, major: Any, minor: Any) -> int:
+        major._obj.value, minor._obj.value = (8, 6) if device.value == 1 else (9, 0)
+        return 0
+
+    def nvmlDeviceGetMemoryInfo(self, device: ctypes.c_void_p, memory: Any) -> int:
+        memory._obj.total, memory._obj.free = 24 << 30, 20 << 30
+        return 0
+
+    def nvmlDeviceGetName(self, device: ctypes.c_void_p, buffer: Any, size: ctypes.c_uint) -> int:
+        buffer.value = b"card %d" % (device.value or 0)
+        return 0
+
+    def nvmlSystemGetDriverVersion(self, buffer: Any, size: ctypes.c_uint) -> int:
+        buffer.value = b"580.65"
+        return 0
+
+
+@pytest.mark.parametrize(
+    ("visible", "names"),
+    [
+        (None, ["card 1", "card 2"]),
+        ("0,1", ["card 1", "card 2"]),
+        ("1", ["card 2"]),
+        ("-1", []),
+        ("", []),
+        ("GPU-8932f937", ["card 1", "card 2"]),
+    ],
+)
+def test_the_cards_are_those_that_programs_may_use(
+    visible: str | None, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`CUDA_VISIBLE_DEVICES` counts here as it does for CUDA."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    found = nvidia.cards(lambda _name: FakeNvml(), visible)
+    assert [gpu.name for gpu in found.gpus] == names
+    assert found.driver == "580.65"
+    assert bool(found.problem) == (not names)
+
+
+def test_no_driver_is_an_answer() -> None:
+    """Neither a missing library nor one that refuses raises."""
+
+    def absent(name: str) -> Any:
+        raise OSError(name)
+
+    assert nvidia.cards(absent).problem
+    assert nvidia.cards(lambda _name: FakeNvml(status=9)).problem
+    assert nvidia.architectures(nvidia.cards(lambda _name: FakeNvml(), "0,1").gpus) == "8.6;9.0"

@@ -78,6 +78,7 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     from turnout.local import LocalBackend
     from turnout.session.checking import FolderChecks
     from turnout.session.consent import SessionConsents
+    from turnout.session.editor_keys import EditorKeys
     from turnout.session.failures import Failures
     from turnout.session.pulls import Pulls
     from turnout.session.reporting import Reporter
@@ -86,7 +87,15 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     from turnout.store import Ledger
 
     ledger = Ledger(_ledger_path(), workspace=protocol.folders[0] if protocol.folders else "")
-    workspaces = Workspaces(editor, load, trust.is_trusted, keys.resolve, ledger.spent_today_usd)
+    editor_keys = EditorKeys(editor.api_key, keys.resolve)
+    workspaces = Workspaces(
+        editor,
+        load,
+        trust.is_trusted,
+        editor_keys.resolve,
+        ledger.spent_today_usd,
+        fetch_keys=editor_keys.fetch,
+    )
 
     def first_model() -> str | None:
         model = workspaces.model("", "inline")
@@ -94,7 +103,7 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
 
     reporter = Reporter(ledger, editor, first_model)
     local = LocalBackend(models.locate, on_progress=reporter.loading)
-    remote = remote_models.RemoteBackend(keys.resolve)
+    remote = remote_models.RemoteBackend(editor_keys.resolve)
     consents = SessionConsents(editor)
     backends = {"local": local, "anthropic": remote, "openai-chat": remote}
     dispatcher = Dispatcher(workspaces, backends, consents, reporter)  # type: ignore[arg-type]

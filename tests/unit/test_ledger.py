@@ -39,8 +39,28 @@ def test_a_receipt_comes_back_as_it_was_promised(tmp_path: Path) -> None:
     ledger.close()
     newest, oldest = last_receipts(tmp_path / "ledger.sqlite", 10)
     assert (newest["id"], oldest["id"]) == ("r2", "r1")
+    assert datetime.fromisoformat(oldest.pop("at")).tzinfo is not None
     assert oldest == RECEIPT.to_wire()
     assert oldest["tokens"] == {"in": 100, "out": 20, "cached": 0}
+
+
+def test_spend_is_summed_by_day_model_and_kind(tmp_path: Path) -> None:
+    """Days newest first, dear before cheap; requests without a price are counted apart; days before are left out."""
+    now = [datetime(2026, 3, 1, 12, tzinfo=UTC)]
+    ledger = Ledger(tmp_path / "ledger.sqlite", now=lambda: now[0])
+    ledger.record(replace(RECEIPT, id="old"))
+    now[0] += timedelta(days=1)
+    free = replace(RECEIPT, kind="inline", model="near", leaves_machine=False, cost_usd=0.0)
+    for index, receipt in enumerate([free, RECEIPT, free, RECEIPT, replace(RECEIPT, cost_usd=None)]):
+        ledger.record(replace(receipt, id=f"r{index}"))
+    short = [(row["model"], row["requests"], row["costUsd"], row["unpriced"]) for row in ledger.spend(1)]
+    assert short == [("opus", 3, pytest.approx(0.5), 1), ("near", 2, 0, 0)]
+    assert [(row["day"], row["leavesMachine"]) for row in ledger.spend(2)] == [
+        ("2026-03-02", True),
+        ("2026-03-02", False),
+        ("2026-03-01", True),
+    ]
+    ledger.close()
 
 
 def test_spending_of_two_servers_adds_up(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
@@ -13,6 +13,8 @@ from turnout.lsp.protocol import TurnoutProtocol
 from turnout.session.editor import Level, Status
 
 logger = logging.getLogger(__name__)
+
+_KEY_TIMEOUT_S = 5.0
 
 _LEVELS = {
     "error": types.MessageType.Error,
@@ -56,6 +58,8 @@ class LspEditor:
         self._status: Status | None = None
         self.wants_status = False
         """Whether the client is one of ours and knows `turnout/status`."""
+        self.keeps_keys = False
+        """Whether the client says that it answers `turnout/key`."""
 
     def say(self, text: str, level: Level = "info") -> None:
         """Show a message."""
@@ -78,6 +82,19 @@ class LspEditor:
             logger.warning("the client cannot ask: %s", error)
             return None
         return answer.title if answer is not None and answer.title in options else None
+
+    async def api_key(self, endpoint: str) -> str | None:
+        """The key that the client keeps for exactly this endpoint; None where it keeps none, or keeps no keys."""
+        if not self.keeps_keys:
+            return None
+        try:
+            async with asyncio.timeout(_KEY_TIMEOUT_S):
+                answer = await self._protocol.send_request_async("turnout/key", {"endpoint": endpoint})
+        except (JsonRpcException, TimeoutError) as error:
+            logger.warning("the client gave no key for %s: %s", endpoint, type(error).__name__)
+            return None
+        key = answer.get("key") if isinstance(answer, Mapping) else None
+        return key if isinstance(key, str) else None
 
     @asynccontextmanager
     async def progress(self, title: str, token: str | int | None = None) -> AsyncIterator[LspProgress]:

@@ -53,6 +53,7 @@ class SettingsView(Protocol):
     def folder(self, uri: str) -> Folder | None: ...
     def may_read(self, uri: str) -> bool: ...
     def explain(self, kind: Kind, uri: str) -> dict[str, Any]: ...
+    def models(self, uri: str) -> list[dict[str, Any]]: ...
 
 
 class Records(Protocol):
@@ -60,6 +61,7 @@ class Records(Protocol):
 
     def event(self, receipt_id: str, event: str, length: int | None = None) -> None: ...
     def last(self, count: int) -> list[dict[str, Any]]: ...
+    def spend(self, days: int) -> list[dict[str, Any]]: ...
 
 
 class Operation(Asker, Protocol):
@@ -205,6 +207,7 @@ class TurnoutServer(LanguageServer):
         trusted = known.get("trusted")
         chosen = newer if newer or newer_client else first
         self.editor.wants_status = isinstance(known.get("name"), str)
+        self.editor.keeps_keys = known.get("keepsKeys") is True
         services.settings.set_client(chosen, trusted=trusted if isinstance(trusted, bool) else None)
 
     async def _read_settings(self, services: Services) -> None:

@@ -7,7 +7,7 @@ only do what every one of them allows; what an untrusted folder says only tighte
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,11 +60,13 @@ class Workspaces:
         resolve_key: Callable[[str], str | None],
         spent_today_usd: Callable[[], float],
         clock: Callable[[], float] = time.monotonic,
+        fetch_keys: Callable[[Iterable[Model]], Awaitable[bool]] | None = None,
     ) -> None:
         self._editor = editor
         self._load = load
         self._is_trusted = is_trusted
         self._resolve_key = resolve_key
+        self._fetch_keys = fetch_keys
         self._spent_today_usd = spent_today_usd
         self._client_settings: Mapping[str, object] = {}
         self._client_trusts: bool | None = None
@@ -93,8 +95,9 @@ class Workspaces:
         fresh: dict[Path | None, _Opened] = {}
         for root in (*self._places.roots, None):
             fresh[root] = await asyncio.to_thread(self._read, root)
-            if stamp is not self._stamp:
-                return  # they changed again meanwhile, and whoever changed them prepares
+        fresh = await self._with_fetched_keys(fresh)
+        if stamp is not self._stamp:
+            return  # they changed again meanwhile, and whoever changed them prepares
         self._opened = fresh
         for root, opened in fresh.items():
             self._say_problems(root, opened.loaded.problems)
@@ -148,6 +151,11 @@ class Workspaces:
         """The decision for a kind of request in a document, as `turnout/explain` answers it."""
         return dict(routing.route_to_wire(self.decide(kind, (uri,) if uri else (), 0)))
 
+    def models(self, uri: str) -> list[dict[str, Any]]:
+        """Every model that the settings name for a document, as `turnout/models` answers it."""
+        opened = self._open(self.root_of(uri) if uri else self._first_root())
+        return [_model_to_wire(model, model.name in opened.keys) for model in opened.loaded.policy.models]
+
     def model(self, uri: str, kind: Kind) -> Model | None:
         """The model that would be asked first."""
         candidates = self.decide(kind, (uri,) if uri else (), 0).candidates
@@ -191,11 +199,6 @@ class Workspaces:
     def _read(self, root: Path | None) -> _Opened:
         trusted = root is not None and self._trusted(root)
         loaded = self._load(root, self._client_settings, trusted=trusted)
-        keys = frozenset(
-            model.name
-            for model in loaded.policy.models
-            if model.key and self._resolve_key(model.key) is not None
-        )
         chosen = loaded.settings.completion
         rules = Rules(
             enabled=chosen.enabled,
@@ -204,7 +207,19 @@ class Workspaces:
             multiline=chosen.multiline,
         )
         folder = Folder(root) if root else None
-        return _Opened(root, folder, loaded, keys, rules, trusted, _signature(loaded.files))
+        return _Opened(root, folder, loaded, self._keys_of(loaded), rules, trusted, _signature(loaded.files))
+
+    def _keys_of(self, loaded: "Loaded") -> frozenset[str]:
+        """The models whose key is there."""
+        models = loaded.policy.models
+        return frozenset(m.name for m in models if m.key and self._resolve_key(m.key) is not None)
+
+    async def _with_fetched_keys(self, fresh: dict[Path | None, _Opened]) -> dict[Path | None, _Opened]:
+        """`fresh` with the keys that only the editor has."""
+        models = [model for opened in fresh.values() for model in opened.loaded.policy.models]
+        if self._fetch_keys is None or not await self._fetch_keys(models):
+            return fresh
+        return {root: replace(opened, keys=self._keys_of(opened.loaded)) for root, opened in fresh.items()}
 
     def _say_problems(self, root: Path | None, problems: Sequence["Problem"]) -> None:
         """Say what cannot be used: the first few one by one, and in one message what only waits for trust."""
@@ -223,6 +238,19 @@ class Workspaces:
             self._editor.say_once(
                 f"Turnout: {more} more settings cannot be used; run: turnout settings check", "warning"
             )
+
+
+def _model_to_wire(model: Model, has_key: bool) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "api": model.api,
+        "model": model.model,
+        "endpoint": model.base_url,
+        "leavesMachine": model.leaves_machine,
+        "jurisdiction": model.jurisdiction,
+        "key": model.key and model.key.partition(":")[0],
+        "hasKey": has_key,
+    }
 
 
 def _signature(files: Sequence[Path]) -> tuple[object, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from turnout.core.policy import SELF_HOSTED
 from turnout.core.requests import Model
+from turnout.settings import keys
 from turnout.settings.catalogue import ENDPOINTS, Facts, Provider, provider_of
 from turnout.settings.layers import Leaf, dotted
 from turnout.settings.problems import Problem
@@ -97,7 +98,7 @@ class _Builder:
             api=entry.api,
             model=entry.model,
             base_url=base_url,
-            key=entry.key,
+            key=keys.bound(entry.key, base_url),
             leaves_machine=leaves,
             jurisdiction=self._jurisdiction(provider),
             context_tokens=entry.context_tokens or facts.context_tokens,

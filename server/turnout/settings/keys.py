@@ -9,6 +9,14 @@ from collections.abc import Iterable
 
 from turnout.core.requests import Model
 
+EDITOR = "editor"
+"""The reference to a key in the editor's own secret storage, as users write it."""
+
+
+def bound(reference: str | None, base_url: str) -> str | None:
+    """`reference`, where the editor keeps the key with the endpoint that it is for: `editor:https://...`."""
+    return f"{EDITOR}:{base_url}" if reference == EDITOR else reference
+
 
 def resolve(reference: str) -> str | None:
     """The key behind `env:NAME` or `keyring:NAME`; None where there is none."""

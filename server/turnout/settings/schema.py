@@ -18,7 +18,6 @@ RESERVED: dict[str, frozenset[str]] = {
     "strategy": frozenset({"cheapest", "fastest", "weighted"}),
     "api": frozenset({"openai-responses", "completions", "mistral-fim", "llama-infill"}),
     "engine": frozenset({"exllamav2", "exllamav3"}),
-    "key": frozenset({"editor"}),
 }
 """Values of the design that this version does not know yet, by key; they get a message of their own."""
 
@@ -30,7 +29,7 @@ def _pattern(text: str) -> str:
     return text
 
 
-_KEY_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|keyring:[A-Za-z0-9_.@-]+")
+_KEY_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|keyring:[A-Za-z0-9_.@-]+|editor")
 _BASE_URL = re.compile(
     r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?"
 )
@@ -38,7 +37,7 @@ _BASE_URL = re.compile(
 
 def _key_reference(text: str) -> str:
     if not _KEY_REFERENCE.fullmatch(text):
-        raise ValueError("`env:NAME` or `keyring:NAME`, never the key itself")
+        raise ValueError("`env:NAME`, `keyring:NAME` or `editor`, never the key itself")
     return text
 
 
@@ -69,7 +68,7 @@ def is_loopback(base_url: str) -> bool:
 
 
 FORMATS: dict[str, str] = {
-    "key-reference": "`env:NAME` or `keyring:NAME`",
+    "key-reference": "`env:NAME`, `keyring:NAME` or `editor`",
     "uri": "an http or https URL",
     "path-pattern": "a path pattern",
 }
@@ -173,7 +172,8 @@ class ModelSettings(_Table):
     )
     key: KeyReference | None = Field(
         default=None,
-        description="Where the API key is kept: `env:NAME` or `keyring:NAME`, never the key itself.",
+        description="Where the API key is kept: `env:NAME`, `keyring:NAME`, or `editor` for the editor's own "
+        "secret storage; never the key itself.",
     )
     leaves_machine: bool | None = Field(
         default=None,

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,14 @@ CREATE TABLE IF NOT EXISTS receipts (
 CREATE INDEX IF NOT EXISTS receipts_by_day ON receipts (day);
 CREATE INDEX IF NOT EXISTS receipts_by_time ON receipts (at);
 CREATE TABLE IF NOT EXISTS events (id TEXT NOT NULL, at TEXT NOT NULL, event TEXT NOT NULL, length INTEGER);
+"""
+
+_SPEND = """
+SELECT day, model, kind, leaves_machine AS leavesMachine, COUNT(*) AS requests, TOTAL(cost_usd) AS costUsd,
+       SUM(cost_usd IS NULL) AS unpriced, SUM(bytes_sent) AS bytesSent,
+       SUM(tokens_in) AS tokensIn, SUM(tokens_out) AS tokensOut
+FROM receipts WHERE day >= ? AND model IS NOT NULL
+GROUP BY day, model, kind, leaves_machine ORDER BY day DESC, costUsd DESC, requests DESC
 """
 
 _BUSY_MS = 5000
@@ -103,6 +111,16 @@ class Ledger:
         self.flush()
         try:
             return last_receipts(self._path, count)
+        except sqlite3.Error as error:
+            logger.warning("receipts cannot be read: %s", error)
+            return []
+
+    def spend(self, days: int) -> list[dict[str, Any]]:
+        """What today and the days before it cost, `days` in all; see `spend_by_day`."""
+        self.flush()
+        first = self._now().date() - timedelta(days=days - 1)
+        try:
+            return spend_by_day(self._path, first.isoformat())
         except sqlite3.Error as error:
             logger.warning("receipts cannot be read: %s", error)
             return []
@@ -235,8 +253,21 @@ def last_receipts(path: Path, count: int) -> list[dict[str, Any]]:
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
         rows = connection.execute(
-            "SELECT receipt FROM receipts ORDER BY at DESC, rowid DESC LIMIT ?", (count,)
+            "SELECT receipt, at FROM receipts ORDER BY at DESC, rowid DESC LIMIT ?", (count,)
         )
-        return [json.loads(row[0]) for row in rows]
+        return [{**json.loads(receipt), "at": at} for receipt, at in rows]
+    finally:
+        connection.close()
+
+
+def spend_by_day(path: Path, first_day: str) -> list[dict[str, Any]]:
+    """Requests and dollars by day, model and kind since `first_day` (ISO), newest first; `unpriced` had no price."""
+    if not path.exists():
+        return []
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        connection.row_factory = sqlite3.Row
+        rows = connection.execute(_SPEND, (first_day,))
+        return [{**row, "leavesMachine": bool(row["leavesMachine"])} for row in map(dict, rows)]
     finally:
         connection.close()

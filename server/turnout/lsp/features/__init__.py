@@ -15,7 +15,9 @@ from turnout.lsp.server import TurnoutServer
 
 Handler = Callable[[TurnoutServer, Any], Coroutine[Any, Any, Any]]
 
-GROUPS = tuple(f"{__name__}.{group}" for group in ("completion", "actions", "refactor", "transparency"))
+GROUPS = tuple(
+    f"{__name__}.{group}" for group in ("completion", "actions", "refactor", "transparency", "settings_file")
+)
 """The modules that `register_all` leaves for later."""
 
 _METHODS = {
@@ -35,8 +37,11 @@ _METHODS = {
     "turnout/undo": "refactor.undo",
     "turnout/discard": "refactor.discard",
     "turnout/explain": "transparency.explain",
+    "turnout/models": "transparency.models",
     "turnout/why": "transparency.why",
     "turnout/receipts": "transparency.receipts",
+    "turnout/spend": "transparency.spend",
+    "turnout/settingsFile": "settings_file.look",
 }
 
 _COMMANDS = {

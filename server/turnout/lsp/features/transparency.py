@@ -1,4 +1,7 @@
-"""`turnout/explain`, `turnout/why` and `turnout/receipts`: where requests go, why nothing was shown, what was done."""
+"""`turnout/explain`, `turnout/models`, `turnout/why`, `turnout/receipts` and `turnout/spend`.
+
+They say where requests go and why, why nothing was shown, what was done and what it cost.
+"""
 
 import asyncio
 from typing import Any, cast
@@ -12,6 +15,8 @@ from turnout.lsp.server import TurnoutServer
 
 DEFAULT_RECEIPTS = 20
 MAX_RECEIPTS = 1000
+DEFAULT_DAYS = 30
+MAX_DAYS = 366
 
 
 async def explain(ls: TurnoutServer, params: Any) -> dict[str, Any]:
@@ -22,6 +27,12 @@ async def explain(ls: TurnoutServer, params: Any) -> dict[str, Any]:
         raise JsonRpcInvalidParams(message=f"kind must be one of {', '.join(KINDS)}, not {kind!r}.")
     services = await ls.services()
     return services.settings.explain(cast("Kind", kind), uri_of(fields))
+
+
+async def models(ls: TurnoutServer, params: Any) -> dict[str, Any]:
+    """Every model of the settings, where it is reached and whether its key is there."""
+    services = await ls.services()
+    return {"models": services.settings.models(uri_of(fields_of(params)))}
 
 
 async def why(ls: TurnoutServer, params: Any) -> dict[str, str]:
@@ -44,3 +55,11 @@ async def receipts(ls: TurnoutServer, params: Any) -> dict[str, Any]:
     wanted = min(count, MAX_RECEIPTS) if isinstance(count, int) and count > 0 else DEFAULT_RECEIPTS
     services = await ls.services()
     return {"receipts": await asyncio.to_thread(services.records.last, wanted)}
+
+
+async def spend(ls: TurnoutServer, params: Any) -> dict[str, Any]:
+    """What the last days cost by day, model and kind: {days?} -> {rows}."""
+    days = fields_of(params).get("days")
+    wanted = min(days, MAX_DAYS) if isinstance(days, int) and days > 0 else DEFAULT_DAYS
+    services = await ls.services()
+    return {"rows": await asyncio.to_thread(services.records.spend, wanted)}

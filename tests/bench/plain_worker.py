@@ -3,8 +3,9 @@
 import sys
 from dataclasses import replace
 
-from turnout.worker import families, process
+from turnout.core.fim import families
+from turnout.worker import process
 
 if __name__ == "__main__":
-    families.FAMILIES = tuple(replace(family, tail_lines=0, heal=False) for family in families.FAMILIES)
+    families.FAMILIES = tuple(replace(family, tail_lines=0, heal="nothing") for family in families.FAMILIES)
     sys.exit(process.main())

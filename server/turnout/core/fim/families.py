@@ -5,19 +5,23 @@ Invariant: a family's tokens are single tokens of its vocabulary; engines check 
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Order = Literal["PSM", "SPM", "SP"]
 """Prefix, suffix, middle; suffix, prefix, middle; or suffix, prefix without a middle token."""
+
+Heal = Literal["nothing", "word", "blanks"]
+"""What at the cursor is left out and forced back: nothing, an unfinished word, or blanks without a word too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
     """How the models of one family want a hole described.
 
-    `tail_lines` lines of the prefix go after the middle token (0: none, plain order), and with `heal` the word
-    at the cursor is left out and forced back, so that it may be tokenized together with what follows.
+    `tail_lines` lines of the prefix go after the middle token (0: none, plain order). What `heal` names is left
+    out and forced back, so that it may be tokenized together with what follows.
     `file` introduces another file: token, path, newline, text. `repo` comes before the first of them.
     """
 
@@ -31,7 +35,7 @@ class Family:
     repo: str = ""
     file: str = ""
     tail_lines: int = 0
-    heal: bool = False
+    heal: Heal = "nothing"
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -44,18 +48,29 @@ def _models(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
-FAMILIES: tuple[Family, ...] = (
-    Family(
-        "qwen-coder",
-        _models(r"qwen.*coder"),
-        prefix="<|fim_prefix|>",
-        suffix="<|fim_suffix|>",
-        middle="<|fim_middle|>",
-        repo="<|repo_name|>",
-        file="<|file_sep|>",
+_QWEN_CODER = Family(
+    "qwen-coder",
+    _models(r"qwen.*coder"),
+    prefix="<|fim_prefix|>",
+    suffix="<|fim_suffix|>",
+    middle="<|fim_middle|>",
+    repo="<|repo_name|>",
+    file="<|file_sep|>",
+)
+
+# Sizes whose layout was measured, with: PYTHONPATH=tests python -m bench --only holes --model FILE
+_MEASURED: tuple[Family, ...] = (
+    replace(
+        _QWEN_CODER,
+        name="qwen-coder-0.5b",
+        models=_models(r"qwen.*coder.*\b0\.5b"),
         tail_lines=8,
-        heal=True,
+        heal="blanks",
     ),
+)
+
+_PLAIN: tuple[Family, ...] = (
+    _QWEN_CODER,
     Family(
         "starcoder2",
         _models(r"starcoder"),
@@ -126,7 +141,23 @@ FAMILIES: tuple[Family, ...] = (
 )
 
 
+FAMILIES: tuple[Family, ...] = (*_MEASURED, *_PLAIN)
+"""The first one that a model's name matches is its own."""
+
+
 def candidates(model: str) -> list[Family]:
-    """Families to try for a model of this name: those that the name says; for an unknown name, all in order."""
+    """Families to try for a model of this name: those that the name says; for an unknown name, all in plain order."""
     named = [family for family in FAMILIES if family.models.search(model)]
-    return named or list(FAMILIES)
+    return named or list(_PLAIN)
+
+
+def recognize(model: str, token_id: Callable[[str], int | None]) -> tuple[Family, Mapping[str, int]] | None:
+    """The family of a model, and the ids of its tokens; None where the vocabulary holds no family's tokens.
+
+    `token_id` gives the id of one special token of the vocabulary by its text.
+    """
+    for family in candidates(model):
+        ids = {token: found for token in family.tokens if (found := token_id(token)) is not None}
+        if len(ids) == len(family.tokens):
+            return family, ids
+    return None

@@ -2,7 +2,9 @@
 
 The usual order (prefix, suffix, middle) re-evaluates the whole suffix on every keystroke, because the prefix in
 front of it grows. So the last lines of the prefix go after the middle token, where typing appends. Where the
-window starts and where those lines begin is kept from one request of a document to the next (`Anchor`).
+window starts and where those lines begin is kept from one request of a document to the next (`Anchor`), and is
+moved while nobody types (`settle`). Brackets and quotes that an editor closed by itself are not shown: they come
+and go at the beginning of the suffix, and with it everything behind them would be evaluated again.
 
 Invariant: text of the user never becomes a special token, and what the layout leaves out of the prompt to heal
 the token at the cursor is exactly `forced`.
@@ -13,13 +15,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from turnout.core.fim.families import Family
+from turnout.core.fim.families import Family, Heal
 
 _MARK_CHARS = 200
 _MAX_TAIL_LINES = 24
 _REPO_NAME = "workspace"
 _MAX_FORCED_CHARS = 64  # longer than any token; what is forced is generated once more
-_WORD_AT_CURSOR = re.compile(r"[ \t]*\w*\Z")
+_AT_CURSOR = {"word": re.compile(r"(?:[ \t]*\w+)?\Z"), "blanks": re.compile(r"[ \t]*\w*\Z")}
+_CLOSERS = re.compile(r"[ \t)\]}>\"'`;:,]*(?=[\r\n]|\Z)")
 _LOOKS_SPECIAL = re.compile(r"(?=(<[^<>\s]{1,64}>|\[/?[A-Z_]{2,32}\]))")  # a lookahead, as names may overlap
 
 
@@ -76,13 +79,19 @@ class Layout:
     anchor: Anchor
 
 
-def render(family: Family, hole: Hole, window: Window, previous: Anchor | None = None) -> Layout:
-    """Lay `hole` out for `family`; `previous` is the anchor of the document's last layout."""
-    start = _window_start(hole.prefix, window.prefix_chars, previous)
+def render(
+    family: Family, hole: Hole, window: Window, previous: Anchor | None = None, *, settle: bool = False
+) -> Layout:
+    """Lay `hole` out for `family`; `previous` is the anchor of the document's last layout.
+
+    With `settle`, for a prompt that nobody waits for, an anchor that has little room left is moved ahead of time.
+    """
+    start = _window_start(hole.prefix, window.prefix_chars, previous, settle=settle)
     prefix = hole.prefix[start:]
-    suffix = _whole_lines(hole.suffix, window.suffix_chars)
-    forced = _forced(prefix) if family.heal else ""
-    tail_at = _tail_start(prefix, suffix, family.tail_lines, previous)
+    following = without_closers(hole.suffix) if family.tail_lines else hole.suffix
+    suffix = _whole_lines(following, window.suffix_chars)
+    forced = _forced(prefix, family.heal)
+    tail_at = _tail_start(prefix, suffix, family.tail_lines, previous, settle=settle)
     visible = prefix[: len(prefix) - len(forced)]
     head, tail = visible[:tail_at], visible[tail_at:]
     pieces: list[Piece] = [Special(family.begin)] if family.begin else []
@@ -90,6 +99,12 @@ def render(family: Family, hole: Hole, window: Window, previous: Anchor | None =
     pieces += _body(family, head, suffix, tail)
     anchor = Anchor(prefix[:_MARK_CHARS], tail_at, head[-_MARK_CHARS:], suffix)
     return Layout(tuple(piece for piece in pieces if piece), forced, anchor)
+
+
+def without_closers(suffix: str) -> str:
+    """`suffix` without brackets, quotes and blanks that are all that is left of the cursor's line."""
+    found = _CLOSERS.match(suffix)
+    return suffix[found.end() :] if found else suffix
 
 
 def healing_grammar(forced: str) -> str:
@@ -142,8 +157,9 @@ def _other_files(family: Family, hole: Hole, limit_chars: int) -> Iterator[Piece
     yield hole.path + "\n"
 
 
-def _window_start(prefix: str, limit_chars: int, previous: Anchor | None) -> int:
-    earliest = max(0, len(prefix) - limit_chars)
+def _window_start(prefix: str, limit_chars: int, previous: Anchor | None, *, settle: bool) -> int:
+    full = limit_chars * 7 // 8 if settle else limit_chars
+    earliest = max(0, len(prefix) - full)
     latest = max(0, len(prefix) - limit_chars // 2)
     if previous is not None and previous.head:
         found = prefix.find(previous.head, earliest)
@@ -157,13 +173,14 @@ def _window_start(prefix: str, limit_chars: int, previous: Anchor | None) -> int
     return line + 1 if line >= 0 else fresh
 
 
-def _tail_start(prefix: str, suffix: str, lines: int, previous: Anchor | None) -> int:
+def _tail_start(prefix: str, suffix: str, lines: int, previous: Anchor | None, *, settle: bool) -> int:
     if lines == 0:
         return len(prefix)
     if previous is not None and previous.suffix == suffix:
         at = previous.tail_at
         same = len(prefix) >= at and prefix[:at].endswith(previous.before_tail)
-        if same and prefix.count("\n", at) < _MAX_TAIL_LINES:
+        most = min(_MAX_TAIL_LINES, 2 * lines) if settle else _MAX_TAIL_LINES
+        if same and prefix.count("\n", at) < most:
             return at
     at = len(prefix)
     for _ in range(lines):
@@ -173,8 +190,10 @@ def _tail_start(prefix: str, suffix: str, lines: int, previous: Anchor | None) -
     return at + 1
 
 
-def _forced(prefix: str) -> str:
-    found = _WORD_AT_CURSOR.search(prefix, max(0, len(prefix) - _MAX_FORCED_CHARS))
+def _forced(prefix: str, heal: Heal) -> str:
+    if heal == "nothing":
+        return ""
+    found = _AT_CURSOR[heal].search(prefix, max(0, len(prefix) - _MAX_FORCED_CHARS))
     return found.group() if found else ""
 
 

@@ -125,3 +125,64 @@ def test_a_job_that_waited_too_long_keeps_its_turn_for_some_steps() -> None:
     assert not queue.wants_turn(patient)
     patient.grace = 0
     assert queue.wants_turn(patient)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "running", "begins"),
+    [
+        ("inline", ["inline"], True),
+        ("popup", ["inline"], True),
+        ("inline", ["chat"], True),
+        ("chat", ["chat"], True),
+        ("warm", ["chat"], True),
+        ("chat", ["inline"], False),
+        ("warm", ["popup", "chat"], False),
+    ],
+)
+def test_what_begins_beside_what(waiting: str, running: list[str], begins: bool) -> None:
+    """Nothing is read in the background beside a completion; everything else shares the lanes."""
+    queue = Queue()
+    queue.push(job(waiting))
+    assert (queue.take([job(kind) for kind in running]) is not None) is begins
+
+
+def test_who_was_passed_over_begins_beside_anything() -> None:
+    """Completions that never pause do not keep a chat out for ever."""
+    queue = Queue()
+    chat, running = job("chat"), [job("inline")]
+    queue.push(chat)
+    for _ in range(PATIENCE):
+        assert queue.take(running) is None
+        queue.push(job("inline"))
+        queue.take(running)
+    assert queue.take(running) is chat
+
+
+@pytest.mark.parametrize(
+    ("running", "waiting", "lanes", "yielding"),
+    [
+        (["chat", "chat"], ["inline"], 2, [0]),
+        (["chat", "chat"], ["inline", "inline"], 2, [0, 1]),
+        (["inline", "chat"], ["inline"], 2, [1]),
+        (["inline", "inline"], ["inline"], 2, []),
+        (["chat"], ["inline"], 2, []),
+        (["chat*"], ["inline"], 2, [0]),
+        (["warm*", "chat"], ["inline"], 4, [0]),
+        (["chat*"], ["warm"], 2, []),
+        (["chat", "chat!"], ["inline"], 2, []),
+    ],
+)
+def test_who_makes_room_in_a_batch(
+    running: list[str], waiting: list[str], lanes: int, yielding: list[int]
+) -> None:
+    """As many yield as room is short of, the last in order first; who still reads (*) always; (!) is stopping."""
+    queue = Queue()
+    jobs = []
+    for order, kind in enumerate(running):
+        jobs.append(job(kind.rstrip("*!")))
+        jobs[-1].order = order
+        jobs[-1].prefilled_s = None if "*" in kind else 1.0
+        jobs[-1].stop = "cancelled" if "!" in kind else None
+    for kind in waiting:
+        queue.push(job(kind))
+    assert [n for n, each in enumerate(jobs) if queue.wants_turn(each, jobs, lanes)] == yielding

@@ -1,5 +1,6 @@
 """The engine's thread: takes jobs from the queue, runs them step by step and reports each step to the loop.
 
+As many run at once as the engine has lanes.
 Invariant: every submitted job gets exactly one `finished` report, whatever the engine does.
 Reports are handed over in batches: while the loop has not yet picked up earlier ones, no new wake-up is sent.
 """
@@ -11,9 +12,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, cast
 
-from turnout.worker.engines.base import Engine, EngineError, Work
+from turnout.worker.engines.base import BatchEngine, Ending, Engine, EngineError, EngineLost, Work, in_lanes
 from turnout.worker.schedule import Job, Queue
 from turnout.worker.wire import Reason
 
@@ -23,8 +24,11 @@ _WORTH_TELLING_TOKENS = 64
 _TELL_EVERY_S = 0.1
 
 State = Literal["loading", "idle", "busy", "failed"]
-Report = tuple[Literal["chunk", "prefill", "finished", "loaded"], Job | None, object]
-"""What happened, to which job, and its text, (done, of), (reason, error) or None."""
+Report = tuple[Literal["chunk", "prefill", "loading", "finished", "loaded", "lost"], Job | None, object]
+"""What happened, to which job, and its text, (done, of), (reason, error) or None.
+
+After `lost` the engine can do nothing more.
+"""
 
 
 class Runner:
@@ -32,12 +36,13 @@ class Runner:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Engine | BatchEngine,
         report: Callable[[list[Report]], None],
         loop: asyncio.AbstractEventLoop,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._engine = engine
+        self._engine = in_lanes(engine)
+        self._lanes = 1
         self._report = report
         self._loop = loop
         self.clock = clock
@@ -49,7 +54,7 @@ class Runner:
         self._thread = threading.Thread(target=self._main, name="engine", daemon=True)
         self.state: State = "loading"
         self.error = ""
-        self.running: Job | None = None
+        self.running: tuple[Job, ...] = ()
 
     def start(self) -> None:
         """Begin to load the model, unless that has begun already."""
@@ -60,9 +65,9 @@ class Runner:
         """Queue `job`; older jobs that it supersedes are stopped."""
         with self._wake:
             gone = self._queue.push(job)
-            running = self.running
-            if running is not None and running.superseded_by(job):
-                self._stop(running, "superseded")
+            for running in self.running:
+                if running.superseded_by(job):
+                    self._stop(running, "superseded")
             self._wake.notify()
         for other in gone:
             self._finish(other, "superseded")
@@ -71,16 +76,16 @@ class Runner:
         """Stop job `job_id` of `client`, or all of them."""
         with self._wake:
             gone = self._queue.remove(client, job_id)
-            running = self.running
-            if running is not None and running.client == client and job_id in (None, running.id):
-                self._stop(running, "cancelled")
+            for running in self.running:
+                if running.client == client and job_id in (None, running.id):
+                    self._stop(running, "cancelled")
         for job in gone:
             self._finish(job, "cancelled")
 
     def wants_turn(self, job: Job) -> bool:
         """Whether the running `job` should make room for one that waits."""
         with self._wake:
-            return self._queue.wants_turn(job)
+            return self._queue.wants_turn(job, self.running, self._lanes)
 
     @property
     def queued(self) -> int:
@@ -92,8 +97,8 @@ class Runner:
         with self._wake:
             self._closing = True
             gone = self._queue.drain()
-            if self.running is not None:
-                self._stop(self.running, "cancelled")
+            for running in self.running:
+                self._stop(running, "cancelled")
             self._wake.notify()
         for job in gone:
             self._finish(job, "cancelled")
@@ -108,16 +113,18 @@ class Runner:
 
     def _main(self) -> None:
         if self._load():
-            while (job := self._next()) is not None:
-                self._run(job)
-            self._engine.close()
-        else:
-            while (job := self._next()) is not None:
-                self._finish(job, "error", self.error)
+            while self._fill():
+                self._step()
+            if self.state != "failed":  # one that was lost may hang in its own end
+                self._engine.close()
+        while (job := self._take()) is not None:
+            self._drop(job)
+            self._finish(job, "error", self.error)
 
     def _load(self) -> bool:
         try:
-            self._engine.load()
+            self._engine.load(_Loading(self).tell)
+            self._lanes = self._engine.lanes
         except Exception as exc:  # the engine's boundary: whatever failed, requests are answered with it
             log.exception("the model could not be loaded")
             self.error = str(exc) if isinstance(exc, EngineError) else f"{type(exc).__name__}: {exc}"
@@ -127,36 +134,53 @@ class Runner:
         self.post(("loaded", None, None))
         return self.state != "failed"
 
-    def _next(self) -> Job | None:
+    def _fill(self) -> bool:
+        """Begin what there is room for; False where nothing runs then."""
+        while self.state != "failed" and (job := self._take()) is not None:
+            self._begin(job)
+        return bool(self.running)
+
+    def _take(self) -> Job | None:
+        """The next job, now running; waits for one where nothing runs, and None where nothing can begin."""
         with self._wake:
-            self.running = None
-            if self.state == "busy":
-                self.state = "idle"
             while not self._closing:
-                job = self._queue.take()
+                job = self._queue.take(self.running) if len(self.running) < self._lanes else None
                 if job is not None:
-                    if self.state == "idle":
-                        self.state = "busy"
-                    self.running = job
+                    self.running += (job,)
+                    self._set_state("busy")
                     return job
+                if self.running:
+                    return None
+                self._set_state("idle")
                 self._wake.wait()
             return None
 
-    def _run(self, job: Job) -> None:
+    def _set_state(self, state: State) -> None:
+        if self.state != "failed":
+            self.state = state
+
+    def _begin(self, job: Job) -> None:
         if job.started_s is None:
             job.started_s = self.clock()
-        run = _Run(self, job)
         try:
-            ending = self._engine.run(_remaining(job), run)
-        except EngineError as exc:
-            self._finish(job, "error", str(exc))
-            return
+            self._engine.begin(_remaining(job), _Run(self, job))
         except Exception as exc:  # the engine's boundary: one broken request must not end the others
-            log.exception("request %d failed in the engine", job.id)
-            self._finish(job, "error", f"The engine failed: {type(exc).__name__}: {exc}.")
+            self._fail(job, exc)
+
+    def _step(self) -> None:
+        try:
+            ended = self._engine.step()
+        except Exception as exc:  # the engine's boundary, as above
+            for job in self.running:
+                self._fail(job, exc)
             return
-        finally:
-            run.count()
+        for sink, ending in ended:
+            self._settle(cast("_Run", sink), ending)
+
+    def _settle(self, run: "_Run", ending: Ending) -> None:
+        run.count()
+        job = run.job
+        self._drop(job)
         if job.stop is not None:
             self._finish(job, job.stop)
         elif ending != "interrupted" or run.cut:
@@ -164,6 +188,31 @@ class Runner:
         else:
             with self._wake:
                 self._queue.put_back(job)
+
+    def _fail(self, job: Job, exc: Exception) -> None:
+        self._drop(job)
+        if isinstance(exc, EngineLost) and self.state != "failed":
+            log.error("the engine is lost: %s", exc, exc_info=exc)
+            self.error = str(exc)
+            self.state = "failed"
+            self.post(("lost", None, None))
+        elif not isinstance(exc, EngineError):
+            log.error("request %d failed in the engine", job.id, exc_info=exc)
+        told = (
+            str(exc) if isinstance(exc, EngineError) else f"The engine failed: {type(exc).__name__}: {exc}."
+        )
+        self._finish(job, "error", told)
+
+    def _drop(self, job: Job) -> None:
+        with self._wake:
+            self.running = tuple(other for other in self.running if other is not job)
+
+    def tell_waiting(self, done: int, of: int) -> None:
+        """Report to every job that waits how much of the model is loaded."""
+        with self._wake:
+            waiting = tuple(self._queue)
+        for job in waiting:
+            self.post(("loading", job, (done, of)))
 
     def _finish(self, job: Job, reason: Reason, error: str = "") -> None:
         self.post(("finished", job, (reason, error)))
@@ -186,12 +235,26 @@ class Runner:
         self._report(reports)
 
 
+class _Loading:
+    """Passes progress on, as often as somebody can read it."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._told_s = runner.clock()
+
+    def tell(self, done: int, of: int) -> None:
+        now_s = self._runner.clock()
+        if now_s - self._told_s >= _TELL_EVERY_S:
+            self._told_s = now_s
+            self._runner.tell_waiting(done, of)
+
+
 class _Run:
     """The sink of one run: passes text on, counts, and tells the engine when to stop."""
 
     def __init__(self, runner: Runner, job: Job) -> None:
         self._runner = runner
-        self._job = job
+        self.job = job
         self._evaluated = 0
         self._reused = 0
         self._told_s = runner.clock()
@@ -201,15 +264,15 @@ class _Run:
     def prefill(self, reused: int, done: int, of: int) -> bool:
         self._reused, self._evaluated = reused, max(0, done - reused)
         now_s = self._runner.clock()
-        if done >= of and self._job.prefilled_s is None:
-            self._job.prefilled_s = now_s
+        if done >= of and self.job.prefilled_s is None:
+            self.job.prefilled_s = now_s
         elif of - done > _WORTH_TELLING_TOKENS and now_s - self._told_s >= _TELL_EVERY_S:
             self._told_s = now_s
-            self._runner.post(("prefill", self._job, (done, of)))
+            self._runner.post(("prefill", self.job, (done, of)))
         return self._goes_on()
 
     def token(self, text: str) -> bool:
-        job = self._job
+        job = self.job
         job.generated += 1
         if job.work.shape == "line" and not job.work.chat:
             text = self._until_line_end(text)
@@ -222,7 +285,7 @@ class _Run:
 
     def count(self) -> None:
         """Add this run's prompt tokens to the job's; what a later run reuses, an earlier one has counted."""
-        job = self._job
+        job = self.job
         if job.runs == 0:
             job.evaluated, job.reused = self._evaluated, self._reused
         else:
@@ -239,7 +302,7 @@ class _Run:
         return text[:end] if self.cut else text
 
     def _goes_on(self) -> bool:
-        job = self._job
+        job = self.job
         if job.grace > 0:
             job.grace -= 1
         return job.stop is None and not self._runner.wants_turn(job)

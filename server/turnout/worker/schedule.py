@@ -1,10 +1,13 @@
 """Which request the engine runs next: a pure queue, without threads, clocks or sockets.
 
-Order: inline, then popup, then warm, then chat; within a class the newest first.
+Order: inline, then popup, then warm, then chat; within a class the newest first. Where an engine has several
+lanes, completions of several editors run side by side; what is read in the background never begins beside them,
+as its prompt would hold up their every step.
 Invariant: nobody starves. A job passed over `PATIENCE` times is next whatever its class, and then makes
 `GRACE_STEPS` steps before it yields again.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from turnout.worker.engines.base import Work
@@ -48,6 +51,11 @@ class Job:
         """Class of the job; lower goes first."""
         return _RANKS.get(self.kind, _CHAT_RANK)
 
+    @property
+    def waited_for(self) -> bool:
+        """Whether somebody who types waits for it."""
+        return self.rank < _RANKS["warm"]
+
     def superseded_by(self, newer: "Job") -> bool:
         """Whether `newer` makes this job pointless."""
         if (self.client, self.work.document) != (newer.client, newer.work.document):
@@ -67,6 +75,9 @@ class Queue:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def __iter__(self) -> Iterator[Job]:
+        return iter(self._waiting)
+
     def push(self, job: Job) -> list[Job]:
         """Add a new `job`; the waiting jobs that it supersedes leave the queue and are returned."""
         self._pushed += 1
@@ -80,15 +91,18 @@ class Queue:
         """Let an interrupted `job` wait again, in its old place."""
         self._waiting.append(job)
 
-    def take(self) -> Job | None:
-        """The next job to run, or None."""
+    def take(self, running: Sequence[Job] = ()) -> Job | None:
+        """The next job to begin beside those that are `running`, or None."""
         if not self._waiting:
             return None
         job = min(self._waiting, key=_precedence)
+        patient = job.passed_over >= PATIENCE
+        if not patient and not job.waited_for and any(other.waited_for for other in running):
+            return None
         self._waiting.remove(job)
         for other in self._waiting:
             other.passed_over += 1
-        job.grace = GRACE_STEPS if job.passed_over >= PATIENCE else 0
+        job.grace = GRACE_STEPS if patient else 0
         job.passed_over = 0
         return job
 
@@ -103,11 +117,20 @@ class Queue:
         gone, self._waiting = self._waiting, []
         return gone
 
-    def wants_turn(self, running: Job) -> bool:
-        """Whether `running` should yield: a job of a class ahead of it waits, and its grace is used up."""
-        if running.grace > 0:
+    def wants_turn(self, job: Job, running: Sequence[Job] = (), lanes: int = 1) -> bool:
+        """Whether `job`, one of the `running`, should yield to jobs of classes ahead of it, its grace used up.
+
+        Where a lane is free for them it goes on beside them, unless it is still reading its prompt.
+        """
+        ahead = [waiting for waiting in self._waiting if waiting.rank < job.rank]
+        if job.grace > 0 or not ahead:
             return False
-        return any(job.rank < running.rank for job in self._waiting)
+        staying = [other for other in running or (job,) if other.stop is None]
+        short_of = len(ahead) - (lanes - len(staying))
+        if short_of > 0:
+            return job in sorted(staying, key=_precedence)[-short_of:]
+        reading = job.prefilled_s is None and not job.waited_for
+        return reading and any(waiting.waited_for for waiting in ahead)
 
 
 def _precedence(job: Job) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from typing import Any, cast
 from turnout import __version__
 from turnout.errors import ProtocolViolation
 from turnout.worker import listener, wire
-from turnout.worker.engines.base import Engine, Work
+from turnout.worker.engines.base import BatchEngine, Engine, Work
 from turnout.worker.runner import Report, Runner
 from turnout.worker.schedule import Job
 
@@ -44,7 +44,9 @@ class Service:
     `changed` is called whenever there is more or less to do, `loaded` once the model is in memory or has failed.
     """
 
-    def __init__(self, engine: Engine, identity: Identity, hang_s: float, token: str = "") -> None:
+    def __init__(
+        self, engine: Engine | BatchEngine, identity: Identity, hang_s: float, token: str = ""
+    ) -> None:
         """A stopped request that keeps the engine for `hang_s` ends the process; `token` is the listener's."""
         self._loop = asyncio.get_running_loop()
         self._identity = identity
@@ -83,6 +85,7 @@ class Service:
             "pid": os.getpid(),
             "engine": self._identity.engine,
             "model": self._identity.model,
+            "state": self.runner.state,
         }
 
     def token_fits(self, frame: wire.Frame) -> bool:
@@ -147,12 +150,13 @@ class Service:
         self.runner.cancel(client, job_id)
         self._watch(stopped)
 
-    def _watch(self, job: Job | None) -> None:
-        if job is not None and job.stop is not None:
-            self._loop.call_later(self._hang_s, self._end_if_hung, job)
+    def _watch(self, jobs: tuple[Job, ...]) -> None:
+        for job in jobs:
+            if job.stop is not None:
+                self._loop.call_later(self._hang_s, self._end_if_hung, job)
 
     def _end_if_hung(self, job: Job) -> None:
-        if self.runner.running is job:
+        if job in self.runner.running:
             log.critical("the engine did not stop within %g s: this worker ends itself", self._hang_s)
             os._exit(70)
 
@@ -180,6 +184,8 @@ class Service:
                 self._pending -= 1
             elif what == "loaded":
                 self.loaded()
+            elif what == "lost":
+                self.leaving = True
         for client, batch in frames.items():
             if (connection := self._connections.get(client)) is not None:
                 connection.send(batch)
@@ -285,8 +291,8 @@ def _work(frame: wire.Frame) -> Work:
 def _frame(what: str, job: Job, detail: Any, now_s: float) -> Any:
     if what == "chunk":
         return {"t": "chunk", "id": job.id, "text": detail}
-    if what == "prefill":
-        return {"t": "progress", "id": job.id, "phase": "prefill", "done": detail[0], "of": detail[1]}
+    if what in ("prefill", "loading"):
+        return {"t": "progress", "id": job.id, "phase": what, "done": detail[0], "of": detail[1]}
     reason, error = detail
     done: wire.DoneFrame = {"t": "done", "id": job.id, "reason": reason, "figures": _figures(job, now_s)}
     if error:

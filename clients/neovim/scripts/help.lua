@@ -1,5 +1,5 @@
--- Writes doc/turnout.txt from the tables that the plugin itself works with.
--- usage: nvim -l scripts/help.lua [--check]      --check only says whether the file is up to date
+-- Writes doc/turnout.txt, and its tags, from the tables that the plugin itself works with.
+-- usage: nvim -l scripts/help.lua [--check]      --check only says whether they are up to date
 local root = vim.fs.dirname(vim.fs.dirname(vim.fs.abspath(arg[0])))
 vim.opt.runtimepath:prepend(root)
 
@@ -75,15 +75,34 @@ local function generated()
   return text
 end
 
-local path = root .. "/doc/turnout.txt"
-local text = generated()
-if arg[1] == "--check" then
+local function read(path)
   local file = io.open(path)
-  local same = file and file:read("a") == text
-  if not same then
-    io.stderr:write("doc/turnout.txt is out of date; run: nvim -l scripts/help.lua\n")
+  return file and file:read("*a")
+end
+
+local function write(path, text)
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+end
+
+-- The tags that Neovim makes of a help file. They are kept in the repository, so that `:help turnout` works
+-- however the plugin came onto the runtime path.
+local function tags_of(text)
+  local directory = vim.fn.tempname()
+  vim.fn.mkdir(directory)
+  write(directory .. "/turnout.txt", text)
+  vim.cmd.helptags(directory)
+  return read(directory .. "/tags")
+end
+
+local text = generated()
+local files = { [root .. "/doc/turnout.txt"] = text, [root .. "/doc/tags"] = tags_of(text) }
+for path, wanted in pairs(files) do
+  if arg[1] ~= "--check" then
+    write(path, wanted)
+  elseif read(path) ~= wanted then
+    io.stderr:write(path .. " is out of date; run: nvim -l scripts/help.lua\n")
     os.exit(1)
   end
-else
-  assert(io.open(path, "w")):write(text)
 end

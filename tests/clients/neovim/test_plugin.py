@@ -1,11 +1,13 @@
 """The plugin's edges in a real Neovim: setup, commands, statusline, health, help, and what it costs to load."""
 
+import json
+import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +38,7 @@ def test_setup_loads_ghost_text_at_the_first_insertion(scripted: Scripted) -> No
     """Opening files and moving in them loads neither ghost text nor the refactor."""
     editor = scripted()
     loaded = set(editor.lua(LOADED))
-    assert loaded <= {"turnout", "turnout.config", "turnout.client", "turnout.highlights"}
+    assert loaded <= {"turnout", "turnout.config", "turnout.client"}
     editor.type("i")
     editor.until(lambda: "turnout.ghost" in editor.lua(LOADED), "ghost text")
 
@@ -132,20 +134,80 @@ def test_a_program_of_the_workspace_is_not_run(start: Start) -> None:
     assert not (editor.directory / "ran").exists()
 
 
-def test_health_reports_what_is_there(scripted: Scripted) -> None:
-    """Versions, the running server, suggestions and keys, of which only the presence is told."""
-    editor = scripted(before="vim.env.ANTHROPIC_API_KEY = 'sk-secret'; vim.env.OPENAI_API_KEY = nil\n")
+def health(editor: Neovim) -> str:
+    """What :checkhealth says."""
     editor.command("checkhealth turnout")
-    health = "\n".join(editor.lines())
+    return "\n".join(editor.lines())
+
+
+SECRET = "vim.env.ANTHROPIC_API_KEY = 'sk-secret'; vim.env.OPENAI_API_KEY = nil\n"
+
+
+def scripted_environment(value: dict[str, Any]) -> str:
+    """Lua that gives the scripted server its part of the environment."""
+    return f"vim.env.SCRIPTED = [==[{json.dumps(value)}]==]\n"
+
+
+def test_health_reports_what_is_there(scripted: Scripted, tmp_path: Path) -> None:
+    """Versions, server, routes, last errors, models and keys, of which only the presence is told."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "server.log").write_text("1 INFO fine\n" + "".join(f"1 2 3 ERROR no {n}\n" for n in range(5)))
+    settings = (
+        'models.opus.key = "env:ANTHROPIC_API_KEY"  # defaults\nmodels.gpt.key = "env:OPENAI_API_KEY"\n'
+    )
+    printed = {"settings show": settings, "models list": "* qwen  491 MB  ready", "--version": "turnout 9"}
+    told = {"extensions": {"logs": str(logs)}, "print": printed}
+    text = health(scripted(before=SECRET + scripted_environment(told), size=(180, 16)))
     for line in (
         "Neovim 0.1",
+        "(turnout 9)",
         "the server offers suggestions",
         "suggestions are on",
+        "ERROR no 4",
+        "refactor goes to near",
+        "* qwen  491 MB  ready",
         "ANTHROPIC_API_KEY: present",
         "OPENAI_API_KEY: not set",
     ):
-        assert line in health, health
-    assert "sk-secret" not in health
+        assert line in text, text
+    assert "ERROR no 1" not in text
+    assert "sk-secret" not in text
+
+
+def test_health_asks_the_doctor(scripted: Scripted) -> None:
+    """Where the program can say what is wrong with the model process and the GPU, that is what is shown."""
+    findings = [
+        {"name": "worker", "state": "ok", "message": "answers"},
+        {"name": "gpu", "state": "warning", "message": "none found", "advice": "install a driver"},
+        {"name": "model", "state": "error", "message": "wrong hash", "advice": "turnout models pull"},
+    ]
+    told = {"print": {"doctor --json": json.dumps({"findings": findings})}}
+    text = health(scripted(before=scripted_environment(told)))
+    for line in (
+        "OK worker: answers",
+        "WARNING gpu: none found",
+        "install a driver",
+        "ERROR model: wrong hash",
+    ):
+        assert line in text, text
+    assert "models list" not in text
+
+
+@pytest.mark.parametrize("which", ["", "server", "worker", "neovim"])
+def test_the_logs_are_opened(scripted: Scripted, tmp_path: Path, which: str) -> None:
+    """`:Turnout log` opens the server's own log, and the model process's and Neovim's by name; also after a crash."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "server.log").write_text("a line of the server\n")
+    (logs / "worker-old.log").write_text("older\n")
+    os.utime(logs / "worker-old.log", (1, 1))
+    (logs / "worker-near.log").write_text("a line of the worker\n")
+    editor = scripted(before=scripted_environment({"extensions": {"logs": str(logs)}}))
+    editor.lua("vim.lsp.log.set_level('TRACE'); vim.lsp.log.error('a line of neovim')")
+    editor.lua("require('turnout.client').get = function() end")  # as if the server had just gone
+    editor.command(f"Turnout log {which}")
+    editor.until_shown(f"a line of {'the ' if which != 'neovim' else ''}{which or 'server'}")
 
 
 @pytest.mark.parametrize(
@@ -153,6 +215,9 @@ def test_health_reports_what_is_there(scripted: Scripted) -> None:
     [
         ("Turnout re", ["refactor", "restart", "resume"]),
         ("Turnout explain re", ["rewrite", "refactor"]),
+        ("Turnout model in", ["inline"]),
+        ("Turnout log ", ["server", "worker", "neovim"]),
+        ("Turnout pause ", ["buffer"]),
         ("Turnout pause x", []),
     ],
 )
@@ -168,8 +233,14 @@ def test_commands_are_completed(start: Start, line: str, expected: list[str]) ->
         ("", "State: ready"),
         ("why", "the cursor is in a comment"),
         ("explain refactor", "not opus: leaves the machine (config.toml:3"),
-        ("model", "the model is near"),
-        ("spend", "$0.5000 spent today"),
+        ("model", "inline goes to near"),
+        ("model refactor", "refactor goes to near"),
+        ("spend", "Spent today: $0.5000"),
+        ("spend", "inline by near: unknown, stayed here"),
+        ("spend 1", "refactor by opus: $0.2500, left this machine"),
+        ("log", "the server's log is not known before it has run"),
+        ("pause buffer", "paused in this buffer"),
+        ("resume buffer", "suggestions are on in this buffer"),
         ("undo", "nothing was undone"),
         ("nonsense", "there is no command nonsense"),
         ("discard", "no preview is open"),
@@ -297,10 +368,8 @@ def test_plug_mappings_can_be_put_on_any_key(scripted: Scripted) -> None:
 
 
 def test_the_help_file_has_what_its_links_say(start: Start) -> None:
-    """`:help` finds the plugin's options, and every link in the file leads to a tag of it or of Neovim."""
+    """`:help` finds the plugin's options as it is, and every link in the file leads to a tag of it or of Neovim."""
     editor = start("")
-    shutil.copytree(PLUGIN / "doc", editor.directory / "doc")
-    editor.lua("vim.cmd.helptags('doc'); vim.opt.runtimepath:prepend(vim.uv.cwd())")
     editor.command("help turnout-config-ghost.auto")
     assert "ghost.auto" in editor.request("nvim_get_current_line")
     links = re.findall(r"\|([^|\s]+)\|", "\n".join(editor.lines()))

@@ -74,6 +74,7 @@ def script_renaming(editor: Neovim) -> None:
     proposal = {
         "proposalId": "p1",
         "plan": "Rename one to uno",
+        "complete": False,
         "files": files,
         "checks": checks,
         "receipt": receipt,
@@ -125,6 +126,7 @@ def test_a_refactor_is_reviewed_applied_and_undone(three_files: Neovim) -> None:
         "ok ruff",
         "failed pytest: 1 failed",
         "opus, left this",
+        "incomplete: a part of",
     ):
         assert text in screen
     assert "one = 1" in screen  # the text before
@@ -179,6 +181,7 @@ def test_a_stale_document_refuses_the_whole_edit(three_files: Neovim) -> None:
     editor.until(lambda: "a.py has changed since the edit was made" in editor.messages(), "the reason")
     assert texts(editor) == {"a.py": before["a.py"]}
     assert on_disk(editor) == FILES
+    assert "[-] a.py" in editor.screen.text()  # the review is not lost
 
 
 @pytest.mark.parametrize(
@@ -216,12 +219,16 @@ def test_the_instruction_is_asked_for_and_the_range_is_sent(three_files: Neovim)
 
 
 def test_a_refactor_can_be_cancelled(three_files: Neovim) -> None:
-    """The progress is shown, and :Turnout cancel reaches the server."""
+    """The model and the progress are shown, other plugins hear of it, and :Turnout cancel reaches the server."""
     editor = three_files
     script_renaming(editor)
     editor.server("test/hold")
+    editor.lua(
+        "vim.api.nvim_create_autocmd('LspProgress', { callback = function() vim.g.progress = true end })"
+    )
     editor.command("Turnout refactor rename")
-    editor.until_shown("asking the model")
+    editor.until_shown("turnout: refactor (near): asking the model (:Turnout cancel)")
+    assert editor.lua("return vim.g.progress")
     editor.command("Turnout cancel")
     editor.until(lambda: methods(editor, "$/cancelRequest"), "the cancellation")
     editor.until(lambda: "refactor cancelled" in editor.messages(), "the report")

@@ -13,6 +13,8 @@ It speaks LSP with the standard library alone, so that it starts in milliseconds
 
 usage: scripted_server.py [utf-8|utf-16|utf-32]      the position encoding, utf-8 where none is given
 With further words it prints them and ends, in the place of the program's other commands.
+`SCRIPTED` in the environment is a JSON object: `extensions` are its experimental capabilities, `print` is what those
+other commands print, by their words joined with a space.
 """
 
 import json
@@ -143,12 +145,19 @@ class Server:
             self.held.pop(name)()
 
 
+def options() -> Json:
+    """What the environment says."""
+    given: Json = json.loads(os.environ.get("SCRIPTED", "{}"))
+    return given
+
+
 def initialize(server: Server, params: Json, request: Any) -> None:
     capabilities = {
         "positionEncoding": server.encoding,
         "textDocumentSync": {"openClose": True, "change": 2},
         "codeActionProvider": True,
         "executeCommandProvider": {"commands": ["turnout.rewrite", "turnout.explain"]},
+        "experimental": {"turnout": options().get("extensions", {})},
     }
     if params["capabilities"].get("textDocument", {}).get("inlineCompletion"):
         capabilities["inlineCompletionProvider"] = {}
@@ -315,6 +324,12 @@ def explain(server: Server, params: Json, request: Any) -> None:
     server.answer(request, {"candidates": ["near"], "chosen": "near", "eliminated": [passed]})
 
 
+def receipts(server: Server, params: Json, request: Any) -> None:
+    one = {"kind": "refactor", "model": "opus", "leavesMachine": True, "costUsd": 0.25}
+    two = {"kind": "inline", "model": "near", "leavesMachine": False, "costUsd": None}
+    server.answer(request, {"receipts": [one, two][: params["count"]]})
+
+
 HANDLERS: dict[str, Callable[[Server, Json, Any], None]] = {
     "initialize": initialize,
     "shutdown": answer_null,
@@ -332,6 +347,7 @@ HANDLERS: dict[str, Callable[[Server, Json, Any], None]] = {
     "turnout/discard": answer_null,
     "turnout/why": why,
     "turnout/explain": explain,
+    "turnout/receipts": receipts,
     "test/script": script,
     "test/hold": hold,
     "test/release": release,
@@ -346,6 +362,7 @@ HANDLERS: dict[str, Callable[[Server, Json, Any], None]] = {
 if __name__ == "__main__":
     encoding, *command = sys.argv[1:] or ["utf-8"]
     if command:
-        print("scripted", *command)
+        words = " ".join(command)
+        print(options().get("print", {}).get(words, f"scripted {words}"))
     else:
         Server(encoding).run()

@@ -38,7 +38,7 @@ end
 ---@param client_id integer
 function M.run(command, client_id)
   local server = vim.lsp.get_client_by_id(client_id)
-  local argument = command.arguments and command.arguments[1]
+  local argument = command.arguments and command.arguments[1] --[[@as table?]]
   if not server or type(argument) ~= "table" then
     return
   end

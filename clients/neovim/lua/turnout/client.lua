@@ -9,6 +9,8 @@ local PROGRAM_TIMEOUT_MS = 15000
 
 ---@type integer[] When the server was restarted, in milliseconds.
 local restarts = {}
+---@type string? Folder of the logs, which is asked for most when the server that told it is gone.
+local logs
 
 ---@param message string
 ---@param level? integer
@@ -40,7 +42,43 @@ end
 ---@param err lsp.ResponseError
 ---@return string
 function M.describe_error(err)
-  return (err.message or "the server failed without a message"):gsub("%s+$", "")
+  local message = (err.message or "the server failed without a message"):gsub("%s+$", "")
+  return message
+end
+
+---What a server offers beyond the standard.
+---@param client vim.lsp.Client
+---@return { logs?: string, cursor?: boolean }
+function M.extensions(client)
+  local experimental = client.server_capabilities.experimental --[[@as table?]]
+  local ours = type(experimental) == "table" and experimental.turnout
+  return type(ours) == "table" and ours or {}
+end
+
+---@param paths string[]
+---@return string? path The one that was written to last.
+local function newest(paths)
+  table.sort(paths, function(a, b)
+    return vim.fn.getftime(a) > vim.fn.getftime(b)
+  end)
+  return paths[1]
+end
+
+---The file of a log: of the server, of the model process that wrote last, or Neovim's own of language servers.
+---@param which "server"|"worker"|"neovim"
+---@return string? path Nil where it is not known.
+function M.log_path(which)
+  if which == "neovim" then
+    return vim.lsp.log.get_filename()
+  end
+  local client = M.get()
+  logs = client and M.extensions(client).logs or logs
+  if not logs then
+    return nil
+  elseif which == "server" then
+    return vim.fs.joinpath(logs, "server.log")
+  end
+  return newest(vim.fn.glob(vim.fs.joinpath(logs, "worker-*.log"), true, true))
 end
 
 ---Send a request and hand its result to `on_result`; an error is shown to the user unless `on_error` takes it.
@@ -176,6 +214,15 @@ local function capabilities()
   return { textDocument = { inlineCompletion = shown and { dynamicRegistration = false } or vim.NIL } }
 end
 
+---@param client vim.lsp.Client
+local function attached(client)
+  local extensions = M.extensions(client)
+  logs = extensions.logs or logs
+  if extensions.cursor then
+    require("turnout.idle").start()
+  end
+end
+
 ---Register the server with Neovim, and start it for the open files and those to come.
 function M.enable()
   local config = require("turnout.config").get()
@@ -197,6 +244,16 @@ function M.enable()
     on_exit = on_exit,
   })
   vim.lsp.enable(M.name)
+  vim.api.nvim_create_autocmd("LspAttach", {
+    group = vim.api.nvim_create_augroup("turnout.client", { clear = true }),
+    desc = "Give a server what it wants beyond the standard",
+    callback = function(args)
+      local client = vim.lsp.get_client_by_id(args.data.client_id)
+      if client and client.name == M.name then
+        attached(client)
+      end
+    end,
+  })
 end
 
 ---Start the server for a file without a filetype, which Neovim by itself starts none for.

@@ -5,6 +5,9 @@ local M = {}
 
 local KINDS = { "inline", "popup", "fix", "rewrite", "refactor", "document", "test", "explain", "commit_message" }
 
+local LOGS = { "server", "worker", "neovim" }
+local RECEIPTS_SHOWN = 10
+
 ---@class (exact) turnout.Command
 ---@field args string What follows the name, for the help file.
 ---@field help string
@@ -16,12 +19,13 @@ local function show(lines)
   vim.lsp.util.open_floating_preview(lines, "markdown", { focus = false, border = "single", wrap = true })
 end
 
+---@param kind? string Of request, where one is asked about.
 ---@return vim.lsp.Client? client
----@return lsp.TextDocumentPositionParams params Where the cursor is.
-local function here()
+---@return { textDocument: lsp.TextDocumentIdentifier, position?: lsp.Position, kind?: string } params
+local function here(kind)
   local server = client.require_one()
   local bufnr, cursor = vim.api.nvim_get_current_buf(), vim.api.nvim_win_get_cursor(0)
-  local params = { textDocument = { uri = vim.uri_from_bufnr(bufnr) } }
+  local params = { textDocument = { uri = vim.uri_from_bufnr(bufnr) }, kind = kind }
   if server then
     params.position = client.position(server, bufnr, cursor[1] - 1, cursor[2])
   end
@@ -44,12 +48,18 @@ local function name_of(candidate)
   return type(candidate) == "table" and (candidate.name or candidate.model) or tostring(candidate)
 end
 
+---@param decision table
+---@return string
+local function chosen_of(decision)
+  local chosen = decision.chosen
+  return chosen and chosen ~= vim.NIL and name_of(chosen) or "no model"
+end
+
 ---@param kind string
 ---@param result table
 ---@return string[]
 local function describe_decision(kind, result)
-  local chosen = result.chosen and result.chosen ~= vim.NIL and name_of(result.chosen) or "no model"
-  local lines = { ("`%s` goes to **%s**"):format(kind, chosen) }
+  local lines = { ("`%s` goes to **%s**"):format(kind, chosen_of(result)) }
   for i, candidate in ipairs(result.candidates or {}) do
     lines[#lines + 1] = ("%d. %s"):format(i, name_of(candidate))
   end
@@ -62,24 +72,76 @@ end
 ---@param args string
 local function explain(args)
   local kind = args ~= "" and args or "inline"
-  local server, params = here()
+  local server, params = here(kind)
   if server then
-    params.kind = kind
     client.request(server, "turnout/explain", params, function(result)
       show(describe_decision(kind, result))
     end)
   end
 end
 
----@param field "model"|"spentTodayUsd"
----@param format string
----@param otherwise string
-local function report(field, format, otherwise)
-  local status = require("turnout.status").get()
-  if not status then
-    client.require_one()
+---@param args string
+local function model(args)
+  local kind = args ~= "" and args or "inline"
+  local server, params = here(kind)
+  if server then
+    client.request(server, "turnout/explain", params, function(result)
+      client.notify(("%s goes to %s"):format(kind, chosen_of(result)))
+    end)
+  end
+end
+
+---@param value any
+---@return string
+local function money(value)
+  return type(value) == "number" and ("$%.4f"):format(value) or "unknown"
+end
+
+---@param receipts table[]
+---@return string[]
+local function describe_spending(receipts)
+  local status = require("turnout.status").get(vim.api.nvim_get_current_buf())
+  local lines = { ("Spent today: %s"):format(money(status and status.spentTodayUsd)) }
+  for _, receipt in ipairs(receipts) do
+    local where = receipt.leavesMachine and "left this machine" or "stayed here"
+    lines[#lines + 1] = ("- %s by %s: %s, %s"):format(receipt.kind, receipt.model, money(receipt.costUsd), where)
+  end
+  return lines
+end
+
+---@param args string
+local function spend(args)
+  local server = client.require_one()
+  if server then
+    local params = { count = math.max(1, math.floor(tonumber(args) or RECEIPTS_SHOWN)) }
+    client.request(server, "turnout/receipts", params, function(result)
+      show(describe_spending(result and result.receipts or {}))
+    end)
+  end
+end
+
+---@param args string
+---@param paused boolean
+local function pause(args, paused)
+  if args == "buffer" then
+    vim.b.turnout = not paused
+    client.notify(paused and "paused in this buffer" or "suggestions are on in this buffer")
+    return
+  end
+  require("turnout.ghost").pause(paused)
+end
+
+---@param args string
+local function log(args)
+  local which = args ~= "" and args or "server"
+  local path = client.log_path(which)
+  if path and vim.uv.fs_stat(path) then
+    vim.cmd.tabedit(vim.fn.fnameescape(path))
+    vim.cmd("normal! G")
+  elseif path then
+    client.notify(("%s is empty: nothing was logged yet"):format(path))
   else
-    client.notify(status[field] and format:format(status[field]) or otherwise)
+    client.notify(("the %s's log is not known before it has run; try :Turnout log neovim"):format(which))
   end
 end
 
@@ -94,7 +156,8 @@ local function trust()
     return
   end
   vim.cmd.redraw() -- or the answer would scroll the question up and wait for a key
-  local output = client.run_program(server.config.cmd, "trust", root)
+  local cmd = server.config.cmd
+  local output = type(cmd) == "table" and client.run_program(cmd, "trust", root)
   if output then
     client.notify(output)
     client.restart()
@@ -165,40 +228,38 @@ M.commands = {
     run = explain,
   },
   model = {
-    args = "",
-    help = "Name the model that answered last.",
-    run = function()
-      report("model", "the model is %s", "no model has answered yet")
-    end,
+    args = "[kind]",
+    help = "Name the model that a kind of request goes to, `inline` where none is given.",
+    complete = KINDS,
+    run = model,
   },
   spend = {
-    args = "",
-    help = "Say what today's requests have cost.",
-    run = function()
-      report("spentTodayUsd", "$%.4f spent today", "no cost is known")
-    end,
+    args = "[count]",
+    help = "Say what today's requests have cost, and list the last ones: model, cost, whether text left the machine.",
+    run = spend,
   },
   pause = {
-    args = "",
-    help = "No suggestions until `:Turnout resume`.",
-    run = function()
-      require("turnout.ghost").pause(true)
+    args = "[buffer]",
+    help = "No suggestions until `:Turnout resume`, everywhere or in this buffer.",
+    complete = { "buffer" },
+    run = function(args)
+      pause(args, true)
     end,
   },
   resume = {
-    args = "",
+    args = "[buffer]",
     help = "Suggestions again.",
-    run = function()
-      require("turnout.ghost").pause(false)
+    complete = { "buffer" },
+    run = function(args)
+      pause(args, false)
     end,
   },
   log = {
-    args = "",
-    help = "Open Neovim's log of its language servers, at its end.",
-    run = function()
-      vim.cmd.tabedit(vim.fn.fnameescape(vim.lsp.log.get_filename()))
-      vim.cmd("normal! G")
-    end,
+    args = "[name]",
+    help = "Open a log at its end: of the `server` where no other is named, of the model process (`worker`), "
+      .. "or of Neovim's language clients (`neovim`).",
+    complete = LOGS,
+    run = log,
   },
   messages = {
     args = "",

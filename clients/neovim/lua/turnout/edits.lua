@@ -75,6 +75,7 @@ end
 
 ---@type table<string, fun(change: table, outlook: turnout.Outlook): string?>
 local checks = {
+  edit = check_text,
   create = function(change, outlook)
     local options = change.options or {}
     outlook.created[change.uri] = true
@@ -125,7 +126,7 @@ local function check(changes, client_id)
         return { reason = ("%s is not a file"):format(uri), index = i - 1 }
       end
     end
-    local inspect = change.textDocument and check_text or checks[change.kind]
+    local inspect = checks[change.textDocument and "edit" or change.kind]
     local reason = inspect and inspect(change, outlook) or nil
     if not inspect then
       reason = ("%s is no change that is known"):format(tostring(change.kind))

@@ -293,6 +293,7 @@ function M.start()
     return
   end
   started = true
+  require("turnout.highlights").define()
   local group = vim.api.nvim_create_augroup("turnout.ghost", { clear = true })
   local function on(events, pattern, callback)
     vim.api.nvim_create_autocmd(events, { group = group, pattern = pattern, callback = callback })

@@ -1,7 +1,11 @@
 ---`:checkhealth turnout`: what is there, what is not, and what to do about it.
+local client = require("turnout.client")
+
 local M = {}
 
-local KEYS = { "ANTHROPIC_API_KEY", "OPENAI_API_KEY" }
+local ROUTED = { "inline", "popup", "fix", "rewrite", "refactor", "document", "test", "explain" }
+local ASK_TIMEOUT_MS = 2000
+local ERRORS_SHOWN = 3
 
 local function check_neovim()
   local version = tostring(vim.version())
@@ -15,7 +19,7 @@ end
 ---@return string[]? cmd
 local function check_program()
   local wanted = require("turnout.config").get().cmd[1]
-  local cmd = require("turnout.client").command()
+  local cmd = client.command()
   if not cmd then
     vim.health.error(("`%s` is not on $PATH"):format(wanted), {
       "Install it, in a clone of Turnout: `pipx install '.[local]'`",
@@ -23,7 +27,7 @@ local function check_program()
     })
     return nil
   end
-  local version = require("turnout.client").run_program(cmd, "--version")
+  local version = client.run_program(cmd, "--version")
   if version then
     vim.health.ok(("server: %s (%s)"):format(cmd[1], version))
   else
@@ -32,21 +36,22 @@ local function check_program()
   return version and cmd or nil
 end
 
+---@return vim.lsp.Client?
 local function check_client()
-  local client = require("turnout.client").get()
-  if not client then
+  local server = client.get()
+  if not server then
     vim.health.warn("no server is running", {
       "Open a file; a client starts with the first one",
       "`:Turnout log` shows what the server said when it ended",
     })
-    return
+    return nil
   end
   for _, line in ipairs(require("turnout.status").describe()) do
     vim.health.info(line)
   end
-  if client.server_capabilities.inlineCompletionProvider then
-    vim.health.ok("the server offers suggestions, positions in " .. client.offset_encoding)
-  else
+  if server.server_capabilities.inlineCompletionProvider then
+    vim.health.ok("the server offers suggestions, positions in " .. server.offset_encoding)
+  elseif require("turnout.config").get().ghost.enabled then
     vim.health.error("the server offers no suggestions", {
       "Update the server, in a clone of Turnout: `pipx install --force '.[local]'`",
     })
@@ -55,6 +60,7 @@ local function check_client()
   if state and state.state == "error" then
     vim.health.error(state.message or "the server reports an error", { "`:Turnout log`" })
   end
+  return server
 end
 
 local function check_ghost()
@@ -69,20 +75,67 @@ local function check_ghost()
   end
 end
 
----@param cmd string[]
-local function check_models(cmd)
-  local listing = require("turnout.client").run_program(cmd, "models", "list")
-  if listing then
-    vim.health.info("local models:\n" .. listing)
-  else
-    vim.health.warn("`turnout models list` failed", { "Run it in a terminal to see why" })
+---Which model each kind of request goes to; without one, why not.
+---@param server vim.lsp.Client
+local function check_routes(server)
+  for _, kind in ipairs(ROUTED) do
+    ---@diagnostic disable-next-line: param-type-mismatch
+    local answer = server:request_sync("turnout/explain", { kind = kind }, ASK_TIMEOUT_MS)
+    local decision = answer and answer.result
+    if not decision then
+      vim.health.warn(("%s: the server did not say where it goes"):format(kind), { "`:Turnout log`" })
+    elseif type(decision.chosen) == "string" then
+      vim.health.ok(("%s goes to %s"):format(kind, decision.chosen))
+    else
+      vim.health.warn(("%s goes nowhere"):format(kind), { ("`:Turnout explain %s` says why"):format(kind) })
+    end
   end
 end
 
-local function check_keys()
-  for _, name in ipairs(KEYS) do
-    local present = (vim.env[name] or "") ~= ""
-    vim.health.info(("%s: %s"):format(name, present and "present" or "not set"))
+---The errors in the server's log, oldest first.
+---@return string[]
+local function logged_errors()
+  local path = client.log_path("server")
+  local lines = path and vim.uv.fs_stat(path) and vim.fn.readfile(path) or {}
+  return vim.tbl_filter(function(line)
+    return line:find(" ERROR ", 1, true) ~= nil
+  end, lines)
+end
+
+local function check_errors()
+  local errors = logged_errors()
+  if #errors == 0 then
+    vim.health.ok("no errors in the server's log")
+    return
+  end
+  local last = vim.list_slice(errors, math.max(1, #errors - ERRORS_SHOWN + 1))
+  vim.health.warn(
+    "last errors of the server:\n" .. table.concat(last, "\n"),
+    { "`:Turnout log` shows what led to them" }
+  )
+end
+
+---@param cmd string[]
+local function check_models(cmd)
+  local listing = client.run_program(cmd, "models", "list")
+  if not listing then
+    vim.health.warn("`turnout models list` failed", { "Run it in a terminal to see why" })
+  elseif listing:find("%f[%w]ready%f[%W]") then
+    vim.health.ok("local models:\n" .. listing)
+  else
+    vim.health.warn("no local model is ready:\n" .. listing, { "`turnout models pull`" })
+  end
+end
+
+---Whether the keys that the settings name are there; what they are is nobody's business.
+---@param cmd string[]
+local function check_keys(cmd)
+  local settings, seen = client.run_program(cmd, "settings", "show") or "", {}
+  for name in settings:gmatch('key = "env:([%w_]+)"') do
+    if not seen[name] then
+      seen[name] = true
+      vim.health.info(("%s: %s"):format(name, (vim.env[name] or "") ~= "" and "present" or "not set"))
+    end
   end
 end
 
@@ -91,13 +144,20 @@ function M.check()
   check_neovim()
   local cmd = check_program()
   vim.health.start("turnout: server")
-  check_client()
+  local server = check_client()
   check_ghost()
-  vim.health.start("turnout: models and keys")
-  if cmd then
-    check_models(cmd)
+  check_errors()
+  if server then
+    vim.health.start("turnout: routes")
+    check_routes(server)
   end
-  check_keys()
+  if cmd then
+    vim.health.start("turnout: models, GPU and keys")
+    if not require("turnout.doctor").report(cmd) then
+      check_models(cmd)
+      check_keys(cmd)
+    end
+  end
 end
 
 return M

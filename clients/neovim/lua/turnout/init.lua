@@ -9,7 +9,6 @@ function M.setup(opts)
     vim.notify("turnout: " .. problem, vim.log.levels.WARN)
   end
   require("turnout.client").enable()
-  require("turnout.highlights").define()
   vim.api.nvim_create_autocmd("InsertEnter", {
     group = vim.api.nvim_create_augroup("turnout.lazy", { clear = true }),
     once = true,

@@ -100,6 +100,9 @@ local function list_lines(view)
     local message = check.message and check.message ~= "" and ": " .. check.message:gsub("\n", " ") or ""
     add(("%s %s%s"):format(check.ok and "ok" or "failed", check.name, message), group)
   end
+  if view.proposal.complete == false then
+    add("incomplete: a part of the model's answer could not be used", "TurnoutRejected")
+  end
   for _, skipped in ipairs(view.proposal.skipped or {}) do
     add(("left out %s: %s"):format(skipped.path, skipped.reason), "TurnoutHint")
   end
@@ -241,7 +244,7 @@ local function accepted_ids(view)
   end, refactor.hunk_ids(view.proposal))
 end
 
----Apply the accepted hunks of the open preview, and close it.
+---Apply the accepted hunks of the open preview, and close it once that is done.
 ---@return boolean open False where no preview is open.
 function M.apply()
   local view = current
@@ -249,12 +252,15 @@ function M.apply()
     return false
   end
   local ids = accepted_ids(view)
-  close(view)
   if #ids == 0 then
-    refactor.discard(view.client, view.proposal)
-  else
-    refactor.apply(view.client, view.proposal, ids)
+    return M.discard()
   end
+  refactor.apply(view.client, view.proposal, ids, function(applied)
+    -- What could not be applied stays open: the hunk that is in the way can be rejected.
+    if applied and current == view then
+      close(view)
+    end
+  end)
   return true
 end
 
@@ -374,6 +380,7 @@ end
 ---@param proposal turnout.Proposal
 function M.open(client, proposal)
   M.discard()
+  require("turnout.highlights").define()
   ---@diagnostic disable-next-line: missing-fields
   local view = { client = client, proposal = proposal, accepted = {}, rows = {} } ---@type turnout.Preview
   for _, id in ipairs(refactor.hunk_ids(proposal)) do

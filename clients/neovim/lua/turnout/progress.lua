@@ -9,6 +9,8 @@ local M = {}
 ---@field what string
 ---@field client? vim.lsp.Client
 ---@field id? integer The request to cancel.
+---@field model? string The model that does it, once that is known.
+---@field told? string What its progress last said.
 
 ---@type table<string, turnout.Work> By progress token.
 local followed = {}
@@ -18,21 +20,24 @@ function M.new_token()
   return ("turnout-%d"):format(vim.uv.hrtime())
 end
 
+---@param work turnout.Work
+local function show(work)
+  local model = work.model and (" (%s)"):format(work.model) or ""
+  messages.show(("turnout: %s%s: %s (:Turnout cancel)"):format(work.what, model, work.told or "..."))
+end
+
 ---@param value { kind: string, title?: string, message?: string, percentage?: number }
----@param what string
-local function report(value, what)
+---@param work turnout.Work
+local function report(value, work)
   if value.kind == "end" then
     return
   end
-  local parts = { "turnout:", value.title or what }
-  if value.message then
-    parts[#parts + 1] = value.message
-  end
+  local parts = { value.message or value.title }
   if value.percentage and value.percentage > 0 then
     parts[#parts + 1] = ("%d%%"):format(value.percentage)
   end
-  parts[#parts + 1] = "(:Turnout cancel)"
-  messages.show(table.concat(parts, " "))
+  work.told = #parts > 0 and table.concat(parts, " ") or work.told
+  show(work)
 end
 
 ---Show progress under `token` from now on.
@@ -44,7 +49,7 @@ function M.follow(token, what, request)
     return
   end
   followed[token] = { what = what, client = request.client, id = request.id }
-  messages.show(("turnout: %s ... (:Turnout cancel)"):format(what))
+  show(followed[token])
   vim.api.nvim_create_autocmd("LspProgress", {
     group = vim.api.nvim_create_augroup("turnout.progress", { clear = true }),
     desc = "Show the progress of what Turnout works on",
@@ -52,10 +57,21 @@ function M.follow(token, what, request)
       local params = args.data.params
       local work = followed[params.token]
       if work then
-        report(params.value, work.what)
+        report(params.value, work)
       end
     end,
   })
+end
+
+---Name the model that does the work under `token`.
+---@param token string
+---@param model string
+function M.name_model(token, model)
+  local work = followed[token]
+  if work then
+    work.model = model
+    show(work)
+  end
 end
 
 ---Stop showing the progress of `token`.

@@ -30,6 +30,7 @@ local M = {}
 ---@class (exact) turnout.Proposal
 ---@field proposalId string
 ---@field plan string
+---@field complete? boolean False where a part of the model's answer could not be used.
 ---@field files turnout.FileChange[]
 ---@field checks turnout.Check[]
 ---@field skipped? { path: string, reason: string }[] Files that were left out.
@@ -89,6 +90,19 @@ local function receive(server, proposal)
   end
 end
 
+---Say beside the progress which model works, as soon as the server has decided it.
+---@param server vim.lsp.Client
+---@param params table
+---@param token string
+local function show_route(server, params, token)
+  local query = { kind = "refactor", textDocument = params.textDocument }
+  client.request(server, "turnout/explain", query, function(route)
+    if type(route) == "table" and type(route.chosen) == "string" then
+      progress.name_model(token, route.chosen)
+    end
+  end, function() end) -- the refactor itself says what is wrong
+end
+
 ---@param server vim.lsp.Client
 ---@param instruction string
 ---@param opts turnout.RefactorOptions
@@ -103,6 +117,9 @@ local function ask(server, instruction, opts)
     client.notify(client.describe_error(err), vim.log.levels.ERROR)
   end)
   progress.follow(token, "refactor", id and { client = server, id = id } or nil)
+  if id then
+    show_route(server, params, token)
+  end
 end
 
 ---Refactor as `instruction` says; asks for the instruction where it is nil or empty.

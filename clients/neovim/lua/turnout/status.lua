@@ -65,7 +65,7 @@ function M.line()
     return ""
   end
   local ghost = package.loaded["turnout.ghost"]
-  if ghost and ghost.paused() then
+  if vim.b.turnout == false or ghost and ghost.paused() then
     return "turnout: paused"
   end
   local parts = { "turnout:", status.model or status.state }
@@ -78,7 +78,8 @@ function M.line()
   if status.lastLatencyMs then
     parts[#parts + 1] = ("%.0f ms"):format(status.lastLatencyMs)
   end
-  return table.concat(parts, " "):gsub("%%", "%%%%")
+  local line = table.concat(parts, " "):gsub("%%", "%%%%")
+  return line
 end
 
 ---Everything known, a line each.

@@ -87,7 +87,17 @@ end
 local function identity(item)
   local command = item.command
   if type(command) == "table" and type(command.arguments) == "table" then
-    return command.arguments[1]
+    local id = command.arguments[1]
+    return type(id) == "string" and id or nil
+  end
+end
+
+---@param item lsp.InlineCompletionItem
+---@return string?
+local function text_of(item)
+  local text = item.insertText
+  if type(text) == "string" then
+    return (text:gsub("\r\n?", "\n"))
   end
 end
 
@@ -103,7 +113,7 @@ function M.decode(answer, buf, row, col, to_byte)
   local line, items, anchor = line_at(buf, row), {}, nil
   for _, item in ipairs(answer) do
     local start_col, end_col = stretch(item, row, col, to_byte)
-    local text = type(item.insertText) == "string" and item.insertText:gsub("\r\n?", "\n") or nil
+    local text = text_of(item)
     if start_col and text and vim.startswith(text, line:sub(start_col + 1, col)) then
       anchor = anchor or M.anchor(buf, row, col, start_col)
       if start_col == anchor.col then

@@ -71,11 +71,12 @@ class ModelUnknown(ModelError):
 
 
 class ModelMissing(ModelError):
-    """A known model that is not on this machine yet."""
+    """A known model that is not on this machine yet, in the `form` that was asked for."""
 
-    def __init__(self, message: str, *, model: str, advice: str = "") -> None:
+    def __init__(self, message: str, *, model: str, form: str = "gguf", advice: str = "") -> None:
         super().__init__(message, advice=advice)
         self.model = model
+        self.form = form
 
 
 class DownloadFailed(ModelError):

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from turnout.models.manifest import Entry, parse
+from turnout.models.manifest import parse
+from turnout.models.pins import file_item
 from turnout.models.progress import Progress, Reporter
-from turnout.models.sources import Source, Stream, Underway
+from turnout.models.sources import Item, Source, Stream, Underway
 
 PART_BYTES = 400_000
 PARTS = 4
@@ -24,17 +25,24 @@ SHA256 = hashlib.sha256(PAYLOAD).hexdigest()
 
 MANIFEST = f"""
 [models.tiny]
+parameters = 1_000_000
+layers = 2
+kv_heads = 2
+head_dim = 64
+licence = "Apache-2.0"
+family = "qwen-coder"
+context_tokens = 1024
+description = "a small test model"
+[[models.tiny.forms]]
+form = "gguf"
+quantization = "q4_k_m"
 file = "tiny.gguf"
 bytes = {len(PAYLOAD)}
 sha256 = "{SHA256}"
-licence = "Apache-2.0"
-family = "qwen2.5-coder"
-context_tokens = 1024
-description = "a small test model"
-[[models.tiny.sources]]
+[[models.tiny.forms.sources]]
 kind = "huggingface"
 repo = "owner/tiny"
-[[models.tiny.sources]]
+[[models.tiny.forms.sources]]
 kind = "packages"
 version = "1.0"
 parts = {PARTS}
@@ -44,9 +52,12 @@ member = "turnout_test_part{{n}}/data/part{{n:02}}.bin"
 """
 
 
-def tiny() -> Entry:
-    """The entry of MANIFEST."""
-    return parse(MANIFEST)["tiny"]
+def tiny() -> Item:
+    """The file of MANIFEST's model."""
+    entry = parse(MANIFEST)["tiny"]
+    item = file_item(entry, entry.forms[0])
+    assert item is not None
+    return item
 
 
 @dataclass

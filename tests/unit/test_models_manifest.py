@@ -7,6 +7,7 @@ import pytest
 
 from support import models_kit as kit
 from turnout import models
+from turnout.core.fim.families import candidates
 from turnout.errors import ModelError, ModelUnknown
 from turnout.models.manifest import HuggingFace, Packages, entry, known, parse
 
@@ -14,7 +15,8 @@ from turnout.models.manifest import HuggingFace, Packages, entry, known, parse
 def test_the_default_model_is_in_the_manifest_that_ships() -> None:
     """The shipped manifest holds the default model, under its pinned size and hash."""
     default = entry(models.DEFAULT_MODEL)
-    assert (default.bytes, default.sha256[:8], default.licence) == (491_400_064, "1d961463", "Apache-2.0")
+    form = models.form_of(models.DEFAULT_MODEL, "gguf")
+    assert (form.bytes, form.sha256[:8], default.licence) == (491_400_064, "1d961463", "Apache-2.0")
 
 
 @pytest.mark.parametrize(
@@ -36,11 +38,11 @@ def test_the_default_model_is_in_the_manifest_that_ships() -> None:
         ),
     ],
 )
-def test_each_model_has_a_hub_and_packages(
+def test_the_smallest_models_have_a_hub_and_packages(
     name: str, repo: str, first: str, last: str, last_member: str
 ) -> None:
     """Sources come in order, hub first; the parts of the packages add up to the pinned size."""
-    model = entry(name)
+    model = models.form_of(name, "gguf")
     hub, packages = model.sources
     assert isinstance(hub, HuggingFace)
     assert (hub.repo, hub.file, hub.revision) == (repo, model.file, "main")
@@ -75,6 +77,9 @@ def test_an_unknown_name_is_answered_with_the_nearest_one(name: str, hint: str) 
         ('kind = "huggingface"', 'kind = "ftp"', "'ftp'"),
         (f"parts = {kit.PARTS}", "parts = 9", "9 parts of 400000 bytes"),
         ("[models.tiny]", "[models.tiny", "line 2"),
+        ("[models.tiny]", '[models."../tiny"]', "not a name of small letters"),
+        ('form = "gguf"', 'form = "onnx"', "form 'onnx' of tiny is none of gguf, exl2, gptq, fp16"),
+        ('form = "gguf"', 'form = "exl2"', "plain file name"),
     ],
 )
 def test_a_broken_manifest_says_what_is_wrong(
@@ -89,6 +94,42 @@ def test_a_broken_manifest_says_what_is_wrong(
         known()
     assert str(path) in error.value.message
     assert problem in error.value.message
+
+
+def shipped() -> list[models.Entry]:
+    """Every entry of the manifest that ships."""
+    text = Path(models.__file__).with_name("manifest.toml").read_text(encoding="utf-8")
+    return list(parse(text).values())
+
+
+@pytest.mark.parametrize("model", shipped(), ids=lambda model: model.name)
+def test_every_model_of_the_catalogue_can_be_prompted_and_weighed(model: models.Entry) -> None:
+    """Its family is one that Turnout can prompt and the engines find by its name; its sizes are plausible."""
+    assert candidates(model.name)[0].name.startswith(model.family)
+    assert model.form("gguf") is not None
+    assert 0 < model.active_parameters <= model.parameters
+    for form in model.forms:
+        assert model.parameters * 0.5 < form.bytes < model.parameters * 4.2, form
+        assert form.pinned or any(isinstance(source, HuggingFace) for source in form.sources), form
+
+
+def test_no_two_models_share_a_file() -> None:
+    """What lies in the models directory belongs to one model."""
+    files = [form.file for model in shipped() for form in model.forms if form.file]
+    assert len({file.casefold() for file in files}) == len(files)
+
+
+def test_automatic_models_may_be_used_for_work() -> None:
+    """`auto` never brings somebody a model whose licence forbids what they do."""
+    automatic = [model for model in shipped() if model.automatic]
+    assert [model.name for model in automatic][:2] == [models.DEFAULT_MODEL, "qwen2.5-coder-1.5b"]
+    assert not [model.name for model in automatic if model.terms]
+    assert entry("qwen2.5-coder-3b").terms
+
+
+def test_the_cache_of_a_token_is_weighed_by_its_heads() -> None:
+    """Keys and values of every layer, two bytes each."""
+    assert entry("qwen2.5-coder-0.5b").kv_bytes_per_token == 24 * 2 * 64 * 2 * 2
 
 
 def test_a_manifest_is_plain_data() -> None:

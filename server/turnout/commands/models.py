@@ -1,4 +1,4 @@
-"""`turnout models list | pull [NAME] | verify [NAME]`: the weights of local models from the command line.
+"""`turnout models list | pull [NAME] | verify [NAME] | remove NAME`: local models from the command line.
 
 The answer goes to stdout; progress and errors go to stderr, so that the path of a pull can be piped on.
 """
@@ -22,23 +22,33 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     listing = actions.add_parser("list", help="what is known, and what is on this machine")
-    listing.add_argument("--json", action="store_true", help="print it as JSON")
+    listing.add_argument("--json", action="store_true", help="print it as JSON, with every form")
     listing.set_defaults(run=list_models)
 
     pull = actions.add_parser("pull", help="fetch a model, going on where an earlier pull stopped")
-    pull.add_argument(
-        "name",
-        nargs="?",
-        default=models.DEFAULT_MODEL,
-        metavar="NAME",
-        help=f"default: {models.DEFAULT_MODEL}",
-    )
+    pull.add_argument("name", nargs="?", metavar="NAME", help=f"default: {models.DEFAULT_MODEL}")
+    _add_form(pull)
     pull.add_argument("--file", type=Path, metavar="PATH", help="take this GGUF file instead of downloading")
     pull.set_defaults(run=pull_model)
 
-    verify = actions.add_parser("verify", help="hash a model's file, or those of all models that are here")
+    verify = actions.add_parser("verify", help="hash a model's files, or those of all models that are here")
     verify.add_argument("name", nargs="?", metavar="NAME")
+    _add_form(verify)
     verify.set_defaults(run=verify_models)
+
+    remove = actions.add_parser("remove", help="delete a model's files")
+    remove.add_argument("name", metavar="NAME")
+    _add_form(remove)
+    remove.set_defaults(run=remove_model)
+
+
+def _add_form(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--form",
+        choices=models.FORM_NAMES,
+        default="gguf",
+        help="how the weights are stored: gguf for llama.cpp (the default), the others for exllamav2",
+    )
 
 
 def list_models(args: argparse.Namespace) -> int:
@@ -47,52 +57,68 @@ def list_models(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([_as_json(listed) for listed in listing], indent=2))
         return 0
-    width = max(len(listed.entry.name) for listed in listing)
-    for listed in listing:
+    # Other forms are for one engine: those that are here are shown, the rest only in the JSON.
+    shown = [each for each in listing if each.form.name == "gguf" or each.state != "missing"]
+    width = max(len(_title(listed)) for listed in shown)
+    for listed in shown:
         mark = "*" if listed.entry.name == models.DEFAULT_MODEL else " "
-        size = models.in_megabytes(listed.entry.bytes)
+        size = models.in_megabytes(listed.form.bytes)
+        licence = listed.entry.licence + (" (!)" if listed.entry.terms else "")
         print(
-            f"{mark} {listed.entry.name:{width}}  {size:>8}  {_state(listed):20}  {listed.entry.description}"
+            f"{mark} {_title(listed):{width}}  {size:>9}  {_state(listed):19}  {licence:23}  "
+            f"{listed.entry.description}"
         )
     print("* the default")
+    for name, entry in models.known().items():
+        if entry.terms:
+            print(f"! {name}: {entry.terms}")
     return 0
 
 
 def pull_model(args: argparse.Namespace) -> int:
     """Fetch a model and print its path."""
+    name = args.name or models.DEFAULT_MODEL
     try:
-        path = pull_shown(args.name, file=args.file)
+        path = pull_shown(name, args.form, file=args.file)
     except KeyboardInterrupt:
         _say("\nStopped. What has arrived is kept; the next pull goes on from there.")
         return _INTERRUPTED
-    _say(f"{args.name} is ready.")
+    _say(f"{name} is ready.")
     print(path)
     return 0
 
 
-def pull_shown(name: str, *, file: Path | None = None) -> Path:
+def pull_shown(name: str, form: models.FormName = "gguf", *, file: Path | None = None) -> Path:
     """`models.pull` with its progress on stderr: a bar on a terminal, a line for every tenth elsewhere."""
     with _shown() as progress:
-        return models.pull(name, file=file, progress=progress)
+        return models.pull(name, form, file=file, progress=progress)
 
 
 def verify_models(args: argparse.Namespace) -> int:
     """Hash the files of one model, or of all that are here; 1 when one is wrong or missing."""
-    names = [args.name] if args.name else [each.entry.name for each in models.listing() if _has_file(each)]
-    if not names:
+    here = [(each.entry.name, each.form.name) for each in models.listing() if _has_file(each)]
+    wanted = [(args.name, args.form)] if args.name else here
+    if not wanted:
         print("No model is on this machine; fetch the default one with: turnout models pull")
         return 0
     failed = 0
-    for name in names:
+    for name, form in wanted:
         try:
             with _shown() as progress:
-                path = models.verify(name, progress=progress)
+                path = models.verify(name, form, progress=progress)
         except TurnoutError as exc:
             failed = 1
             _say(f"turnout: {exc}")
         else:
-            print(f"{name}: {path} is right (SHA-256 {models.entry(name).sha256})")
+            print(f"{name}: {path} is right ({_held_to(name, form)})")
     return failed
+
+
+def remove_model(args: argparse.Namespace) -> int:
+    """Delete a model's files; 1 where there were none."""
+    there = models.remove(args.name, args.form)
+    print(f"{args.name} is no longer on this machine." if there else f"{args.name} was not on this machine.")
+    return 0 if there else 1
 
 
 @contextmanager
@@ -166,21 +192,36 @@ def _state(listed: models.Listed) -> str:
             return "not here"
 
 
+def _title(listed: models.Listed) -> str:
+    name, form = listed.entry.name, listed.form.name
+    return name if form == "gguf" else f"{name} ({form})"
+
+
+def _held_to(name: str, form: models.FormName) -> str:
+    sha256 = models.form_of(name, form).sha256
+    return f"SHA-256 {sha256}" if sha256 else "SHA-256 as the hub listed it at the first pull"
+
+
 def _has_file(listed: models.Listed) -> bool:
     return listed.state in {"ready", "unchecked"}
 
 
 def _as_json(listed: models.Listed) -> dict[str, object]:
-    entry = listed.entry
+    entry, form = listed.entry, listed.form
     return {
         "name": entry.name,
-        "default": entry.name == models.DEFAULT_MODEL,
+        "form": form.name,
+        "quantization": form.quantization,
+        "default": entry.name == models.DEFAULT_MODEL and form.name == "gguf",
         "state": listed.state,
         "path": str(listed.path),
-        "bytes": entry.bytes,
+        "bytes": form.bytes,
         "have_bytes": listed.have_bytes,
-        "sha256": entry.sha256,
+        "sha256": form.sha256 or None,
+        "parameters": entry.parameters,
+        "kv_bytes_per_token": entry.kv_bytes_per_token,
         "licence": entry.licence,
+        "terms": entry.terms,
         "family": entry.family,
         "context_tokens": entry.context_tokens,
         "description": entry.description,

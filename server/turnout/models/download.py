@@ -15,36 +15,40 @@ from typing import Self
 
 from turnout.errors import DownloadFailed, HashMismatch
 from turnout.models import storage
-from turnout.models.manifest import Entry
 from turnout.models.progress import Reporter, in_megabytes
-from turnout.models.sources import Source
+from turnout.models.sources import Item, Source
 
 
-def download(entry: Entry, sources: Sequence[Source], reporter: Reporter) -> Path:
-    """Fetch the model from the first source that delivers it; call it under `storage.locked`.
+def download(item: Item, sources: Sequence[Source], reporter: Reporter) -> Path:
+    """Fetch a file and put it in place; see `fetch`."""
+    return storage.install(item, fetch(item, sources, reporter))
 
-    Raises DownloadFailed or HashMismatch with every source's reason, PullCancelled, or OSError from the disk;
-    a full one leaves no half file behind.
+
+def fetch(item: Item, sources: Sequence[Source], reporter: Reporter) -> Path:
+    """Fetch a file from the first source that delivers it, and return where it lies, verified but not in place.
+
+    Call it under `storage.locked`. Raises DownloadFailed or HashMismatch with every source's reason, PullCancelled,
+    or OSError from the disk; a full one leaves no half file behind.
     """
-    storage.remove_scratch(entry)
-    path = storage.partial_path(entry)
+    storage.remove_scratch(item)
+    path = storage.partial_path(item)
     try:
         with Partial(path) as partial:
-            partial.resume(entry.bytes, reporter)
+            partial.resume(item.bytes, reporter)
             if partial.size:
-                kept = f"Going on from {in_megabytes(partial.size)} of {in_megabytes(entry.bytes)}."
+                kept = f"Going on from {in_megabytes(partial.size)} of {in_megabytes(item.bytes)}."
                 reporter.notice("checking", partial.size, kept)
-            _first_of(entry, sources, partial, reporter)
+            _first_of(item, sources, partial, reporter)
             partial.sync()
     except OSError as exc:
         if storage.no_room(exc):
             # Half a file on a full disk helps nobody, and its owner may not know where to look for it.
             path.unlink(missing_ok=True)
         raise
-    return storage.install(entry, path)
+    return path
 
 
-def _first_of(entry: Entry, sources: Sequence[Source], partial: "Partial", reporter: Reporter) -> None:
+def _first_of(item: Item, sources: Sequence[Source], partial: "Partial", reporter: Reporter) -> None:
     wrong, reasons = False, list[str]()
     for source in sources:
         if reasons:
@@ -52,17 +56,17 @@ def _first_of(entry: Entry, sources: Sequence[Source], partial: "Partial", repor
                 "downloading", partial.size, f"{reasons[-1]} Trying {source.label}.", source.label
             )
         try:
-            _deliver(entry, source, partial, reporter)
+            _deliver(item, source, partial, reporter)
         except (DownloadFailed, HashMismatch) as exc:
             wrong = wrong or isinstance(exc, HashMismatch)
             reasons.append(f"{source.label}: {exc.message}")
         else:
             return
     kept = f" ({in_megabytes(partial.size)} are kept)" if partial.size else ""
+    own = f" Or give a file that you have: {item.pull_command} --file PATH." if item.form == "gguf" else ""
     raise (HashMismatch if wrong else DownloadFailed)(
-        f"{entry.name} could not be downloaded. {' '.join(reasons)}",
-        advice=f"Check the network and proxy settings and run it again{kept}: turnout models pull {entry.name}. "
-        f"Or give a file that you have: turnout models pull {entry.name} --file PATH.",
+        f"{item.name} could not be downloaded. {' '.join(reasons)}",
+        advice=f"Check the network and proxy settings and run it again{kept}: {item.pull_command}.{own}",
     )
 
 
@@ -120,29 +124,29 @@ class Partial:
         os.fsync(self._file.fileno())
 
 
-def _deliver(entry: Entry, source: Source, partial: Partial, reporter: Reporter) -> None:
+def _deliver(item: Item, source: Source, partial: Partial, reporter: Reporter) -> None:
     """Fill `partial` up to the pinned file, or raise; bytes that turn out wrong are gone then."""
     while True:
         inherited = partial.size
-        _require_room(entry, partial, source)
-        _append_rest(entry, source, partial, reporter)
-        if partial.sha256 == entry.sha256:
+        _require_room(item, partial, source)
+        _append_rest(item, source, partial, reporter)
+        if partial.sha256 == item.sha256:
             return
         found = f"What arrived has SHA-256 {partial.sha256} ({partial.size} bytes)"
         partial.clear()
         if not inherited:
-            raise storage.mismatch(entry, found)
+            raise storage.mismatch(item, found)
         # The bytes kept from earlier may be the wrong ones, so this source gets a chance of its own.
         reporter.notice("downloading", 0, f"{found}, which is wrong; starting again.", source.label)
 
 
-def _append_rest(entry: Entry, source: Source, partial: Partial, reporter: Reporter) -> None:
+def _append_rest(item: Item, source: Source, partial: Partial, reporter: Reporter) -> None:
     shown = partial.size
 
     def underway(extra_bytes: int) -> None:
         # What is under way is counted before it is written: without max, the bar would run back then.
         nonlocal shown
-        shown = min(max(shown, partial.size + extra_bytes), entry.bytes)
+        shown = min(max(shown, partial.size + extra_bytes), item.bytes)
         reporter.report("downloading", shown, source.label)
 
     underway(0)
@@ -150,14 +154,14 @@ def _append_rest(entry: Entry, source: Source, partial: Partial, reporter: Repor
     with contextlib.closing(source.read(partial.size, underway)) as stream:
         for data in stream:
             # One byte too many is enough to know that the file is wrong.
-            partial.append(data[: entry.bytes + 1 - partial.size])
+            partial.append(data[: item.bytes + 1 - partial.size])
             underway(0)
-            if partial.size > entry.bytes:
+            if partial.size > item.bytes:
                 return
-    if partial.size < entry.bytes:
-        raise DownloadFailed(f"it ended after {partial.size} of {entry.bytes} bytes.")
+    if partial.size < item.bytes:
+        raise DownloadFailed(f"it ended after {partial.size} of {item.bytes} bytes.")
 
 
-def _require_room(entry: Entry, partial: Partial, source: Source) -> None:
-    if shutil.disk_usage(storage.directory()).free < entry.bytes - partial.size + source.spare_bytes:
+def _require_room(item: Item, partial: Partial, source: Source) -> None:
+    if shutil.disk_usage(storage.directory()).free < item.bytes - partial.size + source.spare_bytes:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -18,8 +18,8 @@ import urllib.request
 from collections.abc import Callable
 
 from turnout.errors import DownloadFailed
-from turnout.models.manifest import Entry, HuggingFace
-from turnout.models.sources import Source, Stream, Underway
+from turnout.models.manifest import HuggingFace
+from turnout.models.sources import Item, Source, Stream, Underway
 
 _TIMEOUT_S = 8.0
 _PAUSE_S = 1.0
@@ -30,7 +30,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 def source(
-    entry: Entry,
+    item: Item,
     where: HuggingFace,
     *,
     timeout_s: float | None = None,
@@ -40,12 +40,16 @@ def source(
 
     Silence ends a connection after `timeout_s`, by default `HF_HUB_DOWNLOAD_TIMEOUT` or 8 s.
     """
-    silence_s = timeout_s or _seconds("HF_HUB_DOWNLOAD_TIMEOUT") or _TIMEOUT_S
+    silence_s = _silence_s(timeout_s)
 
     def read(offset: int, underway: Underway) -> Stream:
-        return _read(_address(where), offset, entry.bytes, underway, silence_s, pause)
+        return _read(_address(where), offset, item.bytes, underway, silence_s, pause)
 
     return Source("Hugging Face", read)
+
+
+def _silence_s(given_s: float | None) -> float:
+    return given_s or _seconds("HF_HUB_DOWNLOAD_TIMEOUT") or _TIMEOUT_S
 
 
 def _seconds(variable: str) -> float | None:
@@ -55,14 +59,36 @@ def _seconds(variable: str) -> float | None:
         return None
 
 
-def _address(where: HuggingFace) -> str:
+def endpoint() -> str:
+    """Where the hub is, without a slash at the end; raises DownloadFailed where it may or can not be asked."""
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
         raise DownloadFailed("HF_HUB_OFFLINE forbids it.")
-    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
-    if not endpoint.startswith(("https://", "http://")):
-        raise DownloadFailed(f"HF_ENDPOINT is {endpoint!r}, which is not an http address.")
+    address = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    if not address.startswith(("https://", "http://")):
+        raise DownloadFailed(f"HF_ENDPOINT is {address!r}, which is not an http address.")
+    return address.rstrip("/")
+
+
+def read(path: str, limit_bytes: int) -> bytes:
+    """A short answer of the hub, such as its listing of a repository; raises DownloadFailed with the reason."""
+    timeout_s = _silence_s(None)
+    # The scheme is https or http: endpoint refuses every other.
+    request = urllib.request.Request(  # noqa: S310
+        f"{endpoint()}/{urllib.parse.quote(path, safe='/?=&')}", headers={"User-Agent": "turnout"}
+    )
+    try:
+        with _open_within(request, timeout_s) as response:
+            data = response.read(limit_bytes + 1)
+    except (OSError, http.client.HTTPException) as exc:
+        raise DownloadFailed(f"{_reason(exc, timeout_s)}.") from exc
+    if len(data) > limit_bytes:
+        raise DownloadFailed(f"its answer is longer than {limit_bytes} bytes.")
+    return data
+
+
+def _address(where: HuggingFace) -> str:
     path = f"{where.repo}/resolve/{where.revision}/{where.file}"
-    return f"{endpoint.rstrip('/')}/{urllib.parse.quote(path)}"
+    return f"{endpoint()}/{urllib.parse.quote(path)}"
 
 
 class _BrokenError(Exception):

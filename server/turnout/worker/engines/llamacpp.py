@@ -12,35 +12,57 @@ Invariant: text of a prompt never becomes a special token (see `layout.inert`).
 import contextlib
 import http.client
 import json
-import os
 import secrets
 import socket
-from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from turnout.core.fim.families import Family, candidates
-from turnout.core.fim.layout import (
-    Anchor,
-    Layout,
-    Special,
-    Window,
-    healing_grammar,
-    inert,
-    render,
-)
+from turnout.core.fim.families import recognize
+from turnout.core.fim.layout import Window, healing_grammar
+from turnout.worker.engines import gguf, machine
 from turnout.worker.engines.base import Ending, EngineError, Sink, Work
-from turnout.worker.parts import hole_from_parts
+from turnout.worker.parts import Layouts, tokens_and_text
 
 BATCH_TOKENS = 64
-"""Small, because a cancel lands between batches: 64 keeps 93 % of the prefill speed of 512."""
+"""Small, because a cancel lands between batches: 64 keeps 93 % of the prefill speed of 512 on a CPU."""
+
+GPU_BATCH_TOKENS = 512
 
 _CACHE_MIB = 256
-_ANCHORS = 64
 _MARK = "\ue000{}\ue001"
 
 Prompt = list[int | str]
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Something that llama.cpp can compute on."""
+
+    name: str
+    description: str
+    gpu: bool
+    memory_bytes: int
+    free_bytes: int
+
+
+def devices() -> tuple[Device, ...]:
+    """What the installed build of llama.cpp can compute on; loads no model. Raises ImportError without xllamacpp."""
+    import xllamacpp
+
+    kinds = xllamacpp.ggml_backend_dev_type
+    gpus = (kinds.GGML_BACKEND_DEVICE_TYPE_GPU, kinds.GGML_BACKEND_DEVICE_TYPE_IGPU)
+    return tuple(
+        Device(
+            str(found["name"]),
+            str(found["description"]),
+            found["type"] in gpus,
+            int(found["memory_total"]),
+            int(found["memory_free"]),
+        )
+        for found in xllamacpp.get_device_info()
+    )
 
 
 class LlamaEngine:
@@ -51,21 +73,25 @@ class LlamaEngine:
         self._path = path
         self._model = model
         self._context_tokens = context_tokens
-        self._family: Family | None = None
-        self._ids: dict[str, int] = {}
-        self._special: dict[str, bool] = {}
-        self._anchors: OrderedDict[str, Anchor] = OrderedDict()
+        self._special: dict[str, int] = {}
+        self._layouts = Layouts(model, None)
         self._side_socket = side_socket
         self._side: _SideDoor | None = None
         self._server: Any = None
 
     def load(self) -> None:
-        """Load the file and find out which tokens describe a hole to it."""
-        _check_gguf(self._path)
+        """Load the file, and find out which tokens describe a hole to it."""
+        header = gguf.read(self._path)
+        self._special = dict(header.special)
+        found = recognize(self._model, self._special.get)
+        self._layouts = Layouts(self._model, found[0] if found else None)
         import xllamacpp
 
+        gpu = any(device.gpu for device in devices())
+        if not gpu:
+            _check_memory(self._path)
         key = secrets.token_hex(16)
-        params = _params(xllamacpp, self._path, self._context_tokens, key)
+        params = _params(xllamacpp, self._path, self._context_tokens, key, gpu=gpu)
         if self._side_socket is not None:
             self._side_socket.unlink(missing_ok=True)  # a worker that was killed leaves it behind
             params.hostnames = [str(self._side_socket)]
@@ -74,17 +100,17 @@ class LlamaEngine:
         except RuntimeError as exc:
             self.close()
             raise EngineError(
-                f"llama.cpp cannot load {self._path}: damaged, of an architecture it does not know, or too "
-                "large for the free memory. `turnout models verify` checks the file; the worker's log says more."
+                f"llama.cpp cannot load {self._path} (architecture {header.architecture or 'unknown'}): the file is "
+                "damaged, this version of llama.cpp does not know its architecture, or the free memory is too small. "
+                "`turnout models verify` checks the file; the worker's log says more."
             ) from exc
         self._side = _SideDoor(self._server.listening_address, key)
-        self._family = self._find_family()
 
     def run(self, work: Work, sink: Sink) -> Ending:
         """Run `work`; a hole with more text than the context holds is tried once more with half the window."""
         try:
             if work.chat:
-                return self._stream(self._chat_prompt(work), work, _Healer("", work, sink), "")
+                return self._stream(self._chat_prompt(work), work, _Healer("", work, sink))
             try:
                 return self._fill(work, sink, Window())
             except _TooLongError:
@@ -102,34 +128,15 @@ class LlamaEngine:
             self._side_socket.unlink(missing_ok=True)
 
     def _fill(self, work: Work, sink: Sink, window: Window) -> Ending:
-        layout = self._layout(work, window)
+        layout = self._layouts.render(work, window)
+        prompt = tokens_and_text(layout.pieces, self._special)
+        if work.already:
+            prompt += self._plain(layout.forced + work.already)
         forced = "" if work.already else layout.forced
-        grammar = healing_grammar(forced) if forced else ""
-        return self._stream(self._prompt(layout, work.already), work, _Healer(forced, work, sink), grammar)
+        return self._stream(prompt, work, _Healer(forced, work, sink), _line_end(work))
 
-    def _layout(self, work: Work, window: Window) -> Layout:
-        if self._family is None:
-            raise EngineError(
-                f"{self._model} has no fill-in-the-middle tokens that Turnout knows. "
-                "Choose a model for routes.inline that has them, such as qwen2.5-coder-0.5b."
-            )
-        layout = render(self._family, hole_from_parts(work.parts), window, self._anchors.get(work.document))
-        self._anchors[work.document] = layout.anchor
-        self._anchors.move_to_end(work.document)
-        while len(self._anchors) > _ANCHORS:
-            self._anchors.popitem(last=False)
-        return layout
-
-    def _prompt(self, layout: Layout, already: str) -> Prompt:
-        prompt: Prompt = []
-        for piece in layout.pieces:
-            if isinstance(piece, Special):
-                prompt.append(self._ids[piece.text])
-            else:
-                prompt.extend(inert(piece, self._is_special))
-        if already:
-            prompt.extend(inert(layout.forced + already, self._is_special))
-        return prompt
+    def _plain(self, text: str) -> Prompt:
+        return tokens_and_text([text], self._special)
 
     def _chat_prompt(self, work: Work) -> Prompt:
         """The model's own template around marks, with the messages in their places as plain text."""
@@ -142,43 +149,27 @@ class LlamaEngine:
             literal, mark, rest = rest.partition(_MARK.format(number))
             if not mark:
                 raise EngineError(f"The chat template of {self._model} leaves out a {part['role']} message.")
-            prompt.extend(self._side_door.tokens(literal, special=True, begin=not prompt))
-            prompt.extend(inert(part["text"], self._is_special))
-        prompt.extend(self._side_door.tokens(rest, special=True))
-        prompt.extend(inert(work.already, self._is_special))
+            prompt.extend(self._side_door.tokens(literal, begin=not prompt))
+            prompt.extend(self._plain(part["text"]))
+        prompt.extend(self._side_door.tokens(rest))
+        prompt.extend(self._plain(work.already))
         return prompt
 
-    def _stream(self, prompt: Prompt, work: Work, healer: "_Healer", grammar: str) -> Ending:
+    def _stream(self, prompt: Prompt, work: Work, healer: "_Healer", stop: tuple[str, ...] = ()) -> Ending:
         request: dict[str, Any] = {
             "prompt": prompt,
             "n_predict": healer.limit_tokens if work.generate else 0,
             "temperature": work.temperature,
-            "stop": list(work.stop),
+            "stop": [*work.stop, *stop],
             "stream": True,
             "cache_prompt": True,
             "return_progress": True,
         }
-        if grammar and work.generate:
-            request["grammar"] = grammar
+        if healer.forced and work.generate:
+            request["grammar"] = healing_grammar(healer.forced)
         reader = _Reader(healer, work.generate)
         self._server.handle_completions(request, reader)
         return reader.ending()
-
-    def _find_family(self) -> Family | None:
-        for family in candidates(self._model):
-            ids = {token: self._side_door.token_id(token) for token in family.tokens}
-            if all(token_id is not None for token_id in ids.values()):
-                self._ids = {token: token_id for token, token_id in ids.items() if token_id is not None}
-                return family
-        return None
-
-    def _is_special(self, text: str) -> bool:
-        known = self._special.get(text)
-        if known is None:
-            if len(self._special) > 10_000:
-                self._special.clear()
-            known = self._special[text] = self._side_door.token_id(text) is not None
-        return known
 
     @property
     def _side_door(self) -> "_SideDoor":
@@ -190,7 +181,7 @@ class _Healer:
     """Takes the forced beginning off the model's answer, and counts what is left of it."""
 
     def __init__(self, forced: str, work: Work, sink: Sink) -> None:
-        self._forced = forced
+        self.forced = forced
         self._left = work.max_tokens
         self._sink = sink
         self.limit_tokens = work.max_tokens + len(forced)
@@ -203,8 +194,8 @@ class _Healer:
 
     def token(self, text: str) -> bool:
         """Pass on what `text` adds at the cursor; False ends the request."""
-        healed = min(len(self._forced), len(text))
-        self._forced, text = self._forced[healed:], text[healed:]
+        healed = min(len(self.forced), len(text))
+        self.forced, text = self.forced[healed:], text[healed:]
         if text:
             self._left -= 1
         return self._sink.token(text) and not self.full
@@ -263,21 +254,14 @@ class _SideDoor:
         self._address = address
         self._key = key
 
-    def token_id(self, text: str) -> int | None:
-        """The id of `text` where it is one special token, else None."""
-        as_special = self.tokens(text, special=True)
-        if len(as_special) == 1 and as_special != self.tokens(text, special=False):
-            return as_special[0]
-        return None
-
     def template(self, messages: list[dict[str, str]]) -> str:
         """The model's chat template filled with `messages`, up to where the answer begins."""
         answer = self._post("/apply-template", {"messages": messages})
         return str(answer["prompt"])
 
-    def tokens(self, text: str, *, special: bool, begin: bool = False) -> list[int]:
-        """The ids of `text`; `special` reads tokens by their names, `begin` adds what starts every prompt."""
-        answer = self._post("/tokenize", {"content": text, "add_special": begin, "parse_special": special})
+    def tokens(self, text: str, *, begin: bool = False) -> list[int]:
+        """The ids of a piece of template; `begin` adds what starts every prompt."""
+        answer = self._post("/tokenize", {"content": text, "add_special": begin, "parse_special": True})
         return [int(token) for token in answer["tokens"]]
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -305,35 +289,37 @@ class _SideDoor:
             connection.close()
 
 
-def _check_gguf(path: Path) -> None:
-    """Say in clear words what llama.cpp would only log."""
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-    except OSError as exc:
-        raise EngineError(f"The model file {path} cannot be read: {exc.strerror}.") from exc
-    if magic != b"GGUF":
+def _line_end(work: Work) -> tuple[str, ...]:
+    """The newline, where it can only end the answer: llama.cpp then computes no further token.
+
+    At the beginning of a line the answer may start with newlines of its own, which the reader of tokens sees to.
+    """
+    before = "".join(part["text"] for part in work.parts if part["role"] == "prefix") + work.already
+    line = before.rpartition("\n")[2]
+    return ("\n",) if work.shape == "line" and line.strip() else ()
+
+
+def _check_memory(path: Path) -> None:
+    have, need = machine.memory_bytes(), path.stat().st_size
+    if have is not None and need > have:
         raise EngineError(
-            f"{path} is not a GGUF file. `turnout models verify` checks the models on this machine."
+            f"{path.name} needs {need / 1e9:.1f} GB of memory, and there are {have / 1e9:.1f} GB. "
+            "Choose a smaller model: `turnout models list` shows the sizes."
         )
 
 
-def _params(xllamacpp: Any, path: Path, context_tokens: int, key: str) -> Any:
+def _params(xllamacpp: Any, path: Path, context_tokens: int, key: str, *, gpu: bool) -> Any:
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
     params.n_ctx = context_tokens
-    params.n_batch = params.n_ubatch = BATCH_TOKENS
+    params.n_batch = params.n_ubatch = GPU_BATCH_TOKENS if gpu else BATCH_TOKENS
+    params.n_gpu_layers = -1  # as many as fit the free memory of the devices that this build has
     params.n_parallel = 1
     params.cache_ram_mib = _CACHE_MIB
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = max(1, _cores() - 1)
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = machine.threads()
     params.warmup = False
     params.verbosity = 1
     params.ui = False
     params.n_threads_http = 1
     params.api_keys = [key]
     return params
-
-
-def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)  # a container may own fewer cores than the machine has
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1

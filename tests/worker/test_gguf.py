@@ -1,0 +1,107 @@
+"""Headers of model files: what they say, and every way in which they can be broken."""
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from turnout.worker.engines import gguf
+from turnout.worker.engines.base import EngineError
+
+NORMAL, CONTROL, USER_DEFINED = 1, 3, 4
+
+
+def text(value: str) -> bytes:
+    data = value.encode()
+    return struct.pack("<Q", len(data)) + data
+
+
+def entry(key: str, kind: int, data: bytes) -> bytes:
+    return text(key) + struct.pack("<I", kind) + data
+
+
+def strings(values: list[str]) -> bytes:
+    return struct.pack("<IQ", 8, len(values)) + b"".join(map(text, values))
+
+
+def numbers(values: list[int]) -> bytes:
+    return struct.pack(f"<IQ{len(values)}i", 5, len(values), *values)
+
+
+def header(*entries: bytes, version: int = 3) -> bytes:
+    return b"GGUF" + struct.pack("<IQQ", version, 0, len(entries)) + b"".join(entries)
+
+
+SOUND = header(
+    entry("general.architecture", 8, text("qwen2")),
+    entry("general.tags", 9, strings(["a", "b"])),
+    entry("qwen2.rope.freq_base", 6, struct.pack("<f", 1e6)),
+    entry("qwen2.context_length", 4, struct.pack("<I", 32768)),
+    entry("tokenizer.ggml.tokens", 9, strings(["a", "<div>", "<|fim_prefix|>", "<tool>", "<fim_suffix>"])),
+    entry("tokenizer.ggml.token_type", 9, numbers([NORMAL, NORMAL, CONTROL, USER_DEFINED, NORMAL])),
+    entry("tokenizer.ggml.merges", 9, strings(["a b"])),
+)
+
+
+def test_a_header_tells_what_the_engine_asks_before_loading(tmp_path: Path) -> None:
+    """Special tokens are those that llama.cpp finds in a text; markup that is an ordinary token is none."""
+    (tmp_path / "m.gguf").write_bytes(SOUND)
+    found = gguf.read(tmp_path / "m.gguf")
+    assert (found.architecture, found.context_tokens) == ("qwen2", 32768)
+    assert found.special == {"<|fim_prefix|>": 2, "<tool>": 3, "<fim_suffix>": 4}
+
+
+def test_a_header_without_a_tokenizer_is_no_fault(tmp_path: Path) -> None:
+    """Such a model has no tokens that describe a hole, which is said when one is asked for."""
+    (tmp_path / "m.gguf").write_bytes(header(entry("general.architecture", 8, text("clip"))))
+    assert gguf.read(tmp_path / "m.gguf") == gguf.Header("clip", None, {})
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is not a GGUF file"),
+        (b"PK\x03\x04 something else", "is not a GGUF file"),
+        (b"GGUF", "header .* is damaged"),
+        (header(version=99), "header .* is damaged"),
+        (SOUND[:200], "header .* is damaged"),
+        (header(entry("a", 77, b"")), "header .* is damaged"),
+        (header(entry("a", 8, struct.pack("<Q", 1 << 62))), "header .* is damaged"),
+        (header(entry("a", 9, struct.pack("<IQ", 5, 1 << 62))), "header .* is damaged"),
+        (header(entry("a", 9, struct.pack("<IQ", 8, 1 << 62))), "header .* is damaged"),
+        (header(entry("a", 9, struct.pack("<IQIQ", 9, 1, 9, 1))), "header .* is damaged"),
+    ],
+)
+def test_a_broken_header_is_said_with_advice(tmp_path: Path, content: bytes, says: str) -> None:
+    """Whatever the file is, the message names it and what to do."""
+    (tmp_path / "m.gguf").write_bytes(content)
+    with pytest.raises(EngineError, match=says) as raised:
+        gguf.read(tmp_path / "m.gguf")
+    assert "turnout models verify" in str(raised.value)
+
+
+def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    """A directory and a missing file are no models."""
+    for path in (tmp_path, tmp_path / "none.gguf"):
+        with pytest.raises(EngineError, match="cannot be read"):
+            gguf.read(path)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    change=st.lists(st.tuples(st.integers(4, len(SOUND) - 1), st.integers(0, 255)), max_size=4),
+    end=st.integers(0, len(SOUND)),
+)
+def test_no_bytes_break_the_reader(tmp_path: Path, change: Any, end: int) -> None:
+    """A damaged header is an EngineError or is read; nothing else escapes."""
+    data = bytearray(SOUND)
+    for at, byte in change:
+        data[at] = byte
+    (tmp_path / "m.gguf").write_bytes(bytes(data[:end]))
+    try:
+        gguf.read(tmp_path / "m.gguf")
+    except EngineError as error:
+        assert str(error)  # noqa: PT017 (either is right, and nothing else is)

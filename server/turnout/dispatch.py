@@ -10,15 +10,17 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
 
 from turnout.core.answers import Answer, Ask
 from turnout.core.receipts import Receipt, SentFile
 from turnout.core.requests import (
+    Account,
     Api,
     Backend,
     ChatPrompt,
+    Delta,
     Done,
     Elimination,
     FimPrompt,
@@ -26,7 +28,9 @@ from turnout.core.requests import (
     Model,
     Prompt,
     Route,
+    Timings,
     Usage,
+    Waiting,
 )
 from turnout.errors import (
     BackendError,
@@ -97,6 +101,8 @@ class _Try:
     first: float | None = None
     pieces: list[str] = field(default_factory=list)
     done: Done | None = None
+    account: Account | None = None
+    waiting: str = ""
     reached: bool = True
     """False where the failure says that nothing got to the model."""
 
@@ -112,6 +118,19 @@ class _Try:
         """Dollars for `usage`; None where a price is unknown."""
         usage = self.usage()
         return self.model.cost_usd(usage.input, usage.output)
+
+    def note(self, item: Account | Waiting) -> None:
+        """Keep what is neither text nor the end."""
+        if isinstance(item, Account):
+            self.account = item
+        else:
+            self.waiting = item.reason
+
+    def timings(self) -> Timings:
+        """Times as the backend told them; where it told nothing, when the first text came."""
+        if self.done is not None:
+            return self.done.timings
+        return Timings(first_token=None if self.first is None else (self.first - self.sent) * 1000)
 
 
 @dataclass(slots=True)
@@ -168,7 +187,7 @@ class Dispatcher:
             raise
         finally:
             receipt = self._receipt(attempt, outcome)
-            self._ledger.record(receipt)
+            self._keep(attempt, receipt)
         return Answer(text, finish, receipt, answered.model)
 
     async def _within_deadline(self, attempt: _Attempt, route: Route, operation: "Operation") -> _Try:
@@ -177,8 +196,9 @@ class Dispatcher:
             async with asyncio.timeout(None if limit_ms is None else limit_ms / 1000):
                 return await self._first_answer(attempt, route, operation)
         except TimeoutError:
+            waiting = attempt.tries[-1].waiting if attempt.tries else ""
             raise DeadlineExceeded(
-                f"No answer within {limit_ms} ms.",
+                f"No answer within {limit_ms} ms{waiting and f': {waiting}'}.",
                 advice=f"Raise routes.{attempt.ask.kind}.deadline_ms, or put a faster model first.",
             ) from None
 
@@ -225,6 +245,9 @@ class Dispatcher:
                 if isinstance(item, Done):
                     tried.done = item
                     return
+                if not isinstance(item, Delta):
+                    tried.note(item)
+                    continue
                 tried.first = tried.first if tried.first is not None else self._clock()
                 tried.pieces.append(item.text)
                 if ask.on_text(item.text):
@@ -248,6 +271,23 @@ class Dispatcher:
             raise ConsentRefused("Nothing was sent to it, because you did not agree.")
         operation.agree(model)
 
+    def _keep(self, attempt: _Attempt, receipt: Receipt) -> None:
+        """Record `receipt`; where its stream was closed early, once it is known what the request came to.
+
+        What cost money does not wait: the next request has to find it spent.
+        """
+        last = attempt.tries[-1] if attempt.tries else None
+        if last is None or last.done is not None or last.account is None or receipt.cost_usd != 0:
+            self._ledger.record(receipt)
+            return
+
+        def complete(settled: "asyncio.Future[Done | None]") -> None:
+            last.done = settled.result()
+            whole = self._receipt(attempt, receipt.outcome)
+            self._ledger.record(replace(whole, id=receipt.id, total_ms=receipt.total_ms))
+
+        last.account.settled.add_done_callback(complete)
+
     def _receipt(self, attempt: _Attempt, outcome: str) -> Receipt:
         """One receipt for all candidates that were asked: sums, and the times of the last."""
         route, tries = attempt.route, attempt.tries
@@ -255,6 +295,7 @@ class Dispatcher:
         usages = [tried.usage() for tried in reached]
         costs = [tried.cost_usd() for tried in reached]
         last = tries[-1] if tries else None
+        timings = last.timings() if last else Timings()
         reason = "; passed over ".join([route.reason if route else "no decision", *attempt.passed])
         return Receipt(
             id=uuid.uuid4().hex,
@@ -269,11 +310,15 @@ class Dispatcher:
             tokens_out=sum(usage.output for usage in usages),
             tokens_cached=sum(usage.cached for usage in usages),
             cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
-            queue_ms=last.done.timings.queue if last and last.done else None,
+            queue_ms=timings.queue,
             context_ms=attempt.ask.context_ms,
-            first_token_ms=_first_token_ms(last),
+            first_token_ms=timings.first_token,
             total_ms=(self._clock() - attempt.started) * 1000,
             outcome=outcome,
+            tokens_evaluated=_evaluated(usages),
+            prefill_ms=timings.prefill,
+            model_ms=timings.model,
+            stop_ms=timings.stop,
         )
 
 
@@ -324,12 +369,11 @@ class Operation:
             self._given_up.setdefault(model, error)
 
 
-def _first_token_ms(tried: _Try | None) -> float | None:
-    if tried is None:
+def _evaluated(usages: list[Usage]) -> int | None:
+    """Tokens of the prompts that were read; None where that was not counted."""
+    if not usages or any(usage.estimated for usage in usages):
         return None
-    if tried.done is not None:
-        return tried.done.timings.first_token
-    return (tried.first - tried.sent) * 1000 if tried.first is not None else None
+    return sum(usage.input - usage.cached for usage in usages)
 
 
 def prompt_bytes(prompt: Prompt) -> int:

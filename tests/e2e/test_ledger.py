@@ -1,12 +1,18 @@
 """What is kept of every request: a receipt, what became of the suggestion, and the status line."""
 
+import asyncio
 import json
 import sqlite3
 from contextlib import closing
 from typing import Any
 
-from support.editor import editing
+import pytest
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from support.editor import GUARD_S, editing
 from support.home import Home
+from support.workers import worker_is
 
 RECEIPT = {"id", "kind", "model", "route", "reason", "leavesMachine", "files", "bytesSent", "tokens",
            "costUsd", "ms", "outcome"}  # fmt: skip
@@ -49,14 +55,42 @@ async def test_receipts_and_events(home: Home) -> None:
     assert (receipt["leavesMachine"], receipt["costUsd"], receipt["outcome"]) == (False, 0, "shown")
     assert receipt["files"] == [{"uri": home.uri("é 🚃.py"), "bytes": 3}]
     assert receipt["bytesSent"] == 3
-    assert set(receipt["tokens"]) == {"in", "out", "cached"}
-    assert set(receipt["ms"]) == {"queue", "context", "firstToken", "total"}
+    assert set(receipt["tokens"]) == {"in", "out", "cached", "evaluated"}
+    assert set(receipt["ms"]) == {"queue", "context", "prefill", "firstToken", "model", "stop", "total"}
+    assert {name for name, ms in receipt["ms"].items() if ms is None} == {"stop"}
     events = rows(home, "SELECT id, event, length FROM events")
     assert [event for event in events if event[0] == receipt_id][:3] == [
         (receipt_id, "shown", None),
         (receipt_id, "accepted word", 2),
         (receipt_id, "rejected", None),
     ]
+
+
+SLOW = json.dumps({"fim": [{"text": "x ", "repeat": 100, "token_delay_s": 0.05}]})
+
+
+async def test_cancelled_and_superseded_requests_have_their_figures(lone_home: Home) -> None:
+    """What a request came to is on record also where nobody waited for it: once, and with the time to stop it."""
+    home = lone_home
+    async with editing(home, options={}, TURNOUT_FAKE_SCRIPT=SLOW) as editor:
+        buffer = editor.open(home.uri("a.py"), "hel")
+        answers = []
+        for number in (1, 2, 3):
+            answers.append(asyncio.ensure_future(editor.ghost(buffer, 3, id=f"ghost {number}")))
+            await worker_is(home, "busy")
+        assert [await answer for answer in answers[:2]] == [None, None]
+        editor.protocol.notify("$/cancelRequest", types.CancelParams("ghost 3"))
+        with pytest.raises(JsonRpcException):
+            await answers[2]
+        receipts: list[Any] = []
+        async with asyncio.timeout(GUARD_S):
+            while len(receipts) < 3:  # the last one is written once the model has stopped
+                receipts = (await editor.request("turnout/receipts", {"count": 10}))["receipts"]
+    assert [receipt["outcome"] for receipt in receipts] == ["cancelled", "superseded", "superseded"]
+    for receipt in receipts:
+        assert receipt["ms"]["model"] > 0
+        assert receipt["ms"]["stop"] is not None
+        assert receipt["tokens"]["evaluated"] is not None
 
 
 async def test_failures_leave_receipts_too(home: Home) -> None:

@@ -10,6 +10,7 @@ import pytest
 from turnout.core.answers import Ask
 from turnout.core.receipts import Receipt, SentFile
 from turnout.core.requests import (
+    Account,
     ChatPrompt,
     Delta,
     Done,
@@ -21,6 +22,7 @@ from turnout.core.requests import (
     StreamItem,
     Timings,
     Usage,
+    Waiting,
 )
 from turnout.dispatch import Consent, Dispatcher
 from turnout.errors import (
@@ -52,10 +54,14 @@ class Scripted:
     asked: list[str] = field(default_factory=list)
     closed: int = 0
     hang: bool = False
+    accounts: list[Account] = field(default_factory=list)
+    """What this backend begins its streams with, if anything."""
 
     async def stream(self, model: Model, prompt: Prompt) -> AsyncIterator[StreamItem]:
         self.asked.append(model.name)
         try:
+            for account in self.accounts:
+                yield account
             for item in self.scripts[model.name]:
                 if isinstance(item, TurnoutError):
                     raise item
@@ -268,3 +274,71 @@ async def test_a_use_case_can_stop_the_model_early() -> None:
     assert answer.text == "one\n"
     assert backend.closed == 1
     assert answer.receipt.tokens_out == 1
+
+
+FIGURES = Done("cancelled", Usage(300, 7, 290), Timings(1.0, 5.0, 9.0, prefill=3.0, model=8.0, stop=0.5))
+
+
+async def _cancelled(around: Around, backend: Scripted) -> None:
+    """Run a request and cancel it once its first text has come."""
+    begun = asyncio.Event()
+    task = asyncio.create_task(setup(around, backend).run(ask(lambda _text: begun.set())))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.parametrize("how", ["cancelled", "late", "stopped early"])
+async def test_a_receipt_waits_for_the_figures_of_a_request_that_was_closed(how: str) -> None:
+    """The model says what a closed request came to after everybody has left; its one receipt has it."""
+    account = Account(asyncio.get_running_loop().create_future())
+    around = Around(route(NEAR, deadline_ms=20 if how == "late" else None))
+    backend = Scripted({"near": [Delta("a")]}, hang=True, accounts=[account])
+    if how == "stopped early":
+        answer = await setup(around, backend).run(ask(lambda _text: True))
+        assert answer.receipt.stop_ms is None
+    elif how == "late":
+        with pytest.raises(DeadlineExceeded):
+            await setup(around, backend).run(ask())
+    else:
+        await _cancelled(around, backend)
+    assert around.receipts == []
+    account.settled.set_result(FIGURES)
+    await asyncio.sleep(0)
+    [receipt] = around.receipts
+    assert (receipt.tokens_in, receipt.tokens_out, receipt.tokens_cached) == (300, 7, 290)
+    assert receipt.tokens_evaluated == 10
+    assert (receipt.queue_ms, receipt.prefill_ms, receipt.model_ms, receipt.stop_ms) == (1.0, 3.0, 8.0, 0.5)
+    if how == "stopped early":
+        assert (receipt.id, receipt.total_ms) == (answer.receipt.id, answer.receipt.total_ms)
+
+
+async def test_figures_that_never_come_leave_an_estimate() -> None:
+    """A worker that died with the request has said nothing; the receipt is written all the same."""
+    account = Account(asyncio.get_running_loop().create_future())
+    around = Around(route(NEAR))
+    await _cancelled(around, Scripted({"near": [Delta("a")]}, hang=True, accounts=[account]))
+    account.settled.set_result(None)
+    await asyncio.sleep(0)
+    [receipt] = around.receipts
+    assert (receipt.tokens_out, receipt.tokens_evaluated, receipt.stop_ms) == (1, None, None)
+
+
+async def test_what_cost_money_is_on_record_at_once() -> None:
+    """The next request has to find the budget as this one left it."""
+    account = Account(asyncio.get_running_loop().create_future())
+    around = Around(route(OPUS))
+    await _cancelled(around, Scripted({"opus": [Delta("a")]}, hang=True, accounts=[account]))
+    assert around.receipts[0].cost_usd
+    account.settled.set_result(FIGURES)
+    await asyncio.sleep(0)
+    assert len(around.receipts) == 1
+
+
+async def test_a_deadline_says_what_was_waited_for() -> None:
+    """The words "no answer" alone would leave the user guessing while a model is loaded."""
+    around = Around(route(NEAR, deadline_ms=20))
+    backend = Scripted({"near": [Waiting("the worker is loading the model")]}, hang=True)
+    with pytest.raises(DeadlineExceeded, match=r"within 20 ms: the worker is loading the model\."):
+        await setup(around, backend).run(ask())

@@ -1,6 +1,7 @@
 """The ledger: every receipt is kept, spending adds up across servers, and a broken disk stops nobody."""
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,7 +42,7 @@ def test_a_receipt_comes_back_as_it_was_promised(tmp_path: Path) -> None:
     assert (newest["id"], oldest["id"]) == ("r2", "r1")
     assert datetime.fromisoformat(oldest.pop("at")).tzinfo is not None
     assert oldest == RECEIPT.to_wire()
-    assert oldest["tokens"] == {"in": 100, "out": 20, "cached": 0}
+    assert oldest["tokens"] == {"in": 100, "out": 20, "cached": 0, "evaluated": None}
 
 
 def test_spend_is_summed_by_day_model_and_kind(tmp_path: Path) -> None:
@@ -126,3 +127,37 @@ def test_spending_counts_where_nothing_can_be_written(tmp_path: Path) -> None:
     ledger.flush()
     assert ledger.spent_today_usd() == pytest.approx(1.0)
     ledger.close()
+
+
+OLD_SCHEMA = """
+CREATE TABLE receipts (
+  id TEXT PRIMARY KEY, day TEXT NOT NULL, at TEXT NOT NULL, workspace TEXT NOT NULL, kind TEXT NOT NULL, model TEXT,
+  leaves_machine INTEGER NOT NULL, bytes_sent INTEGER NOT NULL, tokens_in INTEGER NOT NULL,
+  tokens_out INTEGER NOT NULL, tokens_cached INTEGER NOT NULL, cost_usd REAL, total_ms REAL NOT NULL,
+  outcome TEXT NOT NULL, receipt TEXT NOT NULL
+);
+CREATE TABLE events (id TEXT NOT NULL, at TEXT NOT NULL, event TEXT NOT NULL, length INTEGER);
+"""
+OLD_ROW = (
+    "old", "2026-01-01", "2026-01-01T00:00:00", "", "inline", "near", 0, 1, 2, 3, 0, 0.0, 9.0, "shown", "{}",
+)  # fmt: skip
+
+
+def test_a_database_of_before_the_figures_goes_on(tmp_path: Path) -> None:
+    """Old receipts are still read, new ones have their figures, and an older server may write beside us."""
+    path = tmp_path / "ledger.sqlite"
+    with closing(sqlite3.connect(path)) as old, old:
+        old.executescript(OLD_SCHEMA)
+        old.execute(f"INSERT INTO receipts VALUES ({','.join('?' * 15)})", OLD_ROW)
+    ledger = Ledger(path)
+    local = replace(RECEIPT, model="near", tokens_evaluated=3, prefill_ms=2.0, model_ms=8.0, stop_ms=0.5)
+    ledger.record(local)
+    ledger.flush()
+    with closing(sqlite3.connect(path)) as old, old:
+        old.execute(f"INSERT INTO receipts VALUES ({','.join('?' * 15)})", ("late", *OLD_ROW[1:]))
+        assert old.execute("SELECT * FROM figures").fetchall() == [("r1", 3, None, 2.0, 200.0, 8.0, 0.5)]
+    ledger.close()
+    newest = last_receipts(path, 10)[0]
+    assert newest["ms"]["stop"] == 0.5
+    assert newest["tokens"]["evaluated"] == 3
+    assert len(last_receipts(path, 10)) == 3

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from turnout.core.requests import Delta, FimPrompt, Model, StreamItem
+from turnout.core.requests import Account, Delta, FimPrompt, Model, StreamItem, Waiting
 from turnout.errors import BackendError, ProtocolViolation, WorkerCrashed
 from turnout.local import LocalBackend
 from turnout.local.address import Transport, WorkerSpec
 from turnout.worker import wire
 from worker import kit
 
-FIGURES = dict.fromkeys(["evaluated", "reused", "generated", "queue_ms", "total_ms"], 0)
+FIGURES = dict.fromkeys(wire.Figures.__annotations__, 0)
 CHUNK = wire.encode({"t": "chunk", "id": 1, "text": "half an ans"})
 DONE = {"t": "done", "id": 1, "reason": "stop", "figures": FIGURES}
 STATUS: dict[str, Any] = {"t": "status", "id": 1, "state": "idle"}
@@ -52,13 +52,27 @@ class Liar:
         (CHUNK + b"\xff" * 64, WorkerCrashed),
         (CHUNK + wire.encode({**DONE, "reason": "enough"}), WorkerCrashed),
         (CHUNK + wire.encode({**DONE, "reason": ["stop"]}), WorkerCrashed),
+        (CHUNK + wire.encode({**DONE, "figures": {**FIGURES, "reused": None}}), WorkerCrashed),
+        (CHUNK + wire.encode({**DONE, "figures": {**FIGURES, "stop_ms": "0"}}), WorkerCrashed),
         (
             CHUNK + wire.encode({"t": "progress", "id": 1, "phase": "resting", "done": 1, "of": 2}),
             WorkerCrashed,
         ),
         (CHUNK + wire.encode(STATUS), ProtocolViolation),
     ],
-    ids=["hung up", "silent", "cut", "other", "garbage", "no reason", "odd reason", "odd phase", "no answer"],
+    ids=[
+        "hung up",
+        "silent",
+        "cut",
+        "other",
+        "garbage",
+        "no reason",
+        "odd reason",
+        "no count",
+        "no time",
+        "odd phase",
+        "no answer",
+    ],
 )
 async def test_a_stream_without_its_done_is_an_error(
     short_dir: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes, error: type[BackendError]
@@ -70,7 +84,7 @@ async def test_a_stream_without_its_done_is_an_error(
     heard: list[StreamItem] = []
     with pytest.raises(error):
         await _listen(backend, heard)
-    assert [item for item in heard if not isinstance(item, Delta)] == []
+    assert [item for item in heard if not isinstance(item, Account | Delta | Waiting)] == []
     await backend.close()
     assert liar.server is not None
     liar.server.close()

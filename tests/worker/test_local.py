@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,10 @@ from turnout.core.requests import (
     ChatPrompt,
     ContextChunk,
     Delta,
-    Done,
     FimPrompt,
     Message,
     Model,
     Prompt,
-    StreamItem,
 )
 from turnout.errors import (
     EngineMissing,
@@ -32,70 +29,10 @@ from turnout.errors import (
     WorkerUnavailable,
 )
 from turnout.local import LocalBackend, address
-from turnout.local.address import Transport, WorkerSpec
+from turnout.local.address import WorkerSpec
 from turnout.local.spawn import log_path
 from worker import kit
-
-MODEL = Model("near", "local", "test-model")
-HOLE = FimPrompt("file:///a.py", "a.py", "x = hel", "\n")
-ENDLESS = ChatPrompt((Message("user", "endless"),), max_tokens=100_000)
-ENDLESS_RULE = {"contains": "endless", "text": "on ", "repeat": 100_000, "token_delay_s": 0.001}
-
-
-class Workers:
-    """Starts workers as children of the test, so that none survives it, and counts them."""
-
-    def __init__(self) -> None:
-        self.started: list[kit.WorkerProcess] = []
-        self.script: dict[str, Any] = {}
-
-    async def spawn(self, spec: WorkerSpec, path: Path, transport: Transport) -> None:
-        options = {"model": spec.model, "transport": transport, "idle-s": spec.idle_s}
-        self.started.append(await kit.launch(path, self.script, **options))
-
-    async def kill(self) -> None:
-        for process in self.started:
-            await process.kill()
-
-
-@pytest.fixture
-async def workers() -> AsyncIterator[Workers]:
-    made = Workers()
-    yield made
-    await made.kill()
-
-
-Make = Callable[..., LocalBackend]
-
-
-@pytest.fixture
-async def make(short_dir: Path, workers: Workers, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Make]:
-    """Backends with the fake engine, closed at the end; no task of theirs may survive that."""
-    monkeypatch.setenv("TURNOUT_ENGINE", "fake")
-    backends: list[LocalBackend] = []
-
-    def build(**options: Any) -> LocalBackend:
-        backends.append(LocalBackend(_no_file, **{"spawn": workers.spawn, **options}))
-        return backends[-1]
-
-    yield build
-    for backend in backends:
-        await backend.close()
-    assert asyncio.all_tasks() == {asyncio.current_task()}
-
-
-def _no_file(name: str) -> Path:
-    raise ModelMissing(f"{name} is not here.", model=name)
-
-
-async def collect(backend: LocalBackend, prompt: Prompt = HOLE) -> tuple[str, Done]:
-    items: list[StreamItem] = []
-    async with asyncio.timeout(kit.GUARD_S):
-        items = [item async for item in backend.stream(MODEL, prompt)]
-    *deltas, done = items
-    assert isinstance(done, Done)
-    assert all(isinstance(delta, Delta) for delta in deltas)
-    return "".join(delta.text for delta in deltas if isinstance(delta, Delta)), done
+from worker.backend_kit import ENDLESS, ENDLESS_RULE, MODEL, Make, Workers, collect, no_file
 
 
 async def test_text_and_then_one_done(make: Make) -> None:
@@ -155,8 +92,9 @@ async def test_closing_a_stream_cancels_down_to_the_engine(make: Make, workers: 
     workers.script = {"chat": [ENDLESS_RULE]}
     backend = make()
     async with aclosing(backend.stream(MODEL, ENDLESS)) as stream:  # type: ignore[type-var]
-        async for _ in stream:
-            break
+        async for item in stream:
+            if isinstance(item, Delta):
+                break
     while (await backend.status(MODEL))["state"] != "idle":
         pass
 
@@ -288,8 +226,9 @@ async def test_kill_in_each_state(make: Make, workers: Workers, state: str) -> N
 async def _read_all(backend: LocalBackend, prompt: Prompt, heard: asyncio.Event) -> str:
     text = ""
     async for item in backend.stream(MODEL, prompt):
-        heard.set()
-        text += item.text if isinstance(item, Delta) else ""
+        if isinstance(item, Delta):
+            heard.set()
+            text += item.text
     return text
 
 
@@ -340,7 +279,7 @@ async def test_a_worker_that_leaves_is_replaced_without_a_word(make: Make, worke
 
 async def test_a_real_start_outlives_its_editor_and_keeps_a_log(make: Make) -> None:
     """The process that is started belongs to no editor: closing the backend leaves it to others."""
-    first = LocalBackend(_no_file, idle_s=30.0)
+    first = LocalBackend(no_file, idle_s=30.0)
     await collect(first)
     await first.close()
 

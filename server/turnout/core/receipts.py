@@ -21,6 +21,7 @@ class Receipt:
     `outcome` is `shown`, `answered`, `proposed`, `cancelled`, `superseded`, or with the reason `empty: WHY`,
     `late: WHY` (the deadline passed) or `failed: WHY`.
     `cost_usd` is None where a price is unknown; milliseconds are since the request arrived.
+    `prefill_ms` to `stop_ms` are as in `requests.Timings`: the local worker's figures, None for other models.
     """
 
     id: str
@@ -40,6 +41,11 @@ class Receipt:
     first_token_ms: float | None
     total_ms: float
     outcome: str
+    tokens_evaluated: int | None = None
+    """Tokens of the prompt that were read; the rest was still in the model's cache."""
+    prefill_ms: float | None = None
+    model_ms: float | None = None
+    stop_ms: float | None = None
 
     def to_wire(self) -> dict[str, Any]:
         """The JSON object that clients are promised."""
@@ -52,12 +58,20 @@ class Receipt:
             "leavesMachine": self.leaves_machine,
             "files": [{"uri": f.uri, "bytes": f.bytes} for f in self.files],
             "bytesSent": self.bytes_sent,
-            "tokens": {"in": self.tokens_in, "out": self.tokens_out, "cached": self.tokens_cached},
+            "tokens": {
+                "in": self.tokens_in,
+                "out": self.tokens_out,
+                "cached": self.tokens_cached,
+                "evaluated": self.tokens_evaluated,
+            },
             "costUsd": self.cost_usd,
             "ms": {
                 "queue": self.queue_ms,
                 "context": self.context_ms,
+                "prefill": self.prefill_ms,
                 "firstToken": self.first_token_ms,
+                "model": self.model_ms,
+                "stop": self.stop_ms,
                 "total": self.total_ms,
             },
             "outcome": self.outcome,

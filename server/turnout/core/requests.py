@@ -3,6 +3,7 @@
 Invariant: nothing here does I/O, and every value is frozen.
 """
 
+from asyncio import Future
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias, get_args
@@ -17,8 +18,11 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 COMPLETION_KINDS: frozenset[Kind] = frozenset({"inline", "popup"})
 """Kinds answered by filling in the middle; the others are answered by chat."""
 
-Api = Literal["local", "anthropic", "openai-chat"]
-"""How a model is spoken to; `local` is the worker on this machine."""
+Api = Literal["local", "anthropic", "openai-chat", "completions", "mistral-fim", "llama-infill"]
+"""How a model is spoken to; `local` is the worker on this machine, the last three only fill holes."""
+
+Server = Literal["llama-server", "vllm", "sglang", "tabbyapi"]
+"""Servers of raw completions that can be told how an answer has to begin, each in its own words."""
 
 LeavesMachine = Literal["never", "ask", "allow"]
 
@@ -28,6 +32,7 @@ class Model:
     """One entry of `[models.NAME]` with catalogue values filled in.
 
     Prices are US dollars per million tokens, None where unknown.
+    `family` and `server` matter to raw completions only: whose tokens describe a hole, and what program answers.
     `key` is a reference such as `env:ANTHROPIC_API_KEY`, never the key itself.
     """
 
@@ -43,6 +48,8 @@ class Model:
     context_tokens: int = 4096
     input_usd: float | None = None
     output_usd: float | None = None
+    family: str | None = None
+    server: Server | None = None
 
     def cost_usd(self, input_tokens: int, output_tokens: int) -> float | None:
         """Price of a request of that many tokens; None where a price is unknown, 0 where text stays here."""
@@ -140,11 +147,18 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Milliseconds since the request was sent to the backend; None where it never came to that."""
+    """Milliseconds since the request was sent to the backend; None where it never came to that, or nobody told.
+
+    `queue`, `prefill` (the prompt alone), `model` (all that the model took) and `stop` (from a cancel, or from the
+    request that superseded this one, until the model was free) are the local worker's own figures.
+    """
 
     queue: float | None = None
     first_token: float | None = None
     total: float | None = None
+    prefill: float | None = None
+    model: float | None = None
+    stop: float | None = None
 
 
 Finish = Literal["stop", "length", "cancelled", "superseded"]
@@ -166,13 +180,31 @@ class Done:
     timings: Timings = field(default_factory=Timings)
 
 
-StreamItem: TypeAlias = Delta | Done
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Nothing comes yet, and why: `the worker is loading the model`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where it will stand what the request came to, also if its stream is closed before the end.
+
+    None means that nobody will know. It is settled whatever happens, and soon.
+    """
+
+    settled: "Future[Done | None]"
+
+
+StreamItem: TypeAlias = Delta | Done | Waiting | Account
 
 
 class Backend(Protocol):
     """Something that runs prompts: the local worker, or a remote API.
 
     A stream yields any number of `Delta`s and then exactly one `Done`, or raises a `BackendError`.
+    One that can tell more begins with an `Account`, and has a `Waiting` ahead of the first `Delta`.
     Closing the iterator (`aclose`) cancels the request down to the model.
     """
 

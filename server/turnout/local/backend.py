@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from turnout.core.requests import (
+    Account,
     ChatPrompt,
     Delta,
     Done,
@@ -23,22 +24,24 @@ from turnout.core.requests import (
     StreamItem,
     Timings,
     Usage,
+    Waiting,
 )
 from turnout.errors import (
     EngineMissing,
     ModelError,
     ProtocolViolation,
     RequestRejected,
-    WorkerCrashed,
     WorkerUnavailable,
 )
 from turnout.local import spawn as spawning
 from turnout.local.address import Transport, WorkerSpec
-from turnout.local.link import Exchange, Link, LinkLostError
+from turnout.local.call import Call
 from turnout.local.station import Station
 from turnout.worker import wire
 
 OnProgress = Callable[[str, Literal["loading", "prefill"], int, int], None]
+LOADING = "the worker is loading the model"
+
 Spawn = Callable[[WorkerSpec, Path, Transport], Awaitable[None]]
 
 
@@ -65,30 +68,32 @@ class LocalBackend:
         self._clock = clock
         self._stations: dict[WorkerSpec, Station] = {}
         self._by_model: dict[Model, Station] = {}
+        self._closed = False
 
     async def stream(self, model: Model, prompt: Prompt) -> AsyncIterator[StreamItem]:
         """Run `prompt`; see `core.requests.Backend`."""
-        started_s = self._clock()
-        first_s: float | None = None
-        call = _Call(await self._station(model), _complete_frame(prompt))
+        meter = _Meter(self._clock)
+        call: Call | None = None
         try:
-            while True:
-                answer = await call.next()
+            yield Account(meter.settled)
+            call = Call(await self._station(model), _complete_frame(prompt))
+            while (answer := await call.next())["t"] != "done":
                 if answer["t"] == "chunk":
-                    first_s = first_s or self._clock()
+                    meter.text_came()
                     yield Delta(answer["text"])
-                elif answer["t"] == "done":
-                    yield _done(answer, started_s, first_s, self._clock())
-                    return
-                else:
-                    self._tell(model, answer)
+                elif self._tell(model, answer) == "loading":
+                    yield Waiting(LOADING)
+            yield meter.done(_checked(answer))
         finally:
-            call.release()
+            if call is None:
+                meter.settle(None)
+            else:
+                call.release(meter.settle)
 
     async def warm(self, model: Model, prompt: Prompt) -> None:
         """Evaluate `prompt` ahead of a request that begins like it; returns when that is done."""
         frame = {"t": "warm", "document": prompt.document, "parts": _parts(prompt)}
-        call = _Call(await self._station(model), frame)
+        call = Call(await self._station(model), frame)
         try:
             while (answer := await call.next())["t"] != "done":
                 self._tell(model, answer)
@@ -97,25 +102,28 @@ class LocalBackend:
 
     async def status(self, model: Model) -> wire.StatusFrame:
         """What the worker of `model` says of itself; starts it where there is none."""
-        call = _Call(await self._station(model), {"t": "status"})
+        call = Call(await self._station(model), {"t": "status"})
         try:
-            return cast("wire.StatusFrame", await call.next())
+            while (answer := await call.next())["t"] != "status":
+                self._tell(model, answer)
+            return cast("wire.StatusFrame", answer)
         finally:
             call.release()
 
     async def close(self) -> None:
         """End every connection; the workers leave by themselves when nobody else uses them."""
-        stations = list(self._stations.values())
-        self._stations.clear()
-        self._by_model.clear()
-        for station in stations:
+        self._closed = True
+        for station in self._stations.values():
             await station.close()
+        await asyncio.sleep(0)  # whoever waits for the account of a request has heard it when this returns
 
     async def _station(self, model: Model) -> Station:
         station = self._by_model.get(model)
         if station is None:
             # On a thread: a file that was never checked is hashed now, which takes about a second.
             spec = await asyncio.to_thread(self._spec, model)
+            if self._closed:
+                raise WorkerUnavailable("Turnout is leaving.")
             station = self._stations.get(spec) or Station(spec, self._spawn, self._clock)
             self._stations[spec] = self._by_model[model] = station
         return station
@@ -142,54 +150,13 @@ class LocalBackend:
             )
         return WorkerSpec(model.model, engine, path, self._idle_s, model.context_tokens)
 
-    def _tell(self, model: Model, answer: wire.Frame) -> None:
+    def _tell(self, model: Model, answer: wire.Frame) -> wire.Phase:
+        """Pass on what a request waits for."""
         if answer["t"] != "progress":
             raise ProtocolViolation(f"The worker of {model.name} answered with {answer['t']!r}.")
         if self._on_progress is not None:
             self._on_progress(model.name, answer["phase"], answer["done"], answer["of"])
-
-
-class _Call:
-    """One request and its answers, sent once more where the worker was lost before it said a word."""
-
-    def __init__(self, station: Station, frame: dict[str, Any]) -> None:
-        self._station = station
-        self._frame = frame
-        self._link: Link | None = None
-        self._exchange: Exchange | None = None
-        self._losses = 0
-
-    async def next(self) -> wire.Frame:
-        """The next answer; raises WorkerUnavailable or WorkerCrashed."""
-        while True:
-            try:
-                if self._exchange is None:
-                    self._link = await self._station.link()
-                    self._exchange = self._link.open(self._frame)
-                answer = await self._exchange.next()
-            except LinkLostError as lost:
-                self._recover(lost)
-                continue
-            if self._exchange.finished:
-                self._station.answered()
-            return answer
-
-    def release(self) -> None:
-        """Cancel what is still under way."""
-        if self._exchange is not None:
-            self._exchange.release()
-
-    def _recover(self, lost: LinkLostError) -> None:
-        self._losses += 1
-        self._exchange = None
-        if self._losses == 1 and not lost.heard:
-            self._station.lost(self._link)
-            return
-        self._station.crashed(self._link)
-        raise WorkerCrashed(
-            f"The model process of {self._station.spec.model} died while it answered.",
-            advice=self._station.log_advice(),
-        ) from lost
+        return cast("wire.Phase", answer["phase"])
 
 
 def _complete_frame(prompt: Prompt) -> dict[str, Any]:
@@ -214,22 +181,51 @@ def _parts(prompt: Prompt) -> list[wire.Part]:
     return parts
 
 
-def _done(answer: wire.Frame, started_s: float, first_s: float | None, ended_s: float) -> Done:
+def _checked(answer: wire.Frame) -> wire.Frame:
+    """`answer`, a `done`, unless it says that the request failed."""
     if answer["reason"] == "error":
         raise RequestRejected(str(answer.get("error") or "The model failed and did not say why."))
     if answer["reason"] == "cancelled":
         raise WorkerUnavailable("The model process was told to end while it answered.")
-    figures = cast("wire.Figures", answer["figures"])
-    return Done(
-        finish=answer["reason"],
-        usage=Usage(
+    return answer
+
+
+class _Meter:
+    """What one request takes, and the future that is told."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._started_s = clock()
+        self._first_ms: float | None = None
+        self.settled: asyncio.Future[Done | None] = asyncio.get_running_loop().create_future()
+
+    def text_came(self) -> None:
+        """Note when the first text came."""
+        if self._first_ms is None:
+            self._first_ms = self._since_start_ms()
+
+    def settle(self, answer: wire.Frame | None) -> None:
+        """Tell what the request came to, if the worker said it."""
+        told = answer if answer is not None and answer.get("reason", "error") != "error" else None
+        self.settled.set_result(None if told is None else self.done(told))
+
+    def done(self, answer: wire.Frame) -> Done:
+        """A worker's `done`, with the times as they were here."""
+        figures = cast("wire.Figures", answer["figures"])
+        usage = Usage(
             input=figures["evaluated"] + figures["reused"],
             output=figures["generated"],
             cached=figures["reused"],
-        ),
-        timings=Timings(
+        )
+        timings = Timings(
             queue=figures["queue_ms"],
-            first_token=None if first_s is None else (first_s - started_s) * 1000,
-            total=(ended_s - started_s) * 1000,
-        ),
-    )
+            prefill=figures["prefill_ms"],
+            first_token=figures["first_token_ms"] if self._first_ms is None else self._first_ms,
+            total=self._since_start_ms(),
+            model=figures["total_ms"],
+            stop=figures["stop_ms"],
+        )
+        return Done(answer["reason"], usage, timings)
+
+    def _since_start_ms(self) -> float:
+        return (self._clock() - self._started_s) * 1000

@@ -1,10 +1,12 @@
 """One connection to a worker, shared by all requests of this server to that model.
 
-Invariant: every open request ends in exactly one way: its `done`, its own release, or the loss of the link.
+Invariant: every open request ends in exactly one way: its `done`, or the loss of the link; one that was released is
+cancelled, and whoever released it hears its `done` all the same, within bounds.
 """
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +17,13 @@ from turnout.worker import wire
 
 _HELLO_TIMEOUT_S = 60.0  # a worker that loads a large model from a cold disk answers nobody meanwhile
 _MAX_UNSENT_BYTES = 64 * 1024 * 1024
+_LAST_WORD_S = 5.0
+"""How long a cancelled request may take to say what it came to: a model may be within a batch of its prompt."""
+
+_LAST = ("done", "status")
+"""The frames that end an exchange."""
+
+OnLastWord = Callable[[wire.Frame | None], None]
 
 
 class LinkLostError(Exception):
@@ -36,6 +45,8 @@ class Link(asyncio.Protocol):
         self._issued = 0
         self.hello: asyncio.Future[wire.Frame] = asyncio.get_running_loop().create_future()
         self.closed = asyncio.Event()
+        self.loading = False
+        """Whether the worker may still have to load its model, for all that it has said."""
 
     @property
     def alive(self) -> bool:
@@ -60,10 +71,14 @@ class Link(asyncio.Protocol):
         if self._transport.get_write_buffer_size() > _MAX_UNSENT_BYTES:
             self._transport.abort()
 
-    def release(self, exchange: "Exchange") -> None:
-        """Forget `exchange`; what is still under way is cancelled down to the model."""
-        if self._exchanges.pop(exchange.id, None) is not None and not exchange.finished:
-            self.send({"t": "cancel", "id": exchange.id})
+    def cancel(self, exchange: "Exchange") -> None:
+        """Cancel `exchange` down to the model, and wait a while for its `done`."""
+        self.send({"t": "cancel", "id": exchange.id})
+        asyncio.get_running_loop().call_later(_LAST_WORD_S, self._give_up, exchange)
+
+    def _give_up(self, exchange: "Exchange") -> None:
+        if self._exchanges.pop(exchange.id, None) is not None:
+            exchange.put(None)
 
     async def close(self) -> None:
         """End the connection and wait until it has ended."""
@@ -105,8 +120,12 @@ class Link(asyncio.Protocol):
     def _receive(self, frame: wire.Frame) -> None:
         if frame["t"] == "hello":
             if not self.hello.done():
+                self.loading = frame.get("state") == "loading"
                 self.hello.set_result(frame)
         elif (exchange := self._exchanges.get(frame.get("id", 0))) is not None:
+            if frame["t"] in _LAST:
+                self.loading = False
+                del self._exchanges[exchange.id]
             exchange.put(frame)
 
 
@@ -117,25 +136,44 @@ class Exchange:
         self._link = link
         self._frames: asyncio.Queue[wire.Frame | None] = asyncio.Queue()
         self._heard = False
+        self._over = False
+        self._last: wire.Frame | None = None
+        self._on_last_word: OnLastWord | None = None
         self.id = exchange_id
         self.finished = False
 
     def put(self, frame: wire.Frame | None) -> None:
         """Add a frame, or None where no more can come."""
-        self._frames.put_nowait(frame)
+        if frame is None or frame["t"] in _LAST:
+            self._over, self._last = True, frame
+        if self._on_last_word is None:
+            self._frames.put_nowait(frame)
+        elif self._over:
+            self._on_last_word(frame)
 
-    async def next(self) -> wire.Frame:
-        """The next frame, at last `done` or `status`; raises LinkLostError."""
-        frame = await self._frames.get()
+    async def next(self, patience_s: float | None = None) -> wire.Frame | None:
+        """The next frame, at last `done` or `status`, or None where it takes longer; raises LinkLostError."""
+        try:
+            async with asyncio.timeout(patience_s):
+                frame = await self._frames.get()
+        except TimeoutError:
+            return None
         if frame is None:
             raise LinkLostError(self._heard)
         self._heard = True
-        self.finished = frame["t"] in ("done", "status")
+        self.finished = frame["t"] in _LAST
         return frame
 
-    def release(self) -> None:
-        """Say that nobody listens any more."""
-        self._link.release(self)
+    def release(self, on_last_word: OnLastWord = lambda _frame: None) -> None:
+        """Say that nobody listens any more; what is under way is cancelled down to the model.
+
+        `on_last_word` is called once, with the frame that ended it, or None where none came in time.
+        """
+        if self._over:
+            on_last_word(self._last)
+        else:
+            self._on_last_word = on_last_word
+            self._link.cancel(self)
 
 
 async def connect(address: Path, transport: Transport) -> Link:

@@ -33,17 +33,28 @@ class Station:
         self._connecting: asyncio.Task[Link] | None = None
         self._crashes = 0
         self._blocked_until_s = 0.0
+        self._closed = False
 
-    async def link(self) -> Link:
-        """A connection that is alive; raises WorkerUnavailable."""
+    async def link(self, patience_s: float | None = None) -> Link | None:
+        """A connection that is alive, or None where that takes longer; raises WorkerUnavailable."""
+        self.check_open()
         if self._link is not None and self._link.alive:
             return self._link
         if self._connecting is None:
             self._check_pause()
             self._connecting = asyncio.create_task(self._connect())
             self._connecting.add_done_callback(self._connected)
-        # Shielded: a cancelled request must not end the start that others, or the next keystroke, wait for.
-        return await asyncio.shield(self._connecting)
+        connecting = self._connecting
+        # Not awaited itself: a cancelled request must not end the start that others, or the next keystroke, wait for.
+        await asyncio.wait([connecting], timeout=patience_s)
+        if connecting.cancelled():
+            self.check_open()
+        return connecting.result() if connecting.done() else None
+
+    def check_open(self) -> None:
+        """Raise WorkerUnavailable once this server is leaving: nothing is connected or started any more."""
+        if self._closed:
+            raise WorkerUnavailable("Turnout is leaving.")
 
     def answered(self) -> None:
         """A request was answered: the worker is sound."""
@@ -68,7 +79,8 @@ class Station:
         return f"The end of {log_path(self.spec)} says:\n{tail}" if tail else ""
 
     async def close(self) -> None:
-        """Give up the attempt under way and the connection."""
+        """Give up the attempt under way and the connection, for good."""
+        self._closed = True
         if self._connecting is not None:
             self._connecting.cancel()
             await asyncio.wait([self._connecting])

@@ -39,7 +39,17 @@ CREATE TABLE IF NOT EXISTS receipts (
 CREATE INDEX IF NOT EXISTS receipts_by_day ON receipts (day);
 CREATE INDEX IF NOT EXISTS receipts_by_time ON receipts (at);
 CREATE TABLE IF NOT EXISTS events (id TEXT NOT NULL, at TEXT NOT NULL, event TEXT NOT NULL, length INTEGER);
+CREATE TABLE IF NOT EXISTS figures (
+  id TEXT PRIMARY KEY,
+  tokens_evaluated INTEGER,
+  queue_ms REAL,
+  prefill_ms REAL,
+  first_token_ms REAL,
+  model_ms REAL,
+  stop_ms REAL
+);
 """
+"""Grows by tables, not by columns: servers of an older version go on writing to the same file."""
 
 _SPEND = """
 SELECT day, model, kind, leaves_machine AS leavesMachine, COUNT(*) AS requests, TOTAL(cost_usd) AS costUsd,
@@ -234,6 +244,23 @@ class Ledger:
                 receipt.total_ms,
                 receipt.outcome,
                 json.dumps(receipt.to_wire(), ensure_ascii=True),
+            ),
+        )
+        if receipt.model_ms is not None:
+            self._insert_figures(connection, receipt)
+
+    def _insert_figures(self, connection: sqlite3.Connection, receipt: Receipt) -> None:
+        """What the local worker told of a request."""
+        connection.execute(
+            "INSERT OR REPLACE INTO figures VALUES (?,?,?,?,?,?,?)",
+            (
+                receipt.id,
+                receipt.tokens_evaluated,
+                receipt.queue_ms,
+                receipt.prefill_ms,
+                receipt.first_token_ms,
+                receipt.model_ms,
+                receipt.stop_ms,
             ),
         )
 

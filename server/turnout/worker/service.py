@@ -295,6 +295,8 @@ def _frame(what: str, job: Job, detail: Any, now_s: float) -> Any:
         return {"t": "progress", "id": job.id, "phase": what, "done": detail[0], "of": detail[1]}
     reason, error = detail
     done: wire.DoneFrame = {"t": "done", "id": job.id, "reason": reason, "figures": _figures(job, now_s)}
+    if reason in ("cancelled", "superseded") and job.stop_s is None:
+        done["figures"]["stop_ms"] = 0.0  # it had only waited: the engine had nothing to stop
     if error:
         done["error"] = error
     return done

@@ -20,6 +20,7 @@ Role = Literal["chunk", "prefix", "suffix", "system", "user", "assistant"]
 _ROLES: Final = get_args(Role)
 Reason = Literal["stop", "length", "cancelled", "superseded", "error"]
 Phase = Literal["loading", "prefill"]
+State = Literal["loading", "idle", "busy", "failed"]
 _WORDS: Final = {"reason": get_args(Reason), "phase": get_args(Phase)}
 
 
@@ -32,7 +33,7 @@ class Part(TypedDict):
 
 
 class Hello(TypedDict):
-    """First frame of both sides; `model` and `engine` are the worker's, `token` the client's (TCP only)."""
+    """First frame of both sides; `model`, `engine` and `state` are the worker's, `token` the client's (TCP only)."""
 
     t: Literal["hello"]
     protocol: int
@@ -41,6 +42,7 @@ class Hello(TypedDict):
     token: NotRequired[str]
     engine: NotRequired[str]
     model: NotRequired[str]
+    state: NotRequired[State]
 
 
 class Complete(TypedDict):
@@ -143,7 +145,7 @@ class StatusFrame(TypedDict):
     id: int
     engine: str
     model: str
-    state: Literal["loading", "idle", "busy", "failed"]
+    state: State
     queued: int
     rss_bytes: int
     clients: int
@@ -151,6 +153,9 @@ class StatusFrame(TypedDict):
 
 
 Frame = dict[str, Any]
+
+_COUNTS: Final = ("evaluated", "reused", "generated")
+_TIMES: Final = ("queue_ms", "prefill_ms", "first_token_ms", "stop_ms", "total_ms")
 
 _COMMON: Final = {"id": int, "document": str, "parts": list}
 _FIELDS: Final[dict[str, dict[str, type | tuple[type, ...]]]] = {
@@ -222,7 +227,18 @@ def _decode(body: bytes) -> Frame:
         if frame.get(name, words[0]) not in words:
             raise ProtocolViolation(f"frame {frame['t']!r} has an unknown {name!r}: {frame[name][:40]!r}")
     _check_lists(frame)
+    if frame["t"] == "done":
+        _check_figures(frame["figures"])
     return frame
+
+
+def _check_figures(figures: dict[str, Any]) -> None:
+    for name in _COUNTS:
+        if not isinstance(figures.get(name), int):
+            raise ProtocolViolation(f"figure {name!r} is not a count")
+    for name in _TIMES:
+        if not isinstance(figures.get(name), int | float | None):
+            raise ProtocolViolation(f"figure {name!r} is not a time")
 
 
 def _check_lists(frame: Frame) -> None:

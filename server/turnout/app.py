@@ -73,7 +73,7 @@ def _prepare() -> None:
 def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     from turnout import models
     from turnout import remote as remote_models
-    from turnout.complete import Completer
+    from turnout.complete import Completer, Warmer
     from turnout.dispatch import Dispatcher
     from turnout.local import LocalBackend
     from turnout.session.checking import FolderChecks
@@ -115,7 +115,16 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
             # On a thread and ahead of time: the first request would stop typing for the 0.1 s that it takes.
             asyncio.get_running_loop().run_in_executor(None, remote_models.preload)
 
+    warmer = Warmer(
+        local,
+        lambda uri: workspaces.model(uri, "inline"),
+        workspaces.rules,
+        workspaces.relative_path,
+        protocol.snapshot,
+    )
+
     async def close() -> None:
+        await warmer.close()
         await pulls.close()
         await local.close()
         await remote.close()
@@ -123,7 +132,14 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
 
     return Services(
         settings=workspaces,
-        completer=Completer(dispatcher, workspaces.rules, workspaces.relative_path, Failures(editor, pulls)),
+        completer=Completer(
+            dispatcher,
+            workspaces.rules,
+            workspaces.relative_path,
+            Failures(editor, pulls),
+            busy=warmer.completing,
+        ),
+        warmer=warmer,
         operation=dispatcher.operation,
         records=ledger,
         check=FolderChecks(workspaces),

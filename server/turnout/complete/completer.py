@@ -6,21 +6,19 @@ One straight line: cache, route, one request to the model, trim, answer; and a r
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Literal
 
 from turnout.complete.cache import CompletionCache
+from turnout.complete.prompts import CompletionKind, Rules, fim_prompt
 from turnout.core import holes, trimming
 from turnout.core.answers import Ask, Runner
 from turnout.core.documents import Position, Snapshot
 from turnout.core.holes import Hole
 from turnout.core.receipts import Receipt, SentFile
-from turnout.core.requests import FimPrompt
 from turnout.errors import TurnoutError
 
 logger = logging.getLogger(__name__)
-
-CompletionKind = Literal["inline", "popup"]
 
 SHOWN = "there is a completion here"
 
@@ -35,16 +33,6 @@ class Completion:
     receipt: Receipt | None
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the settings say about completions in one document."""
-
-    enabled: bool = True
-    disabled_languages: frozenset[str] = frozenset()
-    max_tokens: int = 96
-    multiline: Literal["auto", "always", "never"] = "auto"
-
-
 class Completer:
     """Completes at a cursor, remembers what it showed and why it showed nothing."""
 
@@ -54,13 +42,18 @@ class Completer:
         rules: Callable[[str], Rules],
         relative_path: Callable[[str], str],
         on_failure: Callable[[TurnoutError], str],
+        busy: Callable[[Snapshot, Position], AbstractContextManager[None]] = lambda *_: nullcontext(),
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`on_failure` hears why no model answered, and says it in words for the user."""
+        """`on_failure` hears why no model answered, and says it in words for the user.
+
+        `busy` is entered for as long as a model is asked about a place.
+        """
         self._runner = runner
         self._rules = rules
         self._relative_path = relative_path
         self._on_failure = on_failure
+        self._busy = busy
         self._clock = clock
         self._cache = CompletionCache()
         self._reasons: dict[str, tuple[Position, str]] = {}
@@ -102,16 +95,8 @@ class Completer:
         self, kind: CompletionKind, snapshot: Snapshot, hole: Hole, rules: Rules, received: float
     ) -> Completion | None:
         uri = snapshot.uri
-        shape = _shape(hole, rules)
-        prompt = FimPrompt(
-            kind=kind,
-            document=uri,
-            path=self._relative_path(uri),
-            prefix=hole.prefix,
-            suffix=hole.suffix,
-            shape=shape,
-            max_tokens=rules.max_tokens,
-        )
+        prompt = fim_prompt(kind, snapshot, self._relative_path(uri), hole, rules)
+        shape = prompt.shape
         size = len(hole.prefix.encode("utf-8", "replace")) + len(hole.suffix.encode("utf-8", "replace"))
         seen: list[str] = []
 
@@ -135,7 +120,8 @@ class Completer:
             context_ms=context_ms,
         )
         try:
-            answer = await self._runner.run(ask)
+            with self._busy(snapshot, hole.position):
+                answer = await self._runner.run(ask)
         except TurnoutError as error:
             self.note(uri, hole.position, f"route {kind}: {self._on_failure(error)}")
             return None
@@ -158,12 +144,6 @@ def cause_among(error: BaseException | None, *kinds: type[TurnoutError]) -> Turn
             return error
         error = error.__cause__
     return None
-
-
-def _shape(hole: Hole, rules: Rules) -> Literal["line", "block"]:
-    if rules.multiline == "auto":
-        return hole.shape
-    return "block" if rules.multiline == "always" and not hole.tail.strip() else "line"
 
 
 def _silence(snapshot: Snapshot, hole: Hole, rules: Rules, *, explicit: bool) -> str:

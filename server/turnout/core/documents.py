@@ -47,6 +47,12 @@ class Snapshot:
         return "".join(self.lines)
 
 
+def end_of(start: Position, text: str) -> Position:
+    """Where `text` ends that was put in at `start`."""
+    lines = text.count("\n")
+    return Position(start.line + lines, len(text) - text.rfind("\n") - 1 + (0 if lines else start.character))
+
+
 def split_lines(text: str) -> list[str]:
     """Cut `text` into lines that keep their endings; empty text gives no line."""
     return _LINE.findall(text)

@@ -18,7 +18,7 @@ from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 from pygls.protocol import LanguageServerProtocol, lsp_method
 from pygls.protocol.json_rpc import JsonRPCNotification, JsonRPCRequestMessage
 
-from turnout.core.documents import Document, Encoding, Span
+from turnout.core.documents import Document, Encoding, Position, Snapshot, Span, end_of
 from turnout.files import path_to_uri
 from turnout.lsp import capabilities, positions
 
@@ -41,6 +41,8 @@ class TurnoutProtocol(LanguageServerProtocol):
         self.encoding: Encoding = "utf-16"
         self.on_open: DocumentListener = _ignore
         self.on_close: DocumentListener = _ignore
+        self.on_change: Callable[[Document, Position | None], None] = lambda _document, _end: None
+        """Hears of every change, and where its last edit ended, as far as that is known."""
         self.folders: list[str] = []
         self.on_folders: Callable[[], None] = lambda: None
         self.left = asyncio.Event()
@@ -222,12 +224,16 @@ class TurnoutProtocol(LanguageServerProtocol):
             logger.warning("change to a document that is not open: %s", params.text_document.uri)
             return
         version = params.text_document.version
+        end: Position | None = None
         for change in params.content_changes:
             if isinstance(change, types.TextDocumentContentChangePartial):
                 span = self.span_from_lsp(document, change.range)
                 document.replace(span, change.text, version)
+                end = end_of(span.start, change.text)
             else:
                 document.replace_all(change.text, version)
+                end = None
+        self.on_change(document, end)
 
     @lsp_method(types.TEXT_DOCUMENT_DID_CLOSE)
     def lsp_text_document__did_close(self, params: types.DidCloseTextDocumentParams) -> None:
@@ -235,6 +241,11 @@ class TurnoutProtocol(LanguageServerProtocol):
         document = self.documents.pop(params.text_document.uri, None)
         if document is not None:
             self.on_close(document)
+
+    def snapshot(self, uri: str) -> Snapshot | None:
+        """An open document as it is now; None where it is not open or not worked on."""
+        document = self.documents.get(uri)
+        return document.snapshot() if document and not document.skipped else None
 
     def span_from_lsp(self, document: Document, value: types.Range) -> Span:
         """A client's range in code points of `document`."""

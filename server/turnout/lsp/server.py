@@ -29,7 +29,7 @@ from turnout.lsp.stdio import open_input, open_output
 
 if TYPE_CHECKING:  # the use cases are imported when the services are built
     from turnout.act.proposals import Check, Proposal, Proposals
-    from turnout.complete import Completer
+    from turnout.complete import Completer, Warmer
     from turnout.core.edits.changes import FileChange
     from turnout.core.requests import Kind
     from turnout.lsp.workspace import EditorWorkspace
@@ -87,6 +87,7 @@ class Services:
 
     settings: SettingsView
     completer: Completer
+    warmer: Warmer
     operation: Callable[[], Operation]
     """Begins a piece of work that may ask models several times."""
     records: Records
@@ -241,8 +242,7 @@ class TurnoutServer(LanguageServer):
 
     def snapshot(self, uri: str) -> Snapshot | None:
         """The open document as it is now; None where it is not open or not worked on."""
-        document = self.protocol.documents.get(uri)
-        return document.snapshot() if document and not document.skipped else None
+        return self.protocol.snapshot(uri)
 
     def document(self, uri: str) -> Document | None:
         """The open document."""

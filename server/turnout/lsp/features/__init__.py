@@ -25,6 +25,7 @@ _METHODS = {
     types.WORKSPACE_DID_CHANGE_CONFIGURATION: "lifecycle.configuration",
     types.WORKSPACE_DID_CHANGE_WATCHED_FILES: "lifecycle.watched",
     types.TEXT_DOCUMENT_DID_SAVE: "lifecycle.saved",
+    "turnout/cursor": "lifecycle.cursor",
     types.TEXT_DOCUMENT_INLINE_COMPLETION: "completion.inline",
     types.TEXT_DOCUMENT_COMPLETION: "completion.popup",
     "turnout/didShow": "completion.shown",

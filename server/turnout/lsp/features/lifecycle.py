@@ -1,16 +1,21 @@
-"""`initialized`, settings that change, folders that come and go, documents that close."""
+"""`initialized`, settings that change, folders that come and go, documents, and where the cursor rests in them."""
 
 from functools import partial
+from typing import Any
 
 from lsprotocol import types
 
-from turnout.core.documents import Document
+from turnout.core.documents import Document, Position
+from turnout.lsp.fields import fields_of, position_of, uri_of
+from turnout.lsp.positions import position_from_lsp
 from turnout.lsp.server import TurnoutServer
 from turnout.paths import WORKSPACE_SETTINGS
 
 
 def listen(server: TurnoutServer) -> None:
     """Hear of documents and folders that come and go."""
+    server.protocol.on_open = partial(touched, server)
+    server.protocol.on_change = partial(touched, server)
     server.protocol.on_close = partial(closed, server)
     server.protocol.on_folders = partial(folders_changed, server)
 
@@ -36,9 +41,28 @@ def watched(ls: TurnoutServer, params: types.DidChangeWatchedFilesParams) -> Non
 
 
 def saved(ls: TurnoutServer, params: types.DidSaveTextDocumentParams) -> None:
-    """Read a workspace's settings again when the user saved them."""
+    """Read a workspace's settings again when the user saved them; one who saves is about to go on."""
+    document = ls.document(params.text_document.uri)
+    if document is not None:
+        touched(ls, document)
     if _is_settings(params.text_document.uri):
         _reload(ls)
+
+
+def touched(server: TurnoutServer, document: Document, position: Position | None = None) -> None:
+    """Get ready for the place where an editor seems to be: not every editor says where its cursor is."""
+    services = server.services_now()
+    if services is not None:
+        services.warmer.touch(document.uri, document.version, position)
+
+
+def cursor(ls: TurnoutServer, params: Any) -> None:
+    """Get ready for the place where the cursor came to rest: `turnout/cursor`."""
+    fields = fields_of(params)
+    document, place = ls.document(uri_of(fields)), position_of(fields)
+    if document is not None and not document.skipped and place is not None:
+        at = position_from_lsp(document.snapshot(), place, ls.protocol.encoding)
+        touched(ls, document, at)
 
 
 def closed(server: TurnoutServer, document: Document) -> None:
@@ -46,6 +70,7 @@ def closed(server: TurnoutServer, document: Document) -> None:
     services = server.services_now()
     if services is not None:
         services.completer.forget(document.uri)
+        services.warmer.forget(document.uri)
 
 
 def folders_changed(server: TurnoutServer) -> None:

@@ -1,0 +1,179 @@
+"""Getting a local model ready for the place where the user is about to type, while nobody waits for it.
+
+Invariants: only the document touched last is warmed, only after a moment of rest, only on this machine, and never
+while a completion runs; at most one prompt is under way; whatever fails here, the user hears nothing of it.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from turnout.complete.prompts import Rules, fim_prompt
+from turnout.core import holes
+from turnout.core.documents import Position, Snapshot
+from turnout.core.requests import FimPrompt, Model
+from turnout.errors import TurnoutError
+
+logger = logging.getLogger(__name__)
+
+IDLE_S = 0.4
+"""Longer than the pause between two letters, shorter than that between looking at a place and typing there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A cursor in a version of a document."""
+
+    uri: str
+    version: int | None
+    position: Position
+
+
+class Rest:
+    """Where the cursor rests and since when: decides what is worth warming. Knows no clock but what it is told."""
+
+    def __init__(self, idle_s: float = IDLE_S) -> None:
+        self._idle_s = idle_s
+        self._place: Place | None = None
+        self._ready: Place | None = None
+        self._running = 0
+        self.due_s: float | None = None
+        """When there will be something to warm, if nothing happens until then."""
+
+    def at(self, place: Place, now_s: float) -> None:
+        """The cursor is at `place`: the moment of rest begins anew, unless the model is ready for it."""
+        if place == self._place:
+            return
+        self._place = place
+        self.due_s = None if place == self._ready else now_s + self._idle_s
+
+    def asked(self, place: Place) -> None:
+        """A completion at `place` began: it does itself what warming would."""
+        self._place = self._ready = place
+        self._running += 1
+        self.due_s = None
+
+    def answered(self) -> None:
+        """A completion ended."""
+        self._running -= 1
+
+    def take(self, now_s: float) -> Place | None:
+        """What to warm now; while completions run it is put off."""
+        if self.due_s is None or now_s < self.due_s:
+            return None
+        if self._running:
+            self.due_s = now_s + self._idle_s
+            return None
+        self.due_s = None
+        self._ready = self._place
+        return self._place
+
+    def forget(self, uri: str) -> None:
+        """A document was closed."""
+        if self._place is not None and self._place.uri == uri:
+            self._place = self._ready = self.due_s = None
+
+
+class Backend(Protocol):
+    """The local models."""
+
+    async def warm(self, model: Model, prompt: FimPrompt) -> None:
+        """Evaluate `prompt` behind everything that somebody waits for; returns when that is done."""
+        ...
+
+
+class Warmer:
+    """Watches where the cursor rests, and has the model read what is there."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        first_choice: Callable[[str], Model | None],
+        rules: Callable[[str], Rules],
+        relative_path: Callable[[str], str],
+        snapshot: Callable[[str], Snapshot | None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`first_choice` is the model that a completion in a document would be asked of first."""
+        self._backend = backend
+        self._first_choice = first_choice
+        self._rules = rules
+        self._relative_path = relative_path
+        self._snapshot = snapshot
+        self._clock = clock
+        self._rest = Rest()
+        self._known: dict[str, Position] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def touch(self, uri: str, version: int | None, position: Position | None = None) -> None:
+        """The user is in this document, at `position` or where they were before."""
+        position = position or self._known.get(uri, Position(0, 0))
+        self._known[uri] = position
+        self._rest.at(Place(uri, version, position), self._clock())
+        self._wait()
+
+    @contextmanager
+    def completing(self, snapshot: Snapshot, position: Position) -> Iterator[None]:
+        """Keep out of the way of a completion."""
+        self._known[snapshot.uri] = position
+        self._rest.asked(Place(snapshot.uri, snapshot.version, position))
+        self._drop()
+        try:
+            yield
+        finally:
+            self._rest.answered()
+
+    def forget(self, uri: str) -> None:
+        """Drop what is kept for a closed document."""
+        self._known.pop(uri, None)
+        self._rest.forget(uri)
+
+    async def close(self) -> None:
+        """End what is under way."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def _wait(self) -> None:
+        # One timer at a time, which looks again when it ends too early: a keystroke must not pay for new ones.
+        if self._timer is None and self._rest.due_s is not None:
+            delay_s = max(0.0, self._rest.due_s - self._clock())
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        place = self._rest.take(self._clock())
+        if place is not None:
+            self._drop()
+            self._task = asyncio.get_running_loop().create_task(self._warm(place), name="warm a model")
+        self._wait()
+
+    def _drop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def _warm(self, place: Place) -> None:
+        snapshot = self._snapshot(place.uri)
+        rules = self._rules(place.uri)
+        if snapshot is None or not rules.allow(snapshot.language):
+            return
+        model = self._first_choice(place.uri)
+        if model is None or model.api != "local":
+            return
+        hole = holes.cut(snapshot, place.position)
+        prompt = fim_prompt("inline", snapshot, self._relative_path(place.uri), hole, rules)
+        try:
+            await self._backend.warm(model, prompt)
+        except TurnoutError as error:
+            logger.info("not warmed: %s", error)  # a completion that fails says more
+        except Exception:  # a task's boundary: nobody waits for this one
+            logger.exception("warming failed")

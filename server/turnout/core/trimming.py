@@ -3,6 +3,7 @@
 Each filter takes the text and the hole and gives the text back, shorter or empty, with the reason where it emptied it.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +13,10 @@ SPECIAL_MARKS = ("<|", "<fim_", "<PRE>", "<SUF>", "<MID>", "[SUFFIX]", "[PREFIX]
 MAX_BLOCK_LINES = 24
 
 _BRACKETS = frozenset(")]}")
+_QUOTES = frozenset("'\"`")
+_CODE = re.compile(r"""[()\[\]{}]|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`(?:\\.|[^`\\])*`""")
+"""Brackets, and strings with whatever stands in them."""
+
 _CLOSING = _BRACKETS | frozenset(";,:'\"`> ")
 
 
@@ -83,7 +88,8 @@ def cut_repeated_suffix(text: str, hole: Hole, shape: Shape) -> str:
     """Drop an end that already stands after the cursor: the rest of the line, or the lines below."""
     if "\n" not in text:
         kept = _without_tail(text.rstrip(), hole.tail.rstrip())
-        if kept is not None:
+        kept = text[: _spare_from(text, hole.tail.strip())] if kept is None else kept
+        if kept != text:
             return kept
     below = [line.strip() for line in hole.suffix.split("\n", 9)[1:9] if line.strip()]
     lines = text.split("\n")
@@ -100,6 +106,23 @@ def _without_tail(text: str, tail: str) -> str | None:
         if text.endswith(tail[:length]) and _is_spare(tail[:length], text, whole=length == len(tail)):
             return text[: len(text) - length]
     return None
+
+
+def _spare_from(text: str, tail: str) -> int:
+    """Where `text` goes on behind what the rest of the line, nothing but closers, closes: `f(|)` with `a) -> int:`."""
+    if not tail or not set(tail) <= _CLOSING:
+        return len(text)
+    if tail[0] in _QUOTES:
+        run = tail[: len(tail) - len(tail.lstrip(tail[0]))]
+        return text.index(run) if text.count(run) % 2 else len(text)
+    first, depth = len(text), 0
+    for found in _CODE.finditer(text):
+        depth += 1 if found.group() in "([{" else -1 if found.group() in _BRACKETS else 0
+        if depth < 0 and first == len(text):
+            first = found.start()
+        depth = max(0, depth)
+    # A bracket that is still open takes the closer: `f(|)` with `a) + g(b`.
+    return first if depth == 0 else len(text)
 
 
 def _is_spare(piece: str, text: str, *, whole: bool) -> bool:

@@ -86,6 +86,14 @@ class Backend(Protocol):
         ...
 
 
+class Timer(Protocol):
+    """Something that was put off."""
+
+    def cancel(self) -> None:
+        """Let it not happen."""
+        ...
+
+
 class Warmer:
     """Watches where the cursor rests, and has the model read what is there."""
 
@@ -97,17 +105,22 @@ class Warmer:
         relative_path: Callable[[str], str],
         snapshot: Callable[[str], Snapshot | None],
         clock: Callable[[], float] = time.monotonic,
+        later: Callable[[float, Callable[[], None]], Timer] | None = None,
     ) -> None:
-        """`first_choice` is the model that a completion in a document would be asked of first."""
+        """`first_choice` is the model that a completion in a document would be asked of first.
+
+        `later` calls something after so many seconds; without it, the event loop does.
+        """
         self._backend = backend
         self._first_choice = first_choice
         self._rules = rules
         self._relative_path = relative_path
         self._snapshot = snapshot
         self._clock = clock
+        self._later = later or (lambda delay_s, call: asyncio.get_running_loop().call_later(delay_s, call))
         self._rest = Rest()
         self._known: dict[str, Position] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
         self._task: asyncio.Task[None] | None = None
 
     def touch(self, uri: str, version: int | None, position: Position | None = None) -> None:
@@ -146,7 +159,7 @@ class Warmer:
         # One timer at a time, which looks again when it ends too early: a keystroke must not pay for new ones.
         if self._timer is None and self._rest.due_s is not None:
             delay_s = max(0.0, self._rest.due_s - self._clock())
-            self._timer = asyncio.get_running_loop().call_later(delay_s, self._look)
+            self._timer = self._later(delay_s, self._look)
 
     def _look(self) -> None:
         self._timer = None

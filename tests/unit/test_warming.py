@@ -1,0 +1,210 @@
+"""When a local model reads ahead: after a moment of rest, at the place touched last, and out of everybody's way."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from turnout.complete import Rules, Warmer
+from turnout.complete.warming import IDLE_S
+from turnout.core.documents import Document, Position, Snapshot
+from turnout.core.requests import FimPrompt, Model
+from turnout.errors import ModelMissing, WorkerUnavailable
+
+A, B = "file:///w/a.py", "file:///w/b.py"
+NEAR = Model("near", "local", "tiny")
+FAR = replace(NEAR, name="far", api="openai-chat", leaves_machine=True)
+
+
+@dataclass
+class Alarm:
+    """A call that was put off."""
+
+    at_s: float
+    call: Callable[[], None]
+    cancelled: bool = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+@dataclass
+class World:
+    """A clock, an editor's documents, and a model that notes what it is given and ends when it is told to."""
+
+    choice: Model | None = NEAR
+    rules: Rules = field(default_factory=Rules)
+    error: Exception | None = None
+    now_s: float = 0.0
+    alarms: list[Alarm] = field(default_factory=list)
+    warmed: list[tuple[str, str]] = field(default_factory=list)
+    cancelled: int = 0
+    release: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.documents = {uri: Document(uri, "python", 1, "one\ntwo\nthree\n") for uri in (A, B)}
+        self.warmer = Warmer(
+            self,
+            lambda _uri: self.choice,
+            lambda _uri: self.rules,
+            lambda uri: uri[-4:],
+            self.snapshot,
+            clock=lambda: self.now_s,
+            later=self.later,
+        )
+
+    async def warm(self, model: Model, prompt: FimPrompt) -> None:
+        self.warmed.append((prompt.path, prompt.prefix))
+        if self.error is not None:
+            raise self.error
+        try:
+            await self.release.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+
+    def snapshot(self, uri: str) -> Snapshot | None:
+        return self.documents[uri].snapshot() if uri in self.documents else None
+
+    def later(self, delay_s: float, call: Callable[[], None]) -> Alarm:
+        self.alarms.append(Alarm(self.now_s + delay_s, call))
+        return self.alarms[-1]
+
+    def touch(self, uri: str, line: int | None = None) -> None:
+        position = None if line is None else Position(line, 0)
+        self.warmer.touch(uri, self.documents[uri].version, position)
+
+    async def rest(self, seconds: float = 2 * IDLE_S) -> None:
+        """Let time pass, alarm by alarm."""
+        end_s = self.now_s + seconds
+        while due := [alarm for alarm in self.alarms if alarm.at_s <= end_s]:
+            alarm = min(due, key=lambda one: one.at_s)
+            self.alarms.remove(alarm)
+            self.now_s = max(self.now_s, alarm.at_s)
+            if not alarm.cancelled:
+                alarm.call()
+            await turns()
+        self.now_s = end_s
+
+
+async def turns() -> None:
+    """Let everything run that can."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_the_place_where_the_cursor_rests_is_read() -> None:
+    """The prompt is the one that a completion there would have."""
+    world = World()
+    world.touch(A, 1)
+    assert world.warmed == []
+    await world.rest()
+    assert world.warmed == [("a.py", "one\n")]
+
+
+async def test_only_the_place_touched_last_is_read_and_only_after_a_rest() -> None:
+    """Whoever moves through files or lines costs nothing on the way."""
+    world = World()
+    for uri, line in ((A, 0), (B, 1), (A, 1), (B, 2)):
+        world.touch(uri, line)
+        await world.rest(IDLE_S * 0.9)
+        assert world.warmed == []
+    await world.rest()
+    assert world.warmed == [("b.py", "one\ntwo\n")]
+
+
+async def test_the_same_place_is_read_once() -> None:
+    """Saving, or telling the same place again, is no news; a change of the text is."""
+    world = World()
+    for _ in range(3):
+        world.touch(A, 1)
+        await world.rest()
+    world.touch(A)
+    await world.rest()
+    assert len(world.warmed) == 1
+    world.documents[A].replace_all("four\nfive\n", 2)
+    world.touch(A)
+    await world.rest()
+    assert world.warmed[1:] == [("a.py", "four\n")]
+
+
+async def test_a_newer_place_takes_the_older_one_s_place() -> None:
+    """At most one prompt is under way."""
+    world = World()
+    world.touch(A, 1)
+    await world.rest()
+    world.touch(A, 2)
+    await world.rest()
+    assert (len(world.warmed), world.cancelled) == (2, 1)
+
+
+async def test_nothing_is_read_beside_a_completion() -> None:
+    """What is under way is given up, what is due is put off, and the completion's own place is read already."""
+    world = World()
+    world.touch(A, 1)
+    await world.rest()
+    snapshot = world.documents[A].snapshot()
+    with world.warmer.completing(snapshot, Position(2, 0)):
+        await turns()
+        assert world.cancelled == 1
+        world.touch(A, 2)
+        world.touch(B, 1)
+        await world.rest(10 * IDLE_S)
+        assert len(world.warmed) == 1
+        world.touch(A, 2)
+    await world.rest(10 * IDLE_S)
+    assert len(world.warmed) == 1
+    world.touch(B, 1)
+    await world.rest()
+    assert world.warmed[1:] == [("b.py", "one\n")]
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        lambda: World(choice=FAR),
+        lambda: World(choice=None),
+        lambda: World(rules=Rules(enabled=False)),
+        lambda: World(rules=Rules(disabled_languages=frozenset({"python"}))),
+    ],
+)
+async def test_nothing_is_read_where_no_local_model_would_be_asked(world: Callable[[], World]) -> None:
+    """Reading ahead never leaves the machine, and never happens where completions are off."""
+    made = world()
+    made.touch(A, 1)
+    await made.rest()
+    assert made.warmed == []
+
+
+@pytest.mark.parametrize("error", [ModelMissing("m", model="m"), WorkerUnavailable("gone"), RuntimeError("a fault")])
+async def test_what_fails_is_no_news(error: Exception) -> None:
+    """The next place is tried again."""
+    world = World(error=error)
+    for line in (1, 2):
+        world.touch(A, line)
+        await world.rest()
+    assert len(world.warmed) == 2
+
+
+async def test_a_closed_document_is_not_read() -> None:
+    """Neither after it was touched, nor when it is opened again at a place of long ago."""
+    world = World()
+    world.touch(A, 2)
+    world.warmer.forget(A)
+    await world.rest()
+    assert world.warmed == []
+    world.touch(A)
+    await world.rest()
+    assert world.warmed == [("a.py", "")]
+
+
+async def test_nothing_is_left_at_the_end() -> None:
+    """What is under way ends, and what is due never begins."""
+    world = World()
+    world.touch(A, 1)
+    await world.rest()
+    world.touch(A, 2)
+    await world.warmer.close()
+    await world.rest()
+    assert (len(world.warmed), world.cancelled) == (1, 1)

@@ -37,7 +37,7 @@ async function withInstruction(
   argument: ActionArgument,
   memory: vscode.Memento,
 ): Promise<ActionArgument | undefined> {
-  const instruction = await askInstruction(memory, argument.title.replace(/\.+$/, ""), "What should change?");
+  const instruction = await askInstruction(memory, argument.title.replace(/\.+$/, ""));
   return instruction === undefined ? undefined : { ...argument, instruction };
 }
 

@@ -4,25 +4,28 @@
  */
 import { accessSync, constants, statSync } from "node:fs";
 import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, isAbsolute, join } from "node:path";
 import * as vscode from "vscode";
 
 const WINDOWS = process.platform === "win32";
 const NAME = WINDOWS ? "turnout.exe" : "turnout";
 const ENVIRONMENTS = [".venv", "venv"];
 
-/** The path of the command: as configured, else on PATH, else in a trusted workspace's environment. */
-export function findExecutable(): string | undefined {
+/**
+ * The path of the command: as configured, else on PATH, else in a trusted workspace's environment, else `own`.
+ */
+export function findExecutable(own: string | undefined): string | undefined {
   const configured = vscode.workspace.getConfiguration("turnout").get<string>("server.path", "").trim();
   if (configured) return expand(configured);
-  return [...onPath(), ...inWorkspace()].find(isExecutable);
+  return [...onPath(NAME), ...inWorkspace()].find(isExecutable) ?? own;
 }
 
-function onPath(): string[] {
+/** Where a program of this name would be; relative entries of PATH are left out, as they may lead into a repository. */
+export function onPath(name: string): string[] {
   return (process.env["PATH"] ?? "")
     .split(delimiter)
-    .filter(Boolean)
-    .map((folder) => join(folder, NAME));
+    .filter(isAbsolute)
+    .map((folder) => join(folder, name));
 }
 
 function inWorkspace(): string[] {
@@ -39,7 +42,8 @@ function expand(path: string): string {
   return folder ? home.replaceAll("${workspaceFolder}", folder) : home;
 }
 
-function isExecutable(path: string): boolean {
+/** Whether there is a file that this user may run. */
+export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
     return statSync(path).isFile();

@@ -65,7 +65,8 @@ function cell(text: string): string {
   return text.replaceAll("|", "\\|").replace(/\s+/g, " ");
 }
 
-function caret(): { textDocument: { uri: string }; position: vscode.Position } | undefined {
+/** The caret, as a request has it. */
+export function caret(): { textDocument: { uri: string }; position: vscode.Position } | undefined {
   const editor = vscode.window.activeTextEditor;
   if (!editor) return undefined;
   return { textDocument: { uri: editor.document.uri.toString() }, position: editor.selection.active };

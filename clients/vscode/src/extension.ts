@@ -3,12 +3,20 @@ import * as vscode from "vscode";
 
 import { actionMiddleware } from "./actions";
 import { registerCommand } from "./commands";
+import { CursorReports } from "./cursor";
 import { explainRoute, Reports, whyNothing } from "./explain";
 import { InlineReports } from "./inline";
+import { PrivateServer } from "./install";
+import { registerKeys } from "./keys";
+import { KeyStore } from "./keystore";
 import { Pause } from "./pause";
+import { pullModel } from "./pull";
 import { Refactoring } from "./refactor";
+import { switchModel } from "./route";
 import { Server } from "./server";
 import { serverKeys } from "./settings";
+import { SettingsFiles } from "./settingsfile";
+import { SpendView } from "./spend";
 import { showMenu, StatusBar } from "./status";
 
 let server: Server | undefined;
@@ -18,10 +26,13 @@ export function activate(context: vscode.ExtensionContext): void {
   const pause = new Pause();
   const inline = new InlineReports(pause);
   const reports = new Reports();
-  const running = new Server(log, serverKeys(context.extension.packageJSON), {
+  const store = new KeyStore(context.secrets, context.globalState);
+  const own = new PrivateServer(context, log);
+  const running = new Server(log, own, store, serverKeys(context.extension.packageJSON), {
     ...inline.middleware,
     ...actionMiddleware(context.workspaceState, reports),
   });
+  const spend = new SpendView(running);
   server = running;
   inline.attach(running);
   context.subscriptions.push(
@@ -30,11 +41,19 @@ export function activate(context: vscode.ExtensionContext): void {
     pause,
     inline,
     running,
-    new StatusBar(pause, running),
+    spend,
+    registerKeys(running, store),
+    new StatusBar(pause, running, inline),
     new Refactoring(running, context.workspaceState),
+    new SettingsFiles(running),
+    new CursorReports(running),
     registerCommand("turnout.menu", () => showMenu(pause)),
     registerCommand("turnout.why", () => whyNothing(running)),
     registerCommand("turnout.explainRoute", () => explainRoute(running, reports)),
+    registerCommand("turnout.switchModel", () => switchModel(running)),
+    registerCommand("turnout.showSpend", () => spend.show()),
+    registerCommand("turnout.install", () => running.install()),
+    registerCommand("turnout.pullModel", () => pullModel(running, log)),
     registerCommand("turnout.restart", () => running.restart()),
     registerCommand("turnout.showLog", () => log.show()),
   );

@@ -10,6 +10,7 @@ import type { Middleware } from "vscode-languageclient/node";
 import type { Pause } from "./pause";
 import { DidAccept, DidReject, DidShow } from "./protocol";
 import type { Server } from "./server";
+import { type Change, Snippets } from "./snippets";
 
 /** Run by the editor after a full acceptance; never registered by the server, so the names cannot clash. */
 const ACCEPTED = "turnout.internal.accepted";
@@ -27,15 +28,30 @@ interface Offer {
   suggestions: Suggestion[];
 }
 
+/** Suggestions that the user turned down, for as long as the document stays as it is. */
+interface TurnedDown {
+  document: vscode.TextDocument;
+  version: number;
+  ids: Set<string>;
+}
+
 export class InlineReports implements vscode.Disposable {
   private offer: Offer | undefined;
+  private turnedDown: TurnedDown | undefined;
+  private waiting = 0;
+  private readonly snippets = new Snippets();
+  private readonly didChangeBusy = new vscode.EventEmitter<boolean>();
+  /** Fires when the first of several requests begins, and when the last one ends. */
+  readonly onDidChangeBusy = this.didChangeBusy.event;
   private server: Server | undefined;
   private readonly subscriptions: vscode.Disposable[];
 
   constructor(private readonly pause: Pause) {
     this.subscriptions = [
+      this.didChangeBusy,
       vscode.workspace.onDidChangeTextDocument((event) => this.edited(event)),
       vscode.window.onDidChangeTextEditorSelection((event) => this.moved(event)),
+      vscode.window.onDidChangeActiveTextEditor(() => this.snippets.reset()),
       vscode.commands.registerCommand(ACCEPTED, (id: string, length: number) => this.accepted(id, length)),
       vscode.commands.registerCommand("turnout.dismiss", () => this.dismiss()),
     ];
@@ -49,9 +65,13 @@ export class InlineReports implements vscode.Disposable {
   readonly middleware: Middleware = {
     provideInlineCompletionItems: async (document, position, context, token, next) => {
       if (!this.wanted(document, context)) return null;
-      const result = await next(document, position, context, token);
+      const asked = document.version;
+      const result = await this.counted(() => next(document, position, context, token));
       const items = Array.isArray(result) ? result : (result?.items ?? []);
       const suggestions = items.flatMap((item) => takeId(item, document, position));
+      const explicit = context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke;
+      // An answer that was under way when the user turned it down must not bring it back.
+      if (!explicit && this.wasTurnedDown(document, asked, suggestions)) return null;
       if (!token.isCancellationRequested) this.show(document, position, suggestions);
       return result;
     },
@@ -67,9 +87,25 @@ export class InlineReports implements vscode.Disposable {
 
   private wanted(document: vscode.TextDocument, context: vscode.InlineCompletionContext): boolean {
     if (context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke) return true;
-    if (this.pause.active) return false;
+    if (this.pause.active || this.snippets.active) return false;
     const editor = vscode.window.activeTextEditor;
     return editor?.document !== document || editor.selection.isEmpty;
+  }
+
+  private async counted<T>(work: () => vscode.ProviderResult<T>): Promise<T | null | undefined> {
+    if (this.waiting++ === 0) this.didChangeBusy.fire(true);
+    try {
+      return await work();
+    } finally {
+      if (--this.waiting === 0) this.didChangeBusy.fire(false);
+    }
+  }
+
+  private wasTurnedDown(document: vscode.TextDocument, version: number, suggestions: Suggestion[]): boolean {
+    const down = this.turnedDown;
+    const first = suggestions[0];
+    if (!down || !first || down.document !== document || down.version !== version) return false;
+    return down.ids.has(first.id);
   }
 
   private show(document: vscode.TextDocument, position: vscode.Position, suggestions: Suggestion[]): void {
@@ -92,6 +128,9 @@ export class InlineReports implements vscode.Disposable {
   }
 
   private edited({ document, contentChanges }: vscode.TextDocumentChangeEvent): void {
+    if (document === vscode.window.activeTextEditor?.document && contentChanges.length > 0) {
+      this.snippets.edited(contentChanges.map(toChange));
+    }
     const offer = this.offer;
     const change = contentChanges[0];
     if (!offer || !change || offer.document !== document) return;
@@ -121,16 +160,29 @@ export class InlineReports implements vscode.Disposable {
 
   private moved({ textEditor, selections }: vscode.TextEditorSelectionChangeEvent): void {
     const caret = selections[0];
+    if (caret && textEditor === vscode.window.activeTextEditor) {
+      const { document } = textEditor;
+      this.snippets.moved({ from: document.offsetAt(caret.start), to: document.offsetAt(caret.end) });
+    }
     if (!this.offer || !caret || textEditor.document !== this.offer.document) return;
     const stayed = caret.isEmpty && textEditor.document.offsetAt(caret.active) === this.offer.caret;
     if (!stayed) this.reject();
   }
 
   private reject(): void {
-    const first = this.offer?.suggestions[0];
+    const offer = this.offer;
+    const first = offer?.suggestions[0];
     this.offer = undefined;
-    if (first) this.server?.notify(DidReject, { id: first.id });
+    if (!offer || !first) return;
+    const { document } = offer;
+    const ids = new Set(offer.suggestions.map(({ id }) => id));
+    this.turnedDown = { document, version: document.version, ids };
+    this.server?.notify(DidReject, { id: first.id });
   }
+}
+
+function toChange({ rangeOffset, rangeLength, text }: vscode.TextDocumentContentChangeEvent): Change {
+  return { offset: rangeOffset, removed: rangeLength, inserted: text.length };
 }
 
 /**

@@ -92,8 +92,16 @@ export class Preview implements vscode.TextDocumentContentProvider, vscode.Dispo
       placeHolder: "Untick the changes that you do not want",
     });
     if (!kept) return false;
-    this.keepOnly(review, new Set(kept.map(({ hunkId }) => hunkId)));
+    const ids = new Set(kept.map(({ hunkId }) => hunkId));
+    this.reject(review, new Set(review.hunkIds.filter((id) => !ids.has(id))));
     return true;
+  }
+
+  /** Leaves these hunks out, and all others in. */
+  reject(review: Review, rejected: ReadonlySet<string>): void {
+    review.rejected.clear();
+    for (const id of rejected) review.rejected.add(id);
+    review.proposal.files.forEach((file, index) => this.changed.fire(sideUri(review, file, index, "after")));
   }
 
   /** Closes the editor of a review and forgets it. */
@@ -105,14 +113,6 @@ export class Preview implements vscode.TextDocumentContentProvider, vscode.Dispo
 
   dispose(): void {
     vscode.Disposable.from(this.changed, this.registration).dispose();
-  }
-
-  private keepOnly(review: Review, kept: ReadonlySet<string | undefined>): void {
-    review.rejected.clear();
-    for (const id of review.hunkIds) if (!kept.has(id)) review.rejected.add(id);
-    review.proposal.files.forEach((file, index) =>
-      this.changed.fire(sideUri(review, file, index, "after")),
-    );
   }
 }
 

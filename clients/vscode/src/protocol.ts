@@ -43,14 +43,61 @@ export interface Check {
 export interface Receipt {
   id: string;
   kind: string;
-  model: string;
-  route: string;
+  model: string | null;
+  route: string[];
   reason: string;
   leavesMachine: boolean;
+  files: { uri: string; bytes: number }[];
   bytesSent: number;
+  tokens: { in: number; out: number; cached: number };
   costUsd: number | null;
   ms: { total: number };
   outcome: string;
+  /** ISO 8601; only in the answer to `turnout/receipts`. */
+  at?: string;
+}
+
+/** What one day cost of one model for one kind of request. */
+export interface SpendRow {
+  day: string;
+  model: string;
+  kind: string;
+  leavesMachine: boolean;
+  requests: number;
+  costUsd: number;
+  /** Requests among them whose price is unknown. */
+  unpriced: number;
+  bytesSent: number;
+  tokensIn: number;
+  tokensOut: number;
+}
+
+export interface ModelInfo {
+  name: string;
+  api: string;
+  model: string;
+  endpoint: string | null;
+  leavesMachine: boolean;
+  jurisdiction: string | null;
+  /** Where its key is kept: `env`, `keyring` or `editor`; null for a model without one. */
+  key: string | null;
+  hasKey: boolean;
+}
+
+/** Something wrong in a settings file; `line` counts from 0. */
+export interface SettingsProblem {
+  line: number;
+  key: string;
+  message: string;
+}
+
+/** Text for a place of a settings file, in exchange for the `replaces` characters before it. */
+export interface SettingsItem {
+  text: string;
+  kind: "table" | "key" | "value";
+  detail: string;
+  help: string;
+  replaces: number;
 }
 
 export interface RefactorProposal {
@@ -83,8 +130,9 @@ export interface UndoResult {
 
 export interface RouteExplanation {
   chosen: string | null;
-  candidates: unknown[];
+  candidates: string[];
   eliminated: { model: string; reason: string; source?: string | null }[];
+  askBeforeLeaving?: boolean;
 }
 
 export interface Status {
@@ -112,6 +160,22 @@ export const Explain = new RequestType<
   RouteExplanation,
   void
 >("turnout/explain");
+export const Models = new RequestType<
+  { textDocument?: TextDocumentIdentifier },
+  { models: ModelInfo[] },
+  void
+>("turnout/models");
+export const Receipts = new RequestType<{ count?: number }, { receipts: Receipt[] }, void>(
+  "turnout/receipts",
+);
+export const Spend = new RequestType<{ days?: number }, { rows: SpendRow[] }, void>("turnout/spend");
+export const SettingsFile = new RequestType<
+  { textDocument: TextDocumentIdentifier; position?: Position },
+  { problems: SettingsProblem[]; items: SettingsItem[] },
+  void
+>("turnout/settingsFile");
+/** The one request of the server to this client beyond the standard. */
+export const Key = new RequestType<{ endpoint: string }, { key: string | null }, void>("turnout/key");
 export const Why = new RequestType<DocumentPosition, { reason: string | null }, void>("turnout/why");
 
 export const DidShow = new NotificationType<{ id: string }>("turnout/didShow");
@@ -120,6 +184,7 @@ export const DidAccept = new NotificationType<{
   accepted: "full" | "word" | "line";
   length: number;
 }>("turnout/didAccept");
+export const Cursor = new NotificationType<DocumentPosition>("turnout/cursor");
 export const DidReject = new NotificationType<{ id: string }>("turnout/didReject");
 export const StatusChanged = new NotificationType<Status>("turnout/status");
 

@@ -6,11 +6,14 @@ import { type LanguageClient, WorkDoneProgress } from "vscode-languageclient/nod
 import { registerCommand } from "./commands";
 import { askInstruction } from "./instruction";
 import { Preview, Review } from "./preview";
+import { ReviewTree } from "./reviewtree";
 import {
   Apply,
   type Conflict,
   describeConflict,
   Discard,
+  Explain,
+  Models,
   Refactor,
   type RefactorParams,
   type RefactorProposal,
@@ -25,6 +28,7 @@ type Report = vscode.Progress<{ message?: string; increment?: number }>;
 export class Refactoring implements vscode.Disposable {
   private review: Review | undefined;
   private readonly preview = new Preview();
+  private readonly tree = new ReviewTree(this.preview, (review) => this.setReview(review));
   private readonly reminder = vscode.window.createStatusBarItem(
     "turnout.review",
     vscode.StatusBarAlignment.Right,
@@ -40,6 +44,7 @@ export class Refactoring implements vscode.Disposable {
     this.reminder.command = "turnout.proposal.show";
     this.subscriptions = [
       this.preview,
+      this.tree,
       this.reminder,
       vscode.languages.registerCodeActionsProvider({ scheme: "file" }, offerOnSelection, {
         providedCodeActionKinds: [vscode.CodeActionKind.Refactor],
@@ -65,7 +70,7 @@ export class Refactoring implements vscode.Disposable {
 
   private async propose(): Promise<void> {
     const editor = vscode.window.activeTextEditor;
-    const instruction = await askInstruction(this.memory, "Refactor", "What should change?");
+    const instruction = await askInstruction(this.memory, "Refactor", this.destination(editor?.document));
     if (!instruction) return;
     const proposal = await this.request(paramsFor(instruction, editor));
     if (!proposal) return;
@@ -74,8 +79,23 @@ export class Refactoring implements vscode.Disposable {
       return;
     }
     if (this.review) await this.discard(this.review);
-    this.setReview(await Review.open(titleFor(instruction), proposal));
+    const review = await Review.open(titleFor(instruction), proposal);
+    this.setReview(review, notesOf(proposal));
     if (this.review) await this.present(this.review);
+  }
+
+  /** Where a refactor would go now, in words. */
+  private async destination(document: vscode.TextDocument | undefined): Promise<string> {
+    const here = document?.uri.scheme === "file" ? { textDocument: { uri: document.uri.toString() } } : {};
+    const [route, { models }] = await Promise.all([
+      this.server.request(Explain, { kind: "refactor", ...here }),
+      this.server.request(Models, here),
+    ]);
+    const model = models.find(({ name }) => name === route.chosen);
+    if (!model) return "no model may take this request";
+    if (!model.leavesMachine) return `goes to ${model.name}, text stays on this machine`;
+    const asks = route.askBeforeLeaving ? "; you are asked, with an estimate, before text leaves" : "";
+    return `goes to ${model.name}, text leaves this machine${asks}`;
   }
 
   /** Sends the request with progress and a Cancel button; undefined when the user cancelled. */
@@ -147,8 +167,10 @@ export class Refactoring implements vscode.Disposable {
     await vscode.commands.executeCommand("notifications.hideToasts");
   }
 
-  private setReview(review: Review | undefined): void {
+  /** `notes` are what the server said of the proposal. */
+  private setReview(review: Review | undefined, notes?: string): void {
     this.review = review;
+    this.tree.show(review, notes);
     void vscode.commands.executeCommand("setContext", "turnout.reviewing", review !== undefined);
     if (!review) return this.reminder.hide();
     this.reminder.text = `$(diff-multiple) ${review.acceptedIds.length} of ${review.hunkIds.length} changes`;
@@ -179,6 +201,13 @@ function titleFor(instruction: string): string {
   const line = instruction.replace(/\s+/g, " ");
   const short = line.length > TITLE_CHARACTERS ? `${line.slice(0, TITLE_CHARACTERS - 1)}…` : line;
   return `Turnout: ${short}`;
+}
+
+/** The plan, the checks and what was left out, for above the list of changes. */
+function notesOf({ plan, checks, skipped = [] }: RefactorProposal): string {
+  const verdicts = checks.map(({ name, ok, message }) => `${ok ? "Passed" : "Failed"}: ${name}${ok ? "" : `, ${message}`}`);
+  const out = skipped.map(({ path, reason }) => `Left out: ${path} (${reason})`);
+  return [plan, ...verdicts, ...out].filter(Boolean).join("\n");
 }
 
 /** Says what is proposed, by which model at what cost, which checks failed, and what was left out. */

@@ -22,7 +22,10 @@ import {
 } from "vscode-languageclient/node";
 
 import { Backoff } from "./backoff";
+import { isAtLeast, OLDEST_SERVER } from "./environment";
 import { findExecutable } from "./executable";
+import type { PrivateServer } from "./install";
+import { type KeyStore, withoutKeys } from "./keystore";
 import { concernsServer, readSettings } from "./settings";
 
 /**
@@ -34,6 +37,8 @@ const QUIET: ReadonlySet<string> = new Set([
   CompletionRequest.method,
   ExecuteCommandRequest.method,
 ]);
+
+type Choice = "Install" | "Update" | "Try Again" | "Restart Server" | "Show Log" | "Set the Path";
 
 class QuietClient extends LanguageClient {
   override handleFailedRequest<T>(
@@ -57,6 +62,8 @@ class QuietClient extends LanguageClient {
 
 export class Server implements vscode.Disposable {
   private client: LanguageClient | undefined;
+  /** The `turnout` that was last started. */
+  command: string | undefined;
   private readonly subscriptions: vscode.Disposable[] = [];
   private readonly workspaceSettings = vscode.workspace.createFileSystemWatcher("**/.turnout.toml");
   private readonly didChangeState = new vscode.EventEmitter<State>();
@@ -65,6 +72,8 @@ export class Server implements vscode.Disposable {
 
   constructor(
     private readonly log: vscode.LogOutputChannel,
+    private readonly own: PrivateServer,
+    private readonly store: KeyStore,
     private readonly keys: readonly string[],
     private readonly middleware: Middleware,
   ) {
@@ -83,20 +92,23 @@ export class Server implements vscode.Disposable {
 
   /** Starts the server; a missing command or a failed start is shown to the user, never thrown. */
   async start(): Promise<void> {
-    const command = findExecutable();
+    const command = findExecutable(this.own.command);
     if (command === undefined) {
       this.didChangeState.fire(State.StartFailed);
-      return this.offerPath();
+      void this.offerInstall();
+      return;
     }
+    this.command = command;
     this.log.info(`Starting ${command} serve --stdio`);
     const client = this.createClient(command);
     this.client = client;
     try {
       await client.start();
+      this.checkVersion(command, client.initializeResult?.serverInfo?.version);
     } catch (error) {
       this.log.error(`The server did not start: ${String(error)}`);
       this.didChangeState.fire(State.StartFailed);
-      void this.offerRestart(`Turnout could not start "${command}".`);
+      void this.offer(`Turnout could not start "${command}".`, "Restart Server", "Show Log", "Set the Path");
     }
   }
 
@@ -152,7 +164,8 @@ export class Server implements vscode.Disposable {
       initializationOptions: () => readSettings(this.keys),
       synchronize: { fileEvents: this.workspaceSettings },
       outputChannel: this.log,
-      errorHandler: new Backoff(() => void this.offerRestart("The Turnout server keeps stopping.")),
+      traceOutputChannel: withoutKeys(this.log, this.store),
+      errorHandler: new Backoff(() => void this.offer("The Turnout server keeps stopping.", "Restart Server", "Show Log")),
       middleware: {
         ...this.middleware,
         workspace: {
@@ -177,27 +190,52 @@ export class Server implements vscode.Disposable {
     else void this.restart();
   }
 
-  private sendSettings(): void {
+  /** Tells the server the settings as they are now; it asks for keys anew. */
+  sendSettings(): void {
     const settings = { turnout: readSettings(this.keys) };
     void this.client?.sendNotification(DidChangeConfigurationNotification.type, { settings });
   }
 
-  private async offerPath(): Promise<void> {
-    const choose = "Set the Path";
-    const chosen = await vscode.window.showWarningMessage(
-      "Turnout found no `turnout` command on PATH. Install it, or set where it is.",
-      choose,
-      "Retry",
-    );
-    if (chosen === choose) {
-      await vscode.commands.executeCommand("workbench.action.openSettings", "turnout.server.path");
-    } else if (chosen) await this.restart();
+  /** Installs the server into the extension's own environment, and starts it. */
+  async install(): Promise<void> {
+    await this.stop();
+    this.didChangeState.fire(State.Starting);
+    try {
+      if (!(await this.own.install())) return this.didChangeState.fire(State.StartFailed);
+    } catch (error) {
+      this.didChangeState.fire(State.StartFailed);
+      const reason = error instanceof Error ? error.message : String(error);
+      this.log.error(`The server was not installed: ${reason}`);
+      return this.offer(`The Turnout server was not installed: ${reason}`, "Try Again", "Show Log");
+    }
+    await this.start();
   }
 
-  private async offerRestart(message: string): Promise<void> {
-    const chosen = await vscode.window.showErrorMessage(message, "Restart Server", "Show Log");
-    if (chosen === "Restart Server") await this.restart();
-    else if (chosen) this.log.show();
+  private offerInstall(): Promise<void> {
+    return this.offer(
+      "Turnout found no `turnout` command. Install its server into an environment of this extension's own?",
+      "Install",
+      "Set the Path",
+    );
+  }
+
+  /** A server that is too old says nothing about it itself. */
+  private checkVersion(command: string, version: string | undefined): void {
+    this.log.info(`${command} is version ${version ?? "unknown"}`);
+    if (command === this.own.command && this.own.outdated) {
+      void this.offer("A newer Turnout server came with this extension.", "Update");
+    } else if (version && !isAtLeast(version, OLDEST_SERVER)) {
+      const message = `The Turnout server ${version} is older than ${OLDEST_SERVER}, which this extension needs.`;
+      void this.offer(`${message} Update ${command}, or let this extension install its own.`, "Set the Path", "Show Log");
+    }
+  }
+
+  private async offer(message: string, ...choices: Choice[]): Promise<void> {
+    const chosen = await vscode.window.showWarningMessage(message, ...choices);
+    if (chosen === "Install" || chosen === "Update" || chosen === "Try Again") await this.install();
+    else if (chosen === "Restart Server") await this.restart();
+    else if (chosen === "Show Log") this.log.show();
+    else if (chosen) await vscode.commands.executeCommand("workbench.action.openSettings", "turnout.server.path");
   }
 }
 

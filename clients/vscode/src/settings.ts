@@ -27,7 +27,7 @@ export function readSettings(keys: readonly string[]): SettingsTable {
   for (const key of keys) {
     if (isSet(settings, key)) setPath(table, key.split("."), settings.get(key));
   }
-  table["client"] = { name: "vscode", trusted: vscode.workspace.isTrusted };
+  table["client"] = { name: "vscode", trusted: vscode.workspace.isTrusted, keepsKeys: true };
   return table;
 }
 

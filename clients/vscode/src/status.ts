@@ -2,9 +2,14 @@
 import * as vscode from "vscode";
 import { State } from "vscode-languageclient/node";
 
+import type { InlineReports } from "./inline";
 import type { Pause } from "./pause";
 import { type Status, StatusChanged } from "./protocol";
 import type { Server } from "./server";
+import { dollars } from "./spendpage";
+
+/** A request that takes longer than this is shown to be under way. */
+const PATIENCE_MS = 300;
 
 interface View {
   text: string;
@@ -22,16 +27,20 @@ export class StatusBar implements vscode.Disposable {
   private readonly subscriptions: vscode.Disposable[];
   private status: Status | undefined;
   private serverState: State = State.Starting;
+  private thinking: NodeJS.Timeout | undefined;
+  private busy = false;
 
   constructor(
     private readonly pause: Pause,
     server: Server,
+    inline: InlineReports,
   ) {
     this.item.name = "Turnout";
     this.item.command = "turnout.menu";
     this.subscriptions = [
       this.item,
       pause.onDidChange(() => this.render()),
+      inline.onDidChangeBusy((busy) => this.setBusy(busy)),
       server.onDidChangeState((state) => {
         this.serverState = state;
         this.render();
@@ -48,7 +57,20 @@ export class StatusBar implements vscode.Disposable {
   }
 
   dispose(): void {
+    clearTimeout(this.thinking);
     vscode.Disposable.from(...this.subscriptions).dispose();
+  }
+
+  /** Shows slow requests only: a sign that comes and goes with every key says nothing. */
+  private setBusy(busy: boolean): void {
+    clearTimeout(this.thinking);
+    const set = (value: boolean) => {
+      if (this.busy === value) return;
+      this.busy = value;
+      this.render();
+    };
+    if (busy) this.thinking = setTimeout(() => set(true), PATIENCE_MS);
+    else set(false);
   }
 
   private render(): void {
@@ -67,7 +89,7 @@ export class StatusBar implements vscode.Disposable {
       return { text: "$(loading~spin) Turnout", words: ["starting"] };
     }
     if (this.pause.active) return pausedView(this.pause.until);
-    return this.status ? statusView(this.status) : { text: "$(git-merge) Turnout", words: ["ready"] };
+    return this.status ? statusView(this.status, this.busy) : { text: "$(git-merge) Turnout", words: ["ready"] };
   }
 }
 
@@ -78,7 +100,7 @@ function pausedView(until: Date | undefined): View {
 }
 
 /** Draws a status of the server; colour only repeats what icon and words say. */
-export function statusView(status: Status): View {
+export function statusView(status: Status, busy = false): View {
   const { state, model, leavesMachine, lastLatencyMs, spentTodayUsd, message } = status;
   const where = leavesMachine ? "text leaves this machine" : "text stays on this machine";
   const shown = [model ?? "Turnout"];
@@ -88,26 +110,23 @@ export function statusView(status: Status): View {
     shown.push(`${Math.round(lastLatencyMs)} ms`);
     words.push(`last answer after ${Math.round(lastLatencyMs)} milliseconds`);
   }
-  if (spentTodayUsd) {
-    shown.push(dollars(spentTodayUsd));
-    words.push(`${dollars(spentTodayUsd)} spent today`);
-  }
+  if (spentTodayUsd) shown.push(dollars(spentTodayUsd));
+  words.push(`${dollars(spentTodayUsd ?? 0)} spent today`);
+  if (busy) words.push("waiting for the model");
   if (message) words.push(message);
-  const view: View = { text: `${icon(status)} ${shown.join(" · ")}`, words };
+  const view: View = { text: `${busy ? BUSY : icon(status)} ${shown.join(" · ")}`, words };
   if (state === "error") view.background = "errorBackground";
   return view;
 }
 
+const BUSY = "$(loading~spin)";
+
 function icon({ state, model, leavesMachine }: Status): string {
   if (state === "error") return "$(error)";
   if (state === "off") return "$(circle-slash)";
-  if (state !== "ready") return "$(loading~spin)";
+  if (state !== "ready") return BUSY;
   if (!model) return "$(git-merge)";
   return leavesMachine ? "$(cloud-upload)" : "$(home)";
-}
-
-function dollars(amount: number): string {
-  return amount < 0.01 ? "< $0.01" : `$${amount.toFixed(2)}`;
 }
 
 interface MenuEntry extends vscode.QuickPickItem {
@@ -125,8 +144,11 @@ export async function showMenu(pause: Pause): Promise<void> {
     { label: "$(clock) Snooze Completions...", command: "turnout.snooze" },
     { label: "$(question) Why Nothing Here?", command: "turnout.why" },
     { label: "$(git-merge) Explain Route...", command: "turnout.explainRoute" },
+    { label: "$(arrow-swap) Switch Model...", command: "turnout.switchModel" },
+    { label: "$(graph) Show Spend and Receipts", command: "turnout.showSpend" },
     { label: "$(edit) Refactor...", command: "turnout.refactor" },
     { label: "$(discard) Undo Last Refactor", command: "turnout.undo" },
+    { label: "$(key) Set API Key...", command: "turnout.setKey" },
     { label: "$(settings-gear) Settings", command: "workbench.action.openSettings", argument: "@ext:turnout.turnout" },
     { label: "$(output) Show Log", command: "turnout.showLog" },
     { label: "$(debug-restart) Restart Server", command: "turnout.restart" },

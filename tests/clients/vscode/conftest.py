@@ -35,19 +35,27 @@ def install() -> vscode.Install:
 
 
 @pytest.fixture(scope="session")
-def vsix(install: vscode.Install) -> Path:
-    """The extension, built from its sources."""
+def dependencies(install: vscode.Install) -> None:
+    """What the extension is built with."""
     lock = hashlib.sha256((EXTENSION / "package-lock.json").read_bytes()).hexdigest()
     stamp = EXTENSION / "node_modules/.installed"
     if not stamp.exists() or stamp.read_text() != lock:
         run([*install.npm, "ci"], install)
         stamp.write_text(lock)
+
+
+@pytest.fixture(scope="session")
+def vsix(install: vscode.Install, dependencies: None) -> Path:
+    """The extension, built from its sources."""
     run([*install.npm, "run", "package"], install)
     return EXTENSION / "dist/turnout.vsix"
 
 
 def run(command: list[str], install: vscode.Install) -> None:
-    done = subprocess.run(command, cwd=EXTENSION, env=install.environment, capture_output=True, text=True)
+    # The server's wheel is built by the `python3` that is first on PATH.
+    path = os.pathsep.join([str(Path(sys.prefix) / "bin"), install.environment["PATH"]])
+    env = {**install.environment, "PATH": path}
+    done = subprocess.run(command, cwd=EXTENSION, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -61,6 +69,9 @@ def driver(install: vscode.Install, vsix: Path, tmp_path_factory: pytest.TempPat
         capture_output=True,
         check=True,
     )
+    machine = home / "data/Machine/settings.json"
+    machine.parent.mkdir(parents=True, exist_ok=True)
+    machine.write_text(json.dumps({"workbench.welcomePage.walkthroughs.openOnInstall": False}))
     running = Driver(install, home, env)
     yield running
     running.close()

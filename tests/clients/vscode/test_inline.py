@@ -11,28 +11,14 @@ pytestmark = pytest.mark.editor
 
 
 def check_reports(messages: Messages, *expected: tuple[str, dict[str, Any]]) -> None:
-    """The reports are those expected, however often VS Code offers again what was just turned down."""
-    wanted = _once([{"method": method, "params": params} for method, params in expected])
+    """The reports are those expected, each once."""
+    wanted = [{"method": method, "params": params} for method, params in expected]
 
     def heard() -> list[dict[str, Any]]:
-        return _once(messages.all("shown", "accepted", "rejected", "the server's own command"))
+        return messages.all("shown", "accepted", "rejected", "the server's own command")
 
     wait_until(heard, lambda messages: len(messages) >= len(wanted), f"the reports {wanted}")
     assert heard() == wanted
-
-
-def _once(reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Reports without what repeats a rejection: an answer that was under way when the user turned one down is shown
-    to VS Code, which turns it down as well; whether there is one depends on how busy the machine is.
-    """
-    kept: list[dict[str, Any]] = []
-    for report in reports:
-        kept.append(report)
-        if len(kept) > 2 and report["method"] == "rejected" and kept[-3] == report:
-            shown = {"method": "shown", "params": {"id": report["params"]["id"]}}
-            if kept[-2] == shown:
-                del kept[-2:]
-    return kept
 
 
 def test_tab_accepts_and_otherwise_indents(scripted: OpenScripted) -> None:

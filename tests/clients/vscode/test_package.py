@@ -8,6 +8,8 @@ from zipfile import ZipFile
 
 import pytest
 
+from turnout import __version__
+
 EXTENSION = Path(__file__).parents[3] / "clients/vscode"
 
 
@@ -30,7 +32,7 @@ def test_same_licence() -> None:
 
 @pytest.mark.editor
 def test_package_holds_what_runs(vsix: Path) -> None:
-    """The package is small and has no sources, tools or dependencies of development in it."""
+    """The package is small, has the server in it, and no sources, tools or dependencies of development."""
     assert vsix.stat().st_size < 2_000_000
     with ZipFile(vsix) as package:
         names = {name.removeprefix("extension/") for name in package.namelist()}
@@ -40,7 +42,9 @@ def test_package_holds_what_runs(vsix: Path) -> None:
         "LICENSE.txt",
         "changelog.md",
         "dist/extension.js",
+        f"dist/server/turnout-{__version__}-py3-none-any.whl",
         "media/icon.png",
+        *(f"media/walkthrough/{step}.md" for step in ("key", "model", "privacy", "try")),
         "package.json",
         "readme.md",
     }

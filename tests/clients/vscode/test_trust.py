@@ -31,7 +31,7 @@ def test_settings_of_an_untrusted_folder(scripted: OpenScripted) -> None:
     assert messages.all("initialize")[0]["params"] == {
         "budget": {"day_usd": 2},
         "completion": {"max_tokens": 9},
-        "client": {"name": "vscode", "trusted": False},
+        "client": {"name": "vscode", "trusted": False, "keepsKeys": True},
     }
 
     editor.command("Workspaces: Manage Workspace Trust")
@@ -45,7 +45,7 @@ def test_settings_of_an_untrusted_folder(scripted: OpenScripted) -> None:
         "budget": {"day_usd": 2},
         "completion": {"max_tokens": 9},
         "models": hostile["turnout.models"],
-        "client": {"name": "vscode", "trusted": True},
+        "client": {"name": "vscode", "trusted": True, "keepsKeys": True},
     }
 
 

@@ -105,7 +105,7 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     local = LocalBackend(models.locate, on_progress=reporter.loading)
     remote = remote_models.RemoteBackend(editor_keys.resolve)
     consents = SessionConsents(editor)
-    backends = {"local": local, "anthropic": remote, "openai-chat": remote}
+    backends = {"local": local, **dict.fromkeys(remote_models.APIS, remote)}
     dispatcher = Dispatcher(workspaces, backends, consents, reporter)  # type: ignore[arg-type]
     pulls = Pulls(editor, _pull, on_ready=lambda _name: reporter.settings_changed())
 

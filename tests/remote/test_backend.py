@@ -548,4 +548,4 @@ def test_import_is_cheap() -> None:
 
 def test_public_names() -> None:
     """The package exports these names and no others."""
-    assert turnout.remote.__all__ == ["RemoteBackend", "preload"]
+    assert turnout.remote.__all__ == ["APIS", "RemoteBackend", "preload"]

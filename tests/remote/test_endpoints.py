@@ -1,5 +1,7 @@
 """A request goes where the settings say, and nowhere that they do not plainly allow."""
 
+from typing import Any
+
 import pytest
 
 from turnout.core.requests import Model
@@ -36,7 +38,7 @@ def model(base_url: str | None, jurisdiction: str | None = None) -> Model:
         (openai_chat.FORMAT, "http://[::1]:8080/v1", "http://[::1]:8080/v1/chat/completions"),
     ],
 )
-def test_addresses(wire: Format, base_url: str | None, url: str) -> None:
+def test_addresses(wire: Format[Any], base_url: str | None, url: str) -> None:
     """The path of the format goes under the base, which is the first party's where the settings name none."""
     assert endpoint(model(base_url), wire).url == url
 

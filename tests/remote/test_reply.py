@@ -1,13 +1,14 @@
-"""A stream of either format ends in exactly one outcome, whatever its bytes and however they are cut."""
+"""A stream of any format ends in exactly one outcome, whatever its bytes and however they are cut."""
 
 import json
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.streams import PEER, PROMPT_CHARACTERS, RECORDINGS, Outcome, Recording, read
+from support.streams import HOLES, PEER, PROMPT_CHARACTERS, RECORDINGS, Outcome, Recording, read
 from turnout.core.requests import Done, Finish, Usage
 from turnout.errors import (
     BackendError,
@@ -21,7 +22,7 @@ from turnout.errors import (
 from turnout.remote import anthropic, openai_chat, reply
 from turnout.remote.format import Format
 
-recordings = pytest.mark.parametrize("recording", RECORDINGS, ids=lambda recording: recording.name)
+recordings = pytest.mark.parametrize("recording", [*RECORDINGS, *HOLES], ids=lambda recording: recording.name)
 
 
 @recordings
@@ -46,7 +47,7 @@ def test_cut_at_every_byte(recording: Recording) -> None:
             assert (outcome.text, outcome.done.finish) == (recording.text, recording.finish), cut
 
 
-@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda recording: recording.name)
+@pytest.mark.parametrize("recording", [*RECORDINGS, *HOLES], ids=lambda recording: recording.name)
 @settings(deadline=None, max_examples=60)
 @given(data=st.data())
 def test_split_anywhere(recording: Recording, data: st.DataObject) -> None:
@@ -60,7 +61,7 @@ def test_split_anywhere(recording: Recording, data: st.DataObject) -> None:
     assert (split.text, split.done, type(split.error)) == (whole.text, whole.done, type(whole.error))
 
 
-@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda recording: recording.name)
+@pytest.mark.parametrize("recording", [*RECORDINGS, *HOLES], ids=lambda recording: recording.name)
 @settings(deadline=None, max_examples=100)
 @given(at=st.integers(0, 2000), gone=st.integers(0, 60), noise=st.binary(max_size=12))
 def test_corrupted_anywhere(recording: Recording, at: int, gone: int, noise: bytes) -> None:
@@ -245,7 +246,7 @@ OVERLOADED = {"type": "error", "error": {"type": "overloaded_error", "message": 
     ],
 )
 def test_failures_inside_a_stream(
-    wire: Format, events: list[object], error: type[BackendError], words: str
+    wire: Format[Any], events: list[object], error: type[BackendError], words: str
 ) -> None:
     """A failure that a 200 carries is the error that it would be outside of one."""
     outcome = read(wire, [sse(*events)])

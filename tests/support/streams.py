@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from turnout.core.requests import Done, Finish, Usage
 from turnout.errors import BackendError
-from turnout.remote import anthropic, openai_chat
+from turnout.remote import anthropic, completions, llama_infill, mistral_fim, openai_chat
 from turnout.remote.failures import Peer
 from turnout.remote.format import Format
 from turnout.remote.reply import Reply
@@ -22,7 +23,7 @@ class Recording:
     """A whole stream, what it says, and the end of the event that makes its text complete."""
 
     name: str
-    wire: Format
+    wire: Format[Any]
     text: str
     finish: Finish
     usage: Usage
@@ -56,6 +57,30 @@ RECORDINGS = (
     ),
 )
 
+HOLES = (
+    Recording(
+        "llama-completions",
+        completions.FORMAT,
+        _LLAMA_WORDS,
+        "stop",
+        Usage(6, 10, 5),
+        b'"finish_reason":"stop"',
+    ),
+    Recording("llama-infill", llama_infill.FORMAT, _LLAMA_WORDS, "stop", Usage(13, 11, 12), b'"stop":true'),
+    Recording(
+        "mistral-fim", mistral_fim.FORMAT, _LLAMA_WORDS, "stop", Usage(9, 6), b'"finish_reason":"stop"'
+    ),
+    Recording(
+        "deepseek-fim",
+        mistral_fim.FORMAT,
+        _LLAMA_WORDS,
+        "length",
+        Usage(64, 6, 60),
+        b'"finish_reason":"length"',
+    ),
+)
+"""Streams that fill a hole."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -66,7 +91,7 @@ class Outcome:
     error: BackendError | None = None
 
 
-def read(wire: Format, chunks: Iterable[bytes]) -> Outcome:
+def read(wire: Format[Any], chunks: Iterable[bytes]) -> Outcome:
     """Read `chunks` as the backend does; anything but a BackendError escapes."""
     reply = Reply(PEER, wire.interpreter(PEER), PROMPT_CHARACTERS)
     text = ""

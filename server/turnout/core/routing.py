@@ -10,9 +10,12 @@ from typing import TypedDict
 
 from turnout.core.globs import PathSet, Pattern, fold_path
 from turnout.core.policy import SELF_HOSTED, Chain, Policy, Rule, stricter
-from turnout.core.requests import COMPLETION_KINDS, Elimination, Kind, Model, Route
+from turnout.core.requests import COMPLETION_KINDS, Api, Elimination, Kind, Model, Route
 
-FIM_APIS = frozenset({"local"})
+FIM_ONLY_APIS: frozenset[Api] = frozenset({"completions", "mistral-fim", "llama-infill"})
+"""APIs that can fill a hole and nothing else."""
+
+FIM_APIS: frozenset[Api] = FIM_ONLY_APIS | {"local"}
 """APIs that can fill a hole, which completion kinds need."""
 
 
@@ -198,6 +201,8 @@ def _unable(model: Model, request: RouteRequest, policy: Policy) -> tuple[str, s
         return f"no key: {model.key} is not set", source
     if request.kind in COMPLETION_KINDS and model.api not in FIM_APIS:
         return f"its API ({model.api}) cannot fill in the middle of a text", source
+    if request.kind not in COMPLETION_KINDS and model.api in FIM_ONLY_APIS:
+        return f"its API ({model.api}) only completes at the cursor", source
     wanted = request.input_tokens + request.output_tokens
     if wanted > model.context_tokens:
         return f"the request needs about {wanted} tokens, the model takes {model.context_tokens}", source

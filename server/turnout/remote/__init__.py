@@ -4,5 +4,6 @@ Invariant: this is the only package that imports httpx, and importing it does no
 """
 
 from turnout.remote.backend import RemoteBackend, preload
+from turnout.remote.writing import APIS
 
-__all__ = ["RemoteBackend", "preload"]
+__all__ = ["APIS", "RemoteBackend", "preload"]

@@ -7,26 +7,21 @@ and closing the iterator at any point closes the connection, which is how a prov
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from turnout.core.requests import Api, ChatPrompt, Delta, Done, Model, Prompt, StreamItem, Timings
-from turnout.errors import BackendError, KeyMissing, ProtocolViolation, RequestRejected
-from turnout.remote import anthropic, openai_chat
-from turnout.remote.endpoints import Endpoint, endpoint
+from turnout.core.requests import Delta, Done, Model, Prompt, StreamItem, Timings
+from turnout.errors import BackendError, KeyMissing, ProtocolViolation
+from turnout.remote.endpoints import Endpoint
 from turnout.remote.failures import Peer, not_a_stream, refusal
-from turnout.remote.format import Format
+from turnout.remote.fill import Cut
 from turnout.remote.reply import Reply
 from turnout.remote.watchdog import Watchdog
+from turnout.remote.writing import Writer, Written
 
 if TYPE_CHECKING:
     from turnout.remote.transport import Call, Response, Transport
-
-FORMATS: Mapping[Api, Format] = MappingProxyType(
-    {"anthropic": anthropic.FORMAT, "openai-chat": openai_chat.FORMAT}
-)
 
 _ERROR_BODY_BYTES = 64 * 1024
 _ERROR_BODY_S = 5.0
@@ -43,7 +38,7 @@ def preload() -> None:
 
 
 class RemoteBackend:
-    """Runs chat prompts on remote models; see `core.requests.Backend`.
+    """Runs prompts on remote models; see `core.requests.Backend`.
 
     `resolve_key` turns a reference such as `env:ANTHROPIC_API_KEY` into the key, or None where there is none.
     `stall_timeout_s` bounds the wait for the first output, and for each further one.
@@ -62,25 +57,31 @@ class RemoteBackend:
         self._connect_timeout_s = connect_timeout_s
         self._stall_timeout_s = stall_timeout_s
         self._clock = clock
+        self._writer = Writer()
         self._transport: Transport | None = None
 
     async def stream(self, model: Model, prompt: Prompt) -> AsyncGenerator[StreamItem, None]:
         """Run `prompt` on `model`; yields Deltas and one Done, or raises a BackendError."""
-        wire, chat = _checked(model, prompt)
-        target = endpoint(model, wire)
+        written = self._writer.write(model, prompt)
+        target = written.target
         peer = Peer(model.name, target.host, model.key or "", self._key(model, target))
         transport = await self._loaded()
-        call = _call(peer, target, wire, wire.body(model, chat, target.host))
-        reply = Reply(peer, wire.interpreter(peer), sum(len(message.content) for message in chat.messages))
+        call = _call(peer, written)
+        reply = Reply(peer, written.wire.interpreter(peer), written.prompt_characters)
+        cut = Cut(peer, written.forced, written.stop)
         watchdog = Watchdog(peer, self._stall_timeout_s, self._clock)
         started, first_token_ms = self._clock(), None
         async with transport.post(call, watchdog) as response:
             await _require_stream(peer, response)
-            async with aclosing(_texts(response, reply, watchdog)) as texts:
+            async with aclosing(_texts(response, reply, watchdog, cut)) as texts:
                 async for text in texts:
                     first_token_ms = self._since(started) if first_token_ms is None else first_token_ms
                     yield Delta(text)
             timings = Timings(first_token=first_token_ms, total=self._since(started))
+            if cut.over and not reply.complete:
+                # The rest is not wanted: leaving closes the connection, and the server stops.
+                yield Done("stop", reply.usage(), timings)
+                return
             ending = reply.ending()
             try:
                 yield Done(ending.finish, ending.usage, timings)
@@ -127,24 +128,13 @@ class RemoteBackend:
         return (self._clock() - started) * 1000.0
 
 
-def _checked(model: Model, prompt: Prompt) -> tuple[Format, ChatPrompt]:
-    wire = FORMATS.get(model.api)
-    if wire is None:
-        raise RequestRejected(f"{model.name} is not a remote model.")
-    if not isinstance(prompt, ChatPrompt):
-        raise RequestRejected(
-            f"{model.name} cannot complete at the cursor: its API (`{model.api}`) has no fill-in-the-middle.",
-            advice="Name a local model in [routes.inline] and [routes.popup].",
-        )
-    return wire, prompt
-
-
-def _call(peer: Peer, target: Endpoint, wire: Format, body: Mapping[str, object]) -> "Call":
+def _call(peer: Peer, written: Written) -> "Call":
     from turnout.remote.transport import Call
 
     # An editor may hold half of a surrogate pair, which UTF-8 cannot carry.
-    encoded = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    return Call(peer, target, dict(wire.headers), wire.key_header, wire.key_prefix, encoded)
+    encoded = json.dumps(written.body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    wire = written.wire
+    return Call(peer, written.target, dict(wire.headers), wire.key_header, wire.key_prefix, encoded)
 
 
 async def _require_stream(peer: Peer, response: "Response") -> None:
@@ -163,19 +153,23 @@ async def _require_stream(peer: Peer, response: "Response") -> None:
     raise refusal(peer, response.status, response.headers, body)
 
 
-async def _texts(response: "Response", reply: Reply, watchdog: Watchdog) -> AsyncGenerator[str, None]:
-    """Read `reply` to its end."""
+async def _texts(
+    response: "Response", reply: Reply, watchdog: Watchdog, cut: Cut
+) -> AsyncGenerator[str, None]:
+    """Read `reply` to its end, or to where `cut` ends it."""
     async with aclosing(_pieces(response, reply, watchdog)) as pieces:
         async for piece in pieces:
             for step in reply.feed(piece):
                 if step.progress:
                     watchdog.progress()
-                if step.text:
-                    yield step.text
-            if reply.finished:
-                return
+                if text := cut.feed(step.text):
+                    yield text
+            if reply.finished or (cut.over and not reply.complete):
+                break
             if reply.complete:
                 watchdog.shorten(_TAIL_S)
+    if reply.complete and (text := cut.rest()):
+        yield text
 
 
 async def _pieces(response: "Response", reply: Reply, watchdog: Watchdog) -> AsyncGenerator[bytes, None]:

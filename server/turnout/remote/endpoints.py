@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from turnout.core.requests import Model
 from turnout.errors import RequestRejected
-from turnout.remote.format import Format
+from turnout.remote.format import Format, P
 
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
@@ -27,7 +27,7 @@ class Endpoint:
     loopback: bool
 
 
-def endpoint(model: Model, wire: Format) -> Endpoint:
+def endpoint(model: Model, wire: Format[P]) -> Endpoint:
     """The address for `model`; raises RequestRejected where it has none that may be used."""
     parts = _split(model, wire.base_url if model.base_url is None else model.base_url)
     host = parts.hostname or ""
@@ -39,7 +39,9 @@ def endpoint(model: Model, wire: Format) -> Endpoint:
         )
     shown = f"[{host}]" if ":" in host else host
     port = f":{parts.port}" if parts.port is not None else ""
-    return Endpoint(f"{parts.scheme}://{shown}{port}{_join(parts.path, wire.path)}", host, loopback)
+    return Endpoint(
+        f"{parts.scheme}://{shown}{port}{_join(parts.path, wire.paths.get(host, wire.path))}", host, loopback
+    )
 
 
 def is_loopback(host: str) -> bool:

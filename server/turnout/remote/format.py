@@ -4,17 +4,22 @@ Invariant: a format says what to send and how to read the answer; it does no I/O
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
-from turnout.core.requests import ChatPrompt, Model
+from turnout.core.requests import Model
 from turnout.remote.failures import Peer
 from turnout.remote.reply import Interpreter
 
+P = TypeVar("P")
+"""What a body is made of: a `ChatPrompt`, or a hole as `fill` has prepared it."""
+
 
 @dataclass(frozen=True, slots=True)
-class Format:
-    """One wire format; `base_url` is its first party's, `path` is appended to the base.
+class Format(Generic[P]):
+    """One wire format; `base_url` is its first party's, empty where it has none.
 
+    `path` is appended to the base, or that of `paths` for one of its hosts.
     The key goes into header `key_header`, after `key_prefix`.
     `body` takes the host as well, because compatible servers differ in what they accept.
     """
@@ -22,7 +27,8 @@ class Format:
     base_url: str
     path: str
     key_header: str
-    body: Callable[[Model, ChatPrompt, str], Mapping[str, object]]
+    body: Callable[[Model, P, str], Mapping[str, object]]
     interpreter: Callable[[Peer], Interpreter]
     key_prefix: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    paths: Mapping[str, str] = field(default_factory=dict)

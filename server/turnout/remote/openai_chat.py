@@ -62,8 +62,8 @@ def body(model: Model, prompt: ChatPrompt, host: str) -> dict[str, object]:
     return request
 
 
-class ChatInterpreter:
-    """Follows the chunks of the first choice."""
+class ChoiceInterpreter:
+    """Follows the chunks of the first choice, of a chat or of raw completions."""
 
     def __init__(self, peer: Peer) -> None:
         self.finish: Finish | None = None
@@ -89,7 +89,8 @@ class ChatInterpreter:
     def _choice(self, choice: object) -> Step:
         self._count(choice)
         delta = payload.child(choice, "delta")
-        text = payload.text(delta, "content")
+        # A raw completion has its text in the choice itself.
+        text = payload.text(delta, "content") + payload.text(choice, "text")
         thought = delta.get("reasoning_content") or delta.get("reasoning")
         self._refusal += payload.text(delta, "refusal")
         reason = payload.text(choice, "finish_reason")
@@ -140,5 +141,5 @@ FORMAT = Format(
     key_header="authorization",
     key_prefix="Bearer ",
     body=body,
-    interpreter=ChatInterpreter,
+    interpreter=ChoiceInterpreter,
 )

@@ -102,9 +102,10 @@ class Reply:
             raise StreamTruncated(
                 f"{self._peer} ended its stream in the middle.", advice="Try again; the answer was not used."
             )
-        return Done(finish=finish, usage=self._usage())
+        return Done(finish=finish, usage=self.usage())
 
-    def _usage(self) -> Usage:
+    def usage(self) -> Usage:
+        """Tokens as far as they were counted until now, estimates where they were not."""
         counted = self._interpreter.counted
         sent, received = counted.input, counted.output
         return Usage(

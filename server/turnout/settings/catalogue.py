@@ -37,6 +37,9 @@ PROVIDERS: tuple[Provider, ...] = (
         },
     ),
     Provider("api.openai.com", "US", {}),
+    Provider("api.mistral.ai", "FR", {}),
+    Provider("codestral.mistral.ai", "FR", {}),
+    Provider("api.deepseek.com", "CN", {}),
     # The operator's data processing agreement names Singapore; published prices of GLM-5 contradict each other.
     Provider("api.z.ai", "SG", {"glm-5": Facts(200_000)}),
 )
@@ -44,8 +47,9 @@ PROVIDERS: tuple[Provider, ...] = (
 ENDPOINTS: Mapping[str, str] = {
     "anthropic": "https://api.anthropic.com",
     "openai-chat": "https://api.openai.com/v1",
+    "mistral-fim": "https://api.mistral.ai/v1",
 }
-"""Where each API is reached when `base_url` is not set."""
+"""Where an API is reached when `base_url` is not set; the others are only ever somebody's own server."""
 
 
 def provider_of(host: str) -> Provider | None:

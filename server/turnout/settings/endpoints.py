@@ -8,17 +8,20 @@ that a workspace puts in its place.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from turnout.core.fim.named import named_family
 from turnout.core.policy import SELF_HOSTED
 from turnout.core.requests import Model
+from turnout.core.routing import FIM_ONLY_APIS
 from turnout.settings import keys
 from turnout.settings.catalogue import ENDPOINTS, Facts, Provider, provider_of
 from turnout.settings.layers import Leaf, dotted
 from turnout.settings.problems import Problem
-from turnout.settings.schema import ModelSettings, host_of, is_loopback
+from turnout.settings.schema import FAMILY_NAMES, ModelSettings, host_of, is_loopback
 from turnout.settings.toml import KeyPath
 
 _UNKNOWN_LOCAL = Facts(context_tokens=4_096)
 _UNKNOWN_REMOTE = Facts(context_tokens=128_000)
+_UNKNOWN_FIM = Facts(context_tokens=8_192)
 
 _ABOUT_ENDPOINT = ("key", "leaves_machine", "jurisdiction", "input_usd", "output_usd")
 
@@ -86,13 +89,15 @@ class _Builder:
         entry = self._entry
         if entry.api == "local":
             return self._local()
-        if not entry.model:
-            self._report("model", "is missing: the name of the model as its API knows it")
+        base_url = (entry.base_url or ENDPOINTS.get(entry.api, "")).rstrip("/")
+        lacking = self._lacking(base_url)
+        if lacking or not entry.model:
+            self._report(*lacking or ("model", "is missing: the name of the model as its API knows it"))
             return None
-        base_url = (entry.base_url or ENDPOINTS[entry.api]).rstrip("/")
         provider = provider_of(host_of(base_url))
         leaves = self._leaves_machine(base_url, provider)
-        facts = (provider.models.get(entry.model) if provider else None) or _UNKNOWN_REMOTE
+        unknown = _UNKNOWN_FIM if entry.api in FIM_ONLY_APIS else _UNKNOWN_REMOTE
+        facts = (provider.models.get(entry.model) if provider else None) or unknown
         return Model(
             name=self._name,
             api=entry.api,
@@ -104,7 +109,19 @@ class _Builder:
             context_tokens=entry.context_tokens or facts.context_tokens,
             input_usd=facts.input_usd if entry.input_usd is None else entry.input_usd,
             output_usd=facts.output_usd if entry.output_usd is None else entry.output_usd,
+            family=entry.family,
+            server=entry.server,
         )
+
+    def _lacking(self, base_url: str) -> tuple[str, str] | None:
+        """A key without which the model cannot be reached or spoken to, and what to say of it."""
+        entry = self._entry
+        if not base_url:
+            return "base_url", f"is missing: where the server is, as `{entry.api}` has no public endpoint"
+        if entry.api == "completions" and entry.model and not named_family(entry.model, entry.family):
+            names = ", ".join(FAMILY_NAMES)
+            return "family", f"is missing: how {entry.model} wants a hole described; one of {names}"
+        return None
 
     def _local(self) -> Model | None:
         entry = self._entry

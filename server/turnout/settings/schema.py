@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from turnout.core.fim.families import FAMILIES
 from turnout.core.globs import check_pattern
-from turnout.core.requests import Api, Kind, LeavesMachine
+from turnout.core.requests import Api, Kind, LeavesMachine, Server
 
 RESERVED: dict[str, frozenset[str]] = {
     "strategy": frozenset({"cheapest", "fastest", "weighted"}),
-    "api": frozenset({"openai-responses", "completions", "mistral-fim", "llama-infill"}),
+    "api": frozenset({"openai-responses"}),
     "engine": frozenset({"exllamav2", "exllamav3"}),
 }
 """Values of the design that this version does not know yet, by key; they get a message of their own."""
@@ -26,6 +27,15 @@ def _pattern(text: str) -> str:
     objection = check_pattern(text)
     if objection:
         raise ValueError(objection)
+    return text
+
+
+FAMILY_NAMES = tuple(family.name for family in FAMILIES)
+
+
+def _family(text: str) -> str:
+    if text not in FAMILY_NAMES:
+        raise ValueError(", ".join(f'"{name}"' for name in FAMILY_NAMES))
     return text
 
 
@@ -83,6 +93,9 @@ Names: TypeAlias = Annotated[tuple[ModelName, ...], Field(strict=False)]
 Patterns: TypeAlias = Annotated[tuple[PathPattern, ...], Field(strict=False)]
 KeyReference: TypeAlias = Annotated[
     str, AfterValidator(_key_reference), Field(json_schema_extra={"format": "key-reference"})
+]
+FamilyName: TypeAlias = Annotated[
+    str, AfterValidator(_family), Field(json_schema_extra={"enum": list(FAMILY_NAMES)})
 ]
 BaseUrl: TypeAlias = Annotated[str, AfterValidator(_base_url), Field(json_schema_extra={"format": "uri"})]
 Jurisdiction: TypeAlias = Annotated[str, Field(pattern=r"^(?:[A-Z]{2}|\*)$")]
@@ -184,6 +197,15 @@ class ModelSettings(_Table):
     )
     context_tokens: Annotated[int, Field(ge=256, le=100_000_000)] | None = Field(
         default=None, description="Tokens that the model takes, prompt and answer together."
+    )
+    family: FamilyName | None = Field(
+        default=None,
+        description="Whose tokens for holes a model behind raw completions takes; unset means: as its name says.",
+    )
+    server: Server | None = Field(
+        default=None,
+        description="What program serves raw completions, if it is one of these: it can then be told to go on with "
+        "the word at the cursor.",
     )
     input_usd: Usd | None = Field(default=None, description="US dollars per million tokens of prompt.")
     output_usd: Usd | None = Field(default=None, description="US dollars per million tokens of answer.")

@@ -1,0 +1,83 @@
+"""A prompt in the wire format of its model: where it goes, what is sent, and how the answer is read.
+
+Invariant: a prompt goes only to an API that takes its kind; a chat is never made of a hole, nor a hole of a chat.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from turnout.core.requests import Api, ChatPrompt, FimPrompt, Model, Prompt
+from turnout.errors import RequestRejected
+from turnout.remote import anthropic, completions, llama_infill, mistral_fim, openai_chat
+from turnout.remote.endpoints import Endpoint, endpoint
+from turnout.remote.fill import Fill, Typesetter, fill, fill_without_marks
+from turnout.remote.format import Format
+
+CHAT: Mapping[Api, Format[ChatPrompt]] = MappingProxyType(
+    {"anthropic": anthropic.FORMAT, "openai-chat": openai_chat.FORMAT}
+)
+
+HOLES: Mapping[Api, tuple[Format[Fill], Callable[[Model, FimPrompt], Fill]]] = MappingProxyType(
+    {"mistral-fim": (mistral_fim.FORMAT, fill_without_marks), "llama-infill": (llama_infill.FORMAT, fill)}
+)
+"""APIs that describe a hole to their model themselves, and what they are given."""
+
+APIS: frozenset[Api] = frozenset({*CHAT, *HOLES, "completions"})
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One request, ready to be sent; `forced` and `stop` are for `fill.Cut`."""
+
+    wire: Format[Any]
+    target: Endpoint
+    body: Mapping[str, object]
+    prompt_characters: int
+    forced: str = ""
+    stop: tuple[str, ...] = ()
+
+
+class Writer:
+    """Writes requests; it remembers how the documents were laid out, so that prompts of one begin alike."""
+
+    def __init__(self) -> None:
+        self._typesetter = Typesetter()
+
+    def write(self, model: Model, prompt: Prompt) -> Written:
+        """`prompt` for `model`; raises RequestRejected where its API or its settings cannot take it."""
+        if model.api not in APIS:
+            raise RequestRejected(f"{model.name} is not a remote model.")
+        return _chat(model, prompt) if isinstance(prompt, ChatPrompt) else self._hole(model, prompt)
+
+    def _hole(self, model: Model, prompt: FimPrompt) -> Written:
+        if model.api == "completions":
+            target = endpoint(model, completions.FORMAT)
+            laid_out = self._typesetter.lay_out(model, prompt)
+            body = completions.body(model, laid_out, target.host)
+            return Written(
+                completions.FORMAT, target, body, laid_out.characters, laid_out.forced, laid_out.stop
+            )
+        if model.api not in HOLES:
+            raise RequestRejected(
+                f"{model.name} cannot complete at the cursor: its API (`{model.api}`) has no fill-in-the-middle.",
+                advice="Name a local model in [routes.inline] and [routes.popup].",
+            )
+        wire, prepare = HOLES[model.api]
+        target, filled = endpoint(model, wire), prepare(model, prompt)
+        return Written(
+            wire, target, wire.body(model, filled, target.host), filled.characters, "", filled.stop
+        )
+
+
+def _chat(model: Model, prompt: ChatPrompt) -> Written:
+    if model.api not in CHAT:
+        raise RequestRejected(
+            f"{model.name} cannot answer this: its API (`{model.api}`) only completes at the cursor.",
+            advice="Name it in [routes.inline] and [routes.popup] only.",
+        )
+    wire = CHAT[model.api]
+    target = endpoint(model, wire)
+    characters = sum(len(message.content) for message in prompt.messages)
+    return Written(wire, target, wire.body(model, prompt, target.host), characters)

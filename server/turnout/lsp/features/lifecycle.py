@@ -21,8 +21,9 @@ def listen(server: TurnoutServer) -> None:
 
 
 def initialized(ls: TurnoutServer, params: types.InitializedParams) -> None:
-    """Build the services."""
+    """Build the services, and look at what was opened meanwhile."""
     ls.start_services()
+    ls.hold(_catch_up(ls), "get ready")
 
 
 def configuration(ls: TurnoutServer, params: types.DidChangeConfigurationParams) -> None:
@@ -90,6 +91,13 @@ def _reload(server: TurnoutServer) -> None:
     if services is not None:
         services.settings.reload()
         server.settings_changed(services)
+
+
+async def _catch_up(server: TurnoutServer) -> None:
+    """Editors open their documents before anything here can take notice."""
+    await server.services()
+    for document in list(server.protocol.documents.values())[-1:]:
+        touched(server, document)
 
 
 async def _take_over(server: TurnoutServer, value: object) -> None:

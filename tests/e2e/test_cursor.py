@@ -1,0 +1,52 @@
+"""Where the cursor rests: told by editors that can, guessed for others, and read ahead by the model on this machine."""
+
+from typing import Any
+
+import pytest
+
+from support.editor import Editor, editing
+from support.home import Home
+
+TEXT = "def hello():\n    return 1\n" * 20
+NAMED = {"client": {"name": "test"}}
+
+
+async def loading(editor: Editor) -> str:
+    """The model that is being loaded, as soon as one is."""
+    while (status := await editor.next("turnout/status"))["state"] != "loading":
+        pass
+    editor.drop("turnout/status")
+    return str(status["model"])
+
+
+async def test_a_document_that_is_opened_has_its_model_loaded(home: Home) -> None:
+    """The first letter does not wait for a model that could have been loaded while its user was reading."""
+    async with editing(home, options=NAMED) as editor:
+        assert editor.server.experimental["turnout"]["cursor"] is True
+        buffer = editor.open(home.uri("a.py"), TEXT)
+        assert await loading(editor) == "near"
+        assert await editor.ghost(buffer, editor.type(buffer, "hel")) == "lo_from_fake(42)"
+        editor.drop("turnout/status")
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"textDocument": {"uri": "{uri}"}, "position": {"line": 3, "character": 2}},
+        {"textDocument": {"uri": "{uri}"}, "position": {"line": 3000, "character": 2000}},
+        {"textDocument": {"uri": "{uri}"}},
+        {"textDocument": {"uri": "{uri}"}, "position": {"line": -1, "character": "x"}},
+        {"textDocument": {"uri": "file:///elsewhere.py"}, "position": {"line": 0, "character": 0}},
+        {"textDocument": 7, "position": 7},
+        [],
+        None,
+    ],
+)
+async def test_whatever_is_told_of_the_cursor_hurts_nothing(home: Home, params: Any) -> None:
+    """It is a hint: one that cannot be used is let go, and ghost text is served as ever."""
+    async with editing(home, options={}) as editor:
+        buffer = editor.open(home.uri("a.py"), TEXT)
+        if isinstance(params, dict) and isinstance(params.get("textDocument"), dict):
+            params = {**params, "textDocument": {"uri": params["textDocument"]["uri"].format(uri=buffer.uri)}}
+        editor.protocol.notify("turnout/cursor", params)
+        assert await editor.ghost(buffer, editor.type(buffer, "hel")) == "lo_from_fake(42)"

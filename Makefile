@@ -5,7 +5,7 @@ PYTHON ?=
 export PYTHON
 VENV := .venv/bin
 
-.PHONY: help demo test lint types unit model bench clean
+.PHONY: help demo test lint types unit model torch bench bench-gpu soak clean
 
 help:
 	@echo "make demo    set up, fetch the default model and show the main job on a sample project"
@@ -14,13 +14,15 @@ help:
 	@echo "make types   mypy --strict"
 	@echo "make unit    the tests that need neither a model nor an editor"
 	@echo "make bench   figures: start-up, keystroke, memory, each beside a bare pygls server"
+	@echo "make bench-gpu  the GPU engine on an NVIDIA GPU: is it right, and how fast"
+	@echo "make soak    half an hour of six editors typing while models are killed under them"
 	@echo "make clean   remove .venv and caches of this checkout (downloaded models stay)"
 
 demo:
 	@tools/setup_venv.sh local
 	@$(VENV)/turnout demo
 
-test: lint types model
+test: lint types model torch
 	@$(VENV)/pytest
 
 lint:
@@ -36,6 +38,10 @@ model:
 	@tools/setup_venv.sh local,dev
 	@$(VENV)/turnout models pull
 
+torch:
+	@tools/setup_venv.sh local,dev
+	@tools/setup_torch.sh
+
 unit:
 	@tools/setup_venv.sh local,dev
 	@$(VENV)/pytest -m "not real_model and not editor and not gpu"
@@ -43,6 +49,10 @@ unit:
 bench:
 	@tools/setup_venv.sh local,dev
 	@PYTHONPATH=tests $(VENV)/python -m bench
+
+soak:
+	@tools/setup_venv.sh local,dev
+	@PYTHONPATH=tests $(VENV)/python -m bench.soak
 
 clean:
 	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis artifacts

@@ -23,6 +23,7 @@ from turnout.core.fim.families import recognize
 from turnout.core.fim.layout import Window, healing_grammar
 from turnout.worker.engines import gguf, machine
 from turnout.worker.engines.base import Ending, EngineError, Sink, Work
+from turnout.worker.engines.healing import Healer
 from turnout.worker.parts import Layouts, tokens_and_text
 
 BATCH_TOKENS = 64
@@ -110,7 +111,7 @@ class LlamaEngine:
         """Run `work`; a hole with more text than the context holds is tried once more with half the window."""
         try:
             if work.chat:
-                return self._stream(self._chat_prompt(work), work, _Healer("", work, sink))
+                return self._stream(self._chat_prompt(work), work, Healer("", work, sink))
             try:
                 return self._fill(work, sink, Window())
             except _TooLongError:
@@ -133,7 +134,7 @@ class LlamaEngine:
         if work.already:
             prompt += self._plain(layout.forced + work.already)
         forced = "" if work.already else layout.forced
-        return self._stream(prompt, work, _Healer(forced, work, sink), _line_end(work))
+        return self._stream(prompt, work, Healer(forced, work, sink), _line_end(work))
 
     def _plain(self, text: str) -> Prompt:
         return tokens_and_text([text], self._special)
@@ -155,7 +156,7 @@ class LlamaEngine:
         prompt.extend(self._plain(work.already))
         return prompt
 
-    def _stream(self, prompt: Prompt, work: Work, healer: "_Healer", stop: tuple[str, ...] = ()) -> Ending:
+    def _stream(self, prompt: Prompt, work: Work, healer: Healer, stop: tuple[str, ...] = ()) -> Ending:
         request: dict[str, Any] = {
             "prompt": prompt,
             "n_predict": healer.limit_tokens if work.generate else 0,
@@ -177,30 +178,6 @@ class LlamaEngine:
         return self._side
 
 
-class _Healer:
-    """Takes the forced beginning off the model's answer, and counts what is left of it."""
-
-    def __init__(self, forced: str, work: Work, sink: Sink) -> None:
-        self.forced = forced
-        self._left = work.max_tokens
-        self._sink = sink
-        self.limit_tokens = work.max_tokens + len(forced)
-        self.prefill = sink.prefill
-
-    @property
-    def full(self) -> bool:
-        """Whether the answer has all the tokens that were asked for."""
-        return self._left == 0
-
-    def token(self, text: str) -> bool:
-        """Pass on what `text` adds at the cursor; False ends the request."""
-        healed = min(len(self.forced), len(text))
-        self.forced, text = self.forced[healed:], text[healed:]
-        if text:
-            self._left -= 1
-        return self._sink.token(text) and not self.full
-
-
 class _TooLongError(Exception):
     """The prompt has more tokens than the context."""
 
@@ -208,7 +185,7 @@ class _TooLongError(Exception):
 class _Reader:
     """The callback of one request; True ends it."""
 
-    def __init__(self, healer: _Healer, generate: bool) -> None:
+    def __init__(self, healer: Healer, generate: bool) -> None:
         self._healer = healer
         self._generate = generate
         self._stopped = False

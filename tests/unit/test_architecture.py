@@ -24,16 +24,20 @@ ARROWS: dict[str, set[str]] = {
     "syntax": {"core"},
     "remote": {"core"},
     "models": {"paths"},
+    "automatic": {"models", "worker.engines"},
     "settings": {"core", "paths"},
     "worker": {"core.fim", "paths"},
-    "local": {"core", "paths", "worker.wire"},
+    "local": {"core", "paths", "worker.wire", "worker.engines.nvidia", "worker.engines.prepared"},
     "session": {"act", "checks", "complete", "core", "dispatch", "files", "settings"},
     "lsp": {"act", "complete", "core", "files", "paths", "session", "syntax"},
     "app": {
         "complete", "dispatch", "local", "lsp", "models", "paths", "remote", "session", "settings", "store",
     },
+    "doctor": {"core", "local", "models", "paths", "settings", "worker.engines"},
     "demo": {"commands.models", "core", "files", "lsp.stdio", "models", "session.consent", "settings"},
-    "commands": {"app", "core", "demo", "files", "models", "paths", "settings", "worker"},
+    "commands": {
+        "app", "automatic", "core", "demo", "doctor", "files", "models", "paths", "settings", "worker",
+    },
     "__main__": {"commands"},
 }  # fmt: skip
 

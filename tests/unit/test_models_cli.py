@@ -46,7 +46,9 @@ def test_a_file_that_is_not_there_is_said_where_the_model_is_here(tmp_path: Path
 def test_the_list_says_what_is_here(cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each known model is one line with its size and state."""
     assert run("list") == 0
-    assert re.search(r"^  tiny +1\.3 MB +not here +Apache-2.0 +a small test model$", capsys.readouterr().out, re.M)
+    assert re.search(
+        r"^  tiny +1\.3 MB +not here +Apache-2.0 +a small test model$", capsys.readouterr().out, re.M
+    )
     (cache / "tiny.gguf.partial").write_bytes(b"x" * 700_000)
     run("list")
     assert "partial (0.7 MB)" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""`turnout models list | pull [NAME] | verify [NAME] | remove NAME`: local models from the command line.
+"""`turnout models list | pull | verify | remove | recommend | prepare`: local models from the command line.
 
 The answer goes to stdout; progress and errors go to stderr, so that the path of a pull can be piped on.
 """
@@ -36,6 +36,16 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     _add_form(verify)
     verify.set_defaults(run=verify_models)
 
+    advise = actions.add_parser(
+        "recommend", help="say which model suits this machine, and what to expect of it"
+    )
+    advise.add_argument("--json", action="store_true", help="print it as JSON")
+    advise.add_argument("--apply", action="store_true", help='choose anew what `model = "auto"` stands for')
+    advise.set_defaults(run=recommend)
+
+    prepare = actions.add_parser("prepare", help="compile what exllamav2 needs on this machine, once")
+    prepare.set_defaults(run=prepare_engine)
+
     remove = actions.add_parser("remove", help="delete a model's files")
     remove.add_argument("name", metavar="NAME")
     _add_form(remove)
@@ -49,6 +59,20 @@ def _add_form(parser: argparse.ArgumentParser) -> None:
         default="gguf",
         help="how the weights are stored: gguf for llama.cpp (the default), the others for exllamav2",
     )
+
+
+def recommend(args: argparse.Namespace) -> int:
+    """Print the recommendation."""
+    from turnout.commands import recommending
+
+    return recommending.run(args)
+
+
+def prepare_engine(args: argparse.Namespace) -> int:
+    """Compile the extension."""
+    from turnout.commands import preparing
+
+    return preparing.run(args)
 
 
 def list_models(args: argparse.Namespace) -> int:

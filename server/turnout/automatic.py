@@ -1,0 +1,32 @@
+"""This machine as a place for models, and the model that `model = "auto"` stands for on it.
+
+Invariant: the first answer may take a second, so it is asked for off the event loop; later ones are a small file.
+"""
+
+import os
+
+from turnout.models import choice, hardware, speeds
+from turnout.models.choice import Choice
+from turnout.models.hardware import Card, Machine
+from turnout.models.manifest import DEFAULT_MODEL
+from turnout.worker.engines import nvidia, prepared
+
+
+def machine() -> Machine:
+    """What a model finds here: memory, cores, cards that an installed engine uses, and what was measured."""
+    found = prepared.installed()
+    cards = [Card(gpu.name, gpu.total_bytes) for gpu in nvidia.cards().gpus]
+    engine = bool(found.exllamav2 and found.torch and found.cuda)
+    return hardware.measure(cards, card_engine=engine, speeds=speeds.read())
+
+
+def model() -> Choice:
+    """The model that `auto` stands for."""
+    if os.environ.get("TURNOUT_ENGINE") == "fake":
+        return Choice(DEFAULT_MODEL, "gguf", "the fake engine runs no model")
+    return choice.chosen(machine)
+
+
+def model_name() -> str:
+    """Its name alone."""
+    return model().model

@@ -1,0 +1,68 @@
+"""The models that are here, the one that completions use, and whether another would suit the machine better."""
+
+from collections.abc import Iterator
+
+from turnout import models
+from turnout.doctor.findings import Case, Finding
+from turnout.errors import TurnoutError
+from turnout.models import choice, recommend
+
+
+def files(case: Case) -> Iterator[Finding]:
+    """Every model that is here, held to its recorded hash; hashed again with `--verify`."""
+    here = [each for each in models.listing() if each.state != "missing"]
+    for each in here:
+        yield _file(case, each)
+    if not here:
+        yield Finding("model", "note", "No model is on this machine.", "Run: turnout models pull")
+
+
+def _file(case: Case, each: models.Listed) -> Finding:
+    title = each.entry.name if each.form.name == "gguf" else f"{each.entry.name} ({each.form.name})"
+    facts = {"model": each.entry.name, "form": each.form.name, "state": each.state, "path": str(each.path)}
+    form = "" if each.form.name == "gguf" else f" --form {each.form.name}"
+    if each.state == "partial":
+        text = f"{title}: {models.in_megabytes(each.have_bytes)} of {models.in_megabytes(each.form.bytes)} are here."
+        return Finding("model", "note", text, f"Run: turnout models pull {each.entry.name}{form}", facts)
+    if case.verify or each.state == "unchecked":
+        case.say(f"hashing {title}")
+        try:
+            models.verify(each.entry.name, each.form.name)
+        except TurnoutError as exc:
+            return Finding("model", "problem", exc.message, exc.advice, {**facts, "state": "wrong"})
+        return Finding("model", "ok", f"{title}: hashed now, and right", facts={**facts, "state": "ready"})
+    return Finding("model", "ok", f"{title}: unchanged since its hash was found right", facts=facts)
+
+
+def suited(case: Case) -> Iterator[Finding]:
+    """What `auto` stands for, and whether the machine could pay for more."""
+    current = choice.remembered()
+    found = recommend.recommend(case.machine, models.known().values())
+    if found.best is None:
+        yield Finding(
+            "model.auto",
+            "problem",
+            "No known model fits the memory of this machine.",
+            "Use a model on another machine: an entry in `models` with its `base_url`.",
+        )
+        return
+    best = found.best
+    facts = {"recommended": best.entry.name, "form": best.form.name, "line_ms": round(best.line_ms)}
+    if current is None:
+        text = f"{best.entry.name} suits this machine: about {best.line_ms:.0f} ms per line"
+        yield Finding("model.auto", "ok", text, facts=facts)
+    elif current.model == best.entry.name:
+        text = f"`auto` is {current.model}, which suits this machine: about {best.line_ms:.0f} ms per line"
+        yield Finding("model.auto", "ok", text, facts={**facts, "auto": current.model})
+    else:
+        yield Finding(
+            "model.auto",
+            "note",
+            f"`auto` is {current.model}; {best.entry.name} would suit this machine "
+            f"(about {best.line_ms:.0f} ms per line).",
+            "To change it: turnout models recommend --apply",
+            {**facts, "auto": current.model},
+        )
+    if case.machine.idle_card:
+        text = f"{case.machine.idle_card} is not counted: no engine that uses it is installed."
+        yield Finding("model.auto", "note", text, "Install Turnout with its extra `gpu`.")

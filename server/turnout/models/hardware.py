@@ -1,0 +1,175 @@
+"""What this machine has for a model: memory, cores and how fast memory is read. Under a second, without torch.
+
+Invariant: what cannot be found out has a careful default; nothing here raises.
+"""
+
+import contextlib
+import ctypes
+import os
+import platform
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_DEFAULT_RAM_BYTES = 8 << 30
+_DEFAULT_BANDWIDTH = 15e9
+_PROBE_BYTES = 256 << 20
+"""Of both buffers together: more than the caches of all but the largest servers hold."""
+_PROBE_THREADS = 4
+"""As many as saturate the memory of a usual machine."""
+_PROBE_S = 0.3
+"""How long to go on looking for an undisturbed pass: other programs read memory too."""
+
+# Bytes per second of the memory of graphics cards, from their makers' data sheets; the first name that fits counts.
+_CARD_BANDWIDTH: tuple[tuple[str, float], ...] = (
+    ("B200", 8000e9), ("H200", 4800e9), ("GH200", 4000e9), ("H100 PCIe", 2000e9), ("H100", 3350e9),
+    ("A100", 1555e9), ("L40", 864e9), ("L4", 300e9), ("A10", 600e9), ("A40", 696e9), ("T4", 320e9),
+    ("V100", 900e9), ("6000 Ada", 960e9), ("RTX A6000", 768e9),
+    ("5090", 1792e9), ("5080", 960e9), ("5070 Ti", 896e9), ("5070", 672e9), ("5060", 448e9),
+    ("4090 Laptop", 576e9), ("4090", 1008e9), ("4080", 717e9), ("4070", 504e9), ("4060", 272e9), ("4050", 192e9),
+    ("3090", 936e9), ("3080", 760e9), ("3070", 448e9), ("3060", 360e9), ("3050", 192e9),
+    ("2080", 448e9), ("2070", 448e9), ("2060", 336e9),
+)  # fmt: skip
+_UNKNOWN_CARD_BANDWIDTH = 250e9
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A graphics card that an engine can use."""
+
+    name: str
+    memory_bytes: int
+
+    @property
+    def bandwidth(self) -> float:
+        """Bytes per second that its memory is read at; careful for a card that is not known."""
+        fitting = (speed for name, speed in _CARD_BANDWIDTH if name.casefold() in self.name.casefold())
+        return next(fitting, _UNKNOWN_CARD_BANDWIDTH)
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """What a model was measured at here: tokens per second, medians of real requests; 0 where it was not."""
+
+    model: str
+    engine: str
+    prefill: float
+    decode: float
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a recommendation is made from; `bandwidth` is bytes per second read from main memory.
+
+    `card` is one that an installed engine uses; `idle_card` names one that no engine here can use.
+    """
+
+    ram_bytes: int
+    cores: int
+    bandwidth: float
+    card: Card | None = None
+    idle_card: str = ""
+    speeds: tuple[Speed, ...] = field(default=())
+
+
+def measure(
+    cards: Sequence[Card] = (), *, card_engine: bool = False, speeds: Sequence[Speed] = ()
+) -> Machine:
+    """This machine; `card_engine` says whether an engine that uses NVIDIA cards is installed."""
+    best = max(cards, key=lambda card: card.memory_bytes, default=None)
+    return Machine(
+        ram_bytes=ram_bytes(),
+        cores=cores(),
+        bandwidth=bandwidth(),
+        card=best if card_engine else None,
+        idle_card=best.name if best and not card_engine else "",
+        speeds=tuple(speeds),
+    )
+
+
+def description() -> str:
+    """The processor and the system in a few words."""
+    return f"{platform.system()} {platform.machine()}"
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 2
+
+
+def ram_bytes() -> int:
+    """Main memory, or as much of it as this container may have."""
+    total = _system_ram()
+    with contextlib.suppress(OSError, ValueError):  # "max": there is no limit
+        total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text("ascii")))
+    return total
+
+
+if sys.platform == "win32":
+
+    class _MemoryStatus(ctypes.Structure):
+        _fields_ = (
+            ("length", ctypes.c_uint32),
+            ("load", ctypes.c_uint32),
+            ("total", ctypes.c_uint64),
+            ("rest", ctypes.c_uint64 * 6),
+        )
+
+    def _system_ram() -> int:
+        status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
+        done = ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
+        return int(status.total) if done else _DEFAULT_RAM_BYTES
+
+    def _c_library() -> ctypes.CDLL:
+        return ctypes.cdll.msvcrt
+else:
+
+    def _system_ram() -> int:
+        try:
+            return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        except (OSError, ValueError):
+            return _DEFAULT_RAM_BYTES
+
+    def _c_library() -> ctypes.CDLL:
+        return ctypes.CDLL(None)
+
+
+def bandwidth(clock: Callable[[], float] = time.perf_counter) -> float:
+    """Bytes per second that all cores together read from main memory: what a token of a model costs on them.
+
+    The C library's memcmp reads two buffers at full speed, and ctypes lets go of the interpreter meanwhile.
+    """
+    try:
+        compare = _c_library().memcmp
+        compare.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+        threads = min(cores(), _PROBE_THREADS)
+        size = min(_PROBE_BYTES, ram_bytes() // 16) // 2 // threads
+        # Written to, or every page would be the one page of zeros.
+        pairs = [
+            (ctypes.create_string_buffer(size), ctypes.create_string_buffer(size)) for _ in range(threads)
+        ]
+        for pair in pairs:
+            for buffer in pair:
+                ctypes.memset(buffer, 1, size)
+        seconds, end = _timed(compare, pairs, size, clock), clock() + _PROBE_S
+        while clock() < end:
+            seconds = min(seconds, _timed(compare, pairs, size, clock))
+    except (OSError, AttributeError, MemoryError, ValueError):
+        return _DEFAULT_BANDWIDTH
+    return 2 * size * threads / max(seconds, 1e-6)
+
+
+def _timed(
+    compare: Callable[..., int], pairs: Sequence[tuple[object, object]], size: int, clock: Callable[[], float]
+) -> float:
+    workers = [threading.Thread(target=compare, args=(first, second, size)) for first, second in pairs]
+    begun = clock()
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return clock() - begun

@@ -1,10 +1,9 @@
 """The formatter and the linter of the Lua client: StyLua from npm, luacheck from Debian, run by Neovim's own Lua."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
-from clients.install.neovim import InstallError, once, run
+from clients.install.base import InstallError, once, run
 
 STYLUA = "@johnnymorganz/stylua-bin@2.5.2"
 LUACHECK_PACKAGES = ("lua-check", "lua-argparse", "lua-filesystem")
@@ -35,12 +34,7 @@ def _install_stylua(home: Path) -> None:
 def _install_luacheck(home: Path) -> None:
     if shutil.which("apt-get") is None:
         raise InstallError("luacheck comes from Debian packages, and there is no apt-get here")
-    try:
-        subprocess.run(
-            ["apt-get", "download", "-qq", *LUACHECK_PACKAGES], cwd=home, check=True, capture_output=True
-        )
-    except subprocess.CalledProcessError as exc:
-        raise InstallError(f"apt-get cannot fetch luacheck: {exc.stderr.decode().strip()}") from exc
+    run("apt-get", "download", "-qq", *LUACHECK_PACKAGES, cwd=home)
     for package in home.glob("*.deb"):
         run("dpkg", "-x", str(package), str(home / "root"))
     compiled = next((home / "root" / "usr" / "lib").glob("*/lua/5.1"))

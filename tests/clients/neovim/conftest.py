@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from clients.install.neovim import InstallError, install
+from clients.install.base import InstallError
+from clients.install.neovim import install
 from clients.neovim.screen import GHOST_COLOUR
 from clients.neovim.session import Neovim
 

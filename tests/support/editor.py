@@ -278,7 +278,7 @@ def _from_server(*, requests: bool) -> tuple[str, ...]:
     )
 
 
-_REQUESTS = _from_server(requests=True)
+_REQUESTS = (*_from_server(requests=True), "turnout/key")
 _NOTIFICATIONS = (*_from_server(requests=False), types.PROGRESS, "turnout/status")
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
@@ -93,7 +93,7 @@ class LspEditor:
         except (JsonRpcException, TimeoutError) as error:
             logger.warning("the client gave no key for %s: %s", endpoint, type(error).__name__)
             return None
-        key = answer.get("key") if isinstance(answer, Mapping) else None
+        key = getattr(answer, "key", None)  # an object of a method that pygls does not know
         return key if isinstance(key, str) else None
 
     @asynccontextmanager

@@ -61,3 +61,13 @@ async def collect(backend: LocalBackend, prompt: Prompt = HOLE) -> tuple[str, Do
     assert isinstance(done, Done)
     assert all(isinstance(delta, Delta) for delta in deltas)
     return "".join(delta.text for delta in deltas if isinstance(delta, Delta)), done
+
+
+async def read_all(backend: LocalBackend, prompt: Prompt, heard: asyncio.Event) -> str:
+    """The whole text; `heard` is set once its first piece has come."""
+    text = ""
+    async for item in backend.stream(MODEL, prompt):
+        if isinstance(item, Delta):
+            heard.set()
+            text += item.text
+    return text

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from turnout.core.requests import (
     FimPrompt,
     Message,
     Model,
-    Prompt,
 )
 from turnout.errors import (
     EngineMissing,
@@ -32,7 +32,7 @@ from turnout.local import LocalBackend, address
 from turnout.local.address import WorkerSpec
 from turnout.local.spawn import log_path
 from worker import kit
-from worker.backend_kit import ENDLESS, ENDLESS_RULE, MODEL, Make, Workers, collect, no_file
+from worker.backend_kit import ENDLESS, ENDLESS_RULE, HOLE, MODEL, Make, Workers, collect, no_file, read_all
 
 
 async def test_text_and_then_one_done(make: Make) -> None:
@@ -180,75 +180,11 @@ async def test_a_worker_that_is_ended_by_hand_while_it_answers_is_an_error(
     """SIGTERM cancels what runs, and what is cut short is no answer."""
     workers.script = {"chat": [ENDLESS_RULE]}
     heard = asyncio.Event()
-    task = asyncio.create_task(_read_all(make(), ENDLESS, heard))
+    task = asyncio.create_task(read_all(make(), ENDLESS, heard))
     await heard.wait()
     os.kill(workers.started[0].process.pid, signal.SIGTERM)
     with pytest.raises(WorkerUnavailable, match="told to end"):
         await task
-
-
-async def test_after_a_kill_the_next_request_starts_a_new_worker(make: Make, workers: Workers) -> None:
-    """kill -9 between requests is not even noticed."""
-    backend = make()
-    await collect(backend)
-    await workers.started[0].kill()
-    assert (await collect(backend))[0] == "lo_from_fake(42)"
-    assert len(workers.started) == 2
-
-
-@pytest.mark.parametrize("state", ["loading", "prefill", "decode"])
-async def test_kill_in_each_state(make: Make, workers: Workers, state: str) -> None:
-    """Every request under way ends with an error, and the one after it is answered."""
-    workers.script = {
-        "loading": {"load_s": 3600},
-        "prefill": {"prefill_delay_s": 3600},
-        "decode": {"chat": [ENDLESS_RULE]},
-    }[state]
-    heard = asyncio.Event()
-    backend = make(on_progress=lambda *_: heard.set())
-    prompt = ChatPrompt((Message("user", "endless" + "x" * 4000),), max_tokens=100_000)
-    task = asyncio.create_task(_read_all(backend, prompt, heard))
-    if state == "prefill":
-        while (await backend.status(MODEL))["state"] != "busy":
-            pass
-    else:
-        await heard.wait()
-    workers.script = {}
-    os.kill(workers.started[0].process.pid, signal.SIGKILL)
-    if state == "prefill":  # it had said nothing yet, so it is asked once more, of the new worker
-        assert (await task).startswith("fake reply to: endless")
-    else:
-        with pytest.raises(WorkerCrashed):
-            await task
-    assert (await collect(backend))[0] == "lo_from_fake(42)"
-
-
-async def _read_all(backend: LocalBackend, prompt: Prompt, heard: asyncio.Event) -> str:
-    text = ""
-    async for item in backend.stream(MODEL, prompt):
-        if isinstance(item, Delta):
-            heard.set()
-            text += item.text
-    return text
-
-
-async def test_a_worker_that_keeps_dying_is_left_alone_for_a_while(make: Make, workers: Workers) -> None:
-    """Pauses grow, requests meanwhile fail at once, and a success ends it."""
-    now_s = 0.0
-    workers.script = {"fim": [{"text": "a b", "crash_after": 1}]}
-    backend = make(clock=lambda: now_s)
-    for pause_s in (0.0, 1.0, 2.0):
-        with pytest.raises(WorkerCrashed):
-            await collect(backend)
-        if pause_s:
-            with pytest.raises(WorkerUnavailable, match="times in a row"):
-                await collect(backend)
-        now_s += pause_s
-    started = len(workers.started)
-    workers.script = {}
-    now_s += 30
-    assert (await collect(backend))[0] == "lo_from_fake(42)"
-    assert len(workers.started) == started + 1
 
 
 async def test_a_worker_that_cannot_start_says_why(make: Make) -> None:
@@ -275,6 +211,26 @@ async def test_a_worker_that_leaves_is_replaced_without_a_word(make: Make, worke
         assert await leaving.read() is None
         assert (await collect(backend))[0] == "lo_from_fake(42)"
     assert len(workers.started) == 6
+
+
+async def test_the_worker_of_before_an_upgrade_leaves_with_its_last_editor(
+    make: Make, workers: Workers
+) -> None:
+    """Until then it serves that editor; afterwards it does not wait for others, as one that is still wanted would."""
+    upgraded = replace(MODEL, context_tokens=2048)  # another address for the same model, as a new version has
+    old, new = make(), make()
+    await collect(old)
+    _ = [item async for item in new.stream(upgraded, HOLE)]
+    before, after = workers.started
+    client = await before.connect()
+    while (await client.status())["clients"] > 2:  # the newer server has had its say
+        pass
+    assert (await collect(old))[0] == "lo_from_fake(42)"
+    await client.close()
+    await old.close()
+    assert await before.ended() == 0
+    assert (await new.status(upgraded))["clients"] == 1
+    assert after.process.returncode is None
 
 
 async def test_a_real_start_outlives_its_editor_and_keeps_a_log(make: Make) -> None:

@@ -44,21 +44,21 @@ async def test_socket_and_hello(socket_path: Path) -> None:
         assert greeting["pid"] == process.process.pid
 
 
-async def test_two_that_start_at_once_leave_one(socket_path: Path) -> None:
+async def test_many_that_start_at_once_leave_one(socket_path: Path) -> None:
     """Who comes second says ready as well, since somebody listens, and ends."""
-    both = await asyncio.gather(launch(socket_path), launch(socket_path))
-    async with asyncio.timeout(kit.GUARD_S):
-        waits = {asyncio.create_task(each.process.wait()): each for each in both}
-        ended, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    assert [wait.result() for wait in ended] == [0]
-    survivor = next(each for each in both if each.process.returncode is None)
+    started = await asyncio.gather(*(launch(socket_path) for _ in range(8)))
+    greeter = await started[0].connect(greet=False)
+    greeter.send(kit.hello())
+    pid = (await greeter.until("hello"))["pid"]
+    await greeter.close()
+    survivor = next(each for each in started if each.process.pid == pid)
+    assert [await each.ended() for each in started if each is not survivor] == [0] * 7
     client = await survivor.connect()
     assert (await client.status())["clients"] == 1
     client.send({"t": "unload", "id": 2})
     assert await client.read() is None
     assert await survivor.ended() == 0
     await survivor.kill()
-    await asyncio.gather(*waits)
 
 
 async def test_a_socket_left_by_a_dead_worker_is_replaced(socket_path: Path) -> None:
@@ -220,8 +220,18 @@ async def test_a_client_that_stops_reading_is_dropped_and_holds_up_nobody(socket
         wire.encode(kit.hello()) + wire.encode({"t": "chunk", "id": 1, "text": "I am no worker"}),
         wire.encode(kit.hello()) + wire.HEADER.pack(4) + b"oops",
         wire.encode(kit.hello(protocol=wire.PROTOCOL + 1)),
+        wire.encode(kit.hello()) + wire.encode(fim(1)) * 2,
     ],
-    ids=["http", "oversized", "no hello", "two hellos", "wrong direction", "garbage", "other protocol"],
+    ids=[
+        "http",
+        "oversized",
+        "no hello",
+        "two hellos",
+        "wrong direction",
+        "garbage",
+        "other protocol",
+        "same id",
+    ],
 )
 async def test_bytes_that_are_not_the_protocol_end_their_connection_only(
     socket_path: Path, data: bytes
@@ -254,6 +264,39 @@ async def test_unload_finishes_what_runs(socket_path: Path) -> None:
         assert (await client.answers(1))[1][-1]["reason"] == "stop"
         assert await client.read() is None
         assert await process.ended() == 0
+
+
+async def test_requests_after_unload_are_answered_while_others_run(socket_path: Path) -> None:
+    """Editors go on typing until the worker leaves; what came too late is the next worker's."""
+    async with worker(socket_path, {"token_delay_s": 0.02}) as process:
+        client = await process.connect()
+        client.send(fim(1, document="a"), {"t": "unload", "id": 2}, fim(3, document="b"))
+        for frames in (await client.answers(1, 3)).values():
+            assert frames[-1]["reason"] == "stop"
+        assert await client.read() is None
+        assert await process.ended() == 0
+
+
+async def test_a_retired_worker_leaves_with_its_last_client(socket_path: Path) -> None:
+    """It finishes what its editors asked for, and does not wait for new ones."""
+    async with worker(socket_path, {"token_delay_s": 0.01}) as process:
+        first, second = await process.connect(), await process.connect()
+        first.send({"t": "unload", "id": 1, "when_alone": True}, fim(2))
+        assert (await first.answers(2))[2][-1]["reason"] == "stop"
+        await first.close()
+        second.send(fim(1))
+        assert (await second.answers(1))[1][-1]["reason"] == "stop"
+        await second.close()
+        assert await process.ended() == 0
+
+
+async def test_an_id_may_be_used_again_after_its_end(socket_path: Path) -> None:
+    """Only ids of requests that are still open are taken."""
+    async with worker(socket_path) as process:
+        client = await process.connect()
+        for _ in range(3):
+            client.send(fim(1))
+            assert text((await client.answers(1))[1]) == "lo_from_fake(42)"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

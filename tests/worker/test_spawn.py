@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from support.processes import processes_of
+from support.workers import end_workers
 from turnout.errors import WorkerUnavailable
+from turnout.local import LocalBackend
 from turnout.local.address import WorkerSpec, socket_path
 from turnout.local.spawn import log_path, spawn
 from worker import kit
+from worker.backend_kit import collect, no_file
 
 only_linux_tells = pytest.mark.skipif(
     not Path("/proc/self/environ").exists(), reason="only Linux tells the folder and environment of processes"
@@ -64,8 +68,8 @@ async def test_relative_python_paths_lead_nowhere(short_dir: Path, monkeypatch: 
     monkeypatch.chdir(short_dir / "work")
     monkeypatch.setenv("PYTHONPATH", os.pathsep)
     async with spawned() as pid:
-        assert folder_of(pid) == log_path(SPEC).parent
-        assert kit.mode(log_path(SPEC).parent) == 0o700
+        assert folder_of(pid) == socket_path(SPEC).parent
+        assert kit.mode(socket_path(SPEC).parent) == 0o700
 
 
 async def test_relative_directories_of_the_user_still_work(
@@ -112,9 +116,38 @@ async def test_a_worker_that_never_gets_ready_is_ended(short_dir: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(WorkerUnavailable, match=r"did not start within 2 s"):
             await spawn(SPEC, address, "unix", timeout_s=2.0)
-    assert processes_of(short_dir) == {}
+    async with asyncio.timeout(kit.GUARD_S):
+        while await asyncio.to_thread(processes_of, short_dir):  # killed, but perhaps not yet gone
+            pass
     async with spawned():
         assert address.is_socket()
+
+
+async def test_a_worker_that_is_killed_while_it_starts_is_started_again(
+    short_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits for it does not notice."""
+    marker, python = short_dir / "killed", short_dir / "python"
+    python.write_text(
+        f'#!/bin/sh\n[ -e {marker} ] || {{ touch {marker}; kill -9 $$; }}\nexec {sys.executable} "$@"\n'
+    )
+    python.chmod(0o755)
+    monkeypatch.setenv("TURNOUT_ENGINE", "fake")
+    monkeypatch.setattr(sys, "executable", str(python))
+    backend = LocalBackend(no_file)
+    assert (await collect(backend))[0] == "lo_from_fake(42)"
+    assert marker.exists()
+    (address,) = socket_path(SPEC).parent.glob("*.sock")
+    await backend.close()
+    await asyncio.to_thread(end_workers, address.parent)
+
+
+async def test_a_log_that_cannot_be_written_is_done_without(short_dir: Path) -> None:
+    """A full disk or a read-only home costs the log, not the completions."""
+    log_path(SPEC).parent.parent.mkdir(parents=True, exist_ok=True)
+    log_path(SPEC).parent.write_text("a file where the folder should be")
+    async with spawned():
+        assert not log_path(SPEC).exists()
 
 
 async def test_a_worker_that_fails_is_quoted(short_dir: Path) -> None:

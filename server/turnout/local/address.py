@@ -1,7 +1,8 @@
 """Where the worker of a model is found: one address for all editors of the user that want the same thing.
 
 Invariant: an address belongs to one protocol, version, engine and model file.
-After an upgrade the new server simply looks elsewhere, and the old worker leaves when its last client has.
+After an upgrade the new server looks elsewhere. The first half of the name stands for the model file alone, so that
+it finds the old worker all the same, and can ask it to leave with its last client (`superseded`).
 """
 
 import hashlib
@@ -16,6 +17,8 @@ from turnout import __version__, paths
 from turnout.errors import WorkerUnavailable
 from turnout.worker import wire
 
+_HALF = 8
+_NAME_BYTES = 2 * _HALF + len("-.sock")
 _MAX_SOCKET_PATH_BYTES = 96
 """Less than any system allows (103 on macOS, 107 on Linux): an engine may put a longer name beside it."""
 
@@ -32,15 +35,19 @@ class WorkerSpec:
     idle_s: float = 300.0
     context_tokens: int = 4096
 
-    def fingerprint(self) -> str:
-        """Short name of everything that two servers must agree on to share a worker."""
-        facts = [str(wire.PROTOCOL), __version__, self.model, self.engine, str(self.context_tokens)]
+    def address_name(self) -> str:
+        """Short name of the model, and of everything else that two servers must agree on to share a worker."""
+        facts = [str(wire.PROTOCOL), __version__, self.engine, str(self.context_tokens)]
         if self.path is not None:
             stat = self.path.stat()
-            facts += [str(self.path.resolve()), str(stat.st_size), str(stat.st_mtime_ns)]
+            facts += [str(stat.st_size), str(stat.st_mtime_ns)]
         else:
             facts.append(os.environ.get("TURNOUT_FAKE_SCRIPT", ""))
-        return hashlib.sha256("\0".join(facts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        return f"{_digest(self.model, str(self.path and self.path.resolve()))}-{_digest(*facts)}"
+
+
+def _digest(*facts: str) -> str:
+    return hashlib.sha256("\0".join(facts).encode("utf-8", "surrogateescape")).hexdigest()[:_HALF]
 
 
 def transport() -> Transport:
@@ -57,7 +64,7 @@ def socket_path(spec: WorkerSpec) -> Path:
     Where the runtime directory cannot be written or makes the path too long for a Unix socket, a private
     directory beside other temporary files takes its place.
     """
-    name = f"{spec.fingerprint()}.sock"
+    name = f"{spec.address_name()}.sock"
     try:
         directory = paths.runtime_dir()
         if _fits(directory / name) and _is_private(directory):
@@ -65,6 +72,13 @@ def socket_path(spec: WorkerSpec) -> Path:
     except OSError:
         pass  # read-only or missing home: the fallback says what is wrong if it fails as well
     return _short_directory() / name
+
+
+def superseded(address: Path) -> list[Path]:
+    """Where other workers of the same model file may listen: of another version, engine or context."""
+    model, _, _ = address.stem.partition("-")
+    others = address.parent.glob(f"{model}-{'?' * _HALF}.sock")
+    return sorted(other for other in others if other != address)
 
 
 def _fits(path: Path) -> bool:
@@ -90,7 +104,7 @@ def _short_directory() -> Path:
         except OSError:
             continue
         private = sys.platform == "win32" or (facts.st_uid == uid and not facts.st_mode & 0o077)
-        if private and not directory.is_symlink() and _fits(directory / ("x" * 21)):
+        if private and not directory.is_symlink() and _fits(directory / ("x" * _NAME_BYTES)):
             return directory
     raise WorkerUnavailable(
         "No directory can hold the worker's socket.",

@@ -1,4 +1,4 @@
-"""One request to a worker: sent once more where the worker was lost before it said a word, and never given up silently.
+"""One request to a worker: sent once more where the worker was lost before any text came.
 
 Invariant: whoever released a call hears once what became of it.
 """

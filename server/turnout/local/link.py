@@ -27,7 +27,7 @@ OnLastWord = Callable[[wire.Frame | None], None]
 
 
 class LinkLostError(Exception):
-    """The worker is gone; `heard` says whether the request had already got a frame."""
+    """The worker is gone; `heard` says whether the request had already got text."""
 
     def __init__(self, heard: bool) -> None:
         super().__init__("the connection to the worker was lost")
@@ -160,7 +160,7 @@ class Exchange:
             return None
         if frame is None:
             raise LinkLostError(self._heard)
-        self._heard = True
+        self._heard = self._heard or frame["t"] == "chunk"
         self.finished = frame["t"] in _LAST
         return frame
 

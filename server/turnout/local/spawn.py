@@ -30,12 +30,17 @@ _WINDOWS_DETACHED = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(
 _SECRET = re.compile(r"API_?KEY|_KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS", re.IGNORECASE)
 
 
+class WorkerKilledError(Exception):
+    """The worker that was to be started was killed before it said anything: worth another attempt."""
+
+
 async def spawn(
     spec: WorkerSpec, address: Path, transport: Transport, *, timeout_s: float = _START_TIMEOUT_S
 ) -> None:
     """Start a worker for `spec` at `address`; where another one already listens, that is as good.
 
-    Raises WorkerUnavailable, also where the worker is not ready after `timeout_s`; it is ended then.
+    Raises WorkerUnavailable, also where the worker is not ready after `timeout_s`; it is ended then. Raises
+    WorkerKilledError where it ended without a word.
     """
     await asyncio.to_thread(_spawn, spec, address, transport, timeout_s)
 
@@ -61,13 +66,14 @@ def log_tail(spec: WorkerSpec) -> str:
 def _spawn(spec: WorkerSpec, address: Path, transport: Transport, timeout_s: float) -> None:
     try:
         with _open_log(spec) as log:
+            logged = log.tell()
             process = subprocess.Popen(  # noqa: S603 (our own interpreter and module, no shell)
                 _command(spec, address, transport),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=_environment(),
-                cwd=log_path(spec).parent,
+                cwd=address.absolute().parent,
                 start_new_session=True,
                 creationflags=_WINDOWS_DETACHED,
             )
@@ -76,6 +82,8 @@ def _spawn(spec: WorkerSpec, address: Path, transport: Transport, timeout_s: flo
     said = _first_line(process, timeout_s)
     if said != b"ready":
         _end(process)
+        if said == b"" and _log_size(spec) == logged:
+            raise WorkerKilledError(f"the worker for {spec.model} was killed")
         late = f" within {timeout_s:g} s" if said is None else ""
         raise WorkerUnavailable(
             f"The worker for {spec.model} did not start{late}: {log_tail(spec) or 'it said nothing'}",
@@ -134,9 +142,25 @@ def _command(spec: WorkerSpec, address: Path, transport: Transport) -> list[str]
     return command
 
 
+def _log_size(spec: WorkerSpec) -> int:
+    try:
+        return log_path(spec).stat().st_size
+    except OSError:
+        return 0
+
+
 def _open_log(spec: WorkerSpec) -> IO[bytes]:
-    path = log_path(spec)
+    """The log to append to; nothing where it cannot be written, since completions are worth more than their log."""
+    try:
+        return _append_to(log_path(spec))
+    except OSError:
+        return Path(os.devnull).open("ab")
+
+
+def _append_to(path: Path) -> IO[bytes]:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if path.exists() and path.stat().st_size > _MAX_LOG_BYTES:
         path.replace(path.with_suffix(".log.1"))
-    return path.open("ab")
+    log = path.open("ab")
+    log.seek(0, os.SEEK_END)
+    return log

@@ -4,13 +4,15 @@ Invariant: at most one connection and one attempt to make it exist at a time, ho
 """
 
 import asyncio
+import contextlib
+import math
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from turnout.errors import TurnoutError, WorkerUnavailable
-from turnout.local.address import Transport, WorkerSpec, socket_path, transport
+from turnout.local.address import Transport, WorkerSpec, socket_path, superseded, transport
 from turnout.local.link import Link, LinkLostError, connect
-from turnout.local.spawn import log_path, log_tail
+from turnout.local.spawn import WorkerKilledError, log_path, log_tail
 
 _ATTEMPTS = 4
 _FIRST_PAUSE_S = 1.0
@@ -34,6 +36,7 @@ class Station:
         self._crashes = 0
         self._blocked_until_s = 0.0
         self._closed = False
+        self._retiring: asyncio.Task[None] | None = None
 
     async def link(self, patience_s: float | None = None) -> Link | None:
         """A connection that is alive, or None where that takes longer; raises WorkerUnavailable."""
@@ -81,9 +84,10 @@ class Station:
     async def close(self) -> None:
         """Give up the attempt under way and the connection, for good."""
         self._closed = True
-        if self._connecting is not None:
-            self._connecting.cancel()
-            await asyncio.wait([self._connecting])
+        for task in (self._connecting, self._retiring):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
         if self._link is not None:
             await self._link.close()
             self._link = None
@@ -93,7 +97,7 @@ class Station:
         if left_s > 0:
             raise WorkerUnavailable(
                 f"The model process of {self.spec.model} died {self._crashes} times in a row; "
-                f"it is tried again in {left_s:.0f} s.",
+                f"it is tried again in {math.ceil(left_s)} s.",
                 advice=self.log_advice(),
             )
 
@@ -104,9 +108,20 @@ class Station:
         failure = task.exception()
         if failure is None:
             self._link = task.result()
+            if self._retiring is None:
+                self._retiring = asyncio.create_task(self._retire())
         elif isinstance(failure, TurnoutError):
             self._crashes += 1
             self._blocked_until_s = self._clock() + min(_LONGEST_PAUSE_S, 2.0 ** (self._crashes - 1))
+
+    async def _retire(self) -> None:
+        """Ask the workers that this model had before an upgrade to leave with their last editor."""
+        for address in superseded(socket_path(self.spec)):
+            # Most have left long ago, and one of another protocol leaves when it is idle.
+            with contextlib.suppress(OSError, ValueError, LinkLostError, WorkerUnavailable):
+                link = await connect(address, transport())
+                link.send({"t": "unload", "id": 0, "when_alone": True})
+                await link.close()
 
     async def _connect(self) -> Link:
         try:
@@ -119,7 +134,8 @@ class Station:
             except LinkLostError:
                 continue  # it was about to leave: whoever comes next starts a new one
             except (OSError, ValueError):
-                await self._spawn(self.spec, address, kind)
+                with contextlib.suppress(WorkerKilledError):
+                    await self._spawn(self.spec, address, kind)
         raise WorkerUnavailable(
             f"No worker for {self.spec.model} can be reached at {address}.", advice=self.log_advice()
         )

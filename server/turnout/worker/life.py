@@ -8,7 +8,7 @@ Invariant: once `over` is set it stays set.
 import asyncio
 from collections.abc import Callable
 
-_LOOK_AGAIN_S = 15.0
+_LOOK_AGAIN_S = 5.0
 
 
 class Life:

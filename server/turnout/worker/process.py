@@ -73,7 +73,7 @@ async def _serve(args: argparse.Namespace, listener: Listener) -> int:
         clients=service.clients,
         busy=service.busy,
         failed=service.runner.state == "failed",
-        leaving=service.leaving,
+        leaving=service.leaving or (service.retired and not service.clients),
     )
     life.on_end = service.stop_reading
     # Again after loading: llama.cpp puts its own handlers in place meanwhile.

@@ -54,11 +54,14 @@ class Service:
         self._token = token
         self._connections: dict[int, Connection] = {}
         self._accepted = 0
-        self._pending = 0
+        self._open: set[tuple[int, int]] = set()
+        """Client and id of each request that has not had its `done`."""
         self._ended = False
         self.changed: Callable[[], None] = lambda: None
         self.loaded: Callable[[], None] = lambda: None
         self.leaving = False
+        self.retired = False
+        """Whether a newer worker has taken this one's place: it leaves with its last client."""
         self.runner = Runner(engine, self._deliver, self._loop)
 
     def connection(self) -> "Connection":
@@ -74,7 +77,7 @@ class Service:
     @property
     def busy(self) -> bool:
         """Whether a request waits or runs."""
-        return self._pending > 0
+        return bool(self._open)
 
     def hello(self) -> wire.Hello:
         """The worker's `hello`."""
@@ -127,7 +130,10 @@ class Service:
                 connection.send([self._status(frame["id"])])
                 self.runner.start()
             case "unload":
-                self.leaving = True
+                if frame.get("when_alone"):
+                    self.retired = True
+                else:
+                    self.leaving = True
                 self.changed()
             case other:
                 raise ProtocolViolation(f"a client does not send {other!r}")
@@ -136,7 +142,9 @@ class Service:
         work = _work(frame)
         kind = "warm" if frame["t"] == "warm" else str(frame["kind"])
         job = Job(connection.client, frame["id"], kind, work, self.runner.clock())
-        self._pending += 1
+        if (job.client, job.id) in self._open:
+            raise ProtocolViolation(f"request {job.id} is still open: an id may be used again only after its end")
+        self._open.add((job.client, job.id))
         if self.runner.state == "loading":
             connection.send([{"t": "progress", "id": job.id, "phase": "loading", "done": 0, "of": 0}])
         stopped = self.runner.running
@@ -180,8 +188,8 @@ class Service:
         for what, job, detail in reports:
             if job is not None and job.client in self._connections:
                 frames[job.client].append(_frame(what, job, detail, self.runner.clock()))
-            if what == "finished":
-                self._pending -= 1
+            if what == "finished" and job is not None:
+                self._open.discard((job.client, job.id))
             elif what == "loaded":
                 self.loaded()
             elif what == "lost":

@@ -87,10 +87,11 @@ class StatusRequest(TypedDict):
 
 
 class Unload(TypedDict):
-    """Ask the worker to finish what runs and leave."""
+    """Ask the worker to finish what runs and leave; with `when_alone` only once no other client is left."""
 
     t: Literal["unload"]
     id: int
+    when_alone: NotRequired[bool]
 
 
 class Progress(TypedDict):

@@ -76,6 +76,7 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     from turnout.complete import Completer, Warmer
     from turnout.dispatch import Dispatcher
     from turnout.local import LocalBackend
+    from turnout.models import on_gpu
     from turnout.session.checking import FolderChecks
     from turnout.session.consent import SessionConsents
     from turnout.session.editor_keys import EditorKeys
@@ -102,7 +103,9 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
         return model.name if model else None
 
     reporter = Reporter(ledger, editor, first_model)
-    local = LocalBackend(models.locate, on_progress=reporter.loading)
+    local = LocalBackend(
+        models.locate, folder=on_gpu.folder, gpu_needs=on_gpu.needs, on_progress=reporter.loading
+    )
     remote = remote_models.RemoteBackend(editor_keys.resolve)
     consents = SessionConsents(editor)
     backends = {"local": local, **dict.fromkeys(remote_models.APIS, remote)}

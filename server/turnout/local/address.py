@@ -27,13 +27,17 @@ Transport = Literal["unix", "tcp"]
 
 @dataclass(frozen=True, slots=True)
 class WorkerSpec:
-    """What a worker shall run; `path` is None for the fake engine."""
+    """What a worker shall run; `path` is None for the fake engine.
+
+    `smaller` are models with the bytes that each takes of a GPU, to name one that fits where this one does not.
+    """
 
     model: str
     engine: str
     path: Path | None
     idle_s: float = 300.0
     context_tokens: int = 4096
+    smaller: tuple[tuple[str, int], ...] = ()
 
     def address_name(self) -> str:
         """Short name of the model, and of everything else that two servers must agree on to share a worker."""

@@ -5,10 +5,7 @@ cancels the request down to the model. Nothing survives `close`.
 """
 
 import asyncio
-import importlib.util
 import os
-import shlex
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -27,8 +24,6 @@ from turnout.core.requests import (
     Waiting,
 )
 from turnout.errors import (
-    EngineMissing,
-    ModelError,
     ProtocolViolation,
     RequestRejected,
     WorkerUnavailable,
@@ -36,6 +31,7 @@ from turnout.errors import (
 from turnout.local import spawn as spawning
 from turnout.local.address import Transport, WorkerSpec
 from turnout.local.call import Call
+from turnout.local.choosing import Weights, choose
 from turnout.local.station import Station
 from turnout.worker import wire
 
@@ -52,16 +48,21 @@ class LocalBackend:
         self,
         locate: Callable[[str], Path],
         *,
+        folder: Callable[[str], Path | None] = lambda _model: None,
+        gpu_needs: Callable[[int], tuple[tuple[str, int], ...]] = lambda _context_tokens: (),
         spawn: Spawn = spawning.spawn,
         on_progress: OnProgress | None = None,
         idle_s: float = 300.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`locate` turns a model's name into its weights, or raises ModelMissing.
+        """`locate` turns a model's name into its weights, or raises ModelMissing; `folder` into a directory for a GPU.
+
+        `gpu_needs` says what each model of the catalogue takes of a card with so many tokens of context.
 
         `on_progress(model, phase, done, of)` hears what requests wait for; `of` is 0 where the end is unknown.
         """
-        self._locate = locate
+        self._weights = Weights(locate, folder)
+        self._gpu_needs = gpu_needs
         self._spawn = spawn
         self._on_progress = on_progress
         self._idle_s = idle_s
@@ -129,26 +130,14 @@ class LocalBackend:
         return station
 
     def _spec(self, model: Model) -> WorkerSpec:
-        engine = os.environ.get("TURNOUT_ENGINE") or ("llamacpp" if model.engine == "auto" else model.engine)
-        if engine == "fake":
-            return WorkerSpec(model.model, engine, None, self._idle_s, model.context_tokens)
-        if engine != "llamacpp":
-            raise EngineMissing(
-                f"{model.name} asks for the engine {engine}, which this version does not have.",
-                advice=f'Set models.{model.name}.engine to "auto".',
-            )
-        if importlib.util.find_spec("xllamacpp") is None:
-            raise EngineMissing(
-                f"The engine that runs {model.name} on this machine is not installed.",
-                advice=f"Install it with: {shlex.quote(sys.executable)} -m pip install xllamacpp",
-            )
-        path = Path(model.path).expanduser() if model.path else self._locate(model.model)
-        if not path.is_file():
-            raise ModelError(
-                f"There is no file {path}.",
-                advice=f"Correct models.{model.name}.path in your config.toml, or take it out.",
-            )
-        return WorkerSpec(model.model, engine, path, self._idle_s, model.context_tokens)
+        wanted = os.environ.get("TURNOUT_ENGINE") or model.engine
+        if wanted == "fake":
+            return WorkerSpec(model.model, wanted, None, self._idle_s, model.context_tokens)
+        choice = choose(wanted, model, self._weights)
+        smaller = () if choice.engine == "llamacpp" else self._gpu_needs(model.context_tokens)
+        return WorkerSpec(
+            model.model, choice.engine, choice.path, self._idle_s, model.context_tokens, smaller
+        )
 
     def _tell(self, model: Model, answer: wire.Frame) -> wire.Phase:
         """Pass on what a request waits for."""

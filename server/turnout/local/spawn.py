@@ -139,6 +139,8 @@ def _command(spec: WorkerSpec, address: Path, transport: Transport) -> list[str]
     command += ["--idle-s", str(spec.idle_s), "--context", str(spec.context_tokens)]
     if spec.path is not None:
         command += ["--path", str(spec.path.absolute())]
+    for name, needed_bytes in spec.smaller:
+        command += ["--smaller", f"{name}={needed_bytes}"]
     return command
 
 

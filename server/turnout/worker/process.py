@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from turnout.worker.engines.base import Engine
+from turnout.worker.engines.base import BatchEngine, Engine
 from turnout.worker.life import Life
 from turnout.worker.listener import Listener, listen
 from turnout.worker.service import Identity, Service
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 READY = "ready"
 _CLOSE_TIMEOUT_S = 5.0
+_GPU_ENGINES = ("exllamav2", "exllamav3")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,8 +36,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The worker's command line."""
     parser.add_argument("--model", required=True, help="name of the model, as status shows it")
-    parser.add_argument("--path", type=Path, help="its weights (GGUF)")
-    parser.add_argument("--engine", choices=("llamacpp", "fake"), default="llamacpp")
+    parser.add_argument("--path", type=Path, help="its weights: a GGUF file, or a directory for a GPU engine")
+    parser.add_argument("--engine", choices=("llamacpp", *_GPU_ENGINES, "fake"), default="llamacpp")
+    parser.add_argument(
+        "--smaller", action="append", default=[], metavar="NAME=BYTES", help="what else would fit a GPU"
+    )
     parser.add_argument("--socket", type=Path, required=True, help="where to listen")
     parser.add_argument("--transport", choices=("unix", "tcp"), default=_default_transport())
     parser.add_argument("--idle-s", type=float, default=300.0, help="leave after so long without a client")
@@ -108,18 +112,30 @@ def _leave_on_signals(loop: asyncio.AbstractEventLoop, life: Life) -> None:
             loop.add_signal_handler(number, life.end)
 
 
-def _engine(args: argparse.Namespace) -> Engine:
+def _engine(args: argparse.Namespace) -> Engine | BatchEngine:
     if args.engine == "fake":
         from turnout.worker.engines.fake import FakeEngine
 
         return FakeEngine.from_environment()
+    if args.path is None:
+        raise SystemExit(f"{args.engine} needs the model's weights: add --path")
+    if args.engine in _GPU_ENGINES:
+        return _gpu_engine(args)
     from turnout.worker.engines.llamacpp import LlamaEngine
 
-    if args.path is None:
-        raise SystemExit("llama.cpp needs the model's file: add --path FILE.gguf")
     # The same directory as the worker's own socket: it is of this user alone, and a dead worker's is replaced.
     side_socket = args.socket.with_suffix(".llama.sock") if args.transport == "unix" else None
     return LlamaEngine(args.path, args.model, args.context, side_socket)
+
+
+def _gpu_engine(args: argparse.Namespace) -> BatchEngine:
+    from turnout.worker.engines import exllama_v2, exllama_v3
+    from turnout.worker.engines.exllama import ExllamaEngine
+
+    named = [entry.rpartition("=") for entry in args.smaller]
+    smaller = tuple((name, int(needed)) for name, _, needed in named if needed.isdigit())
+    library = exllama_v3 if args.engine == "exllamav3" else exllama_v2
+    return ExllamaEngine(args.path, args.model, library.opener(args.context, smaller))
 
 
 def _default_transport() -> Literal["unix", "tcp"]:

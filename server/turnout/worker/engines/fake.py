@@ -23,7 +23,8 @@ the last user message.
 
 A condition that a rule leaves out matches everything. A rule may carry its own `token_delay_s` and
 `prefill_delay_s`, `"repeat": N` (its text N times over), `"error": "message"` (the request fails),
-`"crash_after": N` (the process dies after N tokens) or `"hang_after": N` (the engine never returns).
+`"crash_after": N` (the process dies after N tokens), `"lose_after": N` (the engine is lost, as by a fault of a GPU)
+or `"hang_after": N` (the engine never returns).
 
 Tokens are words, single spaces joined to the word that follows, and punctuation marks. The cache holds the last
 prompt of each document: the figures `evaluated` and `reused` follow from the common beginning, at 4 characters
@@ -39,7 +40,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from turnout.worker.engines.base import Ending, EngineError, Sink, Work
+from turnout.worker.engines.base import Ending, EngineError, EngineLost, Sink, Work
 
 _TOKEN = re.compile(r" ?\w+|\s|[^\w\s]")
 _WORD_AT_END = re.compile(r"\w*$")
@@ -56,6 +57,7 @@ class _Reply:
     error: str = ""
     crash_after: int | None = None
     hang_after: int | None = None
+    lose_after: int | None = None
 
 
 class FakeEngine:
@@ -138,6 +140,7 @@ class FakeEngine:
             error=rule.get("error", ""),
             crash_after=rule.get("crash_after"),
             hang_after=rule.get("hang_after"),
+            lose_after=rule.get("lose_after"),
         )
 
 
@@ -148,6 +151,8 @@ def _generate(work: Work, reply: _Reply, sink: Sink) -> Ending:
     for count, match in enumerate(_TOKEN.finditer(text)):
         if count == reply.crash_after:
             os._exit(70)
+        if count == reply.lose_after:
+            raise EngineLost("The GPU ran out of memory.")
         if count == reply.hang_after:
             threading.Event().wait()
         if count == work.max_tokens:

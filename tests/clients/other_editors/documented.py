@@ -1,16 +1,21 @@
-"""The configurations that docs/editors.md gives, taken from there, so that what is run is what is recommended."""
+"""Configurations taken from the documentation, so that what is run is what is recommended."""
 
 import re
 from pathlib import Path
 
-_PAGE = Path(__file__).parents[3] / "docs" / "editors.md"
+ROOT = Path(__file__).parents[3]
 
 
 def configuration(heading: str) -> str:
-    """The first code block of the section under `heading`."""
+    """The first code block of the section under `heading` in docs/editors.md."""
+    return blocks(ROOT / "docs" / "editors.md", heading)[0]
+
+
+def blocks(page: Path, heading: str) -> list[str]:
+    """The code blocks of a section of a page, at least one."""
     (section,) = re.findall(
-        rf"^## {re.escape(heading)}$(.*?)(?=^## |\Z)", _PAGE.read_text("utf-8"), re.M | re.S
+        rf"^## {re.escape(heading)}$(.*?)(?=^## |\Z)", page.read_text("utf-8"), re.M | re.S
     )
-    block = re.search(r"^```\w+\n(.*?)^```$", section, re.M | re.S)
-    assert block, f"no code under {heading}"
-    return block[1]
+    found = re.findall(r"^```\w+\n(.*?)^```$", section, re.M | re.S)
+    assert found, f"no code under {heading}"
+    return found

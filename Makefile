@@ -36,7 +36,7 @@ types:
 
 model:
 	@tools/setup_venv.sh local,dev
-	@$(VENV)/turnout models pull
+	@$(VENV)/turnout models pull qwen2.5-coder-0.5b
 
 torch:
 	@tools/setup_venv.sh local,dev

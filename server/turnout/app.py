@@ -11,8 +11,9 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from turnout import paths
 from turnout.lsp.editor import LspEditor
@@ -21,9 +22,13 @@ from turnout.lsp.protocol import TurnoutProtocol
 from turnout.lsp.server import Services, TurnoutServer
 from turnout.lsp.server import run as run_server
 
+if TYPE_CHECKING:
+    from turnout.settings import Loaded
+
 logger = logging.getLogger(__name__)
 
 _LATER = (
+    "turnout.automatic",
     "turnout.dispatch",
     "turnout.local",
     *GROUPS,
@@ -63,6 +68,8 @@ def _prepare() -> None:
     try:
         for name in _LATER:
             importlib.import_module(name)
+        # The first time on a machine this takes half a second, which no settings should wait for later.
+        importlib.import_module("turnout.automatic").model()
     finally:
         # What was imported stays: without it, a collection takes microseconds and not a keystroke's time.
         gc.collect()
@@ -84,14 +91,14 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     from turnout.session.pulls import Pulls
     from turnout.session.reporting import Reporter
     from turnout.session.workspaces import Workspaces
-    from turnout.settings import keys, load, trust
+    from turnout.settings import keys, trust
     from turnout.store import Ledger
 
     ledger = Ledger(_ledger_path(), workspace=protocol.folders[0] if protocol.folders else "")
     editor_keys = EditorKeys(editor.api_key, keys.resolve)
     workspaces = Workspaces(
         editor,
-        load,
+        _load,
         trust.is_trusted,
         editor_keys.resolve,
         ledger.spent_today_usd,
@@ -127,6 +134,7 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     )
 
     async def close() -> None:
+        await consents.close()
         await warmer.close()
         await pulls.close()
         await local.close()
@@ -152,13 +160,20 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     )
 
 
+def _load(workspace: Path | None, editor: Mapping[str, object] | None, *, trusted: bool) -> Loaded:
+    from turnout import automatic
+    from turnout.settings import load
+
+    return load(workspace, editor, trusted=trusted, auto_model=automatic.model_name)
+
+
 def _pull(name: str, report: Callable[[int, int, str], None], cancelled: Callable[[], bool]) -> Path:
-    from turnout import models
+    from turnout import automatic, models
 
     def pass_on(progress: models.Progress) -> None:
         report(progress.done_bytes, progress.total_bytes, progress.notice or progress.phase)
 
-    return models.pull(name, progress=pass_on, cancelled=cancelled)
+    return models.pull(name, automatic.form_of(name), progress=pass_on, cancelled=cancelled)
 
 
 def _log_to_file() -> None:

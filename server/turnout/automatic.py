@@ -8,7 +8,7 @@ import os
 from turnout.models import choice, hardware, speeds
 from turnout.models.choice import Choice
 from turnout.models.hardware import Card, Machine
-from turnout.models.manifest import DEFAULT_MODEL
+from turnout.models.manifest import DEFAULT_MODEL, FormName
 from turnout.worker.engines import nvidia, prepared
 
 
@@ -30,3 +30,9 @@ def model() -> Choice:
 def model_name() -> str:
     """Its name alone."""
     return model().model
+
+
+def form_of(name: str) -> FormName:
+    """The form in which a model is fetched that nobody named a form of: what was chosen for `auto`, else GGUF."""
+    chosen = model()
+    return chosen.form if chosen.model == name else "gguf"

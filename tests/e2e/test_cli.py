@@ -164,7 +164,9 @@ def test_models(turnout: Run) -> None:
     assert listed.returncode == 0
     assert "* qwen2.5-coder-0.5b" in listed.stdout
     assert "qwen2.5-coder-1.5b" in listed.stdout
-    assert listed.stdout.count("not here") == 2
+    lines = [line for line in listed.stdout.splitlines() if "B  " in line]
+    assert len(lines) > 10
+    assert all("not here" in line for line in lines)
     failed = turnout("models", "verify", "qwen2.5-coder-0.5b")
     assert failed.returncode == 1
     assert "turnout models pull" in failed.stderr

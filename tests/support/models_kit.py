@@ -207,6 +207,7 @@ def environment(tmp_path: Path, endpoint: str = "http://127.0.0.1:9") -> dict[st
     return {
         **pip_only_from(wheels),
         "TURNOUT_CACHE_DIR": str(tmp_path / "cache"),
+        "TURNOUT_STATE_DIR": str(tmp_path / "state"),
         "TURNOUT_MANIFEST": str(manifest),
         "HF_ENDPOINT": endpoint,
         "HF_HUB_DOWNLOAD_TIMEOUT": "60",  # a held answer stays held on a slow machine too

@@ -31,10 +31,11 @@ ARROWS: dict[str, set[str]] = {
     "session": {"act", "checks", "complete", "core", "dispatch", "files", "settings"},
     "lsp": {"act", "complete", "core", "files", "paths", "session", "syntax"},
     "app": {
-        "complete", "dispatch", "local", "lsp", "models", "paths", "remote", "session", "settings", "store",
+        "automatic", "complete", "dispatch", "local", "lsp", "models", "paths", "remote", "session", "settings",
+        "store",
     },
     "doctor": {"core", "local", "models", "paths", "settings", "worker.engines"},
-    "demo": {"commands.models", "core", "files", "lsp.stdio", "models", "session.consent", "settings"},
+    "demo": {"automatic", "commands.models", "core", "files", "lsp.stdio", "models", "session.consent", "settings"},
     "commands": {
         "app", "automatic", "core", "demo", "doctor", "files", "models", "paths", "settings", "worker",
     },

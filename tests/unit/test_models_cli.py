@@ -88,7 +88,8 @@ def test_a_pull_prints_the_path_and_nothing_else_on_stdout(
     ("arguments", "words"),
     [
         (["pull", "tinny"], "There is no model named 'tinny'. Did you mean 'tiny'?"),
-        (["pull"], "There is no model named 'qwen2.5-coder-0.5b'."),
+        (["pull", "tiny", "--form", "exl2"], "tiny is not known as exl2. It is known as: gguf."),
+        (["remove", "other"], "There is no model named 'other'."),
         (
             ["pull", "tiny"],
             "tiny could not be downloaded. Hugging Face: HF_HUB_OFFLINE forbids it. Python package",
@@ -106,6 +107,46 @@ def test_what_cannot_be_done_is_a_sentence_and_status_1(
     out, err = capsys.readouterr()
     assert out == ""
     assert words in err
+
+
+def test_a_pull_without_a_name_brings_what_suits_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The model that `auto` stands for, and why that one."""
+    monkeypatch.setenv("TURNOUT_AUTO_MODEL", "tiny")
+    assert run("pull", "--file", own_file(tmp_path)) == 0
+    assert "tiny: TURNOUT_AUTO_MODEL names it." in capsys.readouterr().err
+
+
+def test_remove_says_what_it_did(cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file is gone; a second time there is nothing, and the status says so."""
+    run("pull", "tiny", "--file", own_file(tmp_path))
+    capsys.readouterr()
+    assert run("remove", "tiny") == 0
+    assert capsys.readouterr().out == "tiny is no longer on this machine.\n"
+    assert not (cache / "tiny.gguf").exists()
+    assert run("remove", "tiny") == 1
+    assert capsys.readouterr().out == "tiny was not on this machine.\n"
+
+
+def test_recommend_names_the_model_and_what_to_expect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For people a verdict and a table, for programs the same facts; `--apply` makes it the choice of `auto`."""
+    monkeypatch.delenv("TURNOUT_MANIFEST")
+    assert run("recommend") == 0
+    printed = capsys.readouterr().out
+    assert re.search(
+        r"^Take qwen2\.5-coder-\S+ \(gguf, \d+ MB, Apache-2\.0\): about \d+ ms per line", printed, re.M
+    )
+    assert "qwen2.5-coder-3b" in printed
+    assert "`auto`" not in printed
+    assert run("recommend", "--json", "--apply") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["auto"]["model"].startswith("qwen2.5-coder-")
+    assert {each["name"] for each in said["models"]} >= {said["recommended"], "mellum-4b"}
+    assert run("recommend") == 0
+    assert f"`auto` stands for {said['auto']['model']}" in capsys.readouterr().out
 
 
 def test_verify_checks_every_model_that_is_here(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from turnout import models
 from turnout.errors import TurnoutError
+from turnout.models import choice
 
 _INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
 
@@ -26,8 +27,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     listing.set_defaults(run=list_models)
 
     pull = actions.add_parser("pull", help="fetch a model, going on where an earlier pull stopped")
-    pull.add_argument("name", nargs="?", metavar="NAME", help=f"default: {models.DEFAULT_MODEL}")
-    _add_form(pull)
+    pull.add_argument("name", nargs="?", metavar="NAME", help="default: what suits this machine")
+    _add_form(pull, default=None)
     pull.add_argument("--file", type=Path, metavar="PATH", help="take this GGUF file instead of downloading")
     pull.set_defaults(run=pull_model)
 
@@ -52,11 +53,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     remove.set_defaults(run=remove_model)
 
 
-def _add_form(parser: argparse.ArgumentParser) -> None:
+def _add_form(parser: argparse.ArgumentParser, default: str | None = "gguf") -> None:
     parser.add_argument(
         "--form",
         choices=models.FORM_NAMES,
-        default="gguf",
+        default=default,
         help="how the weights are stored: gguf for llama.cpp (the default), the others for exllamav2",
     )
 
@@ -77,22 +78,22 @@ def prepare_engine(args: argparse.Namespace) -> int:
 
 def list_models(args: argparse.Namespace) -> int:
     """Print every known model and what of it is on this machine."""
-    listing = models.listing()
+    listing, auto = models.listing(), _remembered()
     if args.json:
-        print(json.dumps([_as_json(listed) for listed in listing], indent=2))
+        print(json.dumps([_as_json(listed, auto) for listed in listing], indent=2))
         return 0
     # Other forms are for one engine: those that are here are shown, the rest only in the JSON.
     shown = [each for each in listing if each.form.name == "gguf" or each.state != "missing"]
     width = max(len(_title(listed)) for listed in shown)
     for listed in shown:
-        mark = "*" if listed.entry.name == models.DEFAULT_MODEL else " "
+        mark = "*" if listed.entry.name == auto else " "
         size = models.in_megabytes(listed.form.bytes)
         licence = listed.entry.licence + (" (!)" if listed.entry.terms else "")
         print(
             f"{mark} {_title(listed):{width}}  {size:>9}  {_state(listed):19}  {licence:23}  "
             f"{listed.entry.description}"
         )
-    print("* the default")
+    print("* the default, chosen for this machine" if choice.remembered() else "* the default")
     for name, entry in models.known().items():
         if entry.terms:
             print(f"! {name}: {entry.terms}")
@@ -101,15 +102,27 @@ def list_models(args: argparse.Namespace) -> int:
 
 def pull_model(args: argparse.Namespace) -> int:
     """Fetch a model and print its path."""
-    name = args.name or models.DEFAULT_MODEL
+    name: str = args.name
+    form: models.FormName = args.form or "gguf"
+    if not name:
+        name, chosen_form = _automatic()
+        form = args.form or chosen_form
     try:
-        path = pull_shown(name, args.form, file=args.file)
+        path = pull_shown(name, form, file=args.file)
     except KeyboardInterrupt:
         _say("\nStopped. What has arrived is kept; the next pull goes on from there.")
         return _INTERRUPTED
     _say(f"{name} is ready.")
     print(path)
     return 0
+
+
+def _automatic() -> tuple[str, models.FormName]:
+    from turnout import automatic
+
+    chosen = automatic.model()
+    _say(f"{chosen.model}: {chosen.reason}.")
+    return chosen.model, chosen.form
 
 
 def pull_shown(name: str, form: models.FormName = "gguf", *, file: Path | None = None) -> Path:
@@ -230,13 +243,19 @@ def _has_file(listed: models.Listed) -> bool:
     return listed.state in {"ready", "unchecked"}
 
 
-def _as_json(listed: models.Listed) -> dict[str, object]:
+def _remembered() -> str:
+    """What `auto` stands for, without measuring the machine for a list."""
+    remembered = choice.remembered()
+    return remembered.model if remembered else models.DEFAULT_MODEL
+
+
+def _as_json(listed: models.Listed, auto: str) -> dict[str, object]:
     entry, form = listed.entry, listed.form
     return {
         "name": entry.name,
         "form": form.name,
         "quantization": form.quantization,
-        "default": entry.name == models.DEFAULT_MODEL and form.name == "gguf",
+        "default": entry.name == auto and form.name == "gguf",
         "state": listed.state,
         "path": str(listed.path),
         "bytes": form.bytes,

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from turnout import models
+from turnout import automatic, models
 from turnout.commands.models import pull_shown
 from turnout.core.requests import Model
 from turnout.demo.client import Client, ServerError, connected
@@ -46,12 +46,14 @@ def run() -> int:
 
 
 def _fetch_model() -> None:
+    chosen = automatic.model()
     try:
-        path = models.locate(models.DEFAULT_MODEL)
+        models.locate(chosen.model, chosen.form)
     except ModelMissing:
-        _say(f"Fetching {models.DEFAULT_MODEL} (once):")
-        path = pull_shown(models.DEFAULT_MODEL)
-    _say(f"Local model: {models.DEFAULT_MODEL}, {path.stat().st_size / 1e6:.0f} MB, SHA-256 as pinned.")
+        _say(f"Fetching {chosen.model} (once): {chosen.reason}.")
+        pull_shown(chosen.model, chosen.form)
+    here = models.listed(models.entry(chosen.model), models.form_of(chosen.model, chosen.form))
+    _say(f"Local model: {chosen.model}, {models.in_megabytes(here.have_bytes)}, SHA-256 as recorded.")
 
 
 async def _show(root: Path) -> int:

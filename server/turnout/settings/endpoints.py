@@ -5,8 +5,9 @@ and what one layer said about an endpoint (its key, jurisdiction, prices) is not
 that a workspace puts in its place.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from turnout.core.fim.named import named_family
 from turnout.core.policy import SELF_HOSTED
@@ -18,6 +19,9 @@ from turnout.settings.layers import Leaf, dotted
 from turnout.settings.problems import Problem
 from turnout.settings.schema import FAMILY_NAMES, ModelSettings, host_of, is_loopback
 from turnout.settings.toml import KeyPath
+
+AUTO = "auto"
+"""The model of a local entry that this machine decides."""
 
 _UNKNOWN_LOCAL = Facts(context_tokens=4_096)
 _UNKNOWN_REMOTE = Facts(context_tokens=128_000)
@@ -65,6 +69,16 @@ def build_models(settings: Mapping[str, ModelSettings], leaves: Mapping[KeyPath,
         if model is not None:
             models[name] = model
     return Endpoints(models, sources, tuple(problems))
+
+
+def name_auto(endpoints: Endpoints, auto_model: Callable[[], str]) -> Endpoints:
+    """`endpoints` with the model that `auto` stands for in its place; a file's own name where a path is given."""
+    named = {
+        name: replace(model, model=Path(model.path).stem if model.path else auto_model())
+        for name, model in endpoints.models.items()
+        if model.api == "local" and model.model == AUTO
+    }
+    return replace(endpoints, models={**endpoints.models, **named})
 
 
 class _Builder:

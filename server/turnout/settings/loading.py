@@ -5,7 +5,7 @@ Invariant: loading never raises. Whatever is wrong with a layer is a problem; wh
 text back, nothing leaves the machine without the user's yes, or at all if a whole file cannot be read.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from turnout.core.policy import Policy, stricter
 from turnout.core.requests import LeavesMachine
 from turnout.settings.choosing import choose
 from turnout.settings.compiling import compile_policy
-from turnout.settings.endpoints import Endpoints, bind_to_endpoint, build_models
+from turnout.settings.endpoints import AUTO, Endpoints, bind_to_endpoint, build_models, name_auto
 from turnout.settings.layers import WORDS, Checked, CheckedRule, Layer, LayerName, Leaf, check_layer, dotted
 from turnout.settings.problems import Problem
 from turnout.settings.schema import Settings, defaults
@@ -45,13 +45,23 @@ class Loaded:
         return self.sources.get(key, WORDS["defaults"])
 
 
-def load(workspace: Path | None, editor: Mapping[str, object] | None, *, trusted: bool) -> Loaded:
-    """Load the settings for a workspace; `editor` is the client's `turnout` section, `trusted` the user's word."""
+def load(
+    workspace: Path | None,
+    editor: Mapping[str, object] | None,
+    *,
+    trusted: bool,
+    auto_model: Callable[[], str] = lambda: AUTO,
+) -> Loaded:
+    """Load the settings for a workspace; `editor` is the client's `turnout` section, `trusted` the user's word.
+
+    `auto_model` names the model that `auto` stands for, and is asked only where some entry says `auto`.
+    """
     read = _read(workspace, editor)
     merged = _merge(read, workspace or Path(), trusted=trusted)
     _fail_closed(merged.leaves, read)
     settings = _settings(merged.leaves, merged.rules)
-    policy, unknown = compile_policy(settings, merged.endpoints, merged.leaves, merged.rules)
+    endpoints = name_auto(merged.endpoints, auto_model)
+    policy, unknown = compile_policy(settings, endpoints, merged.leaves, merged.rules)
     return Loaded(
         settings=settings,
         policy=policy,

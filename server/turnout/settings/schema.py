@@ -18,7 +18,6 @@ from turnout.core.requests import Api, Kind, LeavesMachine, Server
 RESERVED: dict[str, frozenset[str]] = {
     "strategy": frozenset({"cheapest", "fastest", "weighted"}),
     "api": frozenset({"openai-responses"}),
-    "engine": frozenset({"exllamav2", "exllamav3"}),
 }
 """Values of the design that this version does not know yet, by key; they get a message of their own."""
 
@@ -174,9 +173,14 @@ class ModelSettings(_Table):
         default="local", description="How the model is spoken to; `local` runs it on this machine."
     )
     model: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
-        default=None, description="Name of the model as its API or `turnout models list` knows it."
+        default=None,
+        description="Name of the model as its API or `turnout models list` knows it; for a local one, `auto` is "
+        "what suits this machine (`turnout models recommend`).",
     )
-    engine: Literal["auto", "llamacpp"] = Field(default="auto", description="What runs a local model.")
+    engine: Literal["auto", "llamacpp", "exllamav2", "exllamav3"] = Field(
+        default="auto",
+        description="What runs a local model; `auto` takes an NVIDIA GPU where all that it needs is there.",
+    )
     path: str | None = Field(
         default=None, description="File or directory of a local model that you already have."
     )
@@ -263,7 +267,7 @@ class RuleSettings(_Table):
 
 
 DEFAULT_MODELS: dict[str, ModelSettings] = {
-    "near": ModelSettings(model="qwen2.5-coder-0.5b", context_tokens=8192),
+    "near": ModelSettings(model="auto", context_tokens=8192),
     "opus": ModelSettings(api="anthropic", model="claude-opus-4-6", key="env:ANTHROPIC_API_KEY"),
     "sonnet": ModelSettings(api="anthropic", model="claude-sonnet-4-6", key="env:ANTHROPIC_API_KEY"),
     "glm": ModelSettings(

@@ -9,13 +9,16 @@ from pathlib import Path
 from bench import decision, keystroke, memory, protocol, startup
 from bench.report import Row, table, to_json
 
+_SLOW = ("model", "holes")
+"""Measurements with a real model: minutes each."""
+
 
 def main() -> int:
     """Run the measurements that the command line names; 1 where one fails."""
     options = _parser().parse_args()
     measurements = _measurements(options)
     rows: list[Row] = []
-    for name in options.only or [name for name in measurements if name != "model"]:
+    for name in options.only or [name for name in measurements if name not in _SLOW]:
         print(f"measuring: {name} ...", file=sys.stderr, flush=True)
         rows += measurements[name]()
     if options.json:
@@ -39,6 +42,7 @@ def _measurements(options: argparse.Namespace) -> dict[str, Callable[[], list[Ro
         "protocol": lambda: protocol.measure(count(3_000)),
         "decision": lambda: decision.measure(count(20_000)),
         "model": lambda: _model(options.model),
+        "holes": lambda: _holes(options.model, options.holes),
     }
 
 
@@ -46,6 +50,12 @@ def _model(path: Path | None) -> list[Row]:
     from bench import model
 
     return model.measure(path)
+
+
+def _holes(path: Path | None, count: int) -> list[Row]:
+    from bench import quality
+
+    return quality.measure(path, count)
 
 
 def _conclude(rows: list[Row]) -> int:
@@ -60,9 +70,14 @@ def _conclude(rows: list[Row]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    names = ("startup", "keystroke", "memory", "protocol", "decision", "model")
-    parser.add_argument("--only", nargs="+", choices=names, help="measure these; default: all but model")
-    parser.add_argument("--model", type=Path, help="weights for `model`; default: those already downloaded")
+    names = ("startup", "keystroke", "memory", "protocol", "decision", *_SLOW)
+    parser.add_argument(
+        "--only", nargs="+", choices=names, help="measure these; default: all but model, holes"
+    )
+    parser.add_argument(
+        "--model", type=Path, help="weights for `model` and `holes`; default: those already downloaded"
+    )
+    parser.add_argument("--holes", type=int, default=100, help="how many of them to fill")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     parser.add_argument("--tiny", action="store_true", help="too few rounds to mean anything: tries the code")
     return parser

@@ -1,104 +1,106 @@
 """Typing one line with the real model: our prompt layout against plain prefix, suffix, middle.
 
-Both are whole workers that differ in nothing else, and they answer the same letters in turn.
+Both are asked the same letters in turn, with the same text of 1,700 tokens around them: a plain client sends as much
+after the cursor as it can, and pays for it at every letter. A jump of the cursor is asked with and without having
+been read ahead.
 """
 
-import asyncio
-import inspect
-import subprocess
-import sys
-import time
 from collections.abc import Callable
-from contextlib import aclosing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
+from bench.engines import Answer, Asker, loaded
 from bench.report import Judged, Row, percentile
-from bench.session import HERE, entered, fresh_environment
 from turnout import models
-from turnout.core import routing
-from turnout.core.requests import Delta, Done, FimPrompt, Model
-from turnout.local import LocalBackend
+from turnout.core.documents import Position
+from turnout.core.fim import layout
+from turnout.core.fim.layout import Window
+from turnout.core.holes import Hole
 
 NAME = "qwen2.5-coder-0.5b"
+WINDOW = Window(prefix_chars=5200, suffix_chars=1700, chunk_chars=0)
 POSITIONS = 12
-_LINE = "    named = {model.name for model in models} | {elimination.model for elimination in eliminated}\n"
-
-
-@dataclass(frozen=True, slots=True)
-class _Figures:
-    evaluated: int
-    first_ms: float
-    line_ms: float
+JUMPS = 3
+_LINE_CHARS = 60
 
 
 def measure(weights: Path | None) -> list[Row]:
     """Ask for the rest of a line at some places along it, as they are typed; `weights` is a GGUF of NAME."""
     path = weights or models.locate(NAME)
-    with fresh_environment() as environment, entered({**environment, "TURNOUT_ENGINE": "llamacpp"}):
-        ours, plain = asyncio.run(_measure(path))
+    with loaded(path, WINDOW, plain=False) as ours, loaded(path, WINDOW, plain=True) as plain:
+        mine, theirs = _type(ours, plain)
+    with loaded(path, Window(), plain=False) as asker:
+        warm, cold = _jump(asker)
     return [
-        _row("tokens evaluated, most", "", ours, plain, lambda f: float(f.evaluated), 1.0, 5.0, "value"),
-        _row("first text, p50", "ms", ours, plain, lambda f: f.first_ms, 0.5, 1 / 20, "ratio"),
-        _row("whole line, p50", "ms", ours, plain, lambda f: f.line_ms, 0.5, 1 / 10, "ratio"),
+        _row("tokens of the prompt, most", "", mine, theirs, lambda a: float(a.prompt), 1.0),
+        _row("tokens evaluated, most", "", mine, theirs, lambda a: float(a.evaluated), 1.0, 5.0, "value"),
+        _row("first text, p50", "ms", mine, theirs, _first_ms, 0.5, 1 / 20, "ratio"),
+        _row("whole line, p50", "ms", mine, theirs, lambda a: a.whole_ms, 0.5, 1 / 10, "ratio"),
+        Row(
+            "cursor jump, first text, p50", "ms", _median(warm), _median(cold), "not read ahead", 0.2, "ratio"
+        ),
     ]
 
 
 def _row(
     name: str,
     unit: str,
-    ours: list[_Figures],
-    plain: list[_Figures],
-    figure: Callable[[_Figures], float],
+    ours: list[Answer],
+    plain: list[Answer],
+    figure: Callable[[Answer], float],
     share: float,
-    limit: float,
-    judged: Judged,
+    limit: float | None = None,
+    judged: Judged = "value",
 ) -> Row:
     values = [percentile([figure(one) for one in some], share) for some in (ours, plain)]
-    return Row(f"typed letter, {name}", unit, values[0], values[1], "plain PSM", limit, judged, limit * 10)
+    fails_over = None if limit is None else limit * 10
+    return Row(f"typed letter, {name}", unit, values[0], values[1], "plain PSM", limit, judged, fails_over)
 
 
-async def _measure(path: Path) -> tuple[list[_Figures], list[_Figures]]:
-    ours, plain = LocalBackend(models.locate), LocalBackend(models.locate, spawn=_spawn_plain)
-    model = Model("near", "local", NAME, path=str(path))
-    other = Model("plain", "local", f"{NAME}-plain", path=str(path))
-    found: tuple[list[_Figures], list[_Figures]] = ([], [])
-    try:
-        for column in [0, *range(4, len(_LINE) - 4, len(_LINE) // POSITIONS)][: POSITIONS + 1]:
-            prompt = _prompt(column)
-            found[0].append(await _ask(ours, model, prompt))
-            found[1].append(await _ask(plain, other, prompt))
-    finally:
-        await ours.close()
-        await plain.close()
+def _type(ours: Asker, plain: Asker) -> tuple[list[Answer], list[Answer]]:
+    text = _text()
+    line = next(
+        n for n in range(text.count("\n") // 2, 0, -1) if len(text.split("\n")[n].strip()) > _LINE_CHARS
+    )
+    length = len(text.split("\n")[line])
+    first = length - _LINE_CHARS
+    columns = [first, *range(first + 2, length - 3, (_LINE_CHARS - 5) // POSITIONS)][: POSITIONS + 1]
+    found: tuple[list[Answer], list[Answer]] = ([], [])
+    for column in columns:
+        hole = _hole(text, line, column)
+        found[0].append(ours.fill("typed", hole))
+        found[1].append(plain.fill("typed", hole))
     return found[0][1:], found[1][1:]  # the first request of each finds an empty cache
 
 
-def _prompt(column: int) -> FimPrompt:
-    """The file as it is while the line is being typed."""
-    before, line, after = inspect.getsource(routing).partition(_LINE)
-    assert line, "the line to type is no longer in its file"
-    return FimPrompt("file:///routing.py", "routing.py", before + line[:column], "\n" + after)
+def _jump(asker: Asker) -> tuple[list[Answer], list[Answer]]:
+    """Go up and down in the file: read ahead at each place, and at the place beside it not."""
+    lines = _text().count("\n")
+    warm, cold = [], []
+    for number in range(1, JUMPS + 1):
+        place = lines * number // (2 * JUMPS + 2)
+        there = _hole(_text(), place, None)
+        asker.warm("jumped", there)
+        warm.append(asker.fill("jumped", there, max_tokens=8))
+        cold.append(asker.fill("jumped", _hole(_text(), lines - place, None), max_tokens=8))
+    return warm, cold
 
 
-async def _ask(backend: LocalBackend, model: Model, prompt: FimPrompt) -> _Figures:
-    first_ms: float | None = None
-    evaluated = 0
-    began = time.perf_counter()
-    async with aclosing(cast("Any", backend.stream(model, prompt))) as stream:
-        async for item in stream:
-            if isinstance(item, Delta) and first_ms is None:
-                first_ms = (time.perf_counter() - began) * 1000
-            elif isinstance(item, Done):
-                evaluated = item.usage.input - item.usage.cached
-    line_ms = (time.perf_counter() - began) * 1000
-    return _Figures(evaluated, line_ms if first_ms is None else first_ms, line_ms)
+def _hole(text: str, line: int, column: int | None) -> Hole:
+    """The hole in a line, with nothing behind the cursor in it; None is the end of the line."""
+    lines = text.split("\n")
+    head = lines[line][:column]
+    before = "\n".join([*lines[:line], head])
+    return Hole(Position(line, len(head)), before, "\n" + "\n".join(lines[line + 1 :]), head, "")
 
 
-async def _spawn_plain(spec: Any, address: Path, transport: str) -> None:
-    command = [sys.executable, str(HERE / "plain_worker.py"), "--model", spec.model, "--engine", spec.engine]
-    command += ["--path", str(spec.path), "--socket", str(address), "--transport", transport, "--detach"]
-    await asyncio.to_thread(
-        subprocess.run, command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+def _text() -> str:
+    return Path(layout.__file__).read_text("utf-8")
+
+
+def _first_ms(answer: Answer) -> float:
+    assert answer.first_ms is not None
+    return answer.first_ms
+
+
+def _median(answers: list[Answer]) -> float:
+    return percentile([_first_ms(answer) for answer in answers], 0.5)

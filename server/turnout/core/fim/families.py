@@ -151,6 +151,10 @@ def candidates(model: str) -> list[Family]:
     return named or list(_PLAIN)
 
 
+Recognize = Callable[[str, Callable[[str], int | None]], tuple[Family, Mapping[str, int]] | None]
+"""Something like `recognize`."""
+
+
 def recognize(model: str, token_id: Callable[[str], int | None]) -> tuple[Family, Mapping[str, int]] | None:
     """The family of a model, and the ids of its tokens; None where the vocabulary holds no family's tokens.
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from turnout.core.fim.families import recognize
+from turnout.core.fim.families import Recognize, recognize
 from turnout.core.fim.layout import Window, healing_grammar
 from turnout.worker.engines import gguf, machine
 from turnout.worker.engines.base import Ending, EngineError, Sink, Work
@@ -32,6 +32,7 @@ BATCH_TOKENS = 64
 GPU_BATCH_TOKENS = 512
 
 _CACHE_MIB = 256
+_WINDOW = Window()
 _MARK = "\ue000{}\ue001"
 
 Prompt = list[int | str]
@@ -69,11 +70,24 @@ def devices() -> tuple[Device, ...]:
 class LlamaEngine:
     """One GGUF model."""
 
-    def __init__(self, path: Path, model: str, context_tokens: int, side_socket: Path | None) -> None:
-        """`side_socket` (ending in `.sock`) is where llama.cpp's own HTTP listener goes; None: loopback TCP."""
+    def __init__(
+        self,
+        path: Path,
+        model: str,
+        context_tokens: int,
+        side_socket: Path | None,
+        window: Window = _WINDOW,
+        recognize: Recognize = recognize,
+    ) -> None:
+        """`side_socket` (ending in `.sock`) is where llama.cpp's own HTTP listener goes; None: loopback TCP.
+
+        `recognize` finds the family of a model, and with it the layout of its prompts.
+        """
         self._path = path
         self._model = model
         self._context_tokens = context_tokens
+        self._window = window
+        self._recognize = recognize
         self._special: dict[str, int] = {}
         self._layouts = Layouts(model, None)
         self._side_socket = side_socket
@@ -84,7 +98,7 @@ class LlamaEngine:
         """Load the file, and find out which tokens describe a hole to it."""
         header = gguf.read(self._path)
         self._special = dict(header.special)
-        found = recognize(self._model, self._special.get)
+        found = self._recognize(self._model, self._special.get)
         self._layouts = Layouts(self._model, found[0] if found else None)
         import xllamacpp
 
@@ -113,9 +127,9 @@ class LlamaEngine:
             if work.chat:
                 return self._stream(self._chat_prompt(work), work, Healer("", work, sink))
             try:
-                return self._fill(work, sink, Window())
+                return self._fill(work, sink, self._window)
             except _TooLongError:
-                return self._fill(work, sink, Window().halved())
+                return self._fill(work, sink, self._window.halved())
         except _TooLongError as exc:
             raise EngineError(
                 f"The prompt does not fit the context of {self._context_tokens} tokens that {self._model} has here. "

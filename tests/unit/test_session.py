@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,25 @@ class FakeEditor:
         pass
 
 
+async def turns() -> None:
+    """Let every task that can go on do so."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+class SlowEditor(FakeEditor):
+    """Asks at once, and gets its answers once `answered` is set."""
+
+    def __init__(self, *answers: str | None) -> None:
+        super().__init__(*answers)
+        self.answered = asyncio.Event()
+
+    async def choose(self, question: str, options: tuple[str, ...]) -> str | None:
+        chosen = await super().choose(question, options)
+        await self.answered.wait()
+        return chosen
+
+
 @pytest.mark.parametrize(
     ("answer", "may"), [(ONCE, True), (SESSION, True), (KEEP, False), (None, False), ("x", False)]
 )
@@ -96,6 +116,52 @@ async def test_a_yes_for_the_session_is_for_one_model_and_kind() -> None:
     consents.forget()
     assert not await consents.may_leave(QUESTION)
     assert len(editor.questions) == 3
+
+
+async def test_typing_is_asked_about_once() -> None:
+    """Completions do not wait for the user: one question stands open however many there are, and its answer counts."""
+    editor = SlowEditor(SESSION, KEEP)
+    consents = SessionConsents(editor)
+    typing = replace(QUESTION, kind="inline")
+    for _ in range(5):
+        assert not await consents.may_leave(typing)
+        await asyncio.sleep(0)
+    assert len(editor.questions) == 1
+    assert "while you type" in editor.questions[0]
+    editor.answered.set()
+    await turns()
+    assert await consents.may_leave(typing)
+    for _ in range(3):  # the answer is no, and it is not asked again
+        assert not await consents.may_leave(replace(QUESTION, kind="popup"))
+        await turns()
+    assert len(editor.questions) == 2
+
+
+async def test_an_open_question_about_typing_does_not_outlive_the_settings() -> None:
+    """An answer that comes after the settings changed allows nothing; it is asked anew, and never twice at once."""
+    editor = SlowEditor(SESSION, SESSION)
+    consents = SessionConsents(editor)
+    typing = replace(QUESTION, kind="inline")
+    assert not await consents.may_leave(typing)
+    await asyncio.sleep(0)
+    consents.forget()
+    assert not await consents.may_leave(typing)
+    assert len(editor.questions) == 1
+    editor.answered.set()
+    await turns()
+    assert not await consents.may_leave(typing)
+    await turns()
+    assert await consents.may_leave(typing)
+
+
+async def test_nobody_waits_for_an_answer_at_the_end() -> None:
+    """Closing the session gives up an open question."""
+    editor = SlowEditor(SESSION)
+    consents = SessionConsents(editor)
+    assert not await consents.may_leave(replace(QUESTION, kind="inline"))
+    await asyncio.sleep(0)
+    await consents.close()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 def test_the_question_says_what_goes_where_and_for_how_much() -> None:

@@ -1,12 +1,13 @@
 """Asking the user before text leaves the machine, and remembering the answer for this session.
 
 Invariant: no answer, a closed question and a client that cannot ask all mean no.
+Completions are asked for once a keystroke, so their question is asked once and waited for by none of them.
 """
 
 import asyncio
 from urllib.parse import urlsplit
 
-from turnout.core.requests import Kind, Model
+from turnout.core.requests import COMPLETION_KINDS, Kind, Model
 from turnout.dispatch import Consent
 from turnout.session.editor import Editor
 
@@ -22,11 +23,14 @@ class SessionConsents:
         self._editor = editor
         self._allowed: set[tuple[Model, Kind]] = set()
         self._asking = asyncio.Lock()
+        self._asked_ahead: dict[tuple[Model, Kind], asyncio.Task[None]] = {}
 
     async def may_leave(self, question: Consent) -> bool:
         """Whether this request may be sent to `question.model`."""
         # The whole model, endpoint included: another folder may call something else by the same name.
         key = (question.model, question.kind)
+        if question.kind in COMPLETION_KINDS:
+            return self._may_leave_while_typing(key, question)
         async with self._asking:
             if key in self._allowed:
                 return True
@@ -39,20 +43,63 @@ class SessionConsents:
     def forget(self) -> None:
         """Ask again from now on: the settings changed."""
         self._allowed = set()
+        # An open question keeps its place, so that there are never two of it.
+        self._asked_ahead = {key: task for key, task in self._asked_ahead.items() if not task.done()}
+
+    async def close(self) -> None:
+        """Wait for no answer any more."""
+        tasks = list(self._asked_ahead.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _may_leave_while_typing(self, key: tuple[Model, Kind], question: Consent) -> bool:
+        """What is known by now; the question is put to the user the first time, for the requests that follow."""
+        if key not in self._allowed and key not in self._asked_ahead:
+            asking = self._ask_ahead(key, question, self._allowed)
+            self._asked_ahead[key] = asyncio.create_task(asking, name=f"consent {question.model.name}")
+        return key in self._allowed
+
+    async def _ask_ahead(
+        self, key: tuple[Model, Kind], question: Consent, allowed: set[tuple[Model, Kind]]
+    ) -> None:
+        async with self._asking:
+            answer = await self._editor.choose(describe_typing(question), (SESSION, KEEP))
+        if answer == SESSION:
+            allowed.add(key)
+        if allowed is not self._allowed:
+            del self._asked_ahead[key]  # the settings changed meanwhile: the next completion asks anew
 
 
 def describe(question: Consent) -> str:
     """The question in words: what goes where, and what it may cost."""
-    model, count = question.model, len(question.files)
+    count = len(question.files)
     files = "1 file" if count == 1 else f"{count} files"
-    host = f" at {urlsplit(model.base_url).hostname}" if model.base_url else ""
-    where = f"{host} ({model.jurisdiction})" if model.jurisdiction else host
     price = (
         "at an unknown price"
         if question.estimate_usd is None
         else f"for at most ${question.estimate_usd:.3f}"
     )
     return (
-        f"Turnout: send {question.bytes_sent:,} bytes from {files} to {model.name}, {model.model}{where}, "
+        f"Turnout: send {question.bytes_sent:,} bytes from {files} to {_whom(question.model)}, "
         f"{price}? ({question.kind})"
     )
+
+
+def describe_typing(question: Consent) -> str:
+    """The question for all completions to come: what goes where, how much of it, and what each may cost."""
+    price = (
+        "an unknown price each"
+        if question.estimate_usd is None
+        else f"at most ${question.estimate_usd:.5f} each"
+    )
+    return (
+        f"Turnout: while you type, send the text around the cursor (now {question.bytes_sent:,} bytes) to "
+        f"{_whom(question.model)}, for {price}? ({question.kind})"
+    )
+
+
+def _whom(model: Model) -> str:
+    host = f" at {urlsplit(model.base_url).hostname}" if model.base_url else ""
+    where = f"{host} ({model.jurisdiction})" if model.jurisdiction else host
+    return f"{model.name}, {model.model}{where}"

@@ -18,6 +18,7 @@ import { serverKeys } from "./settings";
 import { SettingsFiles } from "./settingsfile";
 import { SpendView } from "./spend";
 import { showMenu, StatusBar } from "./status";
+import { welcome } from "./welcome";
 
 let server: Server | undefined;
 
@@ -58,6 +59,7 @@ export function activate(context: vscode.ExtensionContext): void {
     registerCommand("turnout.showLog", () => log.show()),
   );
   void running.start();
+  void welcome(context.globalState);
 }
 
 export function deactivate(): Promise<void> | undefined {

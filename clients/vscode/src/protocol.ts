@@ -188,6 +188,9 @@ export const Cursor = new NotificationType<DocumentPosition>("turnout/cursor");
 export const DidReject = new NotificationType<{ id: string }>("turnout/didReject");
 export const StatusChanged = new NotificationType<Status>("turnout/status");
 
+/** The reason for passing over a model that the route does not name at all. */
+export const NOT_IN_CHAIN = "not in the chain";
+
 /** The request kinds that a route can be set for. */
 export const KINDS = [
   "inline",

@@ -2,7 +2,7 @@
 import * as vscode from "vscode";
 
 import { caret } from "./explain";
-import { Explain, KINDS, type ModelInfo, Models, type RouteExplanation } from "./protocol";
+import { Explain, KINDS, type ModelInfo, Models, NOT_IN_CHAIN, type RouteExplanation } from "./protocol";
 import type { Server } from "./server";
 
 interface KindPick extends vscode.QuickPickItem {
@@ -26,14 +26,26 @@ export async function switchModel(server: Server): Promise<void> {
   );
   if (!chosen) return;
   await writeRoute(kind.request, newChain(chosen.info.name, kind.route));
-  const { name, leavesMachine } = chosen.info;
-  const where = leavesMachine ? "text leaves this machine" : "text stays on this machine";
-  void vscode.window.showInformationMessage(`Turnout: ${kind.label} goes to ${name} first; ${where}.`);
+  await sayOutcome(server, kind.request, chosen.info);
+}
+
+/** Says where the route leads now, which the rules of a file may know better than the user. */
+async function sayOutcome(server: Server, kind: string, { name, leavesMachine }: ModelInfo): Promise<void> {
+  const { chosen, eliminated } = await server.request(Explain, { kind, ...caret() });
+  if (chosen === name) {
+    const where = leavesMachine ? "text leaves this machine" : "text stays on this machine";
+    void vscode.window.showInformationMessage(`Turnout: ${kind} goes to ${name} first; ${where}.`);
+    return;
+  }
+  const reason = eliminated.find(({ model }) => model === name)?.reason ?? "another setting decides";
+  const instead = chosen ? `goes to ${chosen}` : "goes nowhere";
+  void vscode.window.showWarningMessage(`Turnout: ${kind} ${instead}, as ${name} is passed over: ${reason}.`);
 }
 
 /** The chain with `first` in front; those that cannot be used now stay in it. */
 export function newChain(first: string, { candidates, eliminated }: RouteExplanation): string[] {
-  return [...new Set([first, ...candidates, ...eliminated.map(({ model }) => model)])];
+  const resting = eliminated.filter(({ reason }) => reason !== NOT_IN_CHAIN).map(({ model }) => model);
+  return [...new Set([first, ...candidates, ...resting])];
 }
 
 async function kindPicks(server: Server): Promise<KindPick[]> {
@@ -46,7 +58,7 @@ async function kindPicks(server: Server): Promise<KindPick[]> {
 }
 
 function modelPick(info: ModelInfo, { chosen, eliminated }: RouteExplanation): ModelPick {
-  const out = eliminated.find(({ model }) => model === info.name);
+  const out = eliminated.find(({ model, reason }) => model === info.name && reason !== NOT_IN_CHAIN);
   const where = info.leavesMachine ? "$(cloud-upload) text leaves this machine" : "$(home) text stays on this machine";
   return {
     label: info.name,

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from clients.install import vscode
-from clients.vscode.editor import USER_SETTINGS, Driver, DriverError, Editor, code_server_arguments
+from clients.vscode.editor import USER_SETTINGS, Driver, DriverError, Editor, start_driver
 
 EXTENSION = Path(__file__).parents[3] / "clients/vscode"
 
@@ -62,17 +62,10 @@ def run(command: list[str], install: vscode.Install) -> None:
 @pytest.fixture(scope="session")
 def driver(install: vscode.Install, vsix: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
     home = tmp_path_factory.mktemp("vscode")
-    env = install.environment
-    subprocess.run(
-        [install.node, install.code_server, *code_server_arguments(home), "--install-extension", vsix],
-        env=env,
-        capture_output=True,
-        check=True,
-    )
     machine = home / "data/Machine/settings.json"
-    machine.parent.mkdir(parents=True, exist_ok=True)
+    machine.parent.mkdir(parents=True)
     machine.write_text(json.dumps({"workbench.welcomePage.walkthroughs.openOnInstall": False}))
-    running = Driver(install, home, env)
+    running = start_driver(install, vsix, home, install.environment)
     yield running
     running.close()
 

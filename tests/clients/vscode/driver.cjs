@@ -68,9 +68,10 @@ async function startBrowser() {
 
 /** What can be done; `page` is the one window that is open. */
 const operations = {
-  async open({ folder }, state) {
+  async open({ folder, workspace }, state) {
     state.page = await state.context.newPage();
-    await state.page.goto(`http://127.0.0.1:${state.port}/?folder=${folder}`, { waitUntil: "domcontentloaded" });
+    const what = workspace ? `workspace=${workspace}` : `folder=${folder}`;
+    await state.page.goto(`http://127.0.0.1:${state.port}/?${what}`, { waitUntil: "domcontentloaded" });
     await state.page.locator(".explorer-folders-view .monaco-list-row").first().waitFor({ timeout: 60_000 });
     return state.page.title();
   },
@@ -84,15 +85,27 @@ const operations = {
   click: ({ selector }, { page }) => page.locator(selector).first().click(),
   texts: ({ selector }, { page }) => page.locator(selector).allInnerTexts(),
   attribute: ({ selector, name }, { page }) => page.locator(selector).first().getAttribute(name),
-  async waitFor({ selector, text, state: wanted }, { page }) {
-    const found = page.locator(selector, text === undefined ? {} : { hasText: text }).first();
-    await found.waitFor({ state: wanted });
+  async waitFor({ selector, text, state: wanted, timeoutMs }, { page }) {
+    const found = page.locator(selector, text == null ? {} : { hasText: text }).first();
+    await found.waitFor({ state: wanted, timeout: timeoutMs ?? config.timeoutMs });
     return wanted === "visible" ? found.innerText() : null;
   },
   /** Waits until a web view, which is a page within a page, shows the text. */
   async waitWebview({ text }, { page }) {
-    const view = page.frameLocator("iframe.webview.ready").frameLocator("iframe#active-frame");
-    return view.locator("body", { hasText: text }).innerText();
+    return until(async () => {
+      for (const frame of page.frames()) {
+        const shown = await frame.evaluate(() => document.body?.innerText ?? "").catch(() => "");
+        if (frame.parentFrame()?.parentFrame() && shown.includes(text)) return shown;
+      }
+      return undefined;
+    }, `a web view with ${JSON.stringify(text)}`);
+  },
+  async webviewAttribute({ selector, name }, { page }) {
+    for (const frame of page.frames()) {
+      const found = await frame.$(selector).catch(() => null);
+      if (found && frame.parentFrame()?.parentFrame()) return found.getAttribute(name);
+    }
+    return null;
   },
   async screenshot({ path }, { page }) {
     await page.screenshot({ path });

@@ -118,6 +118,13 @@ class Driver:
         return answer["result"]
 
 
+def start_driver(install: Install, vsix: Path, home: Path, env: dict[str, str]) -> Driver:
+    """A driver whose editor has the extension installed and keeps everything under `home`."""
+    command = [install.node, install.code_server, *code_server_arguments(home), "--install-extension", vsix]
+    subprocess.run(command, env=env, capture_output=True, check=True)
+    return Driver(install, home, env)
+
+
 def code_server_arguments(home: Path) -> list[str]:
     """Keeps everything that code-server writes under `home`."""
     return [
@@ -146,9 +153,11 @@ class Editor:
         """Type at the pace of a fast typist."""
         self.driver.do("type", text=text, delayMs=delay_ms)
 
-    def wait_for(self, selector: str, text: str | None = None) -> str:
+    def wait_for(self, selector: str, text: str | None = None, timeout_s: float = TIMEOUT_S) -> str:
         """The text of the first element that is on the screen and contains `text`."""
-        return str(self.driver.do("waitFor", selector=selector, text=text, state="visible"))
+        limit_ms = int(timeout_s * 1000)
+        args = {"selector": selector, "text": text, "state": "visible", "timeoutMs": limit_ms}
+        return str(self.driver.do("waitFor", **args))
 
     def wait_gone(self, selector: str, text: str | None = None) -> None:
         """Wait until no such element is on the screen."""
@@ -206,6 +215,10 @@ class Editor:
     def wait_webview(self, text: str) -> str:
         """The text of the web view, once it contains `text`."""
         return str(self.driver.do("waitWebview", text=text))
+
+    def webview_attribute(self, selector: str, name: str) -> str:
+        """An attribute of an element of the web view."""
+        return str(self.driver.do("webviewAttribute", selector=selector, name=name))
 
     def choose_action(self, title: str) -> None:
         """Open the menu of code actions and choose one with the keyboard, since an overlay swallows clicks."""

@@ -1,0 +1,104 @@
+"""What the user can look up and switch: spend, receipts, the menu, the models of routes, settings files."""
+
+import json
+from typing import Any
+
+import pytest
+
+from clients.vscode.conftest import OpenReal
+from clients.vscode.editor import NOTIFICATION, STATUS, Editor, wait_until
+
+pytestmark = pytest.mark.editor
+
+ROW = ".quick-input-list .monaco-list-row"
+ENTRIES = (
+    "Pause Completions",
+    "Snooze Completions...",
+    "Why Nothing Here?",
+    "Explain Route...",
+    "Switch Model...",
+    "Show Spend and Receipts",
+)
+FAR = {"api": "openai-chat", "base_url": "http://127.0.0.1:9/v1", "model": "m", "leaves_machine": True}
+
+
+@pytest.mark.parametrize("theme", ["Dark", "Light"])
+def test_menu_and_spend(real: OpenReal, theme: str) -> None:
+    """The status bar opens the menu by click; spend and receipts are in words, with the request just made."""
+    editor = real({"a.py": ""}, **{"workbench.colorTheme": f"Default {theme} Modern"})
+    editor.open("a.py")
+    editor.wait_ready()
+    editor.type("hel")
+    editor.wait_ghost("lo_from_fake(42)")
+    editor.press("Tab")
+
+    editor.driver.do("click", selector=STATUS)
+    for entry in ENTRIES:
+        editor.wait_for(ROW, entry)
+    editor.picture(f"menu-{theme.lower()}")
+    editor.answer("Show Spend")
+    page = editor.wait_webview("The last")
+    assert "stayed here" in page
+    assert "inline" in page
+    assert "Today $0.00" in page
+    editor.picture(f"spend-{theme.lower()}")
+    assert editor.webview_attribute("meta[http-equiv='Content-Security-Policy']", "content").startswith(
+        "default-src 'none'"
+    )
+
+
+def test_switch_model(real: OpenReal) -> None:
+    """The chosen model goes first in the user's own settings, the rest of the chain behind it."""
+    editor = real({"a.py": ""}, **{"turnout.models": {"far": FAR, "two": {"model": "qwen2.5-coder-0.5b"}}})
+    editor.open("a.py")
+    editor.wait_ready()
+
+    editor.command("Turnout: Switch Model...")
+    editor.wait_for(ROW, "commit_message")
+    editor.answer("inline")
+    editor.wait_for(ROW, "text leaves this machine")
+    editor.picture("switch-model")
+    editor.answer("two")
+    editor.wait_for(NOTIFICATION, "inline goes to two first; text stays on this machine")
+    wait_until(
+        lambda: user_settings(editor).get("turnout.routes"),
+        lambda routes: routes == {"inline": {"models": ["two", "near"]}},
+        "the new route",
+    )
+    editor.wait_for(STATUS, "two")
+    editor.type("hel")
+    editor.wait_ghost("lo_from_fake(42)")
+
+
+def test_settings_file(real: OpenReal) -> None:
+    """A settings file is completed from the schema and checked as it is typed; the faults are those of the server."""
+    editor = real({".turnout.toml": "\n"})
+    editor.open(".turnout.toml")
+    editor.wait_ready()
+
+    editor.type("[privacy]\nleaves_machin = 1")
+    editor.wait_for(".squiggly-warning")
+    editor.press("F8")
+    editor.wait_for(".marker-widget", "did you mean `leaves_machine`?")
+    editor.picture("settings-file-fault")
+    editor.press("Escape", *["Backspace"] * len("leaves_machin = 1"))
+    editor.wait_gone(".squiggly-warning")
+    editor.type("lea")
+    editor.press("Control+Space")
+    editor.wait_for(".suggest-widget .monaco-list-row", "leaves_machine")
+    editor.press("Enter")
+    editor.wait_for(".suggest-widget .monaco-list-row", '"never"')
+    editor.picture("settings-file-values")
+    editor.press("Enter")
+    editor.press("Control+S")
+    wait_until(
+        lambda: (editor.folder / ".turnout.toml").read_text(),
+        lambda text: text.endswith('[privacy]\nleaves_machine = "never"'),
+        "the completed file",
+    )
+
+
+def user_settings(editor: Editor) -> dict[str, Any]:
+    """The settings file of the user."""
+    settings: dict[str, Any] = json.loads((editor.driver.data / "User/settings.json").read_text())
+    return settings

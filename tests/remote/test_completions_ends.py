@@ -8,7 +8,7 @@ import pytest
 
 from support.hole_server import PROMPT, every_api, far, pieces, run, then_more
 from support.scripted_server import LAST_CHUNK, STREAM_HEAD, answer, chunked, scripted_server
-from support.streams import HOLES, Outcome, Recording
+from support.streams import HOLES, Outcome, Recording, read
 from turnout.core.requests import Api, Delta, Done, Server, Usage
 from turnout.errors import (
     BackendError,
@@ -20,7 +20,7 @@ from turnout.errors import (
     StreamTruncated,
     Unauthorized,
 )
-from turnout.remote import RemoteBackend
+from turnout.remote import RemoteBackend, completions
 
 
 def api_of(recording: Recording) -> Api:
@@ -134,6 +134,47 @@ class TestEnd:
             outcome = await run(backend, far(server.url, api), replace(PROMPT, prefix="f("))
         assert isinstance(outcome.done, Done)
         assert outcome.done.finish == expected
+
+
+def chunk(text: str = "", finish: str | None = None, **more: object) -> dict[str, object]:
+    """A chunk of raw completions."""
+    return {"choices": [{"index": 0, "text": text, "finish_reason": finish}], **more}
+
+
+def usage(**more: object) -> dict[str, object]:
+    return {"prompt_tokens": 9, "completion_tokens": 2, **more}
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        # vLLM and SGLang: usage in a last chunk without choices, cached tokens in its details.
+        ([chunk("ab"), chunk(finish="stop"),
+          {"choices": [], "usage": usage(prompt_tokens_details={"cached_tokens": 8})}], Usage(9, 2, 8)),
+        ([chunk("ab"), chunk(finish="stop"),
+          {"choices": [], "usage": usage(prompt_tokens_details=None)}], Usage(9, 2)),
+        # TabbyAPI: usage in every chunk, beside its choices.
+        ([chunk("ab", usage=usage()), chunk(finish="stop", usage=usage())], Usage(9, 2)),
+        # LM Studio: an empty choice after the end; Ollama: its own finish in the chunk with the last text.
+        ([chunk("ab", "stop"), chunk(), {"choices": [], "usage": usage()}], Usage(9, 2)),
+        ([chunk("ab", "stop")], Usage(11, 1, estimated=True)),
+        # Ollama, where the model fails in the middle: an empty chunk, and neither an end nor a word about it.
+        ([chunk("ab"), chunk()], StreamTruncated),
+        ([chunk("ab"), chunk(), "[DONE]"], StreamTruncated),
+        # TabbyAPI and vLLM report such a failure as an event inside the 200.
+        ([chunk("ab"), {"error": {"message": "aborted", "trace": None}}], Overloaded),
+        ([chunk("ab"), {"object": "error", "message": "engine dead", "code": 500}], Overloaded),
+    ],
+)  # fmt: skip
+def test_servers(events: list[object], expected: Usage | type[BackendError]) -> None:
+    """Each server ends its streams in its own way; each way has one meaning."""
+    lines = [item if isinstance(item, str) else json.dumps(item) for item in events]
+    outcome = read(completions.FORMAT, [f"data: {line}\n\n".encode() for line in lines])
+    assert outcome.text == "ab"
+    if isinstance(expected, Usage):
+        assert outcome.done == Done("stop", expected)
+    else:
+        assert isinstance(outcome.error, expected)
 
 
 def event(value: object) -> bytes:

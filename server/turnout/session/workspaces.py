@@ -162,8 +162,11 @@ class Workspaces:
         return candidates[0] if candidates else None
 
     def has_remote(self) -> bool:
-        """Whether some model of the settings is remote and has its key, so that it may well be asked."""
-        return any(opened.keys for opened in self._opened.values())
+        """Whether some model of the settings is remote and has its key or needs none, so that it may well be asked."""
+        return any(
+            opened.keys or any(m.api != "local" and m.key is None for m in opened.loaded.policy.models)
+            for opened in self._opened.values()
+        )
 
     def _decide_in(self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
         opened = self._open(root)

@@ -37,6 +37,7 @@ _LATER = (
     "turnout.session.checking",
     "turnout.session.consent",
     "turnout.session.failures",
+    "turnout.session.measuring",
     "turnout.session.pulls",
     "turnout.session.reporting",
     "turnout.session.workspaces",
@@ -83,11 +84,12 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     from turnout.complete import Completer, Warmer
     from turnout.dispatch import Dispatcher
     from turnout.local import LocalBackend
-    from turnout.models import on_gpu
+    from turnout.models import on_gpu, speeds
     from turnout.session.checking import FolderChecks
     from turnout.session.consent import SessionConsents
     from turnout.session.editor_keys import EditorKeys
     from turnout.session.failures import Failures
+    from turnout.session.measuring import Measuring
     from turnout.session.pulls import Pulls
     from turnout.session.reporting import Reporter
     from turnout.session.workspaces import Workspaces
@@ -116,7 +118,8 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     remote = remote_models.RemoteBackend(editor_keys.resolve)
     consents = SessionConsents(editor)
     backends = {"local": local, **dict.fromkeys(remote_models.APIS, remote)}
-    dispatcher = Dispatcher(workspaces, backends, consents, reporter)  # type: ignore[arg-type]
+    measuring = Measuring(reporter.record, speeds.Keeper(), local.runs)
+    dispatcher = Dispatcher(workspaces, backends, consents, measuring)  # type: ignore[arg-type]
     pulls = Pulls(editor, _pull, on_ready=lambda _name: reporter.settings_changed())
 
     def settings_read() -> None:
@@ -138,6 +141,7 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
         await warmer.close()
         await pulls.close()
         await local.close()
+        await measuring.close()
         await remote.close()
         await asyncio.to_thread(ledger.close)
 

@@ -5,6 +5,7 @@ Invariant: the first answer may take a second, so it is asked for off the event 
 
 import os
 
+from turnout import models
 from turnout.models import choice, hardware, speeds
 from turnout.models.choice import Choice
 from turnout.models.hardware import Card, Machine
@@ -13,11 +14,9 @@ from turnout.worker.engines import nvidia, prepared
 
 
 def machine() -> Machine:
-    """What a model finds here: memory, cores, cards that an installed engine uses, and what was measured."""
-    found = prepared.installed()
+    """What a model finds here: memory, cores, cards that an engine is ready to use, and what was measured."""
     cards = [Card(gpu.name, gpu.total_bytes) for gpu in nvidia.cards().gpus]
-    engine = bool(found.exllamav2 and found.torch and found.cuda)
-    return hardware.measure(cards, card_engine=engine, speeds=speeds.read())
+    return hardware.measure(cards, card_engine=prepared.state().ready, speeds=speeds.read())
 
 
 def model() -> Choice:
@@ -33,6 +32,12 @@ def model_name() -> str:
 
 
 def form_of(name: str) -> FormName:
-    """The form in which a model is fetched that nobody named a form of: what was chosen for `auto`, else GGUF."""
+    """The form in which a model is fetched that is missing and that nobody named a form of.
+
+    What was chosen for `auto`, unless that is here or cannot be run: then it is the GGUF file that is missing.
+    """
     chosen = model()
-    return chosen.form if chosen.model == name else "gguf"
+    if chosen.model != name or chosen.form == "gguf" or not prepared.state().ready:
+        return "gguf"
+    here = models.listed(models.entry(name), models.form_of(name, chosen.form))
+    return "gguf" if here.state == "ready" else chosen.form

@@ -32,7 +32,10 @@ def _machine(machine: Machine) -> list[str]:
         f"{machine.bandwidth / 1e9:.0f} GB/s, {card}."
     ]
     if machine.idle_card:
-        lines.append(f"{machine.idle_card} is not counted: install Turnout with its extra `gpu` to use it.")
+        lines.append(
+            f"{machine.idle_card} is not counted: install Turnout with its extra `gpu`, then run: "
+            "turnout models prepare"
+        )
     return lines
 
 

@@ -42,7 +42,7 @@ def llama_cpp(_case: Case) -> Iterator[Finding]:
             "engine.llamacpp", "problem", "llama.cpp (the package xllamacpp) is not installed.", advice
         )
         return
-    answer, problem = _ask(_LLAMA)
+    answer, problem = ask(_LLAMA)
     if problem:
         yield Finding(
             "engine.llamacpp",
@@ -120,7 +120,7 @@ def exllama(case: Case) -> Iterator[Finding]:
 
 def _torch(case: Case) -> Iterator[Finding]:
     case.say("importing torch")
-    answer, problem = _ask(_TORCH)
+    answer, problem = ask(_TORCH)
     if problem:
         yield Finding(
             "engine.torch", "problem", f"torch does not start: {problem}", "Install the extra `gpu` anew."
@@ -160,7 +160,7 @@ def _version(package: str) -> str:
         return ""
 
 
-def _ask(program: str) -> tuple[dict[str, Any], str]:
+def ask(program: str) -> tuple[dict[str, Any], str]:
     """What a short Python program prints as JSON, or why it did not."""
     try:
         done = subprocess.run(  # noqa: S603 - our own program, above

@@ -64,5 +64,6 @@ def suited(case: Case) -> Iterator[Finding]:
             {**facts, "auto": current.model},
         )
     if case.machine.idle_card:
-        text = f"{case.machine.idle_card} is not counted: no engine that uses it is installed."
-        yield Finding("model.auto", "note", text, "Install Turnout with its extra `gpu`.")
+        text = f"{case.machine.idle_card} is not counted: no engine for it is ready."
+        advice = "Install Turnout with its extra `gpu`, and run: turnout models prepare"
+        yield Finding("model.auto", "note", text, advice)

@@ -11,12 +11,15 @@ from turnout.core.requests import Done, FimPrompt, Model
 from turnout.doctor.findings import Case, Finding
 from turnout.errors import ModelError, ModelMissing, TurnoutError
 from turnout.local import LocalBackend
-from turnout.models import recommend
+from turnout.models import on_gpu, recommend
 from turnout.models.hardware import Machine, Speed
 from turnout.models.speeds import Keeper
 
 _TIMEOUT_S = 180.0
 """A large model is read from a slow disk first."""
+
+_IDLE_S = 20.0
+"""A worker that was started to be looked at need not stay as long as one that somebody types with."""
 
 _FUNCTIONS = 12
 """Of the prompt: about 400 tokens, which two cores read in three seconds."""
@@ -26,7 +29,7 @@ _SLOW_SHARE = 0.4
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class Run:
     """What one request measured."""
 
     engine: str
@@ -34,7 +37,6 @@ class _Run:
     prefill_ms: float
     generated: int
     decode_ms: float
-    first_token_ms: float
 
     @property
     def prefill(self) -> float:
@@ -75,11 +77,11 @@ def speed(case: Case) -> Iterator[Finding]:
         )
         if run.engine != "fake":
             _keep(model.model, run)
-            yield _judged(case.machine, model, run)
+            yield judged(case.machine, model, run)
 
 
-async def _measured(model: Model) -> _Run:
-    backend = LocalBackend(models.locate)
+async def _measured(model: Model) -> Run:
+    backend = LocalBackend(models.locate, folder=on_gpu.folder, gpu_needs=on_gpu.needs, idle_s=_IDLE_S)
     try:
         status = await backend.status(model)
         # Once to load the model and the code for every shape, then for the figures.
@@ -89,7 +91,7 @@ async def _measured(model: Model) -> _Run:
         await backend.close()
 
 
-async def _request(backend: LocalBackend, model: Model, engine: str, functions: int) -> _Run:
+async def _request(backend: LocalBackend, model: Model, engine: str, functions: int) -> Run:
     done: Done | None = None
     async for item in backend.stream(model, _prompt(functions)):
         if isinstance(item, Done):
@@ -100,7 +102,7 @@ async def _request(backend: LocalBackend, model: Model, engine: str, functions: 
     prefill_ms = timings.prefill or 0.0
     decode_ms = (timings.model or 0.0) - (timings.queue or 0.0) - prefill_ms
     evaluated = done.usage.input - done.usage.cached
-    return _Run(engine, evaluated, prefill_ms, done.usage.output, decode_ms, timings.first_token or 0.0)
+    return Run(engine, evaluated, prefill_ms, done.usage.output, decode_ms)
 
 
 def _prompt(functions: int) -> FimPrompt:
@@ -114,7 +116,7 @@ def _prompt(functions: int) -> FimPrompt:
     return FimPrompt(f"doctor:{name}", f"{name}.py", prefix, "\n", shape="block", max_tokens=32)
 
 
-def _keep(model: str, run: _Run) -> None:
+def _keep(model: str, run: Run) -> None:
     keeper = Keeper()
     keeper.heard(
         model,
@@ -127,7 +129,7 @@ def _keep(model: str, run: _Run) -> None:
     keeper.write()
 
 
-def _judged(machine: Machine, model: Model, run: _Run) -> Finding:
+def judged(machine: Machine, model: Model, run: Run) -> Finding:
     """What was measured, beside what the machine should give by the formula of recommendations."""
     text = f"{model.model}: {run.prefill:.0f} tokens/s of prompt, {run.decode:.0f} tokens/s generated"
     facts: dict[str, object] = {

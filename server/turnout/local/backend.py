@@ -111,6 +111,11 @@ class LocalBackend:
         finally:
             call.release()
 
+    def runs(self, name: str) -> tuple[str, str] | None:
+        """The model and the engine behind a name of the settings; None where it was not asked yet."""
+        found = (station.spec for model, station in self._by_model.items() if model.name == name)
+        return next(((spec.model, spec.engine) for spec in found), None)
+
     async def close(self) -> None:
         """End every connection; the workers leave by themselves when nobody else uses them."""
         self._closed = True

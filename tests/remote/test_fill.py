@@ -94,7 +94,9 @@ def test_line_break_ends_a_line(prefix: str, shape: str, ends: bool) -> None:
         assert ("\n" in stop[:1]) is ends
 
 
-@pytest.mark.parametrize(("context_tokens", "most"), [(512, 900), (4096, 8200), (100_000, 14_000)])
+@pytest.mark.parametrize(
+    ("context_tokens", "most"), [(256, 400), (512, 900), (4096, 8200), (100_000, 14_000)]
+)
 def test_window(context_tokens: int, most: int) -> None:
     """No more text is sent than the model takes, and what is nearest to the cursor stays."""
     model = replace(QWEN, context_tokens=context_tokens)

@@ -79,7 +79,7 @@ HOLES = (
         b'"finish_reason":"length"',
     ),
 )
-"""Streams that fill a hole."""
+"""Streams that fill a hole; those of the hosted APIs were written after their documentation, nobody recorded them."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ _WINDOW = Window(prefix_chars=8000, suffix_chars=2000, chunk_chars=4000)
 _LEAST_CHARS_PER_TOKEN = 2
 """Fewer than source code has, so that a prompt of so many characters fits."""
 _ANCHORS = 256
+_CODESTRAL = next(family for family in FAMILIES if family.name == "codestral")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +162,6 @@ class Cut:
         )
 
 
-_CODESTRAL = next(family for family in FAMILIES if family.name.startswith("codestral"))
-
-
 def _known_family(model: Model) -> Family:
     family = named_family(model.model, model.family)
     if family is None:
@@ -185,7 +183,7 @@ def _line_end(prompt: FimPrompt) -> tuple[str, ...]:
 
 def _window(model: Model, max_tokens: int) -> Window:
     """As much text as `model` takes, in the usual proportions."""
-    room = max(0, model.context_tokens - max_tokens) * _LEAST_CHARS_PER_TOKEN
+    room = max(model.context_tokens - max_tokens, model.context_tokens // 2) * _LEAST_CHARS_PER_TOKEN
     whole = _WINDOW.prefix_chars + _WINDOW.suffix_chars + _WINDOW.chunk_chars
     part = min(1.0, room / whole)
     return Window(

@@ -57,7 +57,7 @@ def _findings(args: argparse.Namespace) -> "list[Finding]":
     case = doctor.Case(
         folder=folder,
         machine=automatic.machine(),
-        loaded=load_for(folder),
+        loaded=load_for(folder, automatic.model_name),
         trusted=is_trusted(folder),
         gpu=args.gpu,
         verify=args.verify,

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,14 +81,20 @@ def run_docs(args: argparse.Namespace) -> int:
     return 0
 
 
-def load_for(path: Path | None) -> "Loaded":
-    """The settings of the workspace at `path`, or of the one around the current folder."""
+def load_for(path: Path | None, auto_model: Callable[[], str] | None = None) -> "Loaded":
+    """The settings of the workspace at `path`, or of the one around the current folder.
+
+    Only a command that runs models has to know what `auto` stands for, and gives `auto_model`.
+    """
     from turnout.settings import load
     from turnout.settings.trust import is_trusted
     from turnout.settings.workspace import find_workspace
 
     workspace = find_workspace(Path()) if path is None else path.resolve()
-    return load(workspace, None, trusted=is_trusted(workspace))
+    trusted = is_trusted(workspace)
+    if auto_model is None:
+        return load(workspace, None, trusted=trusted)
+    return load(workspace, None, trusted=trusted, auto_model=auto_model)
 
 
 def print_problems(loaded: "Loaded") -> None:

@@ -51,6 +51,10 @@ def keys(case: Case) -> Iterator[Finding]:
             yield Finding("key", "ok", f"{model.name}: {model.key} is there", facts=facts)
         elif model.key.startswith(EDITOR):
             yield Finding("key", "ok", f"{model.name}: kept by the editor, which alone can say", facts=facts)
+        elif case.loaded.policy.model_sources[model.name].startswith(WORDS["defaults"]):
+            yield Finding(
+                "key", "ok", f"{model.name}: {model.key} is not set, so it is not asked", facts=facts
+            )
         else:
             advice = f"Set it to use {model.name}, or leave it: the next model of a route is asked instead."
             yield Finding("key", "note", f"{model.name}: {model.key} is not set", advice, facts)

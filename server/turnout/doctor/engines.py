@@ -18,6 +18,8 @@ from turnout.worker.engines import nvidia, prepared
 
 _ASK_TIMEOUT_S = 60.0
 
+_WITHOUT_EXLLAMA = "Mend that, or leave it: llama.cpp runs the local models meanwhile."
+
 _LLAMA = """
 import json, xllamacpp
 devices = [d["description"] for d in xllamacpp.get_device_info() if "GPU" in str(d["type"])]
@@ -113,7 +115,8 @@ def exllama(case: Case) -> Iterator[Finding]:
     else:
         level: Level = "problem" if cards.gpus else "note"
         text = f"exllamav2 {found.exllamav2} cannot be used: {state.problem}."
-        yield Finding("engine.exllamav2", level, text, prepared.ADVICE, {**facts, "ready": False})
+        advice = prepared.ADVICE if "not compiled" in state.problem else _WITHOUT_EXLLAMA
+        yield Finding("engine.exllamav2", level, text, advice, {**facts, "ready": False})
     if case.gpu:
         yield from _torch(case)
 

@@ -19,7 +19,7 @@ _MOST_COLUMNS = 120
 
 def text(findings: Sequence[Finding], *, colour: bool, columns: int | None = None) -> str:
     """One paragraph per finding, aligned, and a sentence that counts them."""
-    columns = min(columns or shutil.get_terminal_size().columns, _MOST_COLUMNS)
+    columns = min(columns or shutil.get_terminal_size((100, 24)).columns, _MOST_COLUMNS)
     width = max((len(finding.topic) for finding in findings), default=0)
     lines = [line for finding in findings for line in _paragraph(finding, width, columns, colour=colour)]
     return "\n".join([*lines, "", _summary(findings)])

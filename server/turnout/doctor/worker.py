@@ -76,8 +76,10 @@ def speed(case: Case) -> Iterator[Finding]:
             "worker", "ok", f"reachable; it runs {model.model} on {run.engine}", facts={"engine": run.engine}
         )
         if run.engine != "fake":
-            _keep(model.model, run)
-            yield judged(case.machine, model, run)
+            finding = judged(case.machine, model, run)
+            if finding.level == "ok":  # what a busy minute gives says nothing of the machine
+                _keep(model.model, run)
+            yield finding
 
 
 async def _measured(model: Model) -> Run:

@@ -327,6 +327,86 @@ def test_it_hides_from_the_menus_of_plugins(scripted: Scripted, module: str, men
     editor.until(lambda: editor.lines() == expected, f"{expected}, not {editor.lines()}")
 
 
+def test_it_hides_as_soon_as_a_plugin_selects_an_item(scripted: Scripted) -> None:
+    """Such menus are no completion of Neovim's: a key moves the selection and no event tells of it.
+
+    A stand-in for blink.cmp at the two functions that are asked; `test_menus` has the real ones.
+    """
+    menu = "is_menu_visible = function() return true end, get_selected_item = function() return item end"
+    editor = scripted(HELLO)
+    editor.lua(f"package.loaded['blink.cmp'] = {{ {menu} }}")
+    editor.lua("vim.keymap.set('i', '<C-n>', function() vim.schedule(function() item = {} end) end)")
+    editor.lua("vim.keymap.set('i', '<C-p>', function() vim.schedule(function() item = nil end) end)")
+    editor.type("ihel")
+    editor.until_ghost("lo(name)")
+    for key, ghost in (("<C-n>", []), ("<C-p>", ["lo(name)"]), ("<C-n>", [])):
+        editor.type(key)
+        editor.until_ghost(*ghost)
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "keys", "suggestion", "rows"),
+    [
+        ("number = true", "x", "Ahel", "lo", ["  1 xhello"]),
+        ("tabstop = 4", "\t世", "Ahel", "l\tx\n\t世", ["    世hell  x", "    世"]),
+        ("vartabstop = '2,6'", "", "ihel", "lo\n\ta\tb", ["hello", "  a     b"]),
+        ("list = true", "\tx", "Ahel", "lo", [">       xhello"]),
+        ("tabstop = 4", "f(a, 世)", "f)i, hel", "lo(\n\t1", ["f(a, 世, hello(", "    1)"]),
+        ("signcolumn = 'yes:2'", "x", "Ahel", "lo", ["    xhello"]),
+        (
+            "breakindent = true",
+            "    " + "y" * 70,
+            "Ahel",
+            "lo" * 4,
+            ["    " + "y" * 70 + "hello", "    lololo"],
+        ),
+        ("virtualedit = 'onemore'", "x", "Ahel", "lo", ["xhello"]),
+        ("rightleft = true", "", "ihel", "lo", None),
+        ("foldmethod = 'manual'", "x\ny\nz", "zfjGohel", "lo\nz", None),
+    ],
+)
+def test_it_stands_where_the_text_will_be(
+    scripted: Scripted, options: str, text: str, keys: str, suggestion: str, rows: list[str] | None
+) -> None:
+    """With the options that move text on the screen: accepting changes no cell but those of the ghost text's colour.
+
+    A last line that is accepted pushes what is below it down, and virtual lines do so before.
+    """
+    editor = scripted({**HELLO, "text": suggestion}, text=text, size=(79, 16), file="a.txt")
+    editor.lua("vim.o.shiftwidth = 0; vim.o.expandtab = false; vim.opt_local." + options)
+    editor.type(keys)
+    editor.until(lambda: editor.screen.ghost(), "the ghost text")
+    before = [row for row in editor.screen.lines() if row != "~"]
+    if rows is not None:
+        assert before[: len(rows)] == rows
+    editor.type("<Tab>")
+    editor.until(lambda: not editor.screen.ghost(), "the text")
+    editor.lua("vim.cmd.redraw()")
+    assert [row for row in editor.screen.lines() if row != "~"] == before
+
+
+def test_at_the_end_of_a_file_that_fills_the_window(scripted: Scripted) -> None:
+    """The first line of the suggestion is in its place, and after accepting the rest is on screen too."""
+    text = "\n".join(f"line {n}" for n in range(40))
+    editor = scripted({**HELLO, "text": "lo\n  end"}, text=text, file="a.txt")
+    editor.type("Gohel")
+    editor.until(lambda: editor.screen.ghost(), "the ghost text")
+    assert editor.screen.ghost()[0] == "lo"
+    editor.type("<Tab>")
+    editor.until(lambda: editor.lines()[-2:] == ["hello", "  end"], "the text")
+    editor.until_shown("  end")
+
+
+def test_a_colour_scheme_keeps_its_colour(scripted: Scripted) -> None:
+    """The groups stay linked to the standard ones whatever scheme comes later."""
+    editor = scripted(before="vim.cmd.highlight('clear TurnoutGhost')\n")
+    linked = "return vim.api.nvim_get_hl(0, { name = 'TurnoutGhost' }).link"
+    editor.type("i<Esc>")
+    editor.until(lambda: editor.lua(linked) == "Comment", "the link")
+    editor.command("colorscheme habamax")
+    assert editor.lua(linked) == "Comment"
+
+
 def test_alternatives_are_gone_through(scripted: Scripted) -> None:
     """The next and the previous suggestion replace each other on screen, and each is reported once."""
     editor = scripted(HELLO, {"after": "hel", "text": "p()", "id": "p"})

@@ -4,6 +4,7 @@
 local client = require("turnout.client")
 local config = require("turnout.config")
 local cursor = require("turnout.cursor")
+local menu = require("turnout.menu")
 local render = require("turnout.render")
 local request = require("turnout.request")
 local suggestion = require("turnout.suggestion")
@@ -24,6 +25,8 @@ local shown
 local is_paused, started = false, false
 ---Buffer, change and cursor that were last dealt with: one key fires several events.
 local last_place = ""
+---Whether an item of a menu was selected when last looked.
+local was_selected = false
 ---@type table<integer, true> Clients that were taken out of Neovim's own inline completion.
 local silenced = {}
 
@@ -170,6 +173,15 @@ local function update()
   end
 end
 
+---Notice that an item of a menu was selected or no longer is: the menus of plugins tell nobody.
+local function watch_menu()
+  local selected = cursor.inserting() and menu.selected()
+  if selected ~= was_selected then
+    was_selected = selected
+    update()
+  end
+end
+
 local function leave()
   request.cancel()
   drop(true)
@@ -300,6 +312,7 @@ function M.start()
   end
   on({ "TextChangedI", "TextChangedP", "CursorMovedI" }, "*", update)
   on({ "CompleteChanged", "CompleteDone" }, "*", vim.schedule_wrap(update))
+  on("SafeState", "*", watch_menu)
   -- Not InsertLeave: CTRL-C ends insert mode without it, and CTRL-O leaves it for one command.
   on("ModeChanged", "i*:[^i]*", leave)
   on("ModeChanged", "[^i]*:i*", function(args)

@@ -213,7 +213,7 @@ export class Server implements vscode.Disposable {
 
   private offerInstall(): Promise<void> {
     return this.offer(
-      "Turnout found no `turnout` command. Install its server into an environment of this extension's own?",
+      "Turnout's server is not on this machine. Install it into an environment of this extension's own?",
       "Install",
       "Set the Path",
     );

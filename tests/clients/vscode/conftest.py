@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -72,13 +72,18 @@ def driver(install: vscode.Install, vsix: Path, tmp_path_factory: pytest.TempPat
 
 @pytest.fixture
 def open_editor(driver: Driver, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[OpenEditor]:
-    """Opens a window on a folder with `files`, for a server that is started by `command` with `env`."""
+    """Opens a window on a folder with `files`, for a server that is started by `command` with `env`.
+
+    `folders` within it make a workspace of several.
+    """
 
     def open_window(
         files: dict[str, str],
         command: list[str],
         env: dict[str, str] | None = None,
         settings: dict[str, Any] | None = None,
+        keybindings: Sequence[dict[str, Any]] = (),
+        folders: Sequence[str] = (),
     ) -> Editor:
         folder = tmp_path / "workspace"
         for name, text in files.items():
@@ -86,7 +91,13 @@ def open_editor(driver: Driver, tmp_path: Path, request: pytest.FixtureRequest) 
             (folder / name).write_text(text, "utf-8")
         server = write_launcher(tmp_path / "turnout", command, env or {})
         write_user_settings(driver, {"turnout.server.path": str(server), **(settings or {})})
-        driver.do("open", folder=str(folder))
+        (driver.data / "User/keybindings.json").write_text(json.dumps(keybindings))
+        if folders:
+            together = folder / "all.code-workspace"
+            together.write_text(json.dumps({"folders": [{"path": name} for name in folders]}))
+            driver.do("open", workspace=str(together))
+        else:
+            driver.do("open", folder=str(folder))
         return Editor(driver, folder)
 
     yield open_window
@@ -115,11 +126,13 @@ def write_user_settings(driver: Driver, settings: dict[str, Any]) -> None:
 def scripted(open_editor: OpenEditor, tmp_path: Path) -> OpenScripted:
     """Opens a window whose server is `scripted_server.py`."""
 
-    def open_scripted(files: dict[str, str], **settings: Any) -> tuple[Editor, Messages]:
+    def open_scripted(
+        files: dict[str, str], keybindings: Sequence[dict[str, Any]] = (), **settings: Any
+    ) -> tuple[Editor, Messages]:
         messages = Messages(tmp_path / "messages.jsonl")
         command = [sys.executable, str(Path(__file__).with_name("scripted_server.py"))]
         env = {"TURNOUT_TEST_LOG": str(messages.path)}
-        return open_editor(files, command, env, settings), messages
+        return open_editor(files, command, env, settings, keybindings), messages
 
     return open_scripted
 
@@ -131,7 +144,11 @@ def real(open_editor: OpenEditor, tmp_path: Path) -> Iterator[OpenReal]:
     with TemporaryDirectory(prefix="turnout-") as runtime:
 
         def open_real(
-            files: dict[str, str], script: dict[str, Any] | None = None, engine: str = "fake", **settings: Any
+            files: dict[str, str],
+            script: dict[str, Any] | None = None,
+            engine: str = "fake",
+            folders: Sequence[str] = (),
+            **settings: Any,
         ) -> Editor:
             env = {
                 "TURNOUT_ENGINE": engine,
@@ -140,7 +157,7 @@ def real(open_editor: OpenEditor, tmp_path: Path) -> Iterator[OpenReal]:
                 "TURNOUT_CONFIG_DIR": str(tmp_path / "config"),
                 "TURNOUT_STATE_DIR": str(tmp_path / "state"),
             }
-            return open_editor(files, [str(Path(sys.prefix) / "bin/turnout")], env, settings)
+            return open_editor(files, [str(Path(sys.prefix) / "bin/turnout")], env, settings, folders=folders)
 
         yield open_real
 

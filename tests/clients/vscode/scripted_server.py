@@ -13,7 +13,7 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 server = LanguageServer("scripted", "0")
-GHOST = {"hel": "hello_from_script(42)", "one": "one two three\nfour"}
+GHOST = {"hel": "hello_from_script(42)", "one": "one two three\nfour", "al": "alpha", "alp": "alpine"}
 
 
 def note(method: str, params: Any) -> None:
@@ -108,6 +108,8 @@ def proposal() -> dict[str, Any]:
 @server.feature("turnout/refactor")
 def refactor(params: Any) -> dict[str, Any]:
     note("refactor", params)
+    if params.instruction == "die":
+        os._exit(1)
     return proposal()
 
 

@@ -108,3 +108,65 @@ def test_pause(scripted: OpenScripted) -> None:
     editor.press("Enter")
     editor.type("hel")
     editor.wait_ghost("lo_from_script(42)")
+
+
+def test_several(scripted: OpenScripted) -> None:
+    """Where there are several suggestions, the next one can be shown and taken."""
+    editor, messages = scripted({"a.py": ""})
+    editor.open("a.py")
+    editor.wait_ready()
+
+    editor.type("alp")
+    editor.wait_ghost("ha")
+    editor.press("Alt+]")
+    editor.wait_ghost("ine")
+    editor.press("Tab")
+    editor.saved("a.py", "alpine")
+    accepted = {"id": "offer of alp", "accepted": "full", "length": 6}
+    wait_until(lambda: messages.all("accepted"), bool, "the report")
+    assert [message["params"] for message in messages.all("accepted")] == [accepted]
+
+
+def test_snippets(scripted: OpenScripted) -> None:
+    """While a snippet is filled in nothing is asked for, and Tab goes on in it; after it all is as ever."""
+    keys = [
+        {
+            "key": "f7",
+            "command": "editor.action.insertSnippet",
+            "args": {"snippet": "${1:name} ${2:value}\n$0"},
+        }
+    ]
+    editor, messages = scripted({"a.py": ""}, keybindings=keys)
+    editor.open("a.py")
+    editor.wait_ready()
+
+    editor.press("F7")
+    wait_until(editor.screen, lambda text: "name" in text, "the snippet")
+    editor.type("hel")
+    editor.press("Tab")
+    editor.type("one")
+    editor.press("Tab")
+    assert messages.all("asked") == []
+    editor.type("hel")
+    editor.wait_ghost("lo_from_script(42)")
+    editor.press("Tab")
+    editor.saved("a.py", "hel one\nhello_from_script(42)")
+
+
+def test_snooze(scripted: OpenScripted) -> None:
+    """A snooze says until when nothing is shown, and can be ended."""
+    editor, messages = scripted({"a.py": ""})
+    editor.open("a.py")
+    editor.wait_ready()
+
+    editor.command("Turnout: Snooze Completions...")
+    editor.answer("15 minutes")
+    editor.wait_for(STATUS, "paused until")
+    editor.picture("snoozed")
+    editor.type("hel")
+    editor.command("Turnout: Resume Completions")
+    editor.wait_gone(STATUS, "paused")
+    assert messages.all("asked") == []
+    editor.press("Enter")
+    editor.type("hel")
+    editor.wait_ghost("lo_from_script(42)")

@@ -37,7 +37,7 @@ def test_the_server_is_installed_and_started(fresh: Driver, tmp_path: Path) -> N
     editor = Editor(fresh, folder)
 
     editor.wait_for(".gettingStartedContainer", "Get Started with Turnout")
-    editor.wait_for(NOTIFICATION, "Turnout found no `turnout` command")
+    editor.wait_for(NOTIFICATION, "Turnout's server is not on this machine")
     editor.wait_for(STATUS, "stopped")
     editor.picture("first-start")
     installed = fresh.data / "User/globalStorage/turnout.turnout/server"

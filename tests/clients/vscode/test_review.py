@@ -9,6 +9,7 @@ pytestmark = pytest.mark.editor
 
 FILES = {"a.py": "a = 1\nb = 2\nc = 3\n", "b.py": "x = 1\n"}
 REVIEW = ".multiDiffEntry"
+TREE = ".tree-explorer-viewlet-tree-view .monaco-list-row"
 
 
 def test_choose_and_apply(scripted: OpenScripted) -> None:
@@ -51,6 +52,50 @@ def test_choose_and_apply(scripted: OpenScripted) -> None:
         ["0.0", "0.1", "1.0", "2.0"],
         ["0.1", "1.0", "2.0"],
     ]
+
+
+def test_tick_in_the_tree(scripted: OpenScripted) -> None:
+    """Files and hunks are ticked in a tree beside the preview, which follows; the plan stands above them."""
+    editor, messages = scripted(FILES, **{"workbench.colorTheme": "Default Light Modern"})
+    editor.open("a.py")
+    editor.wait_ready()
+
+    editor.command("Turnout: Refactor...")
+    editor.answer("Longer names")
+    editor.wait_for(REVIEW, "new.py")
+    editor.wait_for(".pane-header", "Turnout Refactor")
+    editor.wait_for(".tree-explorer-viewlet-tree-view .message", "Longer names")
+    editor.driver.do("click", selector=f"{TREE}:has-text('gamma = 3') .custom-view-tree-node-item-checkbox")
+    editor.driver.do("click", selector=f"{TREE}:has-text('new.py') .custom-view-tree-node-item-checkbox")
+    wait_until(
+        editor.screen,
+        lambda text: "alpha = 1" in text and "gamma = 3" not in text and "new = 1" not in text,
+        "the changes to leave the preview",
+    )
+    editor.wait_for(".statusbar-item", "2 of 4 changes")
+    editor.picture("refactor-tree")
+    editor.driver.do("click", selector=f"{TREE}:has-text('alpha = 1') .custom-view-tree-node-item-checkbox")
+    editor.wait_for(".statusbar-item", "1 of 4 changes")
+    editor.command("Turnout: Apply Refactor")
+    editor.wait_for(NOTIFICATION, "applied 1 of 4 changes")
+    assert messages.all("apply")[0]["params"]["hunks"] == ["1.0"]
+
+
+def test_death_in_the_middle(scripted: OpenScripted) -> None:
+    """A server that dies under a request is said to, its progress ends, and the next request finds a new server."""
+    editor, messages = scripted(FILES)
+    editor.open("a.py")
+    editor.wait_ready()
+
+    editor.command("Turnout: Refactor...")
+    editor.answer("die")
+    wait_until(lambda: messages.all("process"), lambda started: len(started) == 2, "a second server")
+    editor.wait_ready()
+    editor.wait_for(NOTIFICATION, "Turnout: ")
+    editor.picture("died")
+    editor.command("Turnout: Refactor...")
+    editor.answer("Longer names")
+    editor.wait_for(REVIEW, "new.py")
 
 
 def test_reasons(scripted: OpenScripted) -> None:

@@ -28,6 +28,21 @@ def test_ghost_text(real: OpenReal) -> None:
     editor.saved("a.py", "hello_from_fake(42)")
 
 
+def test_languages(real: OpenReal) -> None:
+    """A language that is switched off gets nothing, and the reason can be asked for."""
+    editor = real({"a.py": "", "b.js": ""}, **{"turnout.completion.disabled_languages": ["python"]})
+    editor.open("b.js")
+    editor.wait_ready()
+    editor.type("hel")
+    editor.wait_ghost("lo_from_fake(42)")
+    editor.open("a.py")
+    editor.type("hel")
+    editor.command("Turnout: Why Nothing Here?")
+    editor.wait_for(NOTIFICATION, "python")
+    editor.picture("why-nothing")
+    assert editor.ghost() == ""
+
+
 def test_rewrite_selection(real: OpenReal) -> None:
     """A selection is rewritten as the typed instruction says."""
     reply = {"contains": "make it two", "text": WHOLE.format("b = 2\n")}

@@ -3,11 +3,12 @@
 import json
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
 from clients.vscode.conftest import OpenReal, OpenScripted
-from clients.vscode.editor import NOTIFICATION, wait_until
+from clients.vscode.editor import NOTIFICATION, STATUS, wait_until
 
 pytestmark = pytest.mark.editor
 
@@ -49,17 +50,37 @@ def test_settings_of_an_untrusted_folder(scripted: OpenScripted) -> None:
     }
 
 
-def test_file_of_an_untrusted_folder(real: OpenReal) -> None:
+def test_file_of_an_untrusted_folder(real: OpenReal, tmp_path: Path) -> None:
     """The server ignores what a `.turnout.toml` may not set, and the user is told."""
-    hostile = '[models.near]\napi = "openai-chat"\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "m"\n'
+    hostile = (
+        '[models.near]\napi = "openai-chat"\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "m"\nkey = "editor"\n'
+        f'[routes.refactor]\nchecks = ["touch {tmp_path}/ran"]\n[privacy]\nleaves_machine = "allow"\n'
+    )
     editor = real({"a.py": "", ".turnout.toml": hostile}, **UNTRUSTED)
     editor.open("a.py")
     editor.wait_ready()
 
-    editor.wait_for(NOTIFICATION, ".turnout.toml")
+    said = editor.wait_for(NOTIFICATION, "ignored until you trust this workspace")
+    assert all(key in said for key in ("base_url", "key", "checks"))
     editor.picture("untrusted-file")
     editor.type("hel")
     editor.wait_ghost("lo_from_fake(42)")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_folders_with_routes_of_their_own(real: OpenReal) -> None:
+    """In a workspace of two folders each goes by its own settings file, whichever file is edited first."""
+    models = {"turnout.models": {"two": {"model": "qwen2.5-coder-0.5b"}}}
+    own = '[routes.inline]\nmodels = ["two"]\n'
+    files = {"one/a.py": "", "other/b.py": "", "other/.turnout.toml": own}
+    editor = real(files, folders=("one", "other"), **models)
+    for name, model in (("b.py", "two"), ("a.py", "near")):
+        editor.open(name)
+        editor.wait_ready()
+        editor.type("hel")
+        editor.wait_ghost("lo_from_fake(42)")
+        editor.wait_for(STATUS, model)
+    editor.picture("folders")
 
 
 def test_a_server_that_dies(scripted: OpenScripted) -> None:

@@ -16,7 +16,14 @@ from turnout.worker.engines import nvidia, prepared
 def machine() -> Machine:
     """What a model finds here: memory, cores, cards that an engine is ready to use, and what was measured."""
     cards = [Card(gpu.name, gpu.total_bytes) for gpu in nvidia.cards().gpus]
-    return hardware.measure(cards, card_engine=prepared.state().ready, speeds=speeds.read())
+    return hardware.measure(cards, card_engine=_card_is_ready(), speeds=speeds.read())
+
+
+def _card_is_ready() -> bool:
+    try:
+        return prepared.state().ready
+    except OSError:  # without a cache directory there is no extension either
+        return False
 
 
 def model() -> Choice:
@@ -37,7 +44,7 @@ def form_of(name: str) -> FormName:
     What was chosen for `auto`, unless that is here or cannot be run: then it is the GGUF file that is missing.
     """
     chosen = model()
-    if chosen.model != name or chosen.form == "gguf" or not prepared.state().ready:
+    if chosen.model != name or chosen.form == "gguf" or not _card_is_ready():
         return "gguf"
     here = models.listed(models.entry(name), models.form_of(name, chosen.form))
     return "gguf" if here.state == "ready" else chosen.form

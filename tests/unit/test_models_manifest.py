@@ -113,6 +113,21 @@ def test_every_model_of_the_catalogue_can_be_prompted_and_weighed(model: models.
         assert form.pinned or any(isinstance(source, HuggingFace) for source in form.sources), form
 
 
+@pytest.mark.parametrize("model", shipped(), ids=lambda model: model.name)
+def test_the_documentation_names_every_model(model: models.Entry) -> None:
+    """docs/models.md has a row for each, with its size, its forms and what its licence forbids."""
+    form = models.form_of(model.name, "gguf")
+    lines = (Path(__file__).parents[2] / "docs" / "models.md").read_text("utf-8").splitlines()
+    (row,) = (line for line in lines if line.startswith(f"| `{model.name}` |"))
+    expected = (
+        models.in_megabytes(form.bytes),
+        model.licence,
+        model.terms,
+        *(each.name for each in model.forms),
+    )
+    assert [part for part in expected if part not in row] == []
+
+
 def test_no_two_models_share_a_file() -> None:
     """What lies in the models directory belongs to one model."""
     files = [form.file for model in shipped() for form in model.forms if form.file]

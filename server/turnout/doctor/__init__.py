@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from turnout.doctor import configuration, engines, system, weights, worker
 from turnout.doctor.findings import Case, Check, Finding, Level
+from turnout.errors import TurnoutError
 
 __all__ = ["TOPICS", "Case", "Check", "Finding", "Level", "examine"]
 
@@ -38,6 +39,11 @@ def examine(case: Case, topics: Mapping[str, Check] = TOPICS) -> Iterator[Findin
 def _guarded(name: str, check: Check, case: Case) -> Iterator[Finding]:
     try:
         yield from check(case)
+    except TurnoutError as exc:
+        yield Finding(name, "problem", exc.message, exc.advice)
+    except OSError as exc:
+        advice = "See what is said of the directories."
+        yield Finding(name, "problem", f"This could not be checked: {exc}", advice)
     except Exception as exc:
         logger.exception("the check of %s failed", name)
         yield Finding(

@@ -44,9 +44,7 @@ def chosen(measure: Callable[[], Machine]) -> Choice:
 
 def choose(machine: Machine) -> Choice:
     """Decide anew and remember it."""
-    from turnout import models
-
-    ready = {(e.entry.name, e.form.name) for e in models.listing() if e.state in ("ready", "unchecked")}
+    ready = _here()
     estimate = recommend.choose(machine, known().values(), ready)
     if estimate is None:
         name = DEFAULT_MODEL if DEFAULT_MODEL in known() else next(iter(known()))
@@ -59,6 +57,16 @@ def choose(machine: Machine) -> Choice:
         )
     _remember(choice)
     return choice
+
+
+def _here() -> set[tuple[str, str]]:
+    """Name and form of the models that are on this machine."""
+    from turnout import models
+
+    try:
+        return {(e.entry.name, e.form.name) for e in models.listing() if e.state in ("ready", "unchecked")}
+    except OSError:  # no cache directory can be made, so there is none
+        return set()
 
 
 def remembered() -> Choice | None:

@@ -22,6 +22,7 @@ _PROBE_THREADS = 4
 """As many as saturate the memory of a usual machine."""
 _PROBE_S = 0.3
 """How long to go on looking for an undisturbed pass: other programs read memory too."""
+_FINE_S = 1e-5
 
 # Bytes per second of the memory of graphics cards, from their makers' data sheets; the first name that fits counts.
 _CARD_BANDWIDTH: tuple[tuple[str, float], ...] = (
@@ -138,7 +139,7 @@ else:
         return ctypes.CDLL(None)
 
 
-def bandwidth(clock: Callable[[], float] = time.perf_counter) -> float:
+def bandwidth() -> float:
     """Bytes per second that all cores together read from main memory: what a token of a model costs on them.
 
     The C library's memcmp reads two buffers at full speed, and ctypes lets go of the interpreter meanwhile.
@@ -148,28 +149,34 @@ def bandwidth(clock: Callable[[], float] = time.perf_counter) -> float:
         compare.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
         threads = min(cores(), _PROBE_THREADS)
         size = min(_PROBE_BYTES, ram_bytes() // 16) // 2 // threads
-        # Written to, or every page would be the one page of zeros.
-        pairs = [
-            (ctypes.create_string_buffer(size), ctypes.create_string_buffer(size)) for _ in range(threads)
-        ]
-        for pair in pairs:
-            for buffer in pair:
-                ctypes.memset(buffer, 1, size)
-        seconds, end = _timed(compare, pairs, size, clock), clock() + _PROBE_S
-        while clock() < end:
-            seconds = min(seconds, _timed(compare, pairs, size, clock))
+        readers = [_Reader(compare, size) for _ in range(threads)]
     except (OSError, AttributeError, MemoryError, ValueError):
         return _DEFAULT_BANDWIDTH
-    return 2 * size * threads / max(seconds, 1e-6)
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+    return sum(2 * size / reader.fastest_s for reader in readers)
 
 
-def _timed(
-    compare: Callable[..., int], pairs: Sequence[tuple[object, object]], size: int, clock: Callable[[], float]
-) -> float:
-    workers = [threading.Thread(target=compare, args=(first, second, size)) for first, second in pairs]
-    begun = clock()
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    return clock() - begun
+class _Reader(threading.Thread):
+    """Reads two buffers again and again for a moment, beside the others, and keeps its fastest pass."""
+
+    def __init__(self, compare: Callable[..., int], size: int) -> None:
+        super().__init__(name="turnout-memory-probe", daemon=True)
+        self._compare = compare
+        self._size = size
+        self._buffers = (ctypes.create_string_buffer(size), ctypes.create_string_buffer(size))
+        for buffer in self._buffers:
+            ctypes.memset(buffer, 1, size)  # or every page would be the one page of zeros
+        self.fastest_s = float("inf")
+
+    def run(self) -> None:
+        # Time on the processor where the clock is fine enough: other programs then slow nothing but the memory.
+        fine = time.get_clock_info("thread_time").resolution < _FINE_S
+        clock = time.thread_time if fine else time.perf_counter
+        end = time.monotonic() + _PROBE_S
+        while self.fastest_s == float("inf") or time.monotonic() < end:
+            begun = clock()
+            self._compare(*self._buffers, self._size)
+            self.fastest_s = min(self.fastest_s, max(clock() - begun, _FINE_S))

@@ -54,6 +54,36 @@ def test_a_header_tells_what_the_engine_asks_before_loading(tmp_path: Path) -> N
     assert found.special == {"<|fim_prefix|>": 2, "<tool>": 3, "<fim_suffix>": 4}
 
 
+@pytest.mark.parametrize(
+    ("sizes", "cache_bytes"),
+    [
+        ({}, 0),
+        ({"block_count": 24, "embedding_length": 896, "attention.head_count": 14}, 2 * 2 * 24 * 896),
+        (
+            {
+                "block_count": 24,
+                "embedding_length": 896,
+                "attention.head_count": 14,
+                "attention.head_count_kv": 2,
+            },
+            12_288,
+        ),
+        (
+            {"block_count": 2, "embedding_length": 8, "attention.head_count": 2, "attention.key_length": 64},
+            2 * 2 * 2 * 2 * 64,
+        ),
+        ({"block_count": 24, "embedding_length": 896, "attention.head_count": 0}, 0),
+    ],
+)
+def test_a_header_tells_what_a_token_of_the_context_takes(
+    tmp_path: Path, sizes: dict[str, int], cache_bytes: int
+) -> None:
+    """Keys and values of 16 bits in every layer; the default model's are 12 KiB."""
+    entries = [entry(f"qwen2.{name}", 4, struct.pack("<I", value)) for name, value in sizes.items()]
+    (tmp_path / "m.gguf").write_bytes(header(entry("general.architecture", 8, text("qwen2")), *entries))
+    assert gguf.read(tmp_path / "m.gguf").cache_bytes == cache_bytes
+
+
 def test_a_header_without_a_tokenizer_is_no_fault(tmp_path: Path) -> None:
     """Such a model has no tokens that describe a hole, which is said when one is asked for."""
     (tmp_path / "m.gguf").write_bytes(header(entry("general.architecture", 8, text("clip"))))

@@ -71,3 +71,13 @@ async def test_the_end_is_announced_before_it_comes() -> None:
     life.end()
     assert told == [False]
     assert life.over.is_set()
+
+
+async def test_a_model_that_failed_to_load_is_left_alone_for_a_while_only() -> None:
+    """However fast its editors type on, it leaves in the end, and the next worker tries again."""
+    life = Life(0.01, 3600.0, lambda: False)
+    async with asyncio.timeout(30):
+        while not life.over.is_set():
+            for busy in (True, False):
+                life.reconsider(clients=2, busy=busy, failed=True, leaving=False)
+            await asyncio.sleep(0)

@@ -72,3 +72,32 @@ def test_memory_is_what_the_container_may_use(
 ) -> None:
     """A limit counts where it is below what the machine has."""
     assert machine.memory_bytes(files(tmp_path, content)) == total
+
+
+GROUP = {**OWN, "sys/fs/cgroup/user/memory.max": "1000", "sys/fs/cgroup/user/memory.current": "900"}
+AVAILABLE = {"proc/meminfo": "MemTotal:  80 kB\nMemFree: 1 kB\nMemAvailable: 8 kB\n"}
+
+
+@pytest.mark.parametrize(
+    ("content", "free"),
+    [
+        ({}, None),
+        (AVAILABLE, 8192),
+        ({**AVAILABLE, **GROUP}, 100),
+        (
+            {
+                **AVAILABLE,
+                **GROUP,
+                "sys/fs/cgroup/user/memory.stat": "anon 1\ninactive_file 40\nactive_file 2\n",
+            },
+            142,
+        ),
+        ({**AVAILABLE, **GROUP, "sys/fs/cgroup/user/memory.current": "2000"}, 0),
+        ({**AVAILABLE, **GROUP, "sys/fs/cgroup/user/memory.max": "max"}, 8192),
+    ],
+)
+def test_free_memory_is_what_system_and_container_leave(
+    tmp_path: Path, content: dict[str, str], free: int | None
+) -> None:
+    """Files that lie in memory are given back when somebody needs it, so they count as free."""
+    assert machine.free_bytes(files(tmp_path, content)) == free

@@ -267,7 +267,7 @@ class RuleSettings(_Table):
 
 
 DEFAULT_MODELS: dict[str, ModelSettings] = {
-    "near": ModelSettings(model="auto", context_tokens=8192),
+    "near": ModelSettings(model="auto", context_tokens=4096),
     "opus": ModelSettings(api="anthropic", model="claude-opus-4-6", key="env:ANTHROPIC_API_KEY"),
     "sonnet": ModelSettings(api="anthropic", model="claude-sonnet-4-6", key="env:ANTHROPIC_API_KEY"),
     "glm": ModelSettings(

@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Callable
 
 _LOOK_AGAIN_S = 5.0
+_FAILED_S = 30.0
+"""How long a model that did not load is left alone: what was wrong, such as too little memory, may be over then."""
 
 
 class Life:
@@ -26,6 +28,7 @@ class Life:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._alone = False
+        self._failed = False
         self.over = asyncio.Event()
         self.on_end: Callable[[], None] = lambda: None
 
@@ -37,10 +40,13 @@ class Life:
     def reconsider(self, *, clients: int, busy: bool, failed: bool, leaving: bool) -> None:
         """Look again; called on every change, so cheap while nothing has changed.
 
-        A worker whose model `failed` to load is needed by nobody but the requests that still hear it.
+        A worker whose model `failed` to load is needed by nobody but the requests that still hear it, and leaves
+        however many come.
         """
         alone = clients == 0 or failed
-        if self._timer is not None and (busy or alone != self._alone):
+        if failed and not self._failed:
+            self._failed, self._idle_s = True, min(self._idle_s, _FAILED_S)
+        if self._timer is not None and ((busy and not failed) or alone != self._alone):
             self._timer.cancel()
             self._timer = None
         if leaving and not busy:

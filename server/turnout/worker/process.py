@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--socket", type=Path, required=True, help="where to listen")
     parser.add_argument("--transport", choices=("unix", "tcp"), default=_default_transport())
     parser.add_argument("--idle-s", type=float, default=300.0, help="leave after so long without a client")
-    parser.add_argument("--rest-s", type=float, default=900.0, help="leave after so long without a request")
+    parser.add_argument("--rest-s", type=float, default=600.0, help="leave after so long without a request")
     parser.add_argument(
         "--hang-s", type=float, default=60.0, help="end where the engine does not stop in time"
     )

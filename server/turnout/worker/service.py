@@ -143,7 +143,9 @@ class Service:
         kind = "warm" if frame["t"] == "warm" else str(frame["kind"])
         job = Job(connection.client, frame["id"], kind, work, self.runner.clock())
         if (job.client, job.id) in self._open:
-            raise ProtocolViolation(f"request {job.id} is still open: an id may be used again only after its end")
+            raise ProtocolViolation(
+                f"request {job.id} is still open: an id may be used again only after its end"
+            )
         self._open.add((job.client, job.id))
         if self.runner.state == "loading":
             connection.send([{"t": "progress", "id": job.id, "phase": "loading", "done": 0, "of": 0}])

@@ -22,6 +22,14 @@ _NAMED_KINDS = frozenset({2, 3, 4})  # unknown, control, user defined: what llam
 _NAMED_ALWAYS = re.compile(rb"<\|.*\|>|<\xef\xbd\x9c.*\xef\xbd\x9c>|</?s>|<fim.*>|<(PRE|SUF|MID|EOT|EOS)>")
 """Tokens that llama.cpp treats as special by their names, although some files call them ordinary."""
 
+_SIZES = (
+    ".context_length",
+    ".block_count",
+    ".embedding_length",
+    ".attention.head_count",
+    ".attention.head_count_kv",
+    ".attention.key_length",
+)
 _TOKENS, _KINDS = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
 
 
@@ -30,11 +38,13 @@ class Header:
     """Facts of a model; `special` are the ids of the tokens that a tokenizer finds by their names in a text.
 
     `context_tokens` is what the model was trained with; None where the file does not say.
+    `cache_bytes` is what one token of the context takes in a cache of 16-bit keys and values; 0 where it does not.
     """
 
     architecture: str
     context_tokens: int | None
     special: Mapping[str, int]
+    cache_bytes: int = 0
 
 
 def read(path: Path) -> Header:
@@ -68,11 +78,26 @@ def _header(reader: "_Reader") -> Header:
             break  # what follows, among it all merges of the tokenizer, is nothing for us
     architecture = str(values.get("general.architecture", b"").decode())
     context = values.get(f"{architecture}.context_length")
-    return Header(architecture, context, _special(values.get(_TOKENS, []), values.get(_KINDS, ())))
+    special = _special(values.get(_TOKENS, []), values.get(_KINDS, ()))
+    return Header(architecture, context, special, _cache_bytes(architecture, values))
 
 
 def _kept(key: str) -> bool:
-    return key in (_TOKENS, _KINDS, "general.architecture") or key.endswith(".context_length")
+    return key in (_TOKENS, _KINDS, "general.architecture") or key.endswith(_SIZES)
+
+
+def _cache_bytes(architecture: str, values: Mapping[str, Any]) -> int:
+    def number(name: str) -> int:
+        value = values.get(architecture + name, 0)
+        # Some models give each layer its own number; the largest is the careful answer.
+        return int(max(value, default=0)) if isinstance(value, tuple | list) else int(value)
+
+    heads = number(".attention.head_count")
+    if heads <= 0:
+        return 0
+    pairs = number(".attention.head_count_kv") or heads
+    length = number(".attention.key_length") or number(".embedding_length") // heads
+    return 2 * 2 * number(".block_count") * pairs * length
 
 
 def _special(tokens: list[bytes], kinds: tuple[int, ...]) -> dict[str, int]:

@@ -31,7 +31,13 @@ BATCH_TOKENS = 64
 
 GPU_BATCH_TOKENS = 512
 
-_CACHE_MIB = 256
+_LARGEST_CACHE_MIB = 256
+_CACHE_SHARE = 64
+"""One part in so many of the machine's memory: 64 MiB of 4 GiB, and all of it from 16 GiB on."""
+
+_OVERHEAD_BYTES = 120_000_000
+"""What the process takes beside weights and context: Python, the tokenizer, buffers (default model, measured)."""
+
 _WINDOW = Window()
 _MARK = "\ue000{}\ue001"
 
@@ -104,7 +110,7 @@ class LlamaEngine:
 
         gpu = any(device.gpu for device in devices())
         if not gpu:
-            _check_memory(self._path)
+            _check_memory(self._path, header, self._context_tokens)
         key = secrets.token_hex(16)
         params = _params(xllamacpp, self._path, self._context_tokens, key, gpu=gpu)
         if self._side_socket is not None:
@@ -290,13 +296,26 @@ def _line_end(work: Work) -> tuple[str, ...]:
     return ("\n",) if work.shape == "line" and line.strip() else ()
 
 
-def _check_memory(path: Path) -> None:
-    have, need = machine.memory_bytes(), path.stat().st_size
-    if have is not None and need > have:
+def _check_memory(path: Path, header: gguf.Header, context_tokens: int) -> None:
+    """Say it in words before the system pushes out everything else, or ends the process that asks for too much."""
+    free, need = (
+        machine.free_bytes(),
+        path.stat().st_size + context_tokens * header.cache_bytes + _OVERHEAD_BYTES,
+    )
+    if free is not None and need > free:
         raise EngineError(
-            f"{path.name} needs {need / 1e9:.1f} GB of memory, and there are {have / 1e9:.1f} GB. "
-            "Choose a smaller model: `turnout models list` shows the sizes."
+            f"{path.name} needs {need / 1e9:.1f} GB of memory with a context of {context_tokens} tokens, and "
+            f"{free / 1e9:.1f} GB are free. Close other programs, choose a smaller model (`turnout models recommend`), "
+            "or lower models.NAME.context_tokens."
         )
+
+
+def _cache_mib() -> int:
+    """What documents that are not being typed in may keep in memory, so that a switch to them costs nothing."""
+    have = machine.memory_bytes()
+    return (
+        _LARGEST_CACHE_MIB if have is None else min(_LARGEST_CACHE_MIB, max(32, have // _CACHE_SHARE >> 20))
+    )
 
 
 def _params(xllamacpp: Any, path: Path, context_tokens: int, key: str, *, gpu: bool) -> Any:
@@ -306,7 +325,8 @@ def _params(xllamacpp: Any, path: Path, context_tokens: int, key: str, *, gpu: b
     params.n_batch = params.n_ubatch = GPU_BATCH_TOKENS if gpu else BATCH_TOKENS
     params.n_gpu_layers = -1  # as many as fit the free memory of the devices that this build has
     params.n_parallel = 1
-    params.cache_ram_mib = _CACHE_MIB
+    params.cache_ram_mib = _cache_mib()
+    params.fit_params = gpu  # it loads the file twice to find out what fits a card
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = machine.threads()
     params.warmup = False
     params.verbosity = 1

@@ -42,12 +42,38 @@ def cpu_quota(root: Path = _ROOT) -> float | None:
 
 def memory_bytes(root: Path = _ROOT) -> int | None:
     """Memory that this process may use at most; None where the system does not say."""
-    totals = (line.split() for line in _read(root / "proc/meminfo").splitlines())
-    limits = [int(words[1]) * 1024 for words in totals if words[:1] == ["MemTotal:"]]
+    limits = [int(words[1]) * 1024 for words in _meminfo(root) if words[:1] == ["MemTotal:"]]
     files = [folder / "memory.max" for folder in _cgroups(root)]
     files.append(root / "sys/fs/cgroup/memory/memory.limit_in_bytes")
     limits += [int(text) for text in map(_read, files) if text.isdigit()]
     return min(limits, default=None)
+
+
+def free_bytes(root: Path = _ROOT) -> int | None:
+    """Memory that this process could still take without others being pushed out; None where the system does not say.
+
+    What files take is free: it is given back when somebody needs it.
+    """
+    known = {
+        words[0]: int(words[1]) * 1024 for words in _meminfo(root) if len(words) > 1 and words[1].isdigit()
+    }
+    free = [known["MemAvailable:"]] if "MemAvailable:" in known else []
+    free += [left for folder in _cgroups(root) if (left := _left_in(folder)) is not None]
+    return min(free, default=None)
+
+
+def _meminfo(root: Path) -> list[list[str]]:
+    return [line.split() for line in _read(root / "proc/meminfo").splitlines()]
+
+
+def _left_in(folder: Path) -> int | None:
+    """What a control group may still take; None without a limit."""
+    limit, used = _read(folder / "memory.max"), _read(folder / "memory.current")
+    if not limit.isdigit() or not used.isdigit():
+        return None
+    told = dict(line.split(maxsplit=1) for line in _read(folder / "memory.stat").splitlines() if " " in line)
+    files = sum(int(told[name]) for name in ("inactive_file", "active_file") if told.get(name, "").isdigit())
+    return max(0, int(limit) - int(used) + files)
 
 
 def _share(text: str) -> float | None:

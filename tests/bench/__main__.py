@@ -9,8 +9,8 @@ from pathlib import Path
 from bench import decision, keystroke, memory, protocol, startup
 from bench.report import Row, table, to_json
 
-_SLOW = ("model", "holes")
-"""Measurements with a real model: minutes each."""
+_ASKED_FOR = ("model", "holes", "neovim")
+"""Measurements that only run when they are named: with a real model, minutes each, or with an editor to install."""
 
 
 def main() -> int:
@@ -18,7 +18,7 @@ def main() -> int:
     options = _parser().parse_args()
     measurements = _measurements(options)
     rows: list[Row] = []
-    for name in options.only or [name for name in measurements if name not in _SLOW]:
+    for name in options.only or [name for name in measurements if name not in _ASKED_FOR]:
         print(f"measuring: {name} ...", file=sys.stderr, flush=True)
         rows += measurements[name]()
     if options.json:
@@ -41,9 +41,16 @@ def _measurements(options: argparse.Namespace) -> dict[str, Callable[[], list[Ro
         "memory": lambda: memory.measure(count(1_000), count(100_000)),
         "protocol": lambda: protocol.measure(count(3_000)),
         "decision": lambda: decision.measure(count(20_000)),
+        "neovim": lambda: _neovim(count(400)),
         "model": lambda: _model(options.model),
         "holes": lambda: _holes(options.model, options.holes),
     }
+
+
+def _neovim(count: int) -> list[Row]:
+    from bench import neovim
+
+    return neovim.measure(count)
 
 
 def _model(path: Path | None) -> list[Row]:
@@ -70,10 +77,9 @@ def _conclude(rows: list[Row]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    names = ("startup", "keystroke", "memory", "protocol", "decision", *_SLOW)
-    parser.add_argument(
-        "--only", nargs="+", choices=names, help="measure these; default: all but model, holes"
-    )
+    names = ("startup", "keystroke", "memory", "protocol", "decision", *_ASKED_FOR)
+    default = f"measure these; default: all but {', '.join(_ASKED_FOR)}"
+    parser.add_argument("--only", nargs="+", choices=names, help=default)
     parser.add_argument(
         "--model", type=Path, help="weights for `model` and `holes`; default: those already downloaded"
     )

@@ -175,20 +175,22 @@ def test_health_reports_what_is_there(scripted: Scripted, tmp_path: Path) -> Non
     assert "sk-secret" not in text
 
 
-def test_health_asks_the_doctor(scripted: Scripted) -> None:
+def test_health_asks_the_doctor(scripted: Scripted, tmp_path: Path) -> None:
     """Where the program can say what is wrong with the model process and the GPU, that is what is shown."""
     findings = [
-        {"name": "worker", "state": "ok", "message": "answers"},
-        {"name": "gpu", "state": "warning", "message": "none found", "advice": "install a driver"},
-        {"name": "model", "state": "error", "message": "wrong hash", "advice": "turnout models pull"},
+        {"topic": "worker", "level": "ok", "text": "reachable", "advice": ""},
+        {"topic": "speed", "level": "note", "text": "slow", "advice": "look at what else runs", "facts": {}},
+        {"topic": "model", "level": "problem", "text": "wrong hash", "advice": "turnout models pull"},
     ]
-    told = {"print": {"doctor --json": json.dumps({"findings": findings})}}
+    doctor = f"doctor --json {tmp_path / 'work'}"
+    told = {"print": {doctor: json.dumps({"findings": findings})}}
     text = health(scripted(before=scripted_environment(told)))
     for line in (
-        "OK worker: answers",
-        "WARNING gpu: none found",
-        "install a driver",
+        "OK worker: reachable",
+        "speed: slow",
+        "look at what else runs",
         "ERROR model: wrong hash",
+        "turnout models pull",
     ):
         assert line in text, text
     assert "models list" not in text

@@ -238,6 +238,46 @@ def test_the_server_explains_itself(installed: Installed) -> None:
     editor.until(lambda: "turnout: " in editor.messages(), "a reason")
 
 
+def test_the_health_report_of_the_installed_server(installed: Installed) -> None:
+    """`:checkhealth` has findings of the running server, its worker, GPU, models, routes and keys, and no error."""
+    installed.home.write("a.py", "")
+    editor = installed.edit("a.py", ANTHROPIC_API_KEY="sk-secret")
+    editor.command("checkhealth turnout")
+    text = "\n".join(editor.lines())
+    for part in (
+        "Neovim 0.1",
+        "OK server: ",
+        "offers suggestions",
+        "inline goes to near",
+        "worker: ",
+        "gpu: ",
+        "key: ",
+    ):
+        assert part in text, text
+    assert "sk-secret" not in text
+
+
+def test_the_server_learns_where_the_cursor_rests(installed: Installed) -> None:
+    """The installed server asks for `turnout/cursor` and takes it without a word."""
+    installed.home.write("a.py", "x = 1\ny = 2\n")
+    editor = installed.edit("a.py")
+    editor.lua(
+        """
+        vim.g.told = 0
+        local client = vim.lsp.get_clients({ name = "turnout" })[1]
+        local notify = client.notify
+        client.notify = function(self, method, ...)
+          vim.g.told = vim.g.told + (method == "turnout/cursor" and 1 or 0)
+          return notify(self, method, ...)
+        end
+        """
+    )
+    editor.type("j")
+    editor.until(lambda: editor.lua("return vim.g.told") == 1, "the notification")
+    assert editor.server("turnout/explain", {"kind": "inline"})["chosen"] == "near"
+    assert "rror" not in editor.messages()
+
+
 def test_hostile_settings_of_a_workspace_are_ignored(installed: Installed) -> None:
     """A repository cannot put an endpoint and a key in the place of the local model, and the user is told."""
     installed.home.write(

@@ -181,22 +181,28 @@ end
 
 ---Run another command of the program that the server is a command of.
 ---@param cmd string[] The server's own command line.
----@param ... string
----@return string? output Nil where it failed.
-function M.run_program(cmd, ...)
+---@param words string[]
+---@param timeout_ms? integer
+---@return vim.SystemCompleted? result Nil where it cannot be run.
+function M.call_program(cmd, words, timeout_ms)
   local command = vim.list_slice(cmd)
   for i, word in ipairs(cmd) do
     if word == "serve" then
       command = vim.list_slice(cmd, 1, i - 1)
     end
   end
-  vim.list_extend(command, { ... })
-  local ok, process = pcall(vim.system, command, { text = true, timeout = PROGRAM_TIMEOUT_MS })
-  if not ok then
-    return nil
-  end
-  local result = process:wait()
-  return result.code == 0 and vim.trim(result.stdout or "") or nil
+  vim.list_extend(command, words)
+  local ok, process = pcall(vim.system, command, { text = true, timeout = timeout_ms or PROGRAM_TIMEOUT_MS })
+  return ok and process:wait() or nil
+end
+
+---The same, where only success is of use.
+---@param cmd string[]
+---@param ... string
+---@return string? output Nil where it failed.
+function M.run_program(cmd, ...)
+  local result = M.call_program(cmd, { ... })
+  return result and result.code == 0 and vim.trim(result.stdout or "") or nil
 end
 
 ---What the server is told when it starts: the user's settings, and who is asking.

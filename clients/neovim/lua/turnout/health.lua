@@ -153,7 +153,7 @@ function M.check()
   end
   if cmd then
     vim.health.start("turnout: models, GPU and keys")
-    if not require("turnout.doctor").report(cmd) then
+    if not require("turnout.doctor").report(cmd, server and server.root_dir or vim.fn.getcwd()) then
       check_models(cmd)
       check_keys(cmd)
     end

@@ -170,8 +170,8 @@ export class Refactoring implements vscode.Disposable {
   /** `notes` are what the server said of the proposal. */
   private setReview(review: Review | undefined, notes?: string): void {
     this.review = review;
-    this.tree.show(review, notes);
     void vscode.commands.executeCommand("setContext", "turnout.reviewing", review !== undefined);
+    this.tree.show(review, notes);
     if (!review) return this.reminder.hide();
     this.reminder.text = `$(diff-multiple) ${review.acceptedIds.length} of ${review.hunkIds.length} changes`;
     this.reminder.tooltip = `Review the refactor: ${review.title}`;

@@ -9,9 +9,11 @@ const VIEW = "turnout.review";
 
 interface FileNode {
   file: FileChange;
+  hunks: HunkNode[];
 }
 
-interface HunkNode extends FileNode {
+interface HunkNode {
+  parent: FileNode;
   hunk: Hunk;
 }
 
@@ -19,6 +21,7 @@ type Node = FileNode | HunkNode;
 
 export class ReviewTree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
   private review: Review | undefined;
+  private files: FileNode[] = [];
   private readonly changed = new vscode.EventEmitter<undefined>();
   readonly onDidChangeTreeData = this.changed.event;
   private readonly view: vscode.TreeView<Node>;
@@ -34,16 +37,24 @@ export class ReviewTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
 
   /** Shows a review, or nothing; `message` stands above the tree. */
   show(review: Review | undefined, message?: string): void {
+    const isNew = review !== this.review;
     this.review = review;
+    if (isNew) this.files = review?.proposal.files.map(toNode) ?? [];
     if (message !== undefined) this.view.message = message;
     this.view.description = review ? `${review.acceptedIds.length} of ${review.hunkIds.length}` : "";
     this.changed.fire(undefined);
+    const first = this.files[0];
+    // Unfolds the view, which is folded where the user has never seen it; the keyboard stays in the preview.
+    if (isNew && first) void this.view.reveal(first, { focus: false, select: false });
   }
 
   getChildren(node?: Node): Node[] {
-    if (!this.review) return [];
-    if (!node) return this.review.proposal.files.map((file) => ({ file }));
-    return isHunk(node) ? [] : node.file.hunks.map((hunk) => ({ file: node.file, hunk }));
+    if (!node) return this.files;
+    return isHunk(node) ? [] : node.hunks;
+  }
+
+  getParent(node: Node): FileNode | undefined {
+    return isHunk(node) ? node.parent : undefined;
   }
 
   getTreeItem(node: Node): vscode.TreeItem {
@@ -76,6 +87,12 @@ export class ReviewTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     this.preview.reject(this.review, rejected);
     this.onTicked(this.review);
   }
+}
+
+function toNode(file: FileChange): FileNode {
+  const node: FileNode = { file, hunks: [] };
+  node.hunks = file.hunks.map((hunk) => ({ parent: node, hunk }));
+  return node;
 }
 
 function isHunk(node: Node): node is HunkNode {

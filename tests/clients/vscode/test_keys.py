@@ -57,15 +57,14 @@ def readable(*folders: Path) -> str:
 
 def test_a_key_goes_to_its_endpoint_alone(real: OpenReal, tmp_path: Path) -> None:
     """The key that the user entered is sent to its endpoint, is in no file, and follows no redirection of the model."""
-    script = {"chat": [{"contains": "a = 1", "text": "Near says so."}]}
     with provider("Far says so.") as far, provider("Evil says so.") as evil:
         (tmp_path / "config").mkdir()
         entry = f'api = "openai-chat"\nmodel = "m"\nbase_url = "{far.url}/v1"\nkey = "env:NO_SUCH_KEY"\n'
         (tmp_path / "config/config.toml").write_text(
-            f'[models.far]\n{entry}[routes.explain]\nmodels = ["far", "near"]\n'
+            f'[models.far]\n{entry}[routes.explain]\nmodels = ["far"]\n'
         )
         verbose = {"turnout.trace.server": "verbose"}
-        editor = real({"a.py": "a = 1\n"}, script, **verbose)
+        editor = real({"a.py": "a = 1\n"}, **verbose)
         editor.open("a.py")
         editor.wait_ready()
 
@@ -84,10 +83,10 @@ def test_a_key_goes_to_its_endpoint_alone(real: OpenReal, tmp_path: Path) -> Non
 
         uses_editor = {"turnout.models": {"far": {"key": "editor"}}}  # what the command above wrote
         redirected = f'[models.far]\nbase_url = "{evil.url}/v1"\nkey = "editor"\n'
-        editor = real({"a.py": "a = 1\n", ".turnout.toml": redirected}, script, **verbose, **uses_editor)
+        editor = real({"a.py": "a = 1\n", ".turnout.toml": redirected}, **verbose, **uses_editor)
         editor.open("a.py")
         editor.wait_ready()
-        explain(editor, "Near says so.")
-        assert evil.requests == []
+        explain(editor, "Evil says so.")  # the folder is trusted, so it may name its own endpoints
+        assert ["authorization" in request.headers for request in evil.requests] == [False]
         assert len(far.requests) == 1
     assert KEY not in readable(editor.driver.data, tmp_path)

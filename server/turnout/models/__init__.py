@@ -139,7 +139,8 @@ def listed(model: Entry, form: Form) -> Listed:
     if item is not None and storage.recorded(item):
         return Listed(model, form, path, "ready", item.bytes)
     if (size := _size(path)) is not None:
-        return Listed(model, form, path, "unchecked", size)
+        # Without its pins nothing can vouch for a file: a pull has to ask for them first.
+        return Listed(model, form, path, "unchecked" if item is not None else "partial", size)
     if (size := _size(storage.partial_path(pins.unknown_item(model, form)))) is not None:
         return Listed(model, form, path, "partial", size)
     return Listed(model, form, path, "missing", 0)

@@ -207,7 +207,7 @@ function titleFor(instruction: string): string {
 function notesOf({ plan, checks, skipped = [] }: RefactorProposal): string {
   const verdicts = checks.map(({ name, ok, message }) => `${ok ? "Passed" : "Failed"}: ${name}${ok ? "" : `, ${message}`}`);
   const out = skipped.map(({ path, reason }) => `Left out: ${path} (${reason})`);
-  return [plan, ...verdicts, ...out].filter(Boolean).join("\n");
+  return [plan, ...verdicts, ...out].filter(Boolean).join(" · ");
 }
 
 /** Says what is proposed, by which model at what cost, which checks failed, and what was left out. */

@@ -107,8 +107,13 @@ function fileItem({ file }: FileNode): vscode.TreeItem {
   const item = new vscode.TreeItem(fileLabel(file), vscode.TreeItemCollapsibleState.Expanded);
   item.resourceUri = vscode.Uri.parse(file.newUri ?? file.uri);
   item.iconPath = vscode.ThemeIcon.File;
-  item.description = vscode.workspace.asRelativePath(vscode.Uri.joinPath(item.resourceUri, ".."));
+  item.description = folderOf(vscode.workspace.asRelativePath(item.resourceUri));
   return item;
+}
+
+/** The folder of a path in the workspace; nothing for a file at its top. */
+function folderOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
 
 function hunkItem({ hunk }: HunkNode): vscode.TreeItem {

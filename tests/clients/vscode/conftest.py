@@ -94,7 +94,7 @@ def open_editor(driver: Driver, tmp_path: Path, request: pytest.FixtureRequest) 
         (driver.data / "User/keybindings.json").write_text(json.dumps(keybindings))
         if folders:
             together = folder / "all.code-workspace"
-            together.write_text(json.dumps({"folders": [{"path": name} for name in folders]}))
+            together.write_text(json.dumps({"folders": [{"path": str(folder / name)} for name in folders]}))
             driver.do("open", workspace=str(together))
         else:
             driver.do("open", folder=str(folder))

@@ -44,6 +44,7 @@ def test_package_holds_what_runs(vsix: Path) -> None:
         "dist/extension.js",
         f"dist/server/turnout-{__version__}-py3-none-any.whl",
         "media/icon.png",
+        "media/review.svg",
         *(f"media/walkthrough/{step}.md" for step in ("key", "model", "privacy", "try")),
         "package.json",
         "readme.md",

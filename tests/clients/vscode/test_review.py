@@ -63,7 +63,6 @@ def test_tick_in_the_tree(scripted: OpenScripted) -> None:
     editor.command("Turnout: Refactor...")
     editor.answer("Longer names")
     editor.wait_for(REVIEW, "new.py")
-    editor.wait_for(".pane-header", "Turnout Refactor")
     editor.wait_for(".tree-explorer-viewlet-tree-view .message", "Longer names")
     editor.driver.do("click", selector=f"{TREE}:has-text('gamma = 3') .custom-view-tree-node-item-checkbox")
     editor.driver.do("click", selector=f"{TREE}:has-text('new.py') .custom-view-tree-node-item-checkbox")

@@ -192,6 +192,10 @@ def leftover_marks(editor: Neovim) -> list[Any]:
     [
         ("vim.o.virtualedit = 'all'", "i<Right><Right>"),
         ("vim.b.turnout = false", "i<End>"),
+        (
+            "vim.o.foldopen = ''; vim.api.nvim_buf_set_lines(0, 1, 1, false, { 'x' }); vim.cmd('1,2fold')",
+            "i<End>",
+        ),
         ("vim.bo.filetype = 'secret'", "i<End>"),
         ("", "Rhel"),
     ],
@@ -397,6 +401,16 @@ def test_at_the_end_of_a_file_that_fills_the_window(scripted: Scripted) -> None:
     editor.until_shown("  end")
 
 
+def test_neovims_own_ghost_text_does_not_double_it(scripted: Scripted) -> None:
+    """Where the user has `vim.lsp.inline_completion` on for everything, this server is taken out of it."""
+    own = "vim.lsp.inline_completion"
+    editor = scripted(HELLO, before=f"if {own} then {own}.enable() end\n")
+    editor.type("ihel")
+    editor.until_ghost("lo(name)")
+    client = "vim.lsp.get_clients({ name = 'turnout' })[1].id"
+    assert not editor.lua(f"return {own} and {own}.is_enabled({{ client_id = {client} }})")
+
+
 def test_a_colour_scheme_keeps_its_colour(scripted: Scripted) -> None:
     """The groups stay linked to the standard ones whatever scheme comes later."""
     editor = scripted(before="vim.cmd.highlight('clear TurnoutGhost')\n")
@@ -442,10 +456,14 @@ def test_without_automatic_requests_a_key_asks(scripted: Scripted) -> None:
 
 
 def test_a_server_that_dies_comes_back(scripted: Scripted) -> None:
-    """After a crash the text and the keys are as before, and suggestions return by themselves."""
+    """After a crash in the middle of a request the text and the keys are as before, and suggestions return."""
     editor = scripted(HELLO)
     editor.type("ihel")
     editor.until_ghost("lo(name)")
+    editor.server("test/hold")
+    asked = len(methods(editor, "textDocument/inlineCompletion"))
+    editor.type("x")
+    editor.until(lambda: len(methods(editor, "textDocument/inlineCompletion")) > asked, "a request under way")
     dead = editor.lua("return vim.lsp.get_clients({ name = 'turnout' })[1].id")
     editor.lua("vim.lsp.get_client_by_id(...):request('test/crash', {}, function() end)", dead)
     alive = """
@@ -455,7 +473,7 @@ def test_a_server_that_dies_comes_back(scripted: Scripted) -> None:
     editor.until(lambda: editor.lua(alive, dead), "another server")
     editor.until_ghost()
     editor.server("test/script", {"rules": [HELLO]})
-    editor.type("<BS>l")
+    editor.type("<BS>")
     editor.until_ghost("lo(name)")
     editor.type("<Tab>")
     editor.until(lambda: editor.lines() == ["hello(name)"], "the text")

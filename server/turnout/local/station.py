@@ -35,6 +35,8 @@ class Station:
         self._connecting: asyncio.Task[Link] | None = None
         self._crashes = 0
         self._blocked_until_s = 0.0
+        self._refusal: TurnoutError | None = None
+        """Why the last attempt to reach a worker failed, unless it is sound or died since."""
         self._closed = False
         self._retiring: asyncio.Task[None] | None = None
 
@@ -62,6 +64,7 @@ class Station:
     def answered(self) -> None:
         """A request was answered: the worker is sound."""
         self._crashes = 0
+        self._refusal = None
 
     def lost(self, link: Link | None) -> None:
         """`link` ended between requests: the worker was leaving, which is no fault."""
@@ -71,6 +74,7 @@ class Station:
     def crashed(self, link: Link | None) -> None:
         """`link` ended within an answer; the first time is forgiven, then pauses grow."""
         self.lost(link)
+        self._refusal = None
         self._crashes += 1
         if self._crashes > 1:
             pause_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** (self._crashes - 2))
@@ -94,12 +98,16 @@ class Station:
 
     def _check_pause(self) -> None:
         left_s = self._blocked_until_s - self._clock()
-        if left_s > 0:
-            raise WorkerUnavailable(
-                f"The model process of {self.spec.model} died {self._crashes} times in a row; "
-                f"it is tried again in {math.ceil(left_s)} s.",
-                advice=self.log_advice(),
-            )
+        if left_s <= 0:
+            return
+        again = f"it is tried again in {math.ceil(left_s)} s."
+        if self._refusal is not None:
+            message = self._refusal.message.rstrip(".")
+            raise WorkerUnavailable(f"{message}; {again}", advice=self._refusal.advice)
+        raise WorkerUnavailable(
+            f"The model process of {self.spec.model} died {self._crashes} times in a row; {again}",
+            advice=self.log_advice(),
+        )
 
     def _connected(self, task: asyncio.Task[Link]) -> None:
         self._connecting = None
@@ -111,6 +119,7 @@ class Station:
             if self._retiring is None:
                 self._retiring = asyncio.create_task(self._retire())
         elif isinstance(failure, TurnoutError):
+            self._refusal = failure
             self._crashes += 1
             self._blocked_until_s = self._clock() + min(_LONGEST_PAUSE_S, 2.0 ** (self._crashes - 1))
 

@@ -226,7 +226,7 @@ export class Server implements vscode.Disposable {
       void this.offer("A newer Turnout server came with this extension.", "Update");
     } else if (version && !isAtLeast(version, OLDEST_SERVER)) {
       const message = `The Turnout server ${version} is older than ${OLDEST_SERVER}, which this extension needs.`;
-      void this.offer(`${message} Update ${command}, or let this extension install its own.`, "Set the Path", "Show Log");
+      void this.offer(`${message} Update ${command}, or set the path of another.`, "Set the Path", "Show Log");
     }
   }
 

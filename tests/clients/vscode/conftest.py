@@ -37,18 +37,29 @@ def install() -> vscode.Install:
 @pytest.fixture(scope="session")
 def dependencies(install: vscode.Install) -> None:
     """What the extension is built with."""
+    install_dependencies(install)
+
+
+@pytest.fixture(scope="session")
+def vsix(install: vscode.Install) -> Path:
+    """The extension, built from its sources."""
+    return build(install)
+
+
+def build(install: vscode.Install) -> Path:
+    """Build the package from the sources."""
+    install_dependencies(install)
+    run([*install.npm, "run", "package"], install)
+    return EXTENSION / "dist/turnout.vsix"
+
+
+def install_dependencies(install: vscode.Install) -> None:
+    """Fetch what the lock file names, unless that is here already."""
     lock = hashlib.sha256((EXTENSION / "package-lock.json").read_bytes()).hexdigest()
     stamp = EXTENSION / "node_modules/.installed"
     if not stamp.exists() or stamp.read_text() != lock:
         run([*install.npm, "ci"], install)
         stamp.write_text(lock)
-
-
-@pytest.fixture(scope="session")
-def vsix(install: vscode.Install, dependencies: None) -> Path:
-    """The extension, built from its sources."""
-    run([*install.npm, "run", "package"], install)
-    return EXTENSION / "dist/turnout.vsix"
 
 
 def run(command: list[str], install: vscode.Install) -> None:

@@ -107,6 +107,24 @@ const operations = {
     }
     return null;
   },
+  /** Presses a key; milliseconds from the key's event in the page to the first frame that has ghost text in it. */
+  async keyToGhost({ key }, { page }) {
+    await page.evaluate(() => {
+      globalThis.ghostAfterMs = new Promise((resolve) => {
+        const began = (event) => {
+          const look = () => {
+            const ghost = document.querySelector(".view-lines .ghost-text-decoration");
+            if (ghost?.textContent.trim()) resolve(performance.now() - event.timeStamp);
+            else requestAnimationFrame(look);
+          };
+          requestAnimationFrame(look);
+        };
+        addEventListener("keydown", began, { capture: true, once: true });
+      });
+    });
+    await page.keyboard.press(key);
+    return page.evaluate(() => globalThis.ghostAfterMs);
+  },
   async screenshot({ path }, { page }) {
     await page.screenshot({ path });
   },

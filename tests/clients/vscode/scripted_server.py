@@ -12,7 +12,9 @@ from typing import Any
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
-server = LanguageServer("scripted", "0")
+from turnout import __version__
+
+server = LanguageServer("scripted", __version__)
 GHOST = {"hel": "hello_from_script(42)", "one": "one two three\nfour", "al": "alpha", "alp": "alpine"}
 
 

@@ -72,6 +72,7 @@ def test_tick_in_the_tree(scripted: OpenScripted) -> None:
         "the changes to leave the preview",
     )
     editor.wait_for(".statusbar-item", "2 of 4 changes")
+    editor.wait_for(f"{TREE}:has-text('new = 1') .custom-view-tree-node-item-checkbox[aria-checked='false']")
     editor.picture("refactor-tree")
     editor.driver.do("click", selector=f"{TREE}:has-text('alpha = 1') .custom-view-tree-node-item-checkbox")
     editor.wait_for(".statusbar-item", "1 of 4 changes")

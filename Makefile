@@ -54,5 +54,10 @@ soak:
 	@tools/setup_venv.sh local,dev
 	@PYTHONPATH=tests $(VENV)/python -m bench.soak
 
+bench-gpu:
+	@tools/setup_venv.sh local,dev,gpu
+	@$(VENV)/python -m pip install --quiet --no-deps gguf
+	@PYTHONPATH=tests $(VENV)/python -m bench.gpu --write docs/measurements/gpu.md
+
 clean:
 	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis artifacts

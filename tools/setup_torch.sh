@@ -14,7 +14,7 @@ has torch exllamav2 tokenizers PIL gguf && exit 0
 echo "Installing torch for CPUs and exllamav2 into .venv ..."
 # exllamav2 asks for more than inference needs (pandas and fastparquet are for conversions), so its needs are named here.
 if has torch || install "torch==$torch"; then
-  install tokenizers safetensors numpy pillow rich
+  install tokenizers safetensors numpy pillow rich pyyaml
   install --no-deps gguf exllamav2==0.3.2
   exit 0
 fi

@@ -3,7 +3,9 @@
 The model sees only what is in the places of the cache that it is told to read, so any wrong reuse shows up.
 """
 
+import array
 import hashlib
+import importlib.machinery
 import importlib.util
 import itertools
 import json
@@ -14,8 +16,6 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 FIM = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|repo_name|>", "<|file_sep|>")
 CHAT = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
@@ -32,6 +32,8 @@ CORPUS = [
 
 def require_torch() -> None:
     """Skip what needs torch and exllamav2 where they are not installed; in CI that is a failure."""
+    import pytest  # here alone, as the benchmark's dry run does without
+
     missing = [
         name for name in ("torch", "exllamav2", "tokenizers") if importlib.util.find_spec(name) is None
     ]
@@ -39,13 +41,14 @@ def require_torch() -> None:
         pytest.fail(f"CI has to run these tests and lacks {missing}: tools/setup_torch.sh installs them")
     if missing:
         pytest.skip(f"{missing} not installed: tools/setup_torch.sh", allow_module_level=True)
-    _stand_in()
+    stand_in()
 
 
-def _stand_in() -> None:
+def stand_in() -> None:
     """Put a Python extension in place of the compiled one, so that importing exllamav2 compiles nothing."""
     if "exllamav2_ext" not in sys.modules:
         extension = types.ModuleType("exllamav2_ext")
+        extension.__spec__ = importlib.machinery.ModuleSpec("exllamav2_ext", None)
         for function in (
             count_match,
             fast_fill_cpu_ones_bool,
@@ -179,7 +182,7 @@ class HashedModel:
             if preprocess_only:
                 self.prefilled += length
                 continue
-            self._answer(logits[row], [int(token) for token in kept[places]])
+            self._answer(logits[row], kept[places].tolist())
         if not preprocess_only:
             self.decoded.append(batch)
         return {} if preprocess_only else {"logits": logits}
@@ -194,7 +197,7 @@ class HashedModel:
 
 def hashed(sequence: Sequence[int]) -> int:
     """A token of one visible character, never a special one."""
-    digest = hashlib.blake2b(repr(list(sequence)).encode(), digest_size=4)
+    digest = hashlib.blake2b(array.array("q", sequence).tobytes(), digest_size=4)
     return ord("a") - ord("!") + int.from_bytes(digest.digest(), "big") % 26
 
 

@@ -110,6 +110,15 @@ def test_a_build_belongs_to_its_versions_and_its_card(
     assert usual.directory.is_relative_to(tmp_path)
 
 
+def test_without_a_cache_directory_nothing_is_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer, not an exception: a server asks this on the way to llama.cpp."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TURNOUT_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    found = prepared.state(lambda: WHOLE, lambda: CARDS)
+    assert not found.ready
+    assert "no directory" in found.problem
+
+
 def test_the_state_is_told_without_importing_torch() -> None:
     """A server may ask at any time."""
     script = (

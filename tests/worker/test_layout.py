@@ -107,7 +107,14 @@ def test_the_word_at_the_cursor_is_healed(prefix: str, forced: str) -> None:
 
 @pytest.mark.parametrize(
     ("forced", "literal"),
-    [("ret", '"ret"'), ("\t", '"\\t"'), ('a"b', '"a\\"b"'), ("a\\n", '"a\\\\n"')],
+    [
+        ("ret", '"ret"'),
+        ("\t", '"\\t"'),
+        ('a"b', '"a\\"b"'),
+        ("a\\n", '"a\\\\n"'),
+        ("a\r\n", '"a\\r\\n"'),
+        ("\U0001d4b3数", '"\U0001d4b3数"'),
+    ],
 )
 def test_the_grammar_quotes_what_it_forces(forced: str, literal: str) -> None:
     """Whatever stands at the cursor is a literal, and newlines may follow it."""
@@ -156,7 +163,7 @@ keys = st.text(st.sampled_from("ab_ (){}[]\"',.=\n\t"), min_size=1, max_size=60)
 def test_typing_with_closed_brackets_only_appends_to_the_prompt(lines: int, typed: str, after: str) -> None:
     """Brackets that come and go behind the cursor cost nothing, and the prompt ends as the document does there."""
     editor = Typist(LINES[: LINES.index(f"line_{lines} ")], after)
-    layout = render(QWEN, editor.hole, Window())
+    layout = render(QWEN, editor.hole, Window(), settle=True)
     for key in typed:
         editor.type(key)
         new = render(QWEN, editor.hole, Window(), layout.anchor)

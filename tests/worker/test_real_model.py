@@ -98,6 +98,28 @@ async def test_a_trivial_function_is_completed(client: kit.RawClient, typed: str
     assert answer == completed
 
 
+@pytest.mark.parametrize(
+    ("prefix", "suffix", "answer"),
+    [
+        (FUNCTION.replace("\n", "\r\n") + "ret", AFTER.replace("\n", "\r\n"), "urn a * b"),
+        (FUNCTION + "return a * b", AFTER, ""),
+        ("def f(x):\n    return x\n", "\nprint(f(1))\n", ""),
+        ("value = 1\nprint(val", "ue)\n", "ue)"),
+        ("if x:\n\treturn_value = 1\n\tret", "\n", "urn return_value"),
+        ("def 加法(数一, 数二):\n    return 数一 + 数", "\n", "二"),
+        ("naïveté = 1\nprint(naï", ")\n", "veté)"),
+        ("\U0001d4b3\U0001d4b4 = 1\nprint(\U0001d4b3", "\n", "\U0001d4b4)"),
+        ("path = 'C:\\\\temp\\\\na", "'\n", "me.txt'"),
+    ],
+)
+async def test_any_text_is_completed_to_the_end_of_its_line(
+    client: kit.RawClient, prefix: str, suffix: str, answer: str
+) -> None:
+    """Windows line ends, tabs, letters of several bytes, words cut in two, and places where nothing is missing."""
+    said, _ = await complete(client, 1, prefix, suffix, document=prefix)
+    assert said.rstrip("\n") == answer
+
+
 async def test_a_keystroke_costs_a_token_or_few(client: kit.RawClient) -> None:
     """Typing a line character by character finds all but the newest text in the cache."""
     line = "return value + 12"

@@ -23,6 +23,7 @@ _REPO_NAME = "workspace"
 _MAX_FORCED_CHARS = 64  # longer than any token; what is forced is generated once more
 _AT_CURSOR = {"word": re.compile(r"(?:[ \t]*\w+)?\Z"), "blanks": re.compile(r"[ \t]*\w*\Z")}
 _CLOSERS = re.compile(r"[ \t)\]}>\"'`;:,]*(?=[\r\n]|\Z)")
+_QUOTED = str.maketrans({"\\": "\\\\", '"': '\\"', "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _LOOKS_SPECIAL = re.compile(r"(?=(<[^<>\s]{1,64}>|\[/?[A-Z_]{2,32}\]))")  # a lookahead, as names may overlap
 
 
@@ -112,7 +113,7 @@ def healing_grammar(forced: str) -> str:
 
     Newlines are allowed after it: otherwise the model could never end the line.
     """
-    quoted = forced.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t")
+    quoted = forced.translate(_QUOTED)
     return f'root ::= "{quoted}" ( [^\\n] | "\\n" )*'
 
 

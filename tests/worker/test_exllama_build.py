@@ -187,6 +187,7 @@ def test_a_missing_compiler_is_named(missing: str, words: str, monkeypatch: pyte
     """Each tool has its own message, before anything is compiled."""
     for name in ("CUDA_HOME", "CUDA_PATH", "CXX"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(exllama_build, "_USUAL_CUDA", "/nowhere")
     with pytest.raises(BuildError, match=re.escape(words)) as caught:
         exllama_build.check_compilers(WHOLE, lambda name: None if name == missing else "/bin/" + name)
     assert caught.value.advice

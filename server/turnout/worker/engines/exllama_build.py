@@ -31,6 +31,7 @@ _UNIT = re.compile(r"\[(\d+)/(\d+)\]\s*(.*)")
 _TAIL_LINES = 12
 _POLL_S = 0.5
 _CUDA_HOMES = ("CUDA_HOME", "CUDA_PATH")
+_USUAL_CUDA = "/usr/local/cuda"
 
 
 class BuildError(Exception):
@@ -87,6 +88,7 @@ def build(
 def _run(command: Sequence[str], wanted: BuildState, on_progress: OnProgress) -> None:
     environment = {
         **os.environ,
+        "PATH": _path(),
         "TORCH_EXTENSIONS_DIR": str(wanted.directory),
         "TORCH_CUDA_ARCH_LIST": os.environ.get("TORCH_CUDA_ARCH_LIST")
         or nvidia.architectures(nvidia.cards().gpus),
@@ -179,7 +181,7 @@ def _check_tools(wanted: BuildState) -> None:
             f"The extension is compiled for the card of this machine, and {wanted.problem}.",
             "To compile for another machine, name its architecture: TORCH_CUDA_ARCH_LIST=8.9",
         )
-    check_compilers(found, shutil.which)
+    check_compilers(found, lambda name: shutil.which(name, path=_path()))
 
 
 def check_compilers(found: Installed, which: Callable[[str], str | None]) -> None:
@@ -190,8 +192,7 @@ def check_compilers(found: Installed, which: Callable[[str], str | None]) -> Non
         raise BuildError(
             "There is no C++ compiler.", "Install one, such as the package g++ or build-essential."
         )
-    homes = [Path(os.environ[name], "bin") for name in _CUDA_HOMES if os.environ.get(name)]
-    nvcc = next((str(home / "nvcc") for home in homes if (home / "nvcc").exists()), None) or which("nvcc")
+    nvcc = _nvcc(which)
     if nvcc is None:
         raise BuildError(
             "The CUDA compiler nvcc is missing.",
@@ -204,6 +205,23 @@ def check_compilers(found: Installed, which: Callable[[str], str | None]) -> Non
             f"nvcc is of CUDA {release[1]}, but torch {found.torch} is built for CUDA {found.cuda}.",
             "Install the toolkit of that version and set CUDA_HOME to it, or install a torch for this one.",
         )
+
+
+def _nvcc(which: Callable[[str], str | None]) -> str | None:
+    """CUDA's compiler, where torch looks for it too."""
+    homes = [os.environ[name] for name in _CUDA_HOMES if os.environ.get(name)]
+    for place in (*homes, None, _USUAL_CUDA):
+        if place is None:
+            if (found := which("nvcc")) is not None:
+                return found
+        elif (Path(place) / "bin" / "nvcc").exists():
+            return str(Path(place) / "bin" / "nvcc")
+    return None
+
+
+def _path() -> str:
+    """Where programs are: beside this interpreter first, where pip puts ninja."""
+    return os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
 
 
 @contextmanager

@@ -81,8 +81,8 @@ class ExllamaEngine:
 
     @property
     def lanes(self) -> int:
-        """How many prompts share a step."""
-        return self._model.lanes
+        """How many prompts share a step; one until the model is loaded."""
+        return self._loaded[1].lanes if self._loaded else 1
 
     def load(self, on_progress: OnProgress) -> None:
         """Load the weights and make the steps that the first ones would otherwise be slow for."""

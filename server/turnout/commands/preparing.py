@@ -10,7 +10,8 @@ from typing import Any
 
 from turnout.worker.engines import prepared
 
-_BUILD = ("-m", "turnout.worker.engines.exllama_build", "--json-lines")
+# -P: a package called turnout in the folder that this is run in must not be taken for ours.
+_BUILD = ("-P", "-m", "turnout.worker.engines.exllama_build", "--json-lines")
 _INTERRUPTED = 130
 _END_TIMEOUT_S = 10.0
 

@@ -42,6 +42,7 @@ def test_package_holds_what_runs(vsix: Path) -> None:
         "LICENSE.txt",
         "changelog.md",
         "dist/extension.js",
+        "dist/main.js",
         f"dist/server/turnout-{__version__}-py3-none-any.whl",
         "media/icon.png",
         "media/review.svg",

@@ -1,0 +1,67 @@
+/** Wires the parts together; nothing is decided here. */
+import * as vscode from "vscode";
+
+import { actionMiddleware } from "./actions";
+import { registerCommand } from "./commands";
+import { CursorReports } from "./cursor";
+import { explainRoute, Reports, whyNothing } from "./explain";
+import { InlineReports } from "./inline";
+import { PrivateServer } from "./install";
+import { registerKeys } from "./keys";
+import { KeyStore } from "./keystore";
+import { Pause } from "./pause";
+import { pullModel } from "./pull";
+import { Refactoring } from "./refactor";
+import { switchModel } from "./route";
+import { Server } from "./server";
+import { serverKeys } from "./settings";
+import { SettingsFiles } from "./settingsfile";
+import { SpendView } from "./spend";
+import { showMenu, StatusBar } from "./status";
+import { welcome } from "./welcome";
+
+let server: Server | undefined;
+
+export function start(context: vscode.ExtensionContext): void {
+  const log = vscode.window.createOutputChannel("Turnout", { log: true });
+  const pause = new Pause();
+  const inline = new InlineReports(pause);
+  const reports = new Reports();
+  const store = new KeyStore(context.secrets, context.globalState);
+  const own = new PrivateServer(context, log);
+  const running = new Server(log, own, store, serverKeys(context.extension.packageJSON), {
+    ...inline.middleware,
+    ...actionMiddleware(context.workspaceState, reports),
+  });
+  const spend = new SpendView(running);
+  server = running;
+  inline.attach(running);
+  context.subscriptions.push(
+    log,
+    reports,
+    pause,
+    inline,
+    running,
+    spend,
+    registerKeys(running, store),
+    new StatusBar(pause, running, inline),
+    new Refactoring(running, context.workspaceState),
+    new SettingsFiles(running),
+    new CursorReports(running),
+    registerCommand("turnout.menu", () => showMenu(pause)),
+    registerCommand("turnout.why", () => whyNothing(running)),
+    registerCommand("turnout.explainRoute", () => explainRoute(running, reports)),
+    registerCommand("turnout.switchModel", () => switchModel(running)),
+    registerCommand("turnout.showSpend", () => spend.show()),
+    registerCommand("turnout.install", () => running.install()),
+    registerCommand("turnout.pullModel", () => pullModel(running, log)),
+    registerCommand("turnout.restart", () => running.restart()),
+    registerCommand("turnout.showLog", () => log.show()),
+  );
+  void running.start();
+  void welcome(context.globalState);
+}
+
+export function stop(): Promise<void> | undefined {
+  return server?.stop();
+}

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench import decision, keystroke, memory, protocol, startup
 from bench.report import Row, table, to_json
 
-_ASKED_FOR = ("model", "holes", "neovim")
+_ASKED_FOR = ("model", "holes", "worker", "neovim")
 """Measurements that only run when they are named: with a real model, minutes each, or with an editor to install."""
 
 
@@ -44,6 +44,7 @@ def _measurements(options: argparse.Namespace) -> dict[str, Callable[[], list[Ro
         "neovim": lambda: _neovim(count(400)),
         "model": lambda: _model(options.model),
         "holes": lambda: _holes(options.model, options.holes),
+        "worker": lambda: _worker(options.model),
     }
 
 
@@ -65,6 +66,12 @@ def _holes(path: Path | None, count: int) -> list[Row]:
     return quality.measure(path, count)
 
 
+def _worker(path: Path | None) -> list[Row]:
+    from bench import worker
+
+    return worker.measure(path)
+
+
 def _conclude(rows: list[Row]) -> int:
     over = [row.figure for row in rows if row.verdict == "OVER"]
     failed = [row.figure for row in rows if row.failed]
@@ -81,7 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     default = f"measure these; default: all but {', '.join(_ASKED_FOR)}"
     parser.add_argument("--only", nargs="+", choices=names, help=default)
     parser.add_argument(
-        "--model", type=Path, help="weights for `model` and `holes`; default: those already downloaded"
+        "--model",
+        type=Path,
+        help="weights for `model`, `holes` and `worker`; default: those already downloaded",
     )
     parser.add_argument("--holes", type=int, default=100, help="how many of them to fill")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 _PAUSE_S = (0.08, 0.3)
 """Between two keys: 200 to 750 a minute, as fast as people are."""
 
-_THOUGHT_S = (1.5, 6.0)
+_THOUGHT_S = (2.0, 12.0)
 _BURST_KEYS = (3, 14)
 _TYPO = 0.04
-_MOVE = 0.3
+_LOOK_ELSEWHERE = 0.1
+_LINES_IN_A_ROW = (4, 16)
+_LONG_ENOUGH = 10
 _MAX_LINES = 400
 
 
@@ -32,7 +34,7 @@ class Keystroke:
 
 
 class Recording:
-    """Types lines of `source` again, here and there, for as long as anybody asks for events."""
+    """Types lines of `source` again, some in a row and then elsewhere, for as long as anybody asks for events."""
 
     def __init__(self, source: str, seed: int) -> None:
         self._random = random.Random(seed)
@@ -42,9 +44,11 @@ class Recording:
     def events(self) -> Iterator[Keystroke]:
         """Keystrokes without end; each line is typed behind itself and taken back, so that the file keeps its size."""
         while True:
-            line = self._random.choice([n for n, text in enumerate(self._lines) if len(text.strip()) > 10])
-            yield self._at(line, len(self._lines[line]), 0, "", self._thought())
-            yield from self._type(line)
+            first = self._random.randrange(len(self._lines))
+            for line in range(first, first + self._random.randint(*_LINES_IN_A_ROW)):
+                if line < len(self._lines) and len(self._lines[line].strip()) >= _LONG_ENOUGH:
+                    yield self._at(line, len(self._lines[line]), 0, "", self._thought())
+                    yield from self._type(line)
 
     def _type(self, line: int) -> Iterator[Keystroke]:
         """Take the end of a line away and type it again, with typos, pauses and looks elsewhere."""
@@ -59,7 +63,7 @@ class Recording:
             pause_s = self._pause()
             if left_in_burst == 0:
                 left_in_burst, pause_s = self._random.randint(*_BURST_KEYS), self._thought()
-                if self._random.random() < _MOVE:
+                if self._random.random() < _LOOK_ELSEWHERE:
                     yield self._look_elsewhere()
             left_in_burst -= 1
             yield self._at(line, column, 0, text[column], pause_s)

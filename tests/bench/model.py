@@ -5,22 +5,25 @@ after the cursor as it can, and pays for it at every letter. A jump of the curso
 been read ahead.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from bench.engines import Answer, Asker, loaded
 from bench.report import Judged, Row, percentile
-from turnout import models
+from turnout import dispatch, models
 from turnout.core.documents import Position
-from turnout.core.fim import layout
 from turnout.core.fim.layout import Window
 from turnout.core.holes import Hole
 
 NAME = "qwen2.5-coder-0.5b"
-WINDOW = Window(prefix_chars=5200, suffix_chars=1700, chunk_chars=0)
+WINDOW = Window(prefix_chars=7900, suffix_chars=2050, chunk_chars=0)
 POSITIONS = 12
 JUMPS = 3
-_LINE_CHARS = 60
+_LINE_CHARS = range(36, 48)
+"""Letters of the line that is typed: about the median of source code."""
+
+_CODE = re.compile(r"\w+ = \w+\(|return \w+\(")
 
 
 def measure(weights: Path | None) -> list[Row]:
@@ -58,18 +61,22 @@ def _row(
 
 def _type(ours: Asker, plain: Asker) -> tuple[list[Answer], list[Answer]]:
     text = _text()
-    line = next(
-        n for n in range(text.count("\n") // 2, 0, -1) if len(text.split("\n")[n].strip()) > _LINE_CHARS
-    )
-    length = len(text.split("\n")[line])
-    first = length - _LINE_CHARS
-    columns = [first, *range(first + 2, length - 3, (_LINE_CHARS - 5) // POSITIONS)][: POSITIONS + 1]
+    line, columns = _typed(text.split("\n"))
     found: tuple[list[Answer], list[Answer]] = ([], [])
     for column in columns:
         hole = _hole(text, line, column)
         found[0].append(ours.fill("typed", hole))
         found[1].append(plain.fill("typed", hole))
     return found[0][1:], found[1][1:]  # the first request of each finds an empty cache
+
+
+def _typed(lines: list[str]) -> tuple[int, list[int]]:
+    """A line from the middle of the file on, and the places in it where the rest is asked for."""
+    found = (n for n in range(len(lines) // 2, len(lines)) if len(lines[n].strip()) in _LINE_CHARS)
+    line = next(n for n in found if _CODE.search(lines[n]))
+    start, end = len(lines[line]) - len(lines[line].lstrip()), len(lines[line]) - 2
+    step = (end - start) / (POSITIONS + 1)
+    return line, [start + round(step * number) for number in range(POSITIONS + 1)]
 
 
 def _jump(asker: Asker) -> tuple[list[Answer], list[Answer]]:
@@ -94,7 +101,7 @@ def _hole(text: str, line: int, column: int | None) -> Hole:
 
 
 def _text() -> str:
-    return Path(layout.__file__).read_text("utf-8")
+    return Path(dispatch.__file__).read_text("utf-8")
 
 
 def _first_ms(answer: Answer) -> float:

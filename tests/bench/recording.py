@@ -16,7 +16,8 @@ _TYPO = 0.04
 _LOOK_ELSEWHERE = 0.1
 _LINES_IN_A_ROW = (4, 16)
 _LONG_ENOUGH = 10
-_MAX_LINES = 400
+_MAX_LINES = 60
+"""A small file: on two cores six large ones would keep the model reading for all of the time between two kills."""
 
 
 @dataclass(frozen=True, slots=True)

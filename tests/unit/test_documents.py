@@ -11,6 +11,7 @@ from turnout.core.documents import (
     Position,
     Span,
     codepoints_to_units,
+    end_of,
     split_lines,
     units_to_codepoints,
 )
@@ -91,6 +92,22 @@ def test_columns_inside_a_character_or_past_the_end_are_brought_in(
 ) -> None:
     """A column in the middle of a character means its start, one past the end the end."""
     assert units_to_codepoints("𝄞a", units, encoding) == codepoint  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("", (3, 4)),
+        ("ab", (3, 6)),
+        ("ab\n", (4, 0)),
+        ("ab\r\ncd", (4, 2)),
+        ("\r\r", (5, 0)),
+        ("a\n\nb", (5, 1)),
+    ],
+)
+def test_the_end_of_what_was_put_in(text: str, end: tuple[int, int]) -> None:
+    """That is where the cursor is after typing or pasting, as far as an edit can tell."""
+    assert end_of(Position(3, 4), text) == end
 
 
 def test_documents_that_are_too_long_or_binary_are_not_kept() -> None:

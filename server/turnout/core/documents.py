@@ -47,15 +47,20 @@ class Snapshot:
         return "".join(self.lines)
 
 
-def end_of(start: Position, text: str) -> Position:
-    """Where `text` ends that was put in at `start`."""
-    lines = text.count("\n")
-    return Position(start.line + lines, len(text) - text.rfind("\n") - 1 + (0 if lines else start.character))
-
-
 def split_lines(text: str) -> list[str]:
     """Cut `text` into lines that keep their endings; empty text gives no line."""
     return _LINE.findall(text)
+
+
+def end_of(start: Position, text: str) -> Position:
+    """Where `text` ends that was put in at `start`."""
+    lines = split_lines(text)
+    if not lines:
+        return start
+    last = lines[-1]
+    if line_body(last) != last:
+        return Position(start.line + len(lines), 0)
+    return Position(start.line + len(lines) - 1, len(last) + (start.character if len(lines) == 1 else 0))
 
 
 def unusable(text: str) -> str:

@@ -187,6 +187,17 @@ async def test_nothing_left_over(lone_home: Home) -> None:
     assert processes_of(home.root) == {}
 
 
+async def test_slow_load(lone_home: Home) -> None:
+    """A completion that comes too early for the model is empty within its deadline, and says what it waited for."""
+    home = lone_home
+    home.configure("[routes.inline]\ndeadline_ms = 700\n")
+    async with editing(home, options={}, TURNOUT_FAKE_SCRIPT='{"load_s": 3600}') as editor:
+        for name in ("a.py", "b.py"):
+            buffer = editor.open(home.uri(name), "hel")
+            assert await editor.ghost(buffer, 3) is None
+            assert "within 700 ms: the worker is loading the model." in await editor.why(buffer)
+
+
 async def test_failed_load(lone_home: Home) -> None:
     """A model that cannot be loaded costs completions, with the engine's words as the reason; the rest works."""
     home = lone_home

@@ -2,12 +2,14 @@
 
 import asyncio
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from turnout.core.requests import Account, Delta, Waiting
 from turnout.errors import WorkerCrashed, WorkerUnavailable
+from turnout.worker import wire
 from worker import kit
 from worker.backend_kit import ENDLESS, ENDLESS_RULE, HOLE, MODEL, Make, Workers, collect
 
@@ -71,12 +73,32 @@ async def _never(*_: Any) -> None:
     await asyncio.Event().wait()
 
 
-async def test_a_worker_that_does_not_come_is_said_to_be_loading(make: Make) -> None:
+@pytest.mark.parametrize("greets", [None, False, True], ids=["starting", "no hello", "hello"])
+async def test_a_silent_worker_is_said_to_be_loading(make: Make, greets: bool | None) -> None:
     """While a process starts, or loads its model for another editor, it cannot speak for itself."""
+    servers: list[asyncio.Server] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if greets:
+            hello = {"t": "hello", "protocol": wire.PROTOCOL, "version": "", "pid": 0, "state": "loading"}
+            writer.write(wire.encode(hello))
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+    async def spawn(_spec: Any, path: Path, _transport: str) -> None:
+        if greets is None:
+            await asyncio.Event().wait()
+        servers.append(await asyncio.start_unix_server(serve, str(path)))
+
     heard: list[tuple[Any, ...]] = []
-    backend = make(spawn=_never, on_progress=lambda *what: heard.append(what))
+    backend = make(spawn=spawn, on_progress=lambda *what: heard.append(what))
     stream = backend.stream(MODEL, HOLE)
     assert isinstance(await anext(stream), Account)
     assert await asyncio.wait_for(anext(stream), kit.GUARD_S) == Waiting("the worker is loading the model")
     assert heard == [("near", "loading", 0, 0)]
     await stream.aclose()  # type: ignore[attr-defined]
+    await backend.close()
+    for server in servers:
+        server.close()
+        await server.wait_closed()

@@ -249,3 +249,18 @@ def test_trusted(kit: SettingsKit) -> None:
     assert "is not sent to this endpoint" in "".join(map(str, loaded.problems))
     assert [model.name for model in loaded.policy.routes["inline"].models] == ["new"]
     assert loaded.settings.routes.refactor.checks == ("make test",)
+
+
+@pytest.mark.parametrize(
+    ("user", "workspace", "holds", "said"),
+    [("auto", "ask", "ask", False), ("ask", "auto", "ask", True), ("ask", "ask", "ask", False)],
+)
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_plan_may_be_asked_for(
+    kit: SettingsKit, user: str, workspace: str, holds: str, said: bool, trusted: bool
+) -> None:
+    """A workspace may want the user to see a plan first, and never that they do not."""
+    table = '[routes.refactor]\nplan = "{}"\n'.format
+    loaded = kit.load(table(user), table(workspace), trusted=trusted)
+    assert loaded.settings.routes.refactor.plan == holds
+    assert bool(loaded.problems) is said

@@ -147,6 +147,11 @@ class Workspaces:
             first = _within(first, other)
         return first
 
+    def asks_for_plan(self, uri: str) -> bool:
+        """Whether the settings want a refactor's plan shown to the user first."""
+        opened = self._open(self.root_of(uri) if uri else self._first_root())
+        return opened.loaded.settings.routes.refactor.plan == "ask"
+
     def explain(self, kind: Kind, uri: str) -> dict[str, Any]:
         """The decision for a kind of request in a document, as `turnout/explain` answers it."""
         return dict(routing.route_to_wire(self.decide(kind, (uri,) if uri else (), 0)))

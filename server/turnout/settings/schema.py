@@ -236,6 +236,11 @@ class RefactorSettings(RouteSettings):
     checks: Annotated[
         tuple[Annotated[str, Field(min_length=1, max_length=2000)], ...], Field(strict=False)
     ] = Field(default=(), description="Commands that run on a proposed refactor; shell words, no shell.")
+    plan: Literal["auto", "ask"] = Field(
+        default="auto",
+        description="Whether an editor that can show one asks for a plan first, for its user to approve; a workspace "
+        "may only say `ask`.",
+    )
 
 
 _FRONTIER = ("opus", "sonnet", "glm", "near")

@@ -45,6 +45,7 @@ _ALWAYS: Mapping[KeyPath, Combine] = {
     ("budget", "day_usd"): _least,
     ("budget", "request_usd"): _least,
     ("routes", "*", "leaves_machine"): _stricter,
+    ("routes", "*", "plan"): lambda own, asked: "ask" if "ask" in (own, asked) else asked,
 }
 """Keys that any workspace can only tighten."""
 

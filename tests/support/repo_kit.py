@@ -72,6 +72,7 @@ class Repository:
         self.listing_changes: dict[str, Any] = {}
         self.asked: list[str] = []
         self.refuse = ""
+        self.redirect = ""
         repository = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -99,6 +100,10 @@ class Repository:
         path = handler.path.partition("?")[0]
         if self.refuse and self.refuse in path:
             handler.send_error(503)
+        elif self.redirect:
+            handler.send_response(302)
+            handler.send_header("Location", self.redirect)
+            handler.end_headers()
         elif path.startswith("/api/models/"):
             self._send(handler, json.dumps(self.listing()).encode())
         else:

@@ -1,7 +1,11 @@
 """Models that the manifest does not pin, as a directory or as one file: what they are held to, and what is refused."""
 
+import email.message
 import hashlib
+import io
 import json
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +14,7 @@ import pytest
 from support import repo_kit as kit
 from turnout import models
 from turnout.errors import DownloadFailed, HashMismatch, ModelError, ModelMissing, PullCancelled
+from turnout.models import hub as hub_transport
 
 GGUF = b"GGUF" + b"weights" * 100
 
@@ -221,3 +226,141 @@ def test_a_file_cannot_bring_a_directory(hub: kit.Repository, tmp_path: Path) ->
     """`--file` is for GGUF."""
     with pytest.raises(ModelError, match="is a directory, which --file cannot bring"):
         models.pull("boxed", "gptq", file=tmp_path)
+
+
+def own_directory(tmp_path: Path) -> Path:
+    """A directory of the user's that holds the model's files and others."""
+    mine = tmp_path / "mine"
+    (mine / "finetunes").mkdir(parents=True)
+    (mine / "finetunes" / "weights.bin").write_bytes(b"precious")
+    (mine / "notes.txt").write_bytes(b"precious")
+    for name, data in kit.FILES.items():
+        (mine / name).write_bytes(data)
+    return mine
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    """Every file below a directory."""
+    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+@pytest.mark.parametrize("suffix", ["", ".partial"])
+@pytest.mark.parametrize("pinned", [True, False])
+def test_what_a_link_leads_to_is_neither_changed_nor_loaded(
+    hub: kit.Repository, tmp_path: Path, suffix: str, pinned: bool
+) -> None:
+    """A user who links a directory of their own into the place of a model loses nothing by a pull or a removal."""
+    if pinned:
+        pull()
+        record = tmp_path / "cache" / "models" / "boxed-gptq.pins.json"
+        kept = record.read_bytes()
+        models.remove("boxed", "gptq")
+        record.write_bytes(kept)
+    mine = own_directory(tmp_path)
+    before = contents(mine)
+    link = tmp_path / "cache" / "models" / f"boxed-gptq{suffix}"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(mine)
+    with pytest.raises(ModelError, match="is a link"):
+        pull()
+    with pytest.raises(ModelError, match="not on this machine" if suffix else "is a link"):
+        models.locate("boxed", "gptq")
+    assert (link.is_symlink(), contents(mine)) == (True, before)
+    assert models.remove("boxed", "gptq")
+    assert (link.is_symlink(), contents(mine)) == (False, before)
+
+
+@pytest.mark.parametrize("suffix", ["", ".partial"])
+@pytest.mark.parametrize("name", ["finetunes/weights.bin", "config.json.partial/x", "mine.safetensors"])
+def test_what_no_pull_wrote_is_never_deleted(
+    hub: kit.Repository, tmp_path: Path, suffix: str, name: str
+) -> None:
+    """Neither a pull nor a removal deletes a file of the user's among the model's: both name it and stop."""
+    path, _ = pull()
+    path.with_name("boxed-gptq.json").unlink()
+    place = path.with_name(f"boxed-gptq{suffix}")
+    (place / name).parent.mkdir(parents=True, exist_ok=True)
+    (place / name).write_bytes(b"precious")
+    before = contents(path.parent)
+    for use in (pull, lambda: models.remove("boxed", "gptq")):
+        with pytest.raises(ModelError, match=f"holds {name.partition('/')[0]}, which is no file of boxed"):
+            use()
+    assert contents(path.parent) == before
+
+
+def test_a_missing_file_is_fetched_alone(hub: kit.Repository) -> None:
+    """The model is then not here, and the advice is to pull it, which brings that file."""
+    path, _ = pull()
+    (path / "config.json").unlink()
+    with pytest.raises(ModelMissing) as missing:
+        models.locate("boxed", "gptq")
+    assert "turnout models pull boxed --form gptq" in missing.value.advice
+    hub.asked.clear()
+    pull()
+    assert hub.asked == [f"/{kit.REPO}/resolve/{kit.COMMIT}/config.json"]
+    assert state() == "ready"
+
+
+def test_a_record_of_one_file_that_names_two_is_damaged(hub: kit.Repository, tmp_path: Path) -> None:
+    """It vouches for nothing and breaks nothing: neither the list, nor the choice of a model, nor a pull."""
+    path, _ = pull("gguf")
+    record = path.with_name("boxed-gguf.pins.json")
+    data = json.loads(record.read_text("utf-8"))
+    data["files"]["other.gguf"] = data["files"]["boxed.gguf"]
+    record.write_text(json.dumps(data), "utf-8")
+    assert [each.state for each in models.listing()] == ["partial", "missing"]
+    with pytest.raises(ModelMissing):
+        models.locate("boxed")
+    assert pull("gguf")[0] == path
+
+
+@pytest.mark.parametrize(("form", "name"), [("gptq", "config.json"), ("gguf", "boxed.gguf")])
+def test_a_file_that_is_listed_twice_is_refused(
+    hub: kit.Repository, form: models.FormName, name: str
+) -> None:
+    """Of two entries with one name, which hash counts would be chance."""
+    siblings = hub.listing()["siblings"]
+    hub.listing_changes = {"siblings": [*siblings, *(each for each in siblings if each["rfilename"] == name)]}
+    with pytest.raises(DownloadFailed, match=r"twice|are the same"):
+        pull(form)
+
+
+def test_hashes_do_not_follow_a_redirect_to_plain_http(hub: kit.Repository) -> None:
+    """Without a pin the transport is all that vouches for a hash, on the whole way."""
+    hub.redirect = "http://mirror.example/listing"
+    with pytest.raises(DownloadFailed, match="redirects to plain http"):
+        pull()
+
+
+@pytest.mark.parametrize(
+    ("asked", "led_to", "followed"),
+    [
+        ("https://hub.example/a", "https://cdn.example/a", True),
+        ("https://hub.example/a", "http://hub.example/a", False),
+        ("https://hub.example/a", "http://127.0.0.1/a", False),
+        ("http://127.0.0.1/a", "http://127.0.0.1:8000/b", True),
+        ("http://127.0.0.1/a", "http://hub.example/a", False),
+    ],
+)
+def test_a_redirect_stays_as_safe_as_what_was_asked(asked: str, led_to: str, followed: bool) -> None:
+    """HTTPS leads to HTTPS, and this machine to itself."""
+    handler, headers = hub_transport.SafeRedirects(), email.message.Message()
+    request = urllib.request.Request(asked)
+    if followed:
+        answer = handler.redirect_request(request, io.BytesIO(), 302, "Found", headers, led_to)
+        assert answer is not None
+        assert answer.full_url == led_to
+    else:
+        with pytest.raises(urllib.error.URLError, match="plain http"):
+            handler.redirect_request(request, io.BytesIO(), 302, "Found", headers, led_to)
+
+
+def test_a_path_of_nobody_is_said(hub: kit.Repository) -> None:
+    """A home directory that there is not is the user's error, with advice, and not ours."""
+    for use in (
+        lambda: models.locate("~nobody-here/x.gguf"),
+        lambda: models.pull("boxed", file=Path("~nobody-here/x.gguf")),
+    ):
+        with pytest.raises(ModelError, match="cannot be read") as error:
+            use()
+        assert "Correct the path" in error.value.advice

@@ -60,7 +60,7 @@ def locate(name_or_path: str, form: FormName = "gguf") -> Path:
     Raises ModelMissing, ModelUnknown, HashMismatch (the wrong file is deleted then) or ModelError.
     """
     if name_or_path not in known() and _is_path(name_or_path):
-        return _own_file(Path(name_or_path).expanduser())
+        return _own_file(name_or_path)
     return _checked(entry(name_or_path), form_of(name_or_path, form), None, recheck=False)
 
 
@@ -116,9 +116,11 @@ def remove(name: str, form: FormName = "gguf") -> bool:
     item = pins.file_item(model, wanted) if wanted.file else None
     item = item or pins.unknown_item(model, wanted)
     with storage.disk_errors(item), storage.locked(item):
-        pins.path(model, wanted).unlink(missing_ok=True)
         if not wanted.file:
-            return folders.remove(folders.Folder(model, wanted))
+            there = folders.remove(folders.Folder(model, wanted))
+            pins.path(model, wanted).unlink(missing_ok=True)
+            return there
+        pins.path(model, wanted).unlink(missing_ok=True)
         there = storage.file_path(item).exists() or storage.partial_path(item).exists()
         storage.forget(item)
         storage.partial_path(item).unlink(missing_ok=True)
@@ -212,13 +214,14 @@ def _is_path(text: str) -> bool:
     return text.endswith(".gguf") or "/" in text or "\\" in text or text.startswith("~")
 
 
-def _own_file(path: Path) -> Path:
+def _own_file(text: str) -> Path:
     try:
+        path = Path(text).expanduser()
         with path.open("rb") as file:
             magic = file.read(len(_GGUF_MAGIC))
-    except OSError as exc:
+    except (OSError, RuntimeError, ValueError) as exc:  # also "~nobody", and a name that no system can have
         raise ModelError(
-            f"The model file {path} cannot be read: {exc.strerror}.",
+            f"The model file {text} cannot be read: {getattr(exc, 'strerror', None) or exc}.",
             advice="Correct the path, or use a model that `turnout models list` names.",
         ) from exc
     if magic != _GGUF_MAGIC:

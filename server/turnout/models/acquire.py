@@ -107,9 +107,10 @@ def _existing(file: Path) -> Path:
     """The user's file, which has to be there even where the model is here already: they meant that one."""
     try:
         path = file.expanduser().resolve(strict=True)
-    except OSError as exc:
+    except (OSError, RuntimeError) as exc:  # RuntimeError: "~nobody"
         raise ModelError(
-            f"The file {file} cannot be read: {exc.strerror}.", advice="Correct the path."
+            f"The file {file} cannot be read: {getattr(exc, 'strerror', None) or exc}.",
+            advice="Correct the path.",
         ) from exc
     if not path.is_file():
         raise ModelError(f"{file} is not a file.", advice="Give the path of a GGUF file.")

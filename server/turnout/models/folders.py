@@ -1,11 +1,12 @@
 """Models that are a directory of files: `NAME-FORM` in the models directory.
 
 Invariant: the directory exists only with all files of its pins, each found right; while it is fetched, and after a
-file was found wrong, it is called `NAME-FORM.partial`.
+file was found wrong, it is called `NAME-FORM.partial`. Nothing but the files that a pull writes is ever deleted in
+either of them, and neither is a link: what is behind one is the user's.
 """
 
 import json
-import shutil
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -58,6 +59,7 @@ def recorded(folder: Folder) -> bool:
         record = json.loads(folder.record.read_bytes())
         return (
             known is not None
+            and not folder.path.is_symlink()
             and bool(record == _facts(folder.path, known))
             and not _strangers(folder.path, known)
         )
@@ -68,22 +70,22 @@ def recorded(folder: Folder) -> bool:
 def check(folder: Folder, on_bytes: Callable[[int], None] | None = None) -> Path:
     """The directory, after hashing every file; call it under `storage.locked`.
 
-    Raises ModelMissing, ModelError for a file that is none of the model's, or HashMismatch after deleting the wrong
-    file: a pull then fetches that one alone.
+    Raises ModelMissing, also where a file is missing; ModelError for a link and for a file that is none of the
+    model's; or HashMismatch after deleting the wrong file: a pull then fetches that one alone.
     """
     known = pins.read(folder.entry, folder.form)
+    _require_no_link(folder)
     if known is None or not folder.path.is_dir():
         raise storage.missing(folder.item)
     if strangers := _strangers(folder.path, known):
-        raise ModelError(
-            f"{folder.path} holds {strangers[0]}, which is no file of {folder.entry.name}.",
-            advice="Take it out: an engine would read it.",
-        )
+        raise _stranger(folder, folder.path, strangers[0])
+    if not all(os.path.lexists(folder.path / file.name) for file in known.files):
+        raise storage.missing(folder.item)
     facts, done = _facts(folder.path, known), 0
     for file in known.files:
         actual = _digest(folder.path / file.name, _after(done, on_bytes))
         if actual != file.sha256:
-            _take_out(folder, file.name)
+            _take_out(folder, known, file.name)
             raise storage.mismatch(
                 _member(folder, known, file.name), f"{file.name} has SHA-256 {actual or 'none'}"
             )
@@ -93,17 +95,19 @@ def check(folder: Folder, on_bytes: Callable[[int], None] | None = None) -> Path
 
 
 def acquire(folder: Folder, known: Pins, reporter: Reporter) -> Path:
-    """Fetch what is missing of the directory and return it; call it under `storage.locked`."""
+    """Fetch what is missing of the directory and return it; call it under `storage.locked`.
+
+    Raises ModelError, before anything was changed, where a link or a file of the user's is in the way.
+    """
+    _require_no_link(folder)
+    _require_ours(folder, known)
     if folder.path.is_dir():  # here, but not known to be right: every file is hashed on the way
-        shutil.rmtree(folder.partial, ignore_errors=True)
-        folder.path.rename(folder.partial)
+        _set_aside(folder)
     folder.partial.mkdir(exist_ok=True, mode=0o700)
     done = 0
     for file in known.files:
         _fetch_member(_member(folder, known, file.name), reporter.after(done))
         done += file.bytes
-    for stranger in _strangers(folder.partial, known):
-        _delete(folder.partial / stranger)
     # The record comes first: whoever sees the directory then also sees that it was checked.
     _write_record(folder, _facts(folder.partial, known))
     folder.partial.replace(folder.path)
@@ -112,18 +116,27 @@ def acquire(folder: Folder, known: Pins, reporter: Reporter) -> Path:
 
 def put(folder: Folder, contents: Mapping[str, bytes]) -> None:
     """Lay small files into the directory that is being fetched; call it under `storage.locked`."""
+    _require_no_link(folder)
     folder.partial.mkdir(exist_ok=True, mode=0o700)
     for name, data in contents.items():
-        (folder.partial / name).write_bytes(data)
+        path = folder.partial / name
+        path.unlink(missing_ok=True)  # a link would lead the bytes elsewhere
+        path.write_bytes(data)
 
 
 def remove(folder: Folder) -> bool:
-    """Delete everything of the directory; False where there was nothing. Call it under `storage.locked`."""
-    there = folder.path.exists() or folder.partial.exists()
-    for path in (folder.path, folder.partial):
-        shutil.rmtree(path, ignore_errors=True)
+    """Delete what pulls wrote; False where there was nothing. Call it under `storage.locked`.
+
+    Raises ModelError, before anything was deleted, where a file of the user's lies among it; of a link only the
+    link goes.
+    """
+    known = pins.read(folder.entry, folder.form)
+    there = [path for path in (folder.path, folder.partial) if os.path.lexists(path)]
+    _require_ours(folder, known)
+    for path in there:
+        _clear(path)
     folder.record.unlink(missing_ok=True)
-    return there
+    return bool(there)
 
 
 def have_bytes(path: Path) -> int:
@@ -152,9 +165,10 @@ def _fetch_member(item: Item, reporter: Reporter) -> None:
     path = storage.file_path(item)
     actual = _digest(path, lambda done: reporter.report("checking", done))
     if actual == item.sha256:
+        storage.partial_path(item).unlink(missing_ok=True)
         return
     if actual:
-        _delete(path)
+        path.unlink()
     (where,) = (source for source in item.sources if isinstance(source, HuggingFace))
     sources: list[Source] = [hub.source(item, where)]
     fetch(item, sources, reporter).replace(path)
@@ -184,18 +198,61 @@ def _strangers(path: Path, known: Pins) -> list[str]:
     return sorted(found.name for found in path.iterdir() if found.name not in names)
 
 
-def _take_out(folder: Folder, name: str) -> None:
-    shutil.rmtree(folder.partial, ignore_errors=True)
-    folder.record.unlink(missing_ok=True)
+def _require_no_link(folder: Folder) -> None:
+    for path in (folder.path, folder.partial):
+        if path.is_symlink():
+            raise ModelError(
+                f"{path} is a link, and Turnout neither changes nor vouches for what it leads to.",
+                advice="Take the link out; to use your own directory, set models.NAME.path in your config.toml.",
+            )
+
+
+def _require_ours(folder: Folder, known: Pins | None) -> None:
+    for path in (folder.path, folder.partial):
+        if not path.is_symlink() and path.is_dir() and (foreign := _foreign(path, known)):
+            raise _stranger(folder, path, foreign[0])
+
+
+def _foreign(path: Path, known: Pins | None) -> list[str]:
+    """What no pull has written; without pins, whose names no pull gives to files."""
+    names = {file.name for file in known.files} | _IGNORED if known is not None else None
+
+    def ours(found: Path) -> bool:
+        name = found.name.removesuffix(".partial")
+        plain = name in names if names is not None else pins.is_plain(name) or name in _IGNORED
+        return plain and (found.is_symlink() or not found.is_dir())
+
+    return sorted(found.name for found in path.iterdir() if not ours(found))
+
+
+def _stranger(folder: Folder, path: Path, name: str) -> ModelError:
+    return ModelError(
+        f"{path} holds {name}, which is no file of {folder.entry.name}.",
+        advice="Take it out: an engine would read it, and Turnout deletes nothing that it did not write.",
+    )
+
+
+def _set_aside(folder: Folder) -> None:
+    """Give the directory the name of one that is being fetched."""
+    _clear(folder.partial)
     folder.path.rename(folder.partial)
-    _delete(folder.partial / name)
 
 
-def _delete(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
+def _take_out(folder: Folder, known: Pins, name: str) -> None:
+    _require_ours(folder, known)
+    folder.record.unlink(missing_ok=True)
+    _set_aside(folder)
+    (folder.partial / name).unlink(missing_ok=True)
+
+
+def _clear(path: Path) -> None:
+    """Delete a directory that `_require_ours` has looked at; of a link only the link."""
+    if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
+        return
+    for found in path.iterdir():
+        found.unlink()
+    path.rmdir()
 
 
 def _write_record(folder: Folder, facts: dict[str, object]) -> None:

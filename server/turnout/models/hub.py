@@ -16,6 +16,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
+from typing import IO
 
 from turnout.errors import DownloadFailed
 from turnout.models.manifest import HuggingFace
@@ -27,6 +28,8 @@ _PAUSE_S = 1.0
 _SETBACKS = 3
 _PROGRESS_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 20
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def source(
@@ -70,20 +73,45 @@ def endpoint() -> str:
 
 
 def read(path: str, limit_bytes: int) -> bytes:
-    """A short answer of the hub, such as its listing of a repository; raises DownloadFailed with the reason."""
+    """A short answer of the hub, such as its listing of a repository; raises DownloadFailed with the reason.
+
+    Nothing pins it, so it is as good as the way that it came: a redirect to a less safe one is not followed.
+    """
     timeout_s = _silence_s(None)
     # The scheme is https or http: endpoint refuses every other.
     request = urllib.request.Request(  # noqa: S310
         f"{endpoint()}/{urllib.parse.quote(path, safe='/?=&')}", headers={"User-Agent": "turnout"}
     )
     try:
-        with _open_within(request, timeout_s) as response:
+        opener = urllib.request.build_opener(SafeRedirects)
+        with _open_within(request, timeout_s, opener.open) as response:
             data = response.read(limit_bytes + 1)
     except (OSError, http.client.HTTPException) as exc:
         raise DownloadFailed(f"{_reason(exc, timeout_s)}.") from exc
     if len(data) > limit_bytes:
         raise DownloadFailed(f"its answer is longer than {limit_bytes} bytes.")
     return data
+
+
+class SafeRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects over HTTPS, and on this machine those from plain http."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        """The request that follows; raises URLError for one over plain http."""
+        address = urllib.parse.urlsplit(newurl)
+        local = req.type == "http" and address.hostname in LOOPBACK
+        if address.scheme != "https" and not local:
+            fp.close()
+            raise urllib.error.URLError("it redirects to plain http")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _address(where: HuggingFace) -> str:
@@ -155,14 +183,18 @@ def _open(address: str, offset: int, total: int, timeout_s: float) -> http.clien
     return response
 
 
-def _open_within(request: urllib.request.Request, timeout_s: float) -> http.client.HTTPResponse:
+def _open_within(
+    request: urllib.request.Request,
+    timeout_s: float,
+    connect: Callable[..., http.client.HTTPResponse] = urllib.request.urlopen,
+) -> http.client.HTTPResponse:
     """Open a request or raise TimeoutError; urllib's own limit holds for each address and not for the resolver."""
     box: queue.SimpleQueue[http.client.HTTPResponse | Exception] = queue.SimpleQueue()
     abandoned = threading.Event()
 
     def work() -> None:
         try:
-            response = urllib.request.urlopen(request, timeout=timeout_s)  # noqa: S310 - see _open
+            response = connect(request, timeout=timeout_s)
         except Exception as exc:  # a thread's boundary: the caller raises it
             box.put(exc)
             return

@@ -24,8 +24,6 @@ _LISTING_BYTES = 16 << 20
 _SMALL_BYTES = 64 << 20
 """Files that the hub keeps outside of large-file storage are configuration and tokenizers."""
 
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
@@ -61,7 +59,7 @@ def resolve(form: Form, where: HuggingFace, read: Read = hub.read) -> Resolved:
 
 def _require_safe_transport(endpoint: str) -> None:
     address = urllib.parse.urlsplit(endpoint)
-    if address.scheme != "https" and address.hostname not in _LOOPBACK:
+    if address.scheme != "https" and address.hostname not in hub.LOOPBACK:
         raise DownloadFailed(
             "Turnout does not pin this model, and takes its hashes over HTTPS only; HF_ENDPOINT is plain http."
         )
@@ -94,14 +92,16 @@ def _wanted(form: Form, where: HuggingFace, listed: list[_Listed]) -> list[_List
         found = [file for file in listed if file.name == where.file and file.sha256]
         if not found:
             raise DownloadFailed(f"{where.repo} has no file {where.file}.")
+        if len(found) > 1:
+            raise DownloadFailed(f"{where.repo} lists {where.file} twice.")
         return found
     # Mistral's own weights in a second copy of other names; an engine would load both.
     found = [f for f in listed if pins.is_plain(f.name) and not f.name.startswith("consolidated")]
     found = [file for file in found if not file.name.endswith(".gguf")]
-    names = {file.name for file in found}
+    names = [file.name for file in found]
     if pins.has_duplicates(names):
-        raise DownloadFailed(f"{where.repo} has two files whose names differ only in case.")
-    if not _is_model(names):
+        raise DownloadFailed(f"{where.repo} has two files whose names are the same or differ only in case.")
+    if not _is_model(set(names)):
         raise DownloadFailed(f"{where.repo} does not hold a configuration, a tokenizer and safetensors.")
     if any(file.bytes < 0 for file in found):
         raise DownloadFailed(f"{where.repo} lists a file without its size.")

@@ -65,6 +65,8 @@ def parse(text: str | bytes) -> Pins:
     repo, revision = data.get("repo"), data.get("revision")
     if not isinstance(repo, str) or not isinstance(revision, str) or not _REVISION.fullmatch(revision):
         raise ValueError("repository or revision is missing")
+    if has_duplicates(data["files"]):
+        raise ValueError("two names are one file on some systems")
     return Pins(repo, revision, tuple(_file(name, facts) for name, facts in data["files"].items()))
 
 
@@ -84,11 +86,15 @@ def render(pins: Pins) -> str:
 
 
 def read(entry: Entry, form: Form) -> Pins | None:
-    """What an earlier pull recorded; None where there was none, or where its record is damaged."""
+    """What an earlier pull recorded; None where there was none, or where its record is damaged.
+
+    A record of a GGUF file that names several files is damaged.
+    """
     try:
-        return parse(path(entry, form).read_bytes())
+        found = parse(path(entry, form).read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
+    return None if form.file and len(found.files) != 1 else found
 
 
 def write(entry: Entry, form: Form, pins: Pins) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from turnout.worker import hang
 from turnout.worker.engines.base import BatchEngine, Engine
 from turnout.worker.life import Life
 from turnout.worker.listener import Listener, listen
@@ -48,6 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hang-s", type=float, default=60.0, help="end where the engine does not stop in time"
     )
+    parser.add_argument(
+        "--load-hang-s", type=float, default=600.0, help="end where loading says nothing for so long"
+    )
     parser.add_argument("--context", type=int, default=4096, help="tokens that the model keeps in view")
     parser.add_argument("--detach", action="store_true", help="leave the caller's session once listening")
 
@@ -73,6 +77,7 @@ async def _serve(args: argparse.Namespace, listener: Listener) -> int:
     loop = asyncio.get_running_loop()
     life = Life(args.idle_s, args.rest_s, listener.vanished)
     service = Service(_engine(args), Identity(args.engine, args.model), args.hang_s, listener.token)
+    service.runner.on_load = hang.watch(hang.limit_s(args.load_hang_s, args.path))
     service.changed = lambda: life.reconsider(
         clients=service.clients,
         busy=service.busy,

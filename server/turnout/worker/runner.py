@@ -55,6 +55,8 @@ class Runner:
         self.state: State = "loading"
         self.error = ""
         self.running: tuple[Job, ...] = ()
+        self.on_load: Callable[[bool], None] = lambda _going: None
+        """Called on the engine's thread: with True as a load begins and goes on, with False when it is over."""
 
     def start(self) -> None:
         """Begin to load the model, unless that has begun already."""
@@ -62,15 +64,18 @@ class Runner:
             self._thread.start()
 
     def submit(self, job: Job) -> None:
-        """Queue `job`; older jobs that it supersedes are stopped."""
+        """Queue `job`; older jobs that it supersedes are stopped, and after `close` it is cancelled itself."""
         with self._wake:
             gone = self._queue.push(job)
+            late = self._queue.drain() if self._closing else []
             for running in self.running:
                 if running.superseded_by(job):
                     self._stop(running, "superseded")
             self._wake.notify()
         for other in gone:
             self._finish(other, "superseded")
+        for other in late:
+            self._finish(other, "cancelled")
 
     def cancel(self, client: int, job_id: int | None = None) -> None:
         """Stop job `job_id` of `client`, or all of them."""
@@ -123,6 +128,7 @@ class Runner:
 
     def _load(self) -> bool:
         try:
+            self.on_load(True)
             self._engine.load(_Loading(self).tell)
             self._lanes = self._engine.lanes
         except Exception as exc:  # the engine's boundary: whatever failed, requests are answered with it
@@ -131,6 +137,8 @@ class Runner:
             self.state = "failed"
         else:
             self.state = "idle"
+        finally:
+            self.on_load(False)
         self.post(("loaded", None, None))
         return self.state != "failed"
 
@@ -180,14 +188,14 @@ class Runner:
     def _settle(self, run: "_Run", ending: Ending) -> None:
         run.count()
         job = run.job
-        self._drop(job)
-        if job.stop is not None:
-            self._finish(job, job.stop)
-        elif ending != "interrupted" or run.cut:
-            self._finish(job, "length" if ending == "length" else "stop")
-        else:
-            with self._wake:
+        with (
+            self._wake
+        ):  # held throughout: between running and queued, neither a cancel nor a close would find the job
+            self._drop(job)
+            if job.stop is None and ending == "interrupted" and not run.cut:
                 self._queue.put_back(job)
+                return
+        self._finish(job, job.stop or ("length" if ending == "length" else "stop"))
 
     def _fail(self, job: Job, exc: Exception) -> None:
         self._drop(job)
@@ -246,6 +254,7 @@ class _Loading:
         now_s = self._runner.clock()
         if now_s - self._told_s >= _TELL_EVERY_S:
             self._told_s = now_s
+            self._runner.on_load(True)
             self._runner.tell_waiting(done, of)
 
 

@@ -11,6 +11,7 @@ the last user message.
       "load_s": 0.5,                     seconds that loading takes
       "load_error": "no such model",     loading fails with this message
       "load_crash": true,                loading ends the process
+      "load_hang": true,                 loading never ends
       "token_delay_s": 0.01,             pause before each token
       "prefill_delay_s": 0.1,            pause for each 64 prompt tokens that are not in the cache
       "fim": [                           the first rule that matches fills the hole
@@ -74,8 +75,10 @@ class FakeEngine:
         return cls(json.loads(value if value.startswith("{") else Path(value).read_text("utf-8")))
 
     def load(self) -> None:
-        """Take `load_s`, then succeed, fail or crash as the script says."""
+        """Take `load_s`, then succeed, fail, hang or crash as the script says."""
         _pause(self._script.get("load_s", 0))
+        if self._script.get("load_hang"):
+            threading.Event().wait()
         if self._script.get("load_crash"):
             os._exit(70)
         if "load_error" in self._script:

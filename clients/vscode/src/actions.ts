@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 import type { Middleware } from "vscode-languageclient/node";
 
+import { reasonOf } from "./commands";
 import type { Reports } from "./explain";
 import { askInstruction } from "./instruction";
 
@@ -25,7 +26,7 @@ export function actionMiddleware(memory: vscode.Memento, reports: Reports): Midd
         return result;
       } catch (error) {
         if (!(error instanceof vscode.CancellationError)) {
-          void vscode.window.showErrorMessage(`Turnout: ${error instanceof Error ? error.message : String(error)}`);
+          void vscode.window.showErrorMessage(`Turnout: ${reasonOf(error)}`);
         }
         return undefined;
       }

@@ -1,5 +1,6 @@
 /** Registers the commands of the palette. */
 import * as vscode from "vscode";
+import { ErrorCodes, ResponseError } from "vscode-languageclient/node";
 
 /** Registers a command whose failure is shown as a message that starts with the product's name. */
 export function registerCommand(name: string, run: () => unknown): vscode.Disposable {
@@ -7,8 +8,15 @@ export function registerCommand(name: string, run: () => unknown): vscode.Dispos
     try {
       await run();
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      void vscode.window.showErrorMessage(`Turnout: ${reason}`);
+      void vscode.window.showErrorMessage(`Turnout: ${reasonOf(error)}`);
     }
   });
+}
+
+/** What went wrong, in words for the user. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof ResponseError && error.code === ErrorCodes.PendingResponseRejected) {
+    return "the server stopped while it was at work. It is started again; ask once more.";
+  }
+  return error instanceof Error ? error.message : String(error);
 }

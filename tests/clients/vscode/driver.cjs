@@ -73,7 +73,10 @@ const operations = {
     state.page = await state.context.newPage();
     const what = workspace ? `workspace=${workspace}` : `folder=${folder}`;
     await state.page.goto(`http://127.0.0.1:${state.port}/?${what}`, { waitUntil: "domcontentloaded" });
-    await state.page.locator(".explorer-folders-view .monaco-list-row").first().waitFor({ timeout: 60_000 });
+    const files = state.page.locator(".explorer-folders-view .monaco-list-row").first();
+    // VS Code in a browser now and then shows a workspace of several folders as one of none, until it is loaded again.
+    if (workspace) await files.waitFor({ timeout: 15_000 }).catch(() => state.page.reload());
+    await files.waitFor({ timeout: 60_000 });
     return state.page.title();
   },
   async close(_, state) {

@@ -15,6 +15,7 @@ from clients.install.vscode import Install
 DRIVER = Path(__file__).with_name("driver.cjs")
 PICTURES = Path(__file__).parents[3] / "artifacts/vscode"
 TIMEOUT_S = 30.0
+ACTIONS_TIMEOUT_S = 8.0
 
 T = TypeVar("T")
 
@@ -224,13 +225,13 @@ class Editor:
         """Open the menu of code actions and choose one with the keyboard, since an overlay swallows clicks."""
         row = ".action-widget .monaco-list-row"
 
-        def asked() -> list[str]:
+        self.press("Control+.")
+        try:
+            self.wait_for(row, title, timeout_s=ACTIONS_TIMEOUT_S)
+        except DriverError:
             # The editor says that there are none where it is asked while it still takes in where the caret is.
-            if not self.texts(".action-widget"):
-                self.press("Control+.")
-            return self.texts(row)
-
-        wait_until(asked, lambda rows: any(title in text for text in rows), f"the action {title}")
+            self.press("Control+.")
+            self.wait_for(row, title)
         while not any(title in text for text in self.texts(f"{row}.focused")):
             self.press("ArrowDown")
         self.picture(f"action-{title.partition(' ')[0].strip(':').lower()}")

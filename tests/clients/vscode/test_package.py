@@ -46,6 +46,7 @@ def test_package_holds_what_runs(vsix: Path) -> None:
         f"dist/server/turnout-{__version__}-py3-none-any.whl",
         "media/icon.png",
         "media/review.svg",
+        *(f"media/pictures/{picture}.png" for picture in ("ghost-text", "refactor", "spend")),
         *(f"media/walkthrough/{step}.md" for step in ("key", "model", "privacy", "try")),
         "package.json",
         "readme.md",

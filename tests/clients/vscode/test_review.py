@@ -91,7 +91,7 @@ def test_death_in_the_middle(scripted: OpenScripted) -> None:
     editor.answer("die")
     wait_until(lambda: messages.all("process"), lambda started: len(started) == 2, "a second server")
     editor.wait_ready()
-    editor.wait_for(NOTIFICATION, "Turnout: ")
+    editor.wait_for(NOTIFICATION, "the server stopped while it was at work")
     editor.picture("died")
     editor.command("Turnout: Refactor...")
     editor.answer("Longer names")

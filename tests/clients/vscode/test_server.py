@@ -43,6 +43,21 @@ def test_languages(real: OpenReal) -> None:
     assert editor.ghost() == ""
 
 
+def test_folders_with_routes_of_their_own(real: OpenReal) -> None:
+    """In a workspace of two folders each goes by its own settings file, whichever file is edited first."""
+    models = {"turnout.models": {"two": {"model": "qwen2.5-coder-0.5b"}}}
+    own = '[routes.inline]\nmodels = ["two"]\n'
+    files = {"one/a.py": "", "other/b.py": "", "other/.turnout.toml": own}
+    editor = real(files, folders=("one", "other"), **models)
+    for name, model in (("b.py", "two"), ("a.py", "near")):
+        editor.open(name)
+        editor.wait_ready()
+        editor.type("hel")
+        editor.wait_ghost("lo_from_fake(42)")
+        editor.wait_for(STATUS, model)
+    editor.picture("folders")
+
+
 def test_rewrite_selection(real: OpenReal) -> None:
     """A selection is rewritten as the typed instruction says."""
     reply = {"contains": "make it two", "text": WHOLE.format("b = 2\n")}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clients.vscode.conftest import OpenReal, OpenScripted
-from clients.vscode.editor import NOTIFICATION, STATUS, wait_until
+from clients.vscode.editor import NOTIFICATION, wait_until
 
 pytestmark = pytest.mark.editor
 
@@ -66,21 +66,6 @@ def test_file_of_an_untrusted_folder(real: OpenReal, tmp_path: Path) -> None:
     editor.type("hel")
     editor.wait_ghost("lo_from_fake(42)")
     assert not (tmp_path / "ran").exists()
-
-
-def test_folders_with_routes_of_their_own(real: OpenReal) -> None:
-    """In a workspace of two folders each goes by its own settings file, whichever file is edited first."""
-    models = {"turnout.models": {"two": {"model": "qwen2.5-coder-0.5b"}}}
-    own = '[routes.inline]\nmodels = ["two"]\n'
-    files = {"one/a.py": "", "other/b.py": "", "other/.turnout.toml": own}
-    editor = real(files, folders=("one", "other"), **models)
-    for name, model in (("b.py", "two"), ("a.py", "near")):
-        editor.open(name)
-        editor.wait_ready()
-        editor.type("hel")
-        editor.wait_ghost("lo_from_fake(42)")
-        editor.wait_for(STATUS, model)
-    editor.picture("folders")
 
 
 def test_a_server_that_dies(scripted: OpenScripted) -> None:

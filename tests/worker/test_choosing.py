@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from turnout.core.requests import Model
-from turnout.errors import EngineMissing, ModelError, ModelMissing
+from turnout.errors import EngineMissing, HashMismatch, ModelError, ModelMissing
 from turnout.local.choosing import Choice, Machine, Weights, choose, look_around
 
 BUILD = "the CUDA extension of exllamav2 is not compiled yet"
@@ -127,3 +127,46 @@ def test_looking_around_imports_nothing_heavy() -> None:
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
     assert isinstance(look_around(), Machine)
+
+
+def without_weights(_name: str) -> Path:
+    """For a machine on which nothing looks at a GPU's weights."""
+    raise AssertionError("a directory was looked at, and its gigabytes hashed")
+
+
+@pytest.mark.parametrize(("wanted", "error"), [("auto", None), ("exllamav2", EngineMissing)])
+def test_the_machine_is_asked_before_weights_are_hashed(
+    place: Path, wanted: str, error: type[Exception] | None
+) -> None:
+    """Where no engine can use a directory, nobody waits for its hashes."""
+    weights = Weights(lambda _name: place / "model.gguf", without_weights)
+    model = Model("near", "local", "qwen2.5-coder-7b")
+    if error is not None:
+        with pytest.raises(error):
+            choose(wanted, model, weights, lambda: CPU)
+    else:
+        choice = choose(wanted, model, weights, lambda: CPU)
+        assert (choice.engine, choice.path) == ("llamacpp", place / "model.gguf")
+
+
+def test_a_damaged_directory_is_passed_over(place: Path) -> None:
+    """`auto` goes on to the GGUF file and says why; whoever named the engine hears of the damage."""
+
+    def damaged(_name: str) -> Path:
+        raise HashMismatch("model.safetensors has SHA-256 none.")
+
+    weights = Weights(lambda _name: place / "model.gguf", damaged)
+    model = Model("near", "local", "qwen2.5-coder-7b")
+    choice = choose("auto", model, weights, lambda: GPU)
+    assert (choice.engine, choice.reasons[0]) == ("llamacpp", "model.safetensors has SHA-256 none.")
+    with pytest.raises(HashMismatch):
+        choose("exllamav2", model, weights, lambda: GPU)
+
+
+def test_a_path_of_nobody_is_said(place: Path) -> None:
+    """A home directory that there is not is the user's error, with advice."""
+    model = Model("near", "local", "qwen2.5-coder-7b", path="~nobody-here/x.gguf")
+    with pytest.raises(ModelError, match=r"nobody-here.*models\.near\.path"):
+        choose("auto", model, Weights(without_weights, without_weights), lambda: GPU)
+    model = Model("near", "local", "~nobody-here/x")
+    assert choose("auto", model, Weights(lambda _name: place, lambda _name: None), lambda: GPU).path == place

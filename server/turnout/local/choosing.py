@@ -64,29 +64,42 @@ def choose(wanted: str, model: Model, weights: Weights, here: Callable[[], Machi
             f"{model.name} asks for the engine {wanted}, which this version does not have.",
             advice=f'Set models.{model.name}.engine to "auto".',
         )
-    machine = here or look_around
-    own = _own(model)
-    if own is None:
-        folder = None if wanted == "llamacpp" else weights.folder(model.model)
-    else:
-        folder = own if own.is_dir() else None
-    if wanted in ("exllamav2", "exllamav3"):
-        return _on_gpu("exllamav3" if wanted == "exllamav3" else "exllamav2", model, own, folder, machine())
+    # The machine comes first: a directory of gigabytes is hashed before it is used.
+    own, machine = _own(model), (here or look_around)()
     if wanted == "llamacpp":
-        return _with_llamacpp(model, own, weights, machine(), ("the settings say so",))
-    if folder is None:
-        reasons = (f"no EXL2, EXL3, GPTQ or 16-bit weights of {model.model} are here",)
-        return _with_llamacpp(model, own, weights, machine(), (*reasons, _ANYWHERE))
-    engine, found = _engine_of(folder), machine()
-    problem = found.problem(engine)
-    if not problem:
-        return Choice(
-            engine, folder, (f"an NVIDIA GPU and {engine} are ready, and {folder} has the weights",)
-        )
-    if own is not None:
+        return _with_llamacpp(model, own, weights, machine, ("the settings say so",))
+    if wanted != "auto":
+        return _on_gpu("exllamav3" if wanted == "exllamav3" else "exllamav2", model, own, weights, machine)
+    if own is None:
+        return _from_catalogue(model, weights, machine)
+    if not own.is_dir():
+        return _with_llamacpp(model, own, weights, machine, (f"{own} is a file", _ANYWHERE))
+    engine = _engine_of(own)
+    if problem := machine.problem(engine):
         raise _missing(engine, model, problem)
-    passed = f"{engine} could run {folder}, but {problem}"
-    return _with_llamacpp(model, own, weights, found, (passed, _ANYWHERE))
+    return _ready(engine, own)
+
+
+def _from_catalogue(model: Model, weights: Weights, machine: Machine) -> Choice:
+    """The GPU where an engine, the weights and all that they need are there; else llama.cpp, whatever was wrong."""
+    passed = f"no engine for a GPU is ready: {machine.exllamav2}"
+    if not (machine.exllamav2 and machine.exllamav3):
+        try:
+            folder = weights.folder(model.model)
+        except ModelError as exc:
+            folder, passed = None, exc.message
+        else:
+            passed = f"no EXL2, EXL3, GPTQ or 16-bit weights of {model.model} are here"
+        if folder is not None:
+            engine = _engine_of(folder)
+            if not machine.problem(engine):
+                return _ready(engine, folder)
+            passed = f"{engine} could run {folder}, but {machine.problem(engine)}"
+    return _with_llamacpp(model, None, weights, machine, (passed, _ANYWHERE))
+
+
+def _ready(engine: Literal["exllamav2", "exllamav3"], folder: Path) -> Choice:
+    return Choice(engine, folder, (f"an NVIDIA GPU and {engine} are ready, and {folder} has the weights",))
 
 
 def look_around() -> Machine:
@@ -113,15 +126,23 @@ def _has(package: str) -> bool:
 def _own(model: Model) -> Path | None:
     """The user's own file or directory, where the settings name one; raises ModelError where it is not there."""
     if not model.path:
-        named = Path(model.model).expanduser()
-        return named if named.is_absolute() and named.is_dir() else None
-    path = Path(model.path).expanduser()
-    if not path.exists():
+        named = _expanded(model.model)
+        return named if named is not None and named.is_absolute() and named.is_dir() else None
+    path = _expanded(model.path)
+    if path is None or not path.exists():
         raise ModelError(
-            f"There is no file {path}.",
+            f"There is no file {path or model.path}.",
             advice=f"Correct models.{model.name}.path in your config.toml, or take it out.",
         )
     return path
+
+
+def _expanded(text: str) -> Path | None:
+    """The path that a user means; None where it begins in the home of somebody who is not known here."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return None
 
 
 def _engine_of(folder: Path) -> Literal["exllamav2", "exllamav3"]:
@@ -137,11 +158,12 @@ def _on_gpu(
     engine: Literal["exllamav2", "exllamav3"],
     model: Model,
     own: Path | None,
-    folder: Path | None,
+    weights: Weights,
     machine: Machine,
 ) -> Choice:
     if problem := machine.problem(engine):
         raise _missing(engine, model, problem)
+    folder = weights.folder(model.model) if own is None else own if own.is_dir() else None
     if folder is None:
         where = (
             f"{own} is a file" if own is not None else f"no directory with weights of {model.model} is here"

@@ -261,3 +261,26 @@ def test_no_driver_is_an_answer() -> None:
     assert nvidia.cards(absent).problem
     assert nvidia.cards(lambda _name: FakeNvml(status=9)).problem
     assert nvidia.architectures(nvidia.cards(lambda _name: FakeNvml(), "0,1").gpus) == "8.6;9.0"
+
+
+@pytest.mark.parametrize(
+    "refused",
+    ["nvmlDeviceGetHandleByIndex_v2", "nvmlDeviceGetCudaComputeCapability", "nvmlDeviceGetMemoryInfo"],
+)
+@pytest.mark.parametrize(("visible", "names"), [("0,1", ["card 2"]), ("1", ["card 2"]), ("0", [])])
+def test_a_card_that_does_not_answer_is_left_out(refused: str, visible: str, names: list[str]) -> None:
+    """A card that is lost or of another kind has no architecture and no memory; the others keep their numbers."""
+
+    class Lost(FakeNvml):
+        pass
+
+    usual = getattr(FakeNvml, refused)
+
+    def refuse_the_first(self: FakeNvml, first: Any, *rest: Any) -> int:
+        number = first.value + (refused == "nvmlDeviceGetHandleByIndex_v2")
+        return 15 if number == 1 else int(usual(self, first, *rest))
+
+    setattr(Lost, refused, refuse_the_first)
+    found = nvidia.cards(lambda _name: Lost(), visible)
+    assert [gpu.name for gpu in found.gpus] == names
+    assert bool(found.problem) == (not names)

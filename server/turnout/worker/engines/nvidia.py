@@ -70,14 +70,17 @@ def _library(load: Callable[[str], Any]) -> Any:
     return None
 
 
-def _visible(gpus: tuple[Gpu, ...], chosen: str | None) -> tuple[Gpu, ...]:
+def _visible(found: tuple[Gpu | None, ...], chosen: str | None) -> tuple[Gpu, ...]:
+    """Those of `chosen`, which counts the cards that did not answer too."""
+    gpus = tuple(gpu for gpu in found if gpu is not None)
     if chosen is None:
         return gpus
     entries = [entry.strip() for entry in chosen.split(",")]
     if not all(entry.lstrip("-").isdigit() for entry in entries if entry):
         return gpus  # cards chosen by their UUID: which one it is does not matter for what is asked here
     indexes = [int(entry) for entry in entries if entry]
-    return tuple(gpus[index] for index in indexes if 0 <= index < len(gpus))
+    named = (found[index] for index in indexes if 0 <= index < len(found))
+    return tuple(gpu for gpu in named if gpu is not None)
 
 
 def _count(nvml: Any) -> int:
@@ -85,12 +88,16 @@ def _count(nvml: Any) -> int:
     return count.value if nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)) == 0 else 0
 
 
-def _gpu(nvml: Any, index: int) -> Gpu:
+def _gpu(nvml: Any, index: int) -> Gpu | None:
+    """A card; None for one that does not answer, such as one that has fallen off its bus."""
     device = ctypes.c_void_p()
-    nvml.nvmlDeviceGetHandleByIndex_v2(ctypes.c_uint(index), ctypes.byref(device))
+    if nvml.nvmlDeviceGetHandleByIndex_v2(ctypes.c_uint(index), ctypes.byref(device)) != 0:
+        return None
     major, minor, memory = ctypes.c_int(), ctypes.c_int(), _Memory()
-    nvml.nvmlDeviceGetCudaComputeCapability(device, ctypes.byref(major), ctypes.byref(minor))
-    nvml.nvmlDeviceGetMemoryInfo(device, ctypes.byref(memory))
+    if nvml.nvmlDeviceGetCudaComputeCapability(device, ctypes.byref(major), ctypes.byref(minor)) != 0:
+        return None
+    if nvml.nvmlDeviceGetMemoryInfo(device, ctypes.byref(memory)) != 0:
+        return None
     name = _text(nvml.nvmlDeviceGetName, device)
     return Gpu(name, (major.value, minor.value), memory.total, memory.free)
 

@@ -211,6 +211,19 @@ def test_this_machine_is_measured() -> None:
     assert Card("unheard of", 1).bandwidth == 250e9
 
 
+def test_a_recommendation_is_for_what_a_container_leaves(tmp_path: Path) -> None:
+    """The limits of the process's own control group count, as they do for the engine that then runs the model."""
+    group = tmp_path / "sys/fs/cgroup/user/app"
+    group.mkdir(parents=True)
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/user/app\n", "utf-8")
+    (tmp_path / "proc/meminfo").write_text("MemTotal: 9000000 kB\n", "utf-8")
+    (group / "memory.max").write_text("400000000", "utf-8")
+    (group.parent / "cpu.max").write_text("100000 100000", "utf-8")
+    found = hardware.measure(root=tmp_path)
+    assert (found.ram_bytes, found.cores) == (400_000_000, 1)
+
+
 def test_a_card_without_an_engine_is_named_and_not_counted() -> None:
     """What cannot be used promises no speed."""
     machine = hardware.measure([Card("NVIDIA T4", 16 * GB)], card_engine=False)

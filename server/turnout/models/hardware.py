@@ -3,16 +3,15 @@
 Invariant: what cannot be found out has a careful default; nothing here raises.
 """
 
-import contextlib
 import ctypes
-import os
-import platform
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from turnout import machine
 
 _DEFAULT_RAM_BYTES = 8 << 30
 _DEFAULT_BANDWIDTH = 15e9
@@ -77,78 +76,42 @@ class Machine:
 
 
 def measure(
-    cards: Sequence[Card] = (), *, card_engine: bool = False, speeds: Sequence[Speed] = ()
+    cards: Sequence[Card] = (),
+    *,
+    card_engine: bool = False,
+    speeds: Sequence[Speed] = (),
+    root: Path = Path("/"),
 ) -> Machine:
-    """This machine; `card_engine` says whether an engine that uses NVIDIA cards is installed."""
+    """This machine; `card_engine` says whether an engine that uses NVIDIA cards is installed.
+
+    `root` is where the system tells of itself.
+    """
+    ram_bytes, cores = machine.memory_bytes(root) or _DEFAULT_RAM_BYTES, machine.cores(root)
     best = max(cards, key=lambda card: card.memory_bytes, default=None)
     return Machine(
-        ram_bytes=ram_bytes(),
-        cores=cores(),
-        bandwidth=bandwidth(),
+        ram_bytes=ram_bytes,
+        cores=cores,
+        bandwidth=bandwidth(cores, ram_bytes),
         card=best if card_engine else None,
         idle_card=best.name if best and not card_engine else "",
         speeds=tuple(speeds),
     )
 
 
-def description() -> str:
-    """The processor and the system in a few words."""
-    return f"{platform.system()} {platform.machine()}"
+def _c_library() -> ctypes.CDLL:
+    return ctypes.cdll.msvcrt if sys.platform == "win32" else ctypes.CDLL(None)
 
 
-def cores() -> int:
-    """Processor cores that this process may use."""
-    allowed = getattr(os, "sched_getaffinity", None)
-    return len(allowed(0)) if allowed else os.cpu_count() or 2
-
-
-def ram_bytes() -> int:
-    """Main memory, or as much of it as this container may have."""
-    total = _system_ram()
-    with contextlib.suppress(OSError, ValueError):  # "max": there is no limit
-        total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text("ascii")))
-    return total
-
-
-if sys.platform == "win32":
-
-    class _MemoryStatus(ctypes.Structure):
-        _fields_ = (
-            ("length", ctypes.c_uint32),
-            ("load", ctypes.c_uint32),
-            ("total", ctypes.c_uint64),
-            ("rest", ctypes.c_uint64 * 6),
-        )
-
-    def _system_ram() -> int:
-        status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
-        done = ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
-        return int(status.total) if done else _DEFAULT_RAM_BYTES
-
-    def _c_library() -> ctypes.CDLL:
-        return ctypes.cdll.msvcrt
-else:
-
-    def _system_ram() -> int:
-        try:
-            return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        except (OSError, ValueError):
-            return _DEFAULT_RAM_BYTES
-
-    def _c_library() -> ctypes.CDLL:
-        return ctypes.CDLL(None)
-
-
-def bandwidth() -> float:
-    """Bytes per second that all cores together read from main memory: what a token of a model costs on them.
+def bandwidth(cores: int, ram_bytes: int) -> float:
+    """Bytes per second that so many cores together read from main memory: what a token of a model costs on them.
 
     The C library's memcmp reads two buffers at full speed, and ctypes lets go of the interpreter meanwhile.
     """
     try:
         compare = _c_library().memcmp
         compare.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
-        threads = min(cores(), _PROBE_THREADS)
-        size = min(_PROBE_BYTES, ram_bytes() // 16) // 2 // threads
+        threads = min(cores, _PROBE_THREADS)
+        size = min(_PROBE_BYTES, ram_bytes // 16) // 2 // threads
         readers = [_Reader(compare, size) for _ in range(threads)]
     except (OSError, AttributeError, MemoryError, ValueError):
         return _DEFAULT_BANDWIDTH

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from turnout import machine
 from turnout.core.fim.families import Recognize, recognize
 from turnout.core.fim.layout import Window, healing_grammar
-from turnout.worker.engines import gguf, machine
+from turnout.worker.engines import gguf
 from turnout.worker.engines.base import Ending, EngineError, Sink, Work
 from turnout.worker.engines.healing import Healer
 from turnout.worker.parts import Layouts, tokens_and_text

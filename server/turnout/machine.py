@@ -1,10 +1,14 @@
 """What this process may use of the machine: cores and memory, inside containers too.
 
-Invariant: the answers err on the small side, because a thread too many costs more than one too few.
+Invariant: the answers err on the small side, because a thread too many costs more than one too few. Whoever
+recommends a model and whoever runs it ask here, so that they speak of the same machine.
 """
 
+import ctypes
 import math
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 _ROOT = Path("/")
@@ -12,11 +16,13 @@ _ROOT = Path("/")
 
 def threads(root: Path = _ROOT) -> int:
     """Threads for an engine: one core is left to the editor wherever there is more than one."""
-    cores = physical_cores(allowed_cpus(), root)
-    quota = cpu_quota(root)
-    if quota is not None:
-        cores = min(cores, max(1, math.floor(quota)))
-    return max(1, cores - 1)
+    return max(1, cores(root) - 1)
+
+
+def cores(root: Path = _ROOT) -> int:
+    """Cores that this process may use, and has the time of."""
+    found, quota = physical_cores(allowed_cpus(), root), cpu_quota(root)
+    return found if quota is None else min(found, max(1, math.floor(quota)))
 
 
 def allowed_cpus() -> frozenset[int]:
@@ -27,8 +33,7 @@ def allowed_cpus() -> frozenset[int]:
 
 def physical_cores(cpus: frozenset[int], root: Path = _ROOT) -> int:
     """Cores among the processors `cpus`: two that share one core compute no faster than one."""
-    cores = {_siblings(cpu, root) for cpu in cpus}
-    return max(1, len(cores))
+    return max(1, len({_siblings(cpu, root) for cpu in cpus}))
 
 
 def cpu_quota(root: Path = _ROOT) -> float | None:
@@ -40,9 +45,24 @@ def cpu_quota(root: Path = _ROOT) -> float | None:
     return min((limit for limit in limits if limit is not None), default=None)
 
 
-def memory_bytes(root: Path = _ROOT) -> int | None:
+def installed_bytes() -> int | None:
+    """Memory of the machine, as systems without `/proc` tell it; None where this one does not."""
+    if sys.platform == "win32":
+        status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
+        return (
+            int(status.total) if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None
+        )
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return None
+
+
+def memory_bytes(root: Path = _ROOT, installed: Callable[[], int | None] = installed_bytes) -> int | None:
     """Memory that this process may use at most; None where the system does not say."""
     limits = [int(words[1]) * 1024 for words in _meminfo(root) if words[:1] == ["MemTotal:"]]
+    if not limits and (told := installed()) is not None:
+        limits.append(told)
     files = [folder / "memory.max" for folder in _cgroups(root)]
     files.append(root / "sys/fs/cgroup/memory/memory.limit_in_bytes")
     limits += [int(text) for text in map(_read, files) if text.isdigit()]
@@ -60,6 +80,17 @@ def free_bytes(root: Path = _ROOT) -> int | None:
     free = [known["MemAvailable:"]] if "MemAvailable:" in known else []
     free += [left for folder in _cgroups(root) if (left := _left_in(folder)) is not None]
     return min(free, default=None)
+
+
+class _MemoryStatus(ctypes.Structure):
+    """What Windows fills in when it is asked for its memory."""
+
+    _fields_ = (
+        ("length", ctypes.c_uint32),
+        ("load", ctypes.c_uint32),
+        ("total", ctypes.c_uint64),
+        ("rest", ctypes.c_uint64 * 6),
+    )
 
 
 def _meminfo(root: Path) -> list[list[str]]:

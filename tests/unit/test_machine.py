@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from turnout.worker.engines import machine
+from turnout import machine
 
 SIBLINGS = "sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 OWN = {"proc/self/cgroup": "4:memory:/x\n0::/user/app\n"}
@@ -54,8 +54,9 @@ def test_the_tightest_limit_of_the_control_groups_holds(
 def test_one_core_is_left_to_the_editor(tmp_path: Path) -> None:
     """Down to one thread, which there always is."""
     cores = len(machine.allowed_cpus())
-    assert machine.threads(tmp_path) == max(1, cores - 1)
-    assert machine.threads(files(tmp_path, {**OWN, "sys/fs/cgroup/cpu.max": "50000 100000"})) == 1
+    assert (machine.cores(tmp_path), machine.threads(tmp_path)) == (cores, max(1, cores - 1))
+    limited = files(tmp_path, {**OWN, "sys/fs/cgroup/cpu.max": "50000 100000"})
+    assert (machine.cores(limited), machine.threads(limited)) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,14 @@ def test_memory_is_what_the_container_may_use(
     tmp_path: Path, content: dict[str, str], total: int | None
 ) -> None:
     """A limit counts where it is below what the machine has."""
-    assert machine.memory_bytes(files(tmp_path, content)) == total
+    assert machine.memory_bytes(files(tmp_path, content), lambda: None) == total
+
+
+def test_a_system_without_meminfo_is_asked_for_its_memory(tmp_path: Path) -> None:
+    """The limit of a container counts there too."""
+    assert machine.memory_bytes(tmp_path, lambda: 8192) == 8192
+    assert machine.memory_bytes(files(tmp_path, {"sys/fs/cgroup/memory.max": "4096"}), lambda: 8192) == 4096
+    assert machine.installed_bytes()
 
 
 GROUP = {**OWN, "sys/fs/cgroup/user/memory.max": "1000", "sys/fs/cgroup/user/memory.current": "900"}

@@ -7,6 +7,11 @@ import type { Server } from "./server";
 
 const REST_MS = 200;
 
+/** What a server says that it takes beyond the standard, as far as it is looked at here. */
+interface Advertised {
+  turnout?: { cursor?: boolean };
+}
+
 export class CursorReports implements vscode.Disposable {
   private timer: NodeJS.Timeout | undefined;
   private wanted = false;
@@ -18,8 +23,8 @@ export class CursorReports implements vscode.Disposable {
       vscode.window.onDidChangeActiveTextEditor(() => this.moved()),
       server.onDidChangeState((state) => {
         if (state !== State.Running) return;
-        const advertised: unknown = server.current?.initializeResult?.capabilities.experimental;
-        this.wanted = typeof advertised === "object" && advertised !== null && Cursor.method in advertised;
+        const advertised = server.current?.initializeResult?.capabilities.experimental as Advertised | undefined;
+        this.wanted = advertised?.turnout?.cursor === true;
         this.moved();
       }),
     ];

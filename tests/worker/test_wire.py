@@ -1,9 +1,11 @@
 """Frames survive any cutting of the stream, and bytes that are no frames are refused."""
 
 import json
+import types
+from typing import Any, Literal, NotRequired, get_args, get_origin, get_type_hints, is_typeddict
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from turnout.errors import ProtocolViolation
@@ -51,6 +53,74 @@ def test_garbage_is_a_protocol_violation_or_incomplete(data: bytes) -> None:
     assert got == []
 
 
+FIGURES: dict[str, Any] = dict.fromkeys(wire.Figures.__annotations__, 0) | {"stop_ms": None, "total_ms": 1.5}
+SOUND: list[tuple[Any, wire.Frame]] = [
+    (wire.Hello, {**kit.hello(), "token": "x", "engine": "fake", "model": "m", "state": "idle"}),
+    (wire.Complete, kit.fim(1)),
+    (wire.Complete, kit.chat(2, "x")),
+    (wire.Warm, {"t": "warm", "id": 3, "document": "d", "parts": []}),
+    (wire.Cancel, {"t": "cancel", "id": 1}),
+    (wire.StatusRequest, {"t": "status", "id": 0}),
+    (wire.Unload, {"t": "unload", "id": 0, "when_alone": True}),
+    (wire.Progress, {"t": "progress", "id": 1, "phase": "prefill", "done": 1, "of": 2}),
+    (wire.ChunkFrame, {"t": "chunk", "id": 1, "text": "x"}),
+    (wire.DoneFrame, {"t": "done", "id": 1, "reason": "error", "figures": FIGURES, "error": "x"}),
+]
+FIELDS = sorted({field for _, frame in SOUND for field in frame} | set(FIGURES))
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=2),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=600)
+@given(st.sampled_from(SOUND), st.dictionaries(st.sampled_from(FIELDS), anything, max_size=2), st.data())
+def test_what_leaves_the_decoder_is_what_its_type_promises(
+    sound: tuple[Any, wire.Frame], changes: dict[str, Any], data: st.DataObject
+) -> None:
+    """Whatever another process puts into a frame, in its fields or in those of its parts and figures."""
+    promised, frame = sound
+    frame = json.loads(json.dumps(frame))
+    inner = data.draw(st.sampled_from([frame, frame.get("figures"), *frame.get("parts", ())]))
+    if inner:
+        field = data.draw(st.sampled_from(sorted(inner)))
+        inner[field] = inner[field] if field == "t" else data.draw(anything)
+    frame |= {name: value for name, value in changes.items() if name != "t"}
+    try:
+        got = wire.FrameDecoder().feed(wire.encode(frame))
+    except ProtocolViolation as error:
+        assert len(str(error)) < 200  # noqa: PT017 (either is right, and nothing else is)
+        return
+    assert _is(promised, got[0])
+
+
+def _is(kind: Any, value: Any) -> bool:
+    """Whether `value` has the type `kind`, as strictly as a reader may rely on it."""
+    if is_typeddict(kind):
+        hints = get_type_hints(kind, include_extras=True)
+        return isinstance(value, dict) and all(
+            _is(hint, value[name]) if name in value else get_origin(hint) is NotRequired
+            for name, hint in hints.items()
+        )
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is list:
+        return isinstance(value, list) and all(_is(inner[0], item) for item in value)
+    if origin is Literal:
+        return isinstance(value, str) and value in inner
+    if origin in (NotRequired, types.UnionType):
+        return any(_is(each, value) for each in inner)
+    if kind is int:
+        return type(value) is int and 0 <= value <= 2**53
+    return type(value) is kind or (kind is float and type(value) is int)
+
+
+@pytest.mark.parametrize("frame", [frame for _, frame in SOUND], ids=lambda frame: str(frame["t"]))
+def test_a_sound_frame_comes_through(frame: wire.Frame) -> None:
+    """The check refuses nothing that the protocol allows."""
+    assert wire.FrameDecoder().feed(wire.encode(frame)) == [frame]
+
+
 def test_text_that_is_no_unicode_survives() -> None:
     """A lone surrogate, as editors can hold them, comes back as it was."""
     frame = {"t": "chunk", "id": 1, "text": "a\ud800b"}
@@ -70,6 +140,14 @@ def test_text_that_is_no_unicode_survives() -> None:
         b'{"no": "type"}',
         b'{"t": "cancel"}',
         b'{"t": "cancel", "id": "1"}',
+        b'{"t": "cancel", "id": true}',
+        b'{"t": "cancel", "id": -1}',
+        b'{"t": "cancel", "id": 9007199254740993}',
+        b'{"t": "cancel", "id": 1, "reason": 5}',
+        b'{"t": "hello", "protocol": 1, "version": "", "pid": 1, "phase": [1]}',
+        json.dumps({**kit.fim(1), "temperature": 10**400}).encode(),
+        json.dumps({**kit.fim(1), "temperature": float("nan")}).encode(),
+        json.dumps({**kit.fim(1), "shape": "circle"}).encode(),
         b"[" * 100_000,
         json.dumps({**kit.fim(1), "parts": [{"role": "wizard", "text": ""}]}).encode(),
         json.dumps({**kit.fim(1), "parts": [{"role": "prefix"}]}).encode(),

@@ -8,6 +8,7 @@ Invariant: what leaves `FrameDecoder` has the fields and types that its `t` prom
 
 import json
 import struct
+from collections.abc import Callable
 from typing import Any, Final, Literal, NotRequired, TypedDict, get_args
 
 from turnout.errors import ProtocolViolation
@@ -21,7 +22,7 @@ _ROLES: Final = get_args(Role)
 Reason = Literal["stop", "length", "cancelled", "superseded", "error"]
 Phase = Literal["loading", "prefill"]
 State = Literal["loading", "idle", "busy", "failed"]
-_WORDS: Final = {"reason": get_args(Reason), "phase": get_args(Phase)}
+Shape = Literal["line", "block"]
 
 
 class Part(TypedDict):
@@ -60,7 +61,7 @@ class Complete(TypedDict):
     max_tokens: int
     temperature: float
     stop: list[str]
-    shape: Literal["line", "block"]
+    shape: Shape
 
 
 class Warm(TypedDict):
@@ -158,25 +159,80 @@ Frame = dict[str, Any]
 _COUNTS: Final = ("evaluated", "reused", "generated")
 _TIMES: Final = ("queue_ms", "prefill_ms", "first_token_ms", "stop_ms", "total_ms")
 
-_COMMON: Final = {"id": int, "document": str, "parts": list}
-_FIELDS: Final[dict[str, dict[str, type | tuple[type, ...]]]] = {
-    "hello": {"protocol": int, "version": str, "pid": int},
-    "complete": {
-        **_COMMON,
-        "kind": str,
-        "max_tokens": int,
-        "temperature": (int, float),
-        "stop": list,
-        "shape": str,
-    },
-    "warm": dict(_COMMON),
-    "cancel": {"id": int},
-    "unload": {"id": int},
-    "status": {"id": int},
-    "progress": {"id": int, "phase": str, "done": int, "of": int},
-    "chunk": {"id": int, "text": str},
-    "done": {"id": int, "reason": str, "figures": dict},
+_MOST = 2**53
+"""Whole numbers beyond it are not the same in every reader of JSON."""
+
+
+def _whole(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= _MOST
+
+
+def _number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) <= _MOST  # False for NaN too
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _one_of(alias: Any) -> Callable[[Any], bool]:
+    words = get_args(alias)
+    return lambda value: isinstance(value, str) and value in words
+
+
+def _figures(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and all(_whole(value.get(name)) for name in _COUNTS)
+        and all(value.get(name) is None or _number(value[name]) for name in _TIMES)
+    )
+
+
+def _parts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_part, value))
+
+
+def _part(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and _text(value.get("text"))
+        and _text(value.get("path", ""))
+        and _text(value.get("role"))
+        and value["role"] in _ROLES
+    )
+
+
+def _stops(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_text, value))
+
+
+_Check = Callable[[Any], bool]
+_REQUIRED: Final[dict[str, tuple[str, ...]]] = {
+    "hello": ("protocol", "version", "pid"),
+    "complete": ("id", "kind", "document", "parts", "max_tokens", "temperature", "stop", "shape"),
+    "warm": ("id", "document", "parts"),
+    "cancel": ("id",),
+    "unload": ("id",),
+    "status": ("id",),
+    "progress": ("id", "phase", "done", "of"),
+    "chunk": ("id", "text"),
+    "done": ("id", "reason", "figures"),
 }
+_CHECKS: Final[dict[str, _Check]] = {
+    **dict.fromkeys(("id", "protocol", "pid", "max_tokens", "done", "of"), _whole),
+    **dict.fromkeys(("queued", "rss_bytes", "clients"), _whole),
+    **dict.fromkeys(("version", "kind", "document", "text", "token", "engine", "model", "error"), _text),
+    "temperature": _number,
+    "parts": _parts,
+    "stop": _stops,
+    "figures": _figures,
+    "when_alone": lambda value: isinstance(value, bool),
+    "reason": _one_of(Reason),
+    "phase": _one_of(Phase),
+    "state": _one_of(State),
+    "shape": _one_of(Shape),
+}
+"""What a field holds wherever it stands: a name means the same in every frame, and fields without one are ignored."""
 
 
 def encode(frame: Any) -> bytes:
@@ -218,36 +274,19 @@ def _decode(body: bytes) -> Frame:
         raise ProtocolViolation(f"frame of {len(body)} bytes is not JSON") from exc
     if not isinstance(frame, dict):
         raise ProtocolViolation(f"frame is a JSON {type(frame).__name__}, not an object")
-    fields = _FIELDS.get(str(frame.get("t")))
-    if fields is None:
-        raise ProtocolViolation(f"frame of unknown type {str(frame.get('t'))[:40]!r}")
-    for name, kind in fields.items():
-        if not isinstance(frame.get(name), kind):
-            raise ProtocolViolation(f"frame {frame['t']!r} has no usable {name!r}")
-    for name, words in _WORDS.items():
-        if frame.get(name, words[0]) not in words:
-            raise ProtocolViolation(f"frame {frame['t']!r} has an unknown {name!r}: {frame[name][:40]!r}")
-    _check_lists(frame)
-    if frame["t"] == "done":
-        _check_figures(frame["figures"])
+    kind = frame.get("t")
+    required = _REQUIRED.get(kind) if isinstance(kind, str) else None
+    if required is None:
+        raise ProtocolViolation(f"frame of unknown type {_shown(kind)}")
+    for name in required:
+        if name not in frame:
+            raise ProtocolViolation(f"frame {kind!r} has no {name!r}")
+    for name, usable in _CHECKS.items():
+        if name in frame and not usable(frame[name]):
+            raise ProtocolViolation(f"frame {kind!r} has no usable {name!r}: {_shown(frame[name])}")
     return frame
 
 
-def _check_figures(figures: dict[str, Any]) -> None:
-    for name in _COUNTS:
-        if not isinstance(figures.get(name), int):
-            raise ProtocolViolation(f"figure {name!r} is not a count")
-    for name in _TIMES:
-        if not isinstance(figures.get(name), int | float | None):
-            raise ProtocolViolation(f"figure {name!r} is not a time")
-
-
-def _check_lists(frame: Frame) -> None:
-    for part in frame.get("parts", ()):
-        usable = isinstance(part, dict) and all(
-            isinstance(part.get(name, ""), str) for name in ("path", "text")
-        )
-        if not usable or "text" not in part or part.get("role") not in _ROLES:
-            raise ProtocolViolation("a part of the prompt has no usable role, text or path")
-    if not all(isinstance(stop, str) for stop in frame.get("stop", ())):
-        raise ProtocolViolation("a stop of the prompt is not a string")
+def _shown(value: Any) -> str:
+    """A value in a message: its kind, and a word of what it says, as it may be text of a user's file."""
+    return repr(value)[:40] if isinstance(value, str | int | float | None) else type(value).__name__

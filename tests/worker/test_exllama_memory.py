@@ -108,8 +108,6 @@ def test_a_whole_directory_is_read(tmp_path: Path) -> None:
     assert found.weights_bytes == (tmp_path / "model.safetensors").stat().st_size
     assert found.special == {"<|im_end|>": 7, "<|fim_prefix|>": 8}
     assert found.ends == {7}
-    assert folder.is_model(tmp_path)
-    assert not folder.is_model(tmp_path / "elsewhere")
 
 
 def _cut(path: Path) -> None:

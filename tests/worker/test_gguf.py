@@ -1,6 +1,7 @@
 """Headers of model files: what they say, and every way in which they can be broken."""
 
 import struct
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def header(*entries: bytes, version: int = 3) -> bytes:
     return b"GGUF" + struct.pack("<IQQ", version, 0, len(entries)) + b"".join(entries)
 
 
+SOUND_TOKENS = entry("tokenizer.ggml.tokens", 9, strings(["a"]))
 SOUND = header(
     entry("general.architecture", 8, text("qwen2")),
     entry("general.tags", 9, strings(["a", "b"])),
@@ -103,6 +105,12 @@ def test_a_header_without_a_tokenizer_is_no_fault(tmp_path: Path) -> None:
         (header(entry("a", 9, struct.pack("<IQ", 5, 1 << 62))), "header .* is damaged"),
         (header(entry("a", 9, struct.pack("<IQ", 8, 1 << 62))), "header .* is damaged"),
         (header(entry("a", 9, struct.pack("<IQIQ", 9, 1, 9, 1))), "header .* is damaged"),
+        (header(entry("general.architecture", 4, struct.pack("<I", 5))), "header .* is damaged"),
+        (header(entry("tokenizer.ggml.tokens", 4, struct.pack("<I", 5))), "header .* is damaged"),
+        (header(entry("tokenizer.ggml.tokens", 9, numbers([7]))), "header .* is damaged"),
+        (header(SOUND_TOKENS, entry("tokenizer.ggml.token_type", 4, bytes(4))), "header .* is damaged"),
+        (header(entry(".context_length", 8, text("12"))), "header .* is damaged"),
+        (header(entry("a" * (2 << 20), 0, b"1")), "header .* is damaged"),
     ],
 )
 def test_a_broken_header_is_said_with_advice(tmp_path: Path, content: bytes, says: str) -> None:
@@ -118,6 +126,75 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.gguf"):
         with pytest.raises(EngineError, match="cannot be read"):
             gguf.read(path)
+
+
+def _sparse(path: Path, count: int) -> None:
+    """A header with `count` empty strings that nobody asks for, which takes no room on the disk."""
+    with path.open("wb") as file:
+        file.write(b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + text("a") + struct.pack("<IIQ", 9, 8, count))
+        file.truncate(file.tell() + 8 * count)
+
+
+def test_what_is_not_kept_takes_no_memory(tmp_path: Path) -> None:
+    """The merges of a tokenizer are passed over."""
+    _sparse(tmp_path / "m.gguf", 100_000)
+    tracemalloc.start()
+    try:
+        assert gguf.read(tmp_path / "m.gguf") == gguf.Header("", None, {})
+        assert tracemalloc.get_traced_memory()[1] < 500_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_header_without_end_is_not_walked_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More values than any vocabulary has are damage."""
+    monkeypatch.setattr(gguf, "_MOST_VALUES", 1000)
+    _sparse(tmp_path / "few.gguf", 990)
+    assert gguf.read(tmp_path / "few.gguf").special == {}
+    _sparse(tmp_path / "many.gguf", 1001)
+    with pytest.raises(EngineError, match="is damaged"):
+        gguf.read(tmp_path / "many.gguf")
+
+
+def _scalar(kind: int) -> st.SearchStrategy[bytes]:
+    if kind == 8:
+        return st.sampled_from(["", "x", "12", "<|a|>", "qwen2"]).map(text)
+    size = struct.calcsize(gguf._SCALARS[kind])
+    return st.sampled_from([bytes(size), b"\x01" + bytes(size - 1), b"\xff" * size]) | st.binary(
+        min_size=size, max_size=size
+    )
+
+
+KINDS = st.sampled_from([*gguf._SCALARS, 8])
+scalars = KINDS.flatmap(lambda kind: st.tuples(st.just(kind), _scalar(kind)))
+arrays = KINDS.flatmap(
+    lambda kind: st.lists(_scalar(kind), max_size=3).map(
+        lambda items: (9, struct.pack("<IQ", kind, len(items)) + b"".join(items))
+    )
+)
+SIZES = [f"{architecture}{size}" for architecture in ("", "x", "qwen2") for size in gguf._SIZES]
+TOKENIZER = ["tokenizer.ggml.tokens", "tokenizer.ggml.token_type"]
+KEYS = st.sampled_from(["general.architecture", *SIZES, *TOKENIZER, "other"])
+entries = st.lists(st.tuples(KEYS, scalars | arrays), max_size=8)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(entries)
+def test_values_of_any_type_are_read_or_refused(tmp_path: Path, values: Any) -> None:
+    """What comes out has the types that are promised, whatever stands where."""
+    (tmp_path / "m.gguf").write_bytes(header(*(entry(key, kind, data) for key, (kind, data) in values)))
+    try:
+        found = gguf.read(tmp_path / "m.gguf")
+    except EngineError as error:
+        assert "is damaged" in str(error)  # noqa: PT017 (either is right, and nothing else is)
+        return
+    assert type(found.architecture) is str
+    assert found.context_tokens is None or type(found.context_tokens) is int
+    assert type(found.cache_bytes) is int
+    assert found.cache_bytes >= 0
+    assert all(name and type(number) is int for name, number in found.special.items())
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -43,11 +43,24 @@ class Folder:
 
 def read(path: Path) -> Folder:
     """Look through the directory; raises EngineError that says what is wrong with it."""
+    try:
+        return _read(path)
+    except OSError as exc:
+        raise EngineError(f"{path} cannot be read: {exc.strerror}.") from exc
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as exc:
+        raise EngineError(f"{path} is no sound model directory: {exc}. {_AGAIN}") from exc
+    except (RecursionError, MemoryError) as exc:
+        raise EngineError(
+            f"{path} is no sound model directory: a file in it goes beyond measure. {_AGAIN}"
+        ) from exc
+
+
+def _read(path: Path) -> Folder:
     config = _json(path / "config.json", "It is no model directory, or was copied without its configuration.")
     tokenizer = _json(
         path / "tokenizer.json", "Copy tokenizer.json from the repository of the model that it was made from."
     )
-    files = sorted(path.glob("*.safetensors"))
+    files = sorted(file for file in path.glob("*.safetensors") if file.is_file())
     if not files:
         raise EngineError(f"{path} holds no weights: there is no .safetensors file in it. {_AGAIN}")
     _check_index(path, files)
@@ -58,15 +71,10 @@ def read(path: Path) -> Folder:
         quantization=_quantization(path, config),
         shape=_shape(path, config),
         weights_bytes=sum(_whole(file) for file in files),
-        context_tokens=int(config.get("max_position_embeddings") or 0),
+        context_tokens=_size(config, "max_position_embeddings", 0),
         special={t["content"]: t["id"] for t in tokens if _special(t)},
         ends=frozenset(t["id"] for t in tokens if t.get("special")),
     )
-
-
-def is_model(path: Path) -> bool:
-    """Whether `path` looks like a model's directory at a glance."""
-    return (path / "config.json").is_file() and any(path.glob("*.safetensors"))
 
 
 def _json(path: Path, otherwise: str) -> dict[str, Any]:
@@ -76,7 +84,7 @@ def _json(path: Path, otherwise: str) -> dict[str, Any]:
         raise EngineError(f"There is no {path.name} in {path.parent}. {otherwise}") from None
     except OSError as exc:
         raise EngineError(f"{path} cannot be read: {exc.strerror}.") from exc
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise EngineError(f"{path} is damaged: {exc}. {_AGAIN}") from exc
     if not isinstance(found, dict):
         raise EngineError(f"{path} is damaged: it is no JSON object. {_AGAIN}")
@@ -92,9 +100,11 @@ def _whole(path: Path) -> int:
             if length > min(size, _MAX_HEADER_BYTES):
                 raise ValueError("its header is longer than the file")
             header = json.loads(file.read(length))
-        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        ends = [
+            _natural(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"
+        ]
         promised = _LENGTH.size + length + max(ends, default=0)
-    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, struct.error) as exc:
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, struct.error) as exc:
         raise EngineError(f"{path} is no whole safetensors file: {exc}. {_AGAIN}") from exc
     if size < promised:
         raise EngineError(f"{path} is cut short: it has {size} of {promised} bytes. {_AGAIN}")
@@ -105,7 +115,10 @@ def _check_index(path: Path, files: list[Path]) -> None:
     index = path / "model.safetensors.index.json"
     if not index.exists():
         return
-    named = set(_json(index, "").get("weight_map", {}).values())
+    weights = _json(index, "").get("weight_map", {})
+    if not isinstance(weights, dict) or not all(isinstance(name, str) for name in weights.values()):
+        raise EngineError(f"{index} is damaged: its weight_map names no files. {_AGAIN}")
+    named = set(weights.values())
     missing = sorted(named - {file.name for file in files})
     # Quantized models are often one file beside the index of the model that they were made from.
     if missing and len(missing) < len(named):
@@ -114,50 +127,82 @@ def _check_index(path: Path, files: list[Path]) -> None:
 
 def _added_tokens(path: Path, tokenizer: dict[str, Any]) -> list[dict[str, Any]]:
     tokens = tokenizer.get("added_tokens", [])
-    if "model" not in tokenizer or not all(
-        isinstance(t, dict) and {"id", "content"} <= t.keys() for t in tokens
-    ):
+    if "model" not in tokenizer or not isinstance(tokens, list) or not all(map(_is_token, tokens)):
         raise EngineError(f"{path / 'tokenizer.json'} is no tokenizer of the `tokenizers` library. {_AGAIN}")
-    return list(tokens)
+    return tokens
+
+
+def _is_token(token: Any) -> bool:
+    return (
+        isinstance(token, dict)
+        and isinstance(token.get("content"), str)
+        and type(token.get("id")) is int
+        and token["id"] >= 0
+    )
 
 
 def _special(token: dict[str, Any]) -> bool:
-    return bool(token.get("special")) or _LOOKS_SPECIAL.fullmatch(str(token["content"])) is not None
+    """Whether a text must never become this token; one without a name stands in no text."""
+    name = token["content"]
+    return name != "" and (bool(token.get("special")) or _LOOKS_SPECIAL.fullmatch(name) is not None)
 
 
 def _architecture(path: Path, config: dict[str, Any]) -> str:
-    named = config.get("architectures")
-    if not isinstance(named, list) or len(named) != 1:
-        raise EngineError(f"{path / 'config.json'} does not name one architecture: {named!r}.")
-    return str(named[0])
+    match config.get("architectures"):
+        case [str(name)]:
+            return name
+        case other:
+            raise EngineError(f"{path / 'config.json'} does not name one architecture: {other!r:.80}.")
 
 
 def _quantization(path: Path, config: dict[str, Any]) -> Quantization:
     found = config.get("quantization_config")
     if found is None:
         return "fp16"
-    method = found.get("quant_method") if isinstance(found, dict) else found
-    match method:
-        case "exl2" | "exl3":
-            return "exl2" if method == "exl2" else "exl3"
-        case "gptq" if found.get("bits") == 4:
+    facts = found if isinstance(found, dict) else {"quant_method": found}
+    match facts.get("quant_method"), facts.get("bits"):
+        case "exl2", _:
+            return "exl2"
+        case "exl3", _:
+            return "exl3"
+        case "gptq", 4:
             return "gptq"
-        case "gptq":
+        case "gptq", bits:
+            raise EngineError(f"{path} has {bits!r:.20}-bit GPTQ weights; only 4-bit ones can be used.")
+        case other, _:
             raise EngineError(
-                f"{path} has {found.get('bits')}-bit GPTQ weights; only 4-bit ones can be used."
+                f"{path} is quantized as {other!r:.80}. Use EXL2, 4-bit GPTQ or 16-bit weights."
             )
-        case other:
-            raise EngineError(f"{path} is quantized as {other!r}. Use EXL2, 4-bit GPTQ or 16-bit weights.")
 
 
 def _shape(path: Path, config: dict[str, Any]) -> Shape:
     inner = config.get("text_config", config)
     try:
-        heads = int(inner["num_attention_heads"])
+        heads = _size(inner, "num_attention_heads")
         return Shape(
-            layers=int(inner["num_hidden_layers"]),
-            kv_heads=int(inner.get("num_key_value_heads") or heads),
-            head_dim=int(inner.get("head_dim") or inner["hidden_size"] // heads),
+            layers=_size(inner, "num_hidden_layers"),
+            kv_heads=_size(inner, "num_key_value_heads", heads),
+            head_dim=_size(inner, "head_dim", 0) or _positive(_size(inner, "hidden_size") // heads),
         )
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as exc:
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
         raise EngineError(f"{path / 'config.json'} lacks the model's shape: {exc}. {_AGAIN}") from exc
+
+
+def _size(facts: dict[str, Any], name: str, otherwise: int | None = None) -> int:
+    """A number of something; `otherwise` where it is left out, null or 0."""
+    value = facts.get(name) or otherwise
+    if value is None:
+        raise KeyError(name)
+    return _natural(value) if otherwise == 0 else _positive(value)
+
+
+def _positive(value: Any) -> int:
+    if _natural(value) == 0:
+        raise ValueError("a number is 0")
+    return int(value)
+
+
+def _natural(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r:.40} is no number of anything")
+    return value

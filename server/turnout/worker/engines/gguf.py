@@ -10,9 +10,11 @@ import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from turnout.worker.engines.base import EngineError
+
+_T = TypeVar("_T")
 
 _MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
@@ -30,7 +32,14 @@ _SIZES = (
     ".attention.head_count_kv",
     ".attention.key_length",
 )
+_ARCHITECTURE = "general.architecture"
 _TOKENS, _KINDS = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
+
+_MOST_VALUES = 4_000_000
+"""Several times what the largest vocabularies need with all their merges: a second or two to walk over."""
+
+_MOST_TEXT_BYTES = 1 << 20
+"""Of what is kept: keys, and the names of tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,38 +82,57 @@ def _header(reader: "_Reader") -> Header:
     values: dict[str, Any] = {}
     for _ in range(count):
         key = reader.text().decode()
-        values[key] = reader.value(keep=_kept(key))
+        if _kept(key):
+            values[key] = reader.value()
+        else:
+            reader.skip()
         if _KINDS in values and _TOKENS in values:
             break  # what follows, among it all merges of the tokenizer, is nothing for us
-    architecture = str(values.get("general.architecture", b"").decode())
+    architecture = _typed(values.get(_ARCHITECTURE, b""), bytes).decode()
     context = values.get(f"{architecture}.context_length")
-    special = _special(values.get(_TOKENS, []), values.get(_KINDS, ()))
-    return Header(architecture, context, special, _cache_bytes(architecture, values))
+    tokens, kinds = _all(values.get(_TOKENS, ()), bytes), _all(values.get(_KINDS, ()), int)
+    return Header(
+        architecture,
+        None if context is None else _typed(context, int),
+        _special(tokens, kinds),
+        _cache_bytes(architecture, values),
+    )
 
 
 def _kept(key: str) -> bool:
-    return key in (_TOKENS, _KINDS, "general.architecture") or key.endswith(_SIZES)
+    return key in (_TOKENS, _KINDS, _ARCHITECTURE) or key.endswith(_SIZES)
+
+
+def _typed(value: Any, kind: type[_T]) -> _T:
+    if type(value) is not kind:
+        raise ValueError(f"a {type(value).__name__} in place of {kind.__name__}")
+    return value
+
+
+def _all(values: Any, kind: type[_T]) -> tuple[_T, ...]:
+    return tuple(_typed(value, kind) for value in _typed(values, tuple))
 
 
 def _cache_bytes(architecture: str, values: Mapping[str, Any]) -> int:
     def number(name: str) -> int:
         value = values.get(architecture + name, 0)
         # Some models give each layer its own number; the largest is the careful answer.
-        return int(max(value, default=0)) if isinstance(value, tuple | list) else int(value)
+        return max(_all(value, int), default=0) if isinstance(value, tuple) else _typed(value, int)
 
     heads = number(".attention.head_count")
     if heads <= 0:
         return 0
     pairs = number(".attention.head_count_kv") or heads
     length = number(".attention.key_length") or number(".embedding_length") // heads
-    return 2 * 2 * number(".block_count") * pairs * length
+    return max(0, 2 * 2 * number(".block_count") * pairs * length)
 
 
-def _special(tokens: list[bytes], kinds: tuple[int, ...]) -> dict[str, int]:
+def _special(tokens: tuple[bytes, ...], kinds: tuple[int, ...]) -> dict[str, int]:
     found: dict[str, int] = {}
     for number, token in enumerate(tokens):
         kind = kinds[number] if number < len(kinds) else 1
-        if kind in _NAMED_KINDS or (token[:1] == b"<" and _NAMED_ALWAYS.fullmatch(token)):
+        named = kind in _NAMED_KINDS or (token[:1] == b"<" and _NAMED_ALWAYS.fullmatch(token))
+        if named and token:
             found[token.decode("utf-8", "replace")] = number
     return found
 
@@ -115,6 +143,7 @@ class _Reader:
     def __init__(self, data: mmap.mmap) -> None:
         self._data = data
         self._at = len(_MAGIC)
+        self._values = 0
         self._length: Callable[..., tuple[int]] = struct.Struct("<Q").unpack_from
 
     def unpack(self, layout: str) -> tuple[Any, ...]:
@@ -125,36 +154,57 @@ class _Reader:
 
     def text(self) -> bytes:
         """The next string."""
-        (length,) = self._length(self._data, self._at)
         start = self._at + 8
-        self._at = self._checked(start + length)
+        self._pass_text()
+        if self._at - start > _MOST_TEXT_BYTES:
+            raise ValueError("a name of megabytes")
         return self._data[start : self._at]
 
-    def value(self, *, keep: bool) -> Any:
-        """The next value; None where it is not worth keeping."""
+    def value(self) -> Any:
+        """The next value: a number, bytes, or a tuple of either."""
         (kind,) = self.unpack("<I")
         if kind == _STRING:
-            found: Any = self.text()
-        elif kind == _ARRAY:
-            found = self._array(keep=keep)
-        else:
-            (found,) = self.unpack("<" + _SCALARS[kind])
-        return found if keep else None
-
-    def _array(self, *, keep: bool) -> Any:
-        kind, count = self.unpack("<IQ")
+            return self.text()
+        if kind != _ARRAY:
+            return self.unpack("<" + _SCALARS[kind])[0]
+        kind, count = self._array()
         if kind == _STRING:
-            self._checked(self._at + 8 * count)
-            texts = [self.text() for _ in range(count)]
-            return texts if keep else None
-        size = struct.calcsize(_SCALARS[kind]) * count
-        self._checked(self._at + size)
-        if keep:
-            return self.unpack(f"<{count}{_SCALARS[kind]}")
-        self._at += size
-        return None
+            return tuple(self.text() for _ in range(count))
+        self._count(count)
+        return self.unpack(f"<{count}{_SCALARS[kind]}")
 
-    def _checked(self, end: int) -> int:
-        if end > len(self._data):
+    def skip(self) -> None:
+        """Pass over the next value, and build nothing of it."""
+        (kind,) = self.unpack("<I")
+        if kind == _ARRAY:
+            kind, count = self._array()
+        else:
+            count = 1
+        if kind == _STRING:
+            for _ in range(count):
+                self._pass_text()
+        else:
+            self._pass(struct.calcsize(_SCALARS[kind]) * count)
+            self._count(1)
+
+    def _array(self) -> tuple[int, int]:
+        """The kind and the number of what follows; each takes a byte at the least."""
+        kind, count = self.unpack("<IQ")
+        if count > len(self._data):
             raise ValueError("the file ends within a value")
-        return end
+        return kind, count
+
+    def _pass_text(self) -> None:
+        (length,) = self._length(self._data, self._at)
+        self._pass(8 + length)
+        self._count(1)
+
+    def _pass(self, size: int) -> None:
+        self._at += size
+        if self._at > len(self._data):
+            raise ValueError("the file ends within a value")
+
+    def _count(self, values: int) -> None:
+        self._values += values
+        if self._values > _MOST_VALUES:
+            raise ValueError("more values than any model has")

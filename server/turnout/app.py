@@ -38,6 +38,7 @@ _LATER = (
     "turnout.session.consent",
     "turnout.session.failures",
     "turnout.session.measuring",
+    "turnout.session.outlook",
     "turnout.session.pulls",
     "turnout.session.reporting",
     "turnout.session.workspaces",
@@ -90,6 +91,7 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     from turnout.session.editor_keys import EditorKeys
     from turnout.session.failures import Failures
     from turnout.session.measuring import Measuring
+    from turnout.session.outlook import RecentOutlook
     from turnout.session.pulls import Pulls
     from turnout.session.reporting import Reporter
     from turnout.session.workspaces import Workspaces
@@ -158,6 +160,7 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
         operation=dispatcher.operation,
         records=ledger,
         check=FolderChecks(workspaces),
+        outlook=RecentOutlook(workspaces, ledger.last),
         close=close,
         settings_changed=consents.forget,
         settings_read=settings_read,

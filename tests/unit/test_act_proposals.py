@@ -9,14 +9,13 @@ from hypothesis import strategies as st
 from support.act_kit import LOCAL, MemoryWorkspace, receipt
 from turnout.act.effects import Conflict
 from turnout.act.proposals import (
-    KEPT_PROPOSALS,
-    KEPT_S,
     Check,
     Outcome,
     Proposal,
     Proposals,
     new_id,
 )
+from turnout.act.shelf import KEPT_ITEMS, KEPT_S
 from turnout.core.documents import split_lines
 from turnout.core.edits.changes import CreateFile, FileChange, RenameFile, Transaction, file_change, numbered
 from turnout.errors import ProposalUnknown
@@ -409,7 +408,7 @@ async def test_proposals_expire_and_make_room(workspace: MemoryWorkspace) -> Non
     """A proposal lives a day, is gone when discarded, and the oldest of too many is forgotten."""
     now = 0.0
     proposals = Proposals(clock=lambda: now)
-    many = [proposal(edit("a.py", "a1\n", "A1\n")) for _ in range(KEPT_PROPOSALS + 1)]
+    many = [proposal(edit("a.py", "a1\n", "A1\n")) for _ in range(KEPT_ITEMS + 1)]
     for what in many:
         proposals.keep(what)
     with pytest.raises(ProposalUnknown):

@@ -14,7 +14,7 @@ from turnout.act.proposals import Check, Proposal, Skipped, new_id
 from turnout.act.seams import Seams, Syntax
 from turnout.core.answers import Answer
 from turnout.core.documents import Snapshot
-from turnout.core.edits.assemble import Shown, assemble
+from turnout.core.edits.assemble import Assembly, Shown, assemble
 from turnout.core.edits.blocks import parse_blocks
 from turnout.core.edits.changes import FileChange, numbered
 from turnout.core.edits.fences import parse_whole_files
@@ -23,7 +23,7 @@ from turnout.core.edits.replies import Reply
 from turnout.core.languages import language_of
 from turnout.core.receipts import Receipt, SentFile
 from turnout.core.requests import ChatPrompt, Kind, Model
-from turnout.errors import EditError, ReplyUnusable, TurnoutError
+from turnout.errors import EditError, PathRefused, ReplyUnusable, TurnoutError
 
 MAX_REPAIRS = 3
 
@@ -58,6 +58,7 @@ class Question:
     `shown` is what is shown of a single file, None where files are shown whole; where that depends on the model it is
     the least, so that a route leaves out no model that could answer: `render` refuses what one cannot take.
     `instruction` is what the user said: a definition that it does not speak of has to survive a file written anew.
+    `objection` says why a change is none that the user agreed to.
     """
 
     kind: Kind
@@ -66,6 +67,7 @@ class Question:
     repairs: int = 1
     instruction: str = ""
     shown: str | None = None
+    objection: Callable[[FileChange], str | None] = lambda _change: None
 
     @property
     def sent(self) -> tuple[SentFile, ...]:
@@ -101,7 +103,7 @@ async def converse(
     receipts: list[Receipt] = []
     results: list[Result] = []
     for left in range(min(question.repairs, MAX_REPAIRS), -1, -1):
-        answer = await _ask(question, turns, seams)
+        answer = await ask(question, turns, seams)
         receipts.append(answer.receipt)
         if answer.finish == "length" and results:
             break
@@ -128,7 +130,8 @@ def _must_be_finished(answer: Answer) -> None:
         )
 
 
-async def _ask(question: Question, turns: Sequence[tuple[str, str]], seams: Seams) -> Answer:
+async def ask(question: Question, turns: Sequence[tuple[str, str]], seams: Seams) -> Answer:
+    """One answer to `question`; `turns` are earlier answers, each with what was said to it."""
     seen = 0
 
     def on_text(text: str) -> None:
@@ -149,7 +152,7 @@ async def read_edits(answer: Answer, earlier: Draft | None, question: Question, 
     parse = parse_blocks if style == "blocks" else parse_whole_files
     reply = _merged(earlier.reply if earlier else None, parse(answer.text, files, only))
     shown = Shown(files, seams.workspace.uri, seams.workspace.exists)
-    return await asyncio.to_thread(_drafted, reply, shown, seams.syntax, style, question.instruction)
+    return await asyncio.to_thread(_drafted, reply, shown, seams.syntax, style, question)
 
 
 def asked_about(style: Style, files: Mapping[str, Snapshot]) -> Mapping[str, Snapshot]:
@@ -157,12 +160,22 @@ def asked_about(style: Style, files: Mapping[str, Snapshot]) -> Mapping[str, Sna
     return files if style == "blocks" else dict([next(iter(files.items()))])
 
 
-def _drafted(reply: Reply, shown: Shown, syntax: Syntax, style: Style, instruction: str) -> Draft:
-    changes, failures = assemble(reply, shown)
+def _drafted(reply: Reply, shown: Shown, syntax: Syntax, style: Style, question: Question) -> Draft:
+    changes, failures = _agreed(assemble(reply, shown), question)
     checks = [syntax_check(change, syntax) for change in changes if change.kind != "delete"]
     if style == "whole_file":
-        checks += [found for change in changes if (found := _lost_definitions(change, syntax, instruction))]
+        checks += [
+            found for change in changes if (found := _lost_definitions(change, syntax, question.instruction))
+        ]
     return Draft(reply, changes, tuple(checks), failures, (), style)
+
+
+def _agreed(found: Assembly, question: Question) -> Assembly:
+    """`found` without the changes that the user did not agree to, which are failures then."""
+    objections = [(change, question.objection(change)) for change in found.changes]
+    refused = tuple(PathRefused(objection) for _, objection in objections if objection)
+    kept = tuple(change for change, objection in objections if objection is None)
+    return Assembly(kept, (*found.failures, *refused))
 
 
 def _lost_definitions(change: FileChange, syntax: Syntax, instruction: str) -> Check | None:

@@ -11,12 +11,10 @@ from uuid import uuid4
 
 from turnout.act.effects import Conflict, carry_out
 from turnout.act.seams import Workspace
+from turnout.act.shelf import KEPT_ITEMS, Shelf
 from turnout.core.edits.changes import FileChange, chosen, inverse
 from turnout.core.receipts import Receipt
 from turnout.errors import ProposalUnknown
-
-KEPT_PROPOSALS = 50
-KEPT_S = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +68,19 @@ class Proposals:
     """Proposals of the last day, and what was applied of them, newest last."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._kept: dict[str, tuple[float, Proposal]] = {}
+        self._kept: Shelf[Proposal] = Shelf(clock)
         self._applied: dict[str, tuple[Proposal, tuple[FileChange, ...]]] = {}
         self._one_at_a_time = asyncio.Lock()
         self._running: set[asyncio.Future[Outcome]] = set()
 
     def keep(self, proposal: Proposal) -> None:
         """Remember `proposal`; the oldest of too many is forgotten."""
-        self._kept[proposal.id] = (self._clock() + KEPT_S, proposal)
-        while len(self._kept) > KEPT_PROPOSALS:
-            del self._kept[next(iter(self._kept))]
+        self._kept.keep(proposal.id, proposal)
 
     def find(self, proposal_id: str) -> Proposal:
         """The proposal of that id. Raises ProposalUnknown where it was applied, discarded or has expired."""
-        expires, proposal = self._kept.get(proposal_id, (float("-inf"), None))
-        if proposal is None or expires < self._clock():
-            self._kept.pop(proposal_id, None)
+        proposal = self._kept.find(proposal_id)
+        if proposal is None:
             raise ProposalUnknown(
                 f"There is no proposal {proposal_id!r} to apply.", advice="Ask for the change again."
             )
@@ -94,7 +88,7 @@ class Proposals:
 
     def discard(self, proposal_id: str) -> None:
         """Forget a proposal; one that is unknown is forgotten already."""
-        self._kept.pop(proposal_id, None)
+        self._kept.discard(proposal_id)
 
     def last_applied(self) -> str:
         """The id of the proposal that an undo would take back. Raises ProposalUnknown where there is none."""
@@ -134,9 +128,9 @@ class Proposals:
             done, conflicts = await carry_out(workspace, proposal.label, changes)
             if conflicts:
                 return Outcome(False, conflicts)
-            del self._kept[proposal_id]
+            self._kept.discard(proposal_id)
             self._applied[proposal_id] = (proposal, done)
-            while len(self._applied) > KEPT_PROPOSALS:
+            while len(self._applied) > KEPT_ITEMS:
                 del self._applied[next(iter(self._applied))]
             return Outcome(True)
 

@@ -5,13 +5,15 @@ Invariant: nothing is written here; what could not be used of an answer is said,
 
 import asyncio
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from turnout.act import prompts
 from turnout.act.drafts import Draft, Question, asked_about, draft_edits, proposal_from
-from turnout.act.proposals import Proposal
+from turnout.act.proposals import Check, Proposal
 from turnout.act.scope import Request, Scope, gather, mentions, selected_text
 from turnout.act.seams import Seams
 from turnout.core.documents import Snapshot
+from turnout.core.edits.plans import Approved
 from turnout.core.requests import ChatPrompt, Model
 from turnout.errors import BackendError, EditError, FileUnusable, TurnoutError
 
@@ -26,9 +28,18 @@ async def propose(request: Request, seams: Seams, *, repairs: int = 1) -> Propos
     seams.tell("choosing files", 0, 0)
     scope = await asyncio.to_thread(gather, request, seams.workspace)
     if not scope.files:
-        raise FileUnusable(_nothing_to_do(scope), advice="Name the files that the change is about.")
+        raise nothing_to_do(scope)
     drafts, unread = await _drafts(request, scope, seams, repairs)
-    return proposal_from(request.instruction, drafts, unread, scope.skipped)
+    proposal = proposal_from(request.instruction, drafts, unread, scope.skipped)
+    if request.approved is None:
+        return proposal
+    return replace(proposal, checks=(*proposal.checks, _plan_check(request.approved, proposal)))
+
+
+def _plan_check(approved: Approved, proposal: Proposal) -> Check:
+    """Whether everything that was planned was done."""
+    undone = approved.undone(proposal.changes)
+    return Check("plan", not undone, "\n".join(f"not done: {step.line}" for step in undone))
 
 
 async def _drafts(
@@ -59,18 +70,31 @@ def _question(
     request: Request, files: Mapping[str, Snapshot], names: Collection[str], repairs: int
 ) -> Question:
     path, file = next(iter(files.items()))
-    focus = ""
-    if request.selection and file.uri == request.document:
-        focus = selected_text(file, request.selection)
+    focus = focused(request, files)
+    approved = request.approved
+    plan = approved.text if approved else ""
 
     def render(model: Model) -> ChatPrompt:
         if prompts.style_for(model) == "blocks":
-            return prompts.refactor_blocks(model, request.instruction, files, focus)
-        return prompts.refactor_whole_file(model, request.instruction, path, file, mentions(file, names))
+            return prompts.refactor_blocks(model, request.instruction, files, focus, plan)
+        listed = mentions(file, names)
+        return prompts.refactor_whole_file(model, request.instruction, path, file, listed, plan)
 
-    return Question("refactor", files, render, repairs, request.instruction)
+    question = Question("refactor", files, render, repairs, f"{request.instruction}\n{plan}")
+    return replace(question, objection=approved.objection) if approved else question
 
 
-def _nothing_to_do(scope: Scope) -> str:
+def focused(request: Request, files: Mapping[str, Snapshot]) -> str:
+    """The text that the user had selected, where it is in the first of `files`."""
+    file = next(iter(files.values()))
+    return (
+        selected_text(file, request.selection) if request.selection and file.uri == request.document else ""
+    )
+
+
+def nothing_to_do(scope: Scope) -> FileUnusable:
+    """The error for a request without a file to work on."""
     reasons = " ".join(f"{skipped.path}: {skipped.reason}" for skipped in scope.skipped[:5])
-    return f"There is no file to work on. {reasons}".strip()
+    return FileUnusable(
+        f"There is no file to work on. {reasons}".strip(), advice="Name the files that the change is about."
+    )

@@ -13,6 +13,7 @@ from itertools import islice
 from turnout.act.proposals import Skipped
 from turnout.act.seams import Workspace
 from turnout.core.documents import Snapshot, Span, line_body
+from turnout.core.edits.plans import Approved
 from turnout.core.languages import language_of
 from turnout.errors import EditError
 
@@ -34,12 +35,16 @@ _STOP = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the user asked to have changed; `scope` are the URIs of the files that may be, empty to have them found."""
+    """What the user asked to have changed; `scope` are the URIs of the files that may be, empty to have them found.
+
+    With an approved plan, its files are the scope.
+    """
 
     instruction: str
     document: str | None = None
     selection: Span | None = None
     scope: tuple[str, ...] = ()
+    approved: Approved | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,14 @@ class _Gatherer:
             return
         self.take(path, uri)
 
+    def take_path(self, path: str) -> None:
+        try:
+            uri = self._workspace.uri(path)
+        except EditError as exc:
+            self.skipped[path] = Skipped(path, str(exc))
+            return
+        self.take(path, uri)
+
     def take(self, path: str, uri: str) -> None:
         if path in self.files:
             return
@@ -92,13 +105,17 @@ class _Gatherer:
 def gather(request: Request, workspace: Workspace) -> Scope:
     """The files for `request`: those of its scope, else its document and files that mention what it speaks of.
 
+    A plan that only creates files is shown those of the scope, or the document.
     Reads files, up to 5,000 of them: call it in a thread.
     """
     taken = _Gatherer(workspace)
-    for uri in request.scope or ((request.document,) if request.document else ()):
-        taken.take_uri(uri)
+    for path in request.approved.present if request.approved else ():
+        taken.take_path(path)
+    if not taken.files:
+        for uri in request.scope or ((request.document,) if request.document else ()):
+            taken.take_uri(uri)
     names = _names(request, taken.files.values())
-    if not request.scope:
+    if not (request.scope or request.approved):
         for path in _mentioning(names, workspace, taken):
             taken.take(path, workspace.uri(path))
     return Scope(taken.files, tuple(taken.skipped.values()), names)

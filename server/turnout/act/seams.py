@@ -7,6 +7,7 @@ from typing import Protocol
 from turnout.core.answers import Asker
 from turnout.core.documents import Snapshot
 from turnout.core.edits.changes import Transaction
+from turnout.core.requests import Kind, Model, Route
 from turnout.core.symbols import Problem, Symbol
 
 
@@ -58,6 +59,18 @@ class Syntax(Protocol):
 
     def defined(self, language: str, text: str) -> frozenset[str]:
         """The names of all functions, methods and classes; empty where no grammar is known."""
+        ...
+
+
+class Outlook(Protocol):
+    """What a request would meet if it were made now."""
+
+    def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+        """Where it may go."""
+        ...
+
+    def ms_per_token(self, model: Model) -> float | None:
+        """Milliseconds that `model` took for each token of its last answers; None where there were none. Blocks."""
         ...
 
 

@@ -32,7 +32,7 @@ def build(
         code_action_provider=_actions(text),
         execute_command_provider=types.ExecuteCommandOptions(commands=commands),
         workspace=_folders(client.workspace),
-        experimental={"turnout": {"logs": _logs(), "cursor": True}},
+        experimental={"turnout": {"logs": _logs(), "cursor": True, "plan": True}},
     )
 
 

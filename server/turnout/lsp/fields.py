@@ -43,6 +43,24 @@ def uri_of(fields: Mapping[str, Any], name: str = "textDocument") -> str:
     return str(value["uri"])
 
 
+def flag_of(fields: Mapping[str, Any], name: str) -> bool:
+    """Whether a field is true; false where there is none."""
+    value = fields.get(name)
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    raise _refused(name, "true or false")
+
+
+def id_of(fields: Mapping[str, Any], name: str) -> str:
+    """The `id` of an object; empty where there is no object."""
+    value = fields.get(name)
+    if value is None:
+        return ""
+    if isinstance(value, Mapping) and isinstance(value.get("id"), str):
+        return str(value["id"])
+    raise _refused(name, "an object with an id")
+
+
 def token_of(fields: Mapping[str, Any], name: str = "workDoneToken") -> str | int | None:
     """A progress token; None where there is none."""
     value = fields.get(name)

@@ -6,9 +6,11 @@ from typing import Any
 from lsprotocol import types
 
 from turnout.act.actions import Action, Fault
+from turnout.act.plans import Plan
 from turnout.act.proposals import Outcome, Proposal
 from turnout.core.documents import Encoding, Position, Snapshot, Span
 from turnout.core.edits.changes import FileChange
+from turnout.core.edits.plans import PlannedStep
 from turnout.lsp.positions import span_from_lsp, span_to_lsp
 
 
@@ -23,6 +25,35 @@ def proposal_to_wire(proposal: Proposal, encoding: Encoding) -> dict[str, Any]:
         "complete": proposal.complete,
         "receipt": proposal.receipt.to_wire(),
     }
+
+
+def plan_to_wire(plan: Plan) -> dict[str, Any]:
+    """The answer to `turnout/plan`."""
+    guess = plan.estimate
+    return {
+        "id": plan.id or None,
+        "summary": plan.summary,
+        "steps": [_step_to_wire(step) for step in plan.steps],
+        "dropped": [{"path": s.path, "reason": s.reason} for s in plan.dropped],
+        "skipped": [{"path": s.path, "reason": s.reason} for s in plan.skipped],
+        "problem": plan.problem,
+        "estimate": {
+            "model": guess.model,
+            "leavesMachine": guess.leaves_machine,
+            "tokensIn": guess.tokens_in,
+            "tokensOut": guess.tokens_out,
+            "costUsd": guess.cost_usd,
+            "seconds": guess.seconds,
+            "whyNone": guess.why_none,
+        },
+        "files": [{"uri": file.uri, "bytes": file.bytes} for file in guess.files],
+        "receipt": plan.receipt and plan.receipt.to_wire(),
+    }
+
+
+def _step_to_wire(step: PlannedStep) -> dict[str, Any]:
+    wire = {"kind": step.kind, "path": step.path, "change": step.change}
+    return wire if step.new_path is None else {**wire, "newPath": step.new_path}
 
 
 def _change_to_wire(change: FileChange, encoding: Encoding) -> dict[str, Any]:

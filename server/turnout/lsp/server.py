@@ -28,7 +28,10 @@ from turnout.lsp.protocol import TurnoutProtocol
 from turnout.lsp.stdio import open_input, open_output
 
 if TYPE_CHECKING:  # the use cases are imported when the services are built
+    from turnout.act.plans import Plan
     from turnout.act.proposals import Check, Proposal, Proposals
+    from turnout.act.seams import Outlook
+    from turnout.act.shelf import Shelf
     from turnout.complete import Completer, Warmer
     from turnout.core.edits.changes import FileChange
     from turnout.core.requests import Kind
@@ -94,6 +97,8 @@ class Services:
     records: Records
     check: RunChecks
     """Runs the checks that the settings name for refactors on the changes of a proposal."""
+    outlook: Outlook
+    """Tells what a refactor would meet."""
     close: Callable[[], Awaitable[None]]
     settings_changed: Callable[[], None]
     """Forgets what the user agreed to under other settings."""
@@ -125,6 +130,13 @@ class TurnoutServer(LanguageServer):
         from turnout.act.proposals import Proposals
 
         return Proposals()
+
+    @cached_property
+    def plans(self) -> Shelf[Plan]:
+        """The plans of refactors, for their users to approve."""
+        from turnout.act.shelf import Shelf
+
+        return Shelf()
 
     def hold(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
         """Run `work` beside the handlers; a fault in it is logged, and it ends with the server."""

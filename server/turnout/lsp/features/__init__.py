@@ -33,6 +33,7 @@ _METHODS = {
     "turnout/didReject": "completion.rejected",
     types.TEXT_DOCUMENT_CODE_ACTION: "actions.code_actions",
     types.CODE_ACTION_RESOLVE: "actions.resolve",
+    "turnout/plan": "refactor.plan",
     "turnout/refactor": "refactor.refactor",
     "turnout/apply": "refactor.apply",
     "turnout/undo": "refactor.undo",

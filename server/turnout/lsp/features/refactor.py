@@ -1,36 +1,62 @@
-"""`turnout/refactor`, `turnout/apply`, `turnout/undo` and `turnout/discard`."""
+"""`turnout/plan`, `turnout/refactor`, `turnout/apply`, `turnout/undo` and `turnout/discard`."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
+from turnout.act.plans import Plan, draw_up, only_estimate
 from turnout.act.refactor import propose
 from turnout.act.scope import Request
+from turnout.act.seams import tell_nobody
 from turnout.core.documents import Span
-from turnout.lsp.fields import fields_of, range_of, text_of, texts_of, token_of, uri_of
+from turnout.lsp.fields import fields_of, flag_of, id_of, range_of, text_of, texts_of, token_of, uri_of
 from turnout.lsp.positions import span_from_lsp
-from turnout.lsp.proposals import outcome_to_wire, proposal_to_wire
-from turnout.lsp.server import TurnoutServer
-from turnout.lsp.work import failures_as_errors, seams_for, told
+from turnout.lsp.proposals import outcome_to_wire, plan_to_wire, proposal_to_wire
+from turnout.lsp.server import Operation, Services, TurnoutServer
+from turnout.lsp.work import RequestFailed, failures_as_errors, seams_for, told
+from turnout.lsp.workspace import EditorWorkspace
+
+
+async def plan(ls: TurnoutServer, params: Any) -> dict[str, Any] | None:
+    """Say which files a refactor would change and what it would take; null where nobody asks for a plan."""
+    fields = fields_of(params)
+    earlier = _known_plan(ls, text_of(fields, "previous"))
+    request = earlier.request if earlier else _request(ls, fields)
+    correction, mode, token = text_of(fields, "correction").strip(), _mode(fields), token_of(fields)
+    if earlier and not correction:
+        raise JsonRpcInvalidParams(message="correction must say what to change in the plan.")
+    services = await ls.services()
+    request, workspace, operation = await _placed(ls, services, request)
+    if flag_of(fields, "estimateOnly"):
+        async with failures_as_errors(operation):
+            guess = await only_estimate(
+                request, seams_for(operation, workspace, tell_nobody), services.outlook
+            )
+        return plan_to_wire(guess)
+    place = request.document or next(iter(request.scope), "")
+    wanted = mode == "ask" if mode else services.settings.asks_for_plan(place)
+    if not (earlier or wanted):
+        return None
+    async with failures_as_errors(operation), ls.editor.progress("Planning", token) as progress:
+        seams = seams_for(operation, workspace, told(progress))
+        drawn = await draw_up(request, seams, services.outlook, earlier, correction)
+    ls.plans.keep(drawn.id, drawn)
+    return plan_to_wire(drawn)
 
 
 async def refactor(ls: TurnoutServer, params: Any) -> dict[str, Any]:
     """Propose a change to many files; nothing is applied."""
     fields = fields_of(params)
-    instruction = text_of(fields, "instruction").strip()
-    if not instruction:
-        raise JsonRpcInvalidParams(message="instruction must say what to change.")
-    uri, scope, token = uri_of(fields), texts_of(fields, "scope") or (), token_of(fields)
-    selection = _selection(ls, uri, range_of(fields))
+    approved = _known_plan(ls, id_of(fields, "plan"))
+    if approved and approved.problem:
+        raise RequestFailed(message=f"That plan cannot be carried out. {approved.problem}")
+    request = approved.approved if approved else _request(ls, fields)
+    token = token_of(fields)
     services = await ls.services()
-    operation = services.operation()
-    async with failures_as_errors():
-        workspace = ls.folder_of(services, uri or next(iter(scope), ""))
-    if uri and not scope and services.settings.folder(uri) is None:
-        scope = (uri,)  # outside of every folder, the files beside it are none of our business
-    request = Request(instruction, uri or None, selection, scope)
+    request, workspace, operation = await _placed(ls, services, request)
     async with failures_as_errors(operation), ls.editor.progress("Refactoring", token) as progress:
         proposal = await propose(request, seams_for(operation, workspace, told(progress)))
         checks = await services.check(workspace.folder, proposal.changes, progress.report)
@@ -60,6 +86,47 @@ async def undo(ls: TurnoutServer, params: Any) -> dict[str, Any]:
 def discard(ls: TurnoutServer, params: Any) -> None:
     """Forget a proposal."""
     ls.proposals.discard(text_of(fields_of(params), "proposalId"))
+
+
+def _request(ls: TurnoutServer, fields: Mapping[str, Any]) -> Request:
+    """What the user asked for."""
+    instruction = text_of(fields, "instruction").strip()
+    if not instruction:
+        raise JsonRpcInvalidParams(message="instruction must say what to change.")
+    uri, scope = uri_of(fields), texts_of(fields, "scope") or ()
+    return Request(instruction, uri or None, _selection(ls, uri, range_of(fields)), scope)
+
+
+def _mode(fields: Mapping[str, Any]) -> str:
+    """Whether the client's user wants a plan: `ask`, `auto`, or empty where the settings decide."""
+    mode = text_of(fields, "plan")
+    if mode not in ("", "ask", "auto"):
+        raise JsonRpcInvalidParams(message="plan must be ask or auto.")
+    return mode
+
+
+def _known_plan(ls: TurnoutServer, plan_id: str) -> Plan | None:
+    """The plan of that id; None without an id."""
+    if not plan_id:
+        return None
+    found = ls.plans.find(plan_id)
+    if found is None:
+        raise RequestFailed(message=f"There is no plan {plan_id!r}. Ask for the plan again.")
+    return found
+
+
+async def _placed(
+    ls: TurnoutServer, services: Services, request: Request
+) -> tuple[Request, EditorWorkspace, Operation]:
+    """`request` with its workspace folder, and an operation to carry it out in."""
+    uri = request.document or ""
+    async with failures_as_errors():
+        workspace = ls.folder_of(services, uri or next(iter(request.scope), ""))
+    if uri and not request.scope and services.settings.folder(uri) is None:
+        request = replace(
+            request, scope=(uri,)
+        )  # outside of every folder, the files beside it are none of our business
+    return request, workspace, services.operation()
 
 
 def _selection(ls: TurnoutServer, uri: str, value: types.Range | None) -> Span | None:

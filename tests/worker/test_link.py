@@ -11,6 +11,7 @@ from turnout.core.requests import Account, Delta, FimPrompt, Model, StreamItem, 
 from turnout.errors import BackendError, ProtocolViolation, WorkerCrashed
 from turnout.local import LocalBackend
 from turnout.local.address import Transport, WorkerSpec
+from turnout.local.link import Link
 from turnout.worker import wire
 from worker import kit
 
@@ -95,3 +96,40 @@ async def _listen(backend: LocalBackend, heard: list[StreamItem]) -> None:
     async with asyncio.timeout(kit.GUARD_S):
         async for item in backend.stream(Model("near", "local", "m"), FimPrompt("d", "a.py", "x", "")):
             heard.append(item)  # noqa: PERF401 (what came before the error counts)
+
+
+class Pipe(asyncio.Transport):
+    """A transport whose other end the test plays."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Nobody reads it."""
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def is_closing(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("frame", "loading"),
+    [
+        ({**DONE, "reason": "superseded"}, True),
+        ({**DONE, "reason": "cancelled"}, True),
+        ({**DONE, "reason": "error"}, True),
+        (DONE, False),
+        ({**DONE, "reason": "length"}, False),
+        ({**STATUS, "state": "loading"}, True),
+        (STATUS, False),
+    ],
+)
+async def test_a_model_is_there_once_something_of_it_was_heard(frame: dict[str, Any], loading: bool) -> None:
+    """A request that is superseded while the model loads ends before it is: the next one still waits for it."""
+    link = Link("")
+    link.connection_made(Pipe())
+    hello = {"t": "hello", "protocol": wire.PROTOCOL, "version": "", "pid": 1, "state": "loading"}
+    link.data_received(wire.encode(hello))
+    exchange = link.open({"t": "status"})
+    link.data_received(wire.encode({**frame, "id": exchange.id}))
+    assert await exchange.next() == {**frame, "id": exchange.id}
+    assert link.loading is loading

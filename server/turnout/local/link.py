@@ -123,8 +123,8 @@ class Link(asyncio.Protocol):
                 self.loading = frame.get("state") == "loading"
                 self.hello.set_result(frame)
         elif (exchange := self._exchanges.get(frame.get("id", 0))) is not None:
+            self.loading = self.loading and not _tells_of_a_model(frame)
             if frame["t"] in _LAST:
-                self.loading = False
                 del self._exchanges[exchange.id]
             exchange.put(frame)
 
@@ -174,6 +174,13 @@ class Exchange:
         else:
             self._on_last_word = on_last_word
             self._link.cancel(self)
+
+
+def _tells_of_a_model(frame: wire.Frame) -> bool:
+    """Whether only a worker whose model is in memory says this; a cancelled request may end before it is."""
+    if frame["t"] == "done":
+        return frame["reason"] in ("stop", "length")
+    return frame["t"] == "status" and frame.get("state") in ("idle", "busy")
 
 
 async def connect(address: Path, transport: Transport) -> Link:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from turnout import __version__
 from turnout.errors import TurnoutError, WorkerUnavailable
 from turnout.local.address import Transport, WorkerSpec, socket_path, superseded, transport
 from turnout.local.link import Link, LinkLostError, connect
@@ -124,12 +125,16 @@ class Station:
             self._blocked_until_s = self._clock() + min(_LONGEST_PAUSE_S, 2.0 ** (self._crashes - 1))
 
     async def _retire(self) -> None:
-        """Ask the workers that this model had before an upgrade to leave with their last editor."""
+        """Ask the workers that this model had before an upgrade to leave with their last editor.
+
+        One of this version runs the same file otherwise, for another entry of the settings, and is in use.
+        """
         for address in superseded(socket_path(self.spec)):
             # Most have left long ago, and one of another protocol leaves when it is idle.
             with contextlib.suppress(OSError, ValueError, LinkLostError, WorkerUnavailable):
                 link = await connect(address, transport())
-                link.send({"t": "unload", "id": 0, "when_alone": True})
+                if link.hello.result()["version"] != __version__:
+                    link.send({"t": "unload", "id": 0, "when_alone": True})
                 await link.close()
 
     async def _connect(self) -> Link:

@@ -24,7 +24,8 @@ def run(program: str) -> tuple[int, list[tuple[int, int, str]], list[str]]:
             r"""print('{"done": 1, "of": 2, "line": "a.cu"}\nninja\n[3]\n{"done": 2, "of": 2, "line": "b.cu"}')""",
             0,
             [(1, 2, "a.cu"), (2, 2, "b.cu")],
-            "The extension of exllamav2 is ready.",
+            "The extension of exllamav2 is ready. Editors that are open use it once their language server is started "
+            "anew.",
         ),
         (
             """print('{"error": "No compiler.", "advice": "Install nvcc."}'); raise SystemExit(1)""",

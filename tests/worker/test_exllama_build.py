@@ -4,15 +4,18 @@ import ctypes
 import json
 import os
 import re
+import select
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from turnout.worker.engines import exllama_build, nvidia, prepared
+from turnout.commands import preparing
+from turnout.worker.engines import exllama_build, nvidia, prepared, process_tree
 from turnout.worker.engines.exllama_build import BuildError, BuildState, build
 from turnout.worker.engines.prepared import Installed
 
@@ -284,3 +287,107 @@ def test_a_card_that_does_not_answer_is_left_out(refused: str, visible: str, nam
     found = nvidia.cards(lambda _name: Lost(), visible)
     assert [gpu.name for gpu in found.gpus] == names
     assert bool(found.problem) == (not names)
+
+
+FAMILY = """
+import os, signal, subprocess, sys, time
+place, deaf = sys.argv[1:3]
+if deaf == "deaf":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+line = os.open(place, os.O_WRONLY)
+ready = "import time; print(0, flush=True); time.sleep(100)"
+child = subprocess.Popen([sys.executable, "-c", ready], stdout=subprocess.PIPE, pass_fds=[line])
+child.stdout.readline()
+print("[1/2] nvcc -c /x/graph.cu -o graph.o", flush=True)
+time.sleep(100)
+"""
+"""A compiler that starts another one, as ninja and nvcc do; both hold a pipe open. A deaf one has a deaf child."""
+
+BUILDING = """
+import sys
+from pathlib import Path
+from turnout.worker.engines.exllama_build import BuildState, build
+place, program, line = sys.argv[1:]
+build(lambda *_: print('{"done": 1, "of": 2}', flush=True), find=lambda: BuildState(False, "key", Path(place)),
+      check=lambda _state: None, command=(sys.executable, "-c", program, line, "hears"))
+"""
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[tuple[str, Callable[[], bool]]]:
+    """The name of a pipe for a family of compilers, and whether all that held it have ended."""
+    if sys.platform == "win32":
+        pytest.skip("has no named pipes of this kind")
+    os.mkfifo(tmp_path / "line")
+    end = os.open(tmp_path / "line", os.O_RDONLY | os.O_NONBLOCK)
+
+    def is_cut() -> bool:
+        return bool(select.select([end], [], [], 20)[0]) and os.read(end, 1) == b""
+
+    yield str(tmp_path / "line"), is_cut
+    os.close(end)
+
+
+def interrupt(*_progress: object) -> None:
+    """What Ctrl-C does to whoever shows the progress."""
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("deaf", ["hears", "deaf"])
+def test_a_build_that_nobody_listens_to_ends_its_compilers(
+    place: Path, line: tuple[str, Callable[[], bool]], deaf: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those that its compiler has started, asked or killed: none goes on without the lock."""
+    monkeypatch.setattr(process_tree, "_PATIENCE_S", 0.1)
+    with pytest.raises(KeyboardInterrupt):
+        build(
+            interrupt,
+            find=lambda: BuildState(False, "key", place),
+            check=lambda _state: None,
+            command=(sys.executable, "-c", FAMILY, line[0], deaf),
+        )
+    assert line[1]()
+
+
+def test_the_end_of_a_build_is_the_end_of_its_compilers(
+    place: Path, line: tuple[str, Callable[[], bool]]
+) -> None:
+    """`turnout models prepare` that is interrupted ends the build, which takes its compilers along."""
+    command = [sys.executable, "-c", BUILDING, str(place), FAMILY, line[0]]
+    with pytest.raises(KeyboardInterrupt):
+        preparing.build(command, interrupt, lambda _text: None)
+    assert line[1]()
+
+
+EVIL = "import pathlib; pathlib.Path({!r}).touch()"
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "from turnout.commands import preparing; preparing.run(None)",
+        "from pathlib import Path; from turnout.worker.engines.exllama_build import BuildState, build;"
+        "build(print, find=lambda: BuildState(False, 'key', Path('built').resolve()), check=lambda _state: None)",
+    ],
+)
+def test_nothing_of_the_current_folder_is_run(tmp_path: Path, program: str) -> None:
+    """A folder with packages of our names, or of those that the build imports, is a folder like any other."""
+    ran = tmp_path / "ran"
+    for name in ("turnout", "torch", "exllamav2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(EVIL.format(str(ran)))
+    for name in ("argparse", "json", "subprocess"):
+        (tmp_path / f"{name}.py").write_text(EVIL.format(str(ran)))
+    environment = {
+        **os.environ,
+        "TURNOUT_CACHE_DIR": str(tmp_path / "cache"),
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "CUDA_HOME": "/nowhere",
+        "CXX": "/nowhere/c++",
+    }
+    environment.pop("TORCH_CUDA_ARCH_LIST", None)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program], cwd=tmp_path, env=environment, capture_output=True, check=False
+    )
+    assert done.stderr  # it came as far as to miss something
+    assert not ran.exists()

@@ -8,19 +8,23 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from turnout.worker.engines import prepared
+from turnout.worker.engines import prepared, process_tree
 
 # -P: a package called turnout in the folder that this is run in must not be taken for ours.
 _BUILD = ("-P", "-m", "turnout.worker.engines.exllama_build", "--json-lines")
 _INTERRUPTED = 130
 _END_TIMEOUT_S = 10.0
+"""Longer than the build itself waits for its compilers before it kills them."""
+
+_READY = "The extension of exllamav2 is ready."
+_RESTART = "Editors that are open use it once their language server is started anew."
 
 
 def run(_args: argparse.Namespace) -> int:
     """Compile what is missing; 0 when everything is ready."""
     state = prepared.state()
     if state.ready:
-        print("The extension of exllamav2 is ready.")
+        print(_READY)
         return 0
     try:
         with _shown() as show:
@@ -33,7 +37,14 @@ def run(_args: argparse.Namespace) -> int:
 def build(command: Sequence[str], show: Callable[[int, int, str], None], say: Callable[[str], None]) -> int:
     """Run a build that reports in JSON lines; `show` hears done, of and the line, `say` how it ended."""
     problem = ""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8", errors="replace") as process:  # noqa: S603
+    with subprocess.Popen(  # noqa: S603 - our own command line
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        **process_tree.apart(),
+    ) as process:
         try:
             for line in process.stdout or ():
                 report = _report(line)
@@ -43,10 +54,10 @@ def build(command: Sequence[str], show: Callable[[int, int, str], None], say: Ca
                     show(int(report["done"]), int(report.get("of", 0)), str(report.get("line", "")))
             code = process.wait()
         except BaseException:
-            _end(process)
+            process_tree.end(process, _END_TIMEOUT_S)
             raise
     if code == 0 and not problem:
-        say("The extension of exllamav2 is ready.")
+        say(f"{_READY} {_RESTART}")
         return 0
     say(f"turnout: {problem or f'the build ended with status {code}; run it again to see more.'}")
     return 1
@@ -59,15 +70,6 @@ def _report(line: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return report if isinstance(report, dict) else {}
-
-
-def _end(process: "subprocess.Popen[str]") -> None:
-    """Let the build end its compilers, or end it."""
-    process.terminate()
-    try:
-        process.wait(_END_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 With `--json-lines` every line of output is an object: `{"done": n, "of": m, "line": "..."}` while it compiles, and
 at the end of a build that failed `{"error": "...", "advice": "..."}`, with an exit status other than 0.
 The sources and flags are exllamav2's own: its import is stopped at the point where it would compile.
-Invariant: one build at a time, and an interrupted one goes on where it stopped.
+Invariant: one build at a time, no compiler outlives it, and an interrupted one goes on where it stopped.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from turnout.worker.engines import nvidia
+from turnout.worker.engines import nvidia, process_tree
 from turnout.worker.engines.prepared import EXTENSION, BuildState, Installed, installed, mark, state
 
 __all__ = ["BuildState", "build", "main", "state"]
@@ -95,15 +95,19 @@ def _run(command: Sequence[str], wanted: BuildState, on_progress: OnProgress) ->
         "PYTHONUNBUFFERED": "1",
     }
     tail: list[str] = []
-    with subprocess.Popen(  # noqa: S603 (our own module, no shell)
-        [*command, str(wanted.directory)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env=environment,
-    ) as process:
+    with (
+        process_tree.ended_by_sigterm(),
+        subprocess.Popen(  # noqa: S603 (our own module, no shell)
+            [*command, str(wanted.directory)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=environment,
+            **process_tree.apart(),
+        ) as process,
+    ):
         assert process.stdout is not None
         try:
             for line in process.stdout:
@@ -111,7 +115,7 @@ def _run(command: Sequence[str], wanted: BuildState, on_progress: OnProgress) ->
                 if (unit := _UNIT.match(line)) is not None:
                     on_progress(int(unit[1]), int(unit[2]), _source(unit[3]))
         except BaseException:
-            process.kill()  # whoever listens has had enough: the compiler must not go on without the lock
+            process_tree.end(process)  # nobody listens any more: no compiler must go on without the lock
             raise
         status = process.wait()
     if status != 0:

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 from contextlib import aclosing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ from turnout.local import LocalBackend, address
 from turnout.local.address import WorkerSpec
 from turnout.local.spawn import log_path
 from worker import kit
-from worker.backend_kit import ENDLESS, ENDLESS_RULE, HOLE, MODEL, Make, Workers, collect, no_file, read_all
+from worker.backend_kit import ENDLESS, ENDLESS_RULE, MODEL, Make, Workers, collect, no_file, read_all
 
 
 async def test_text_and_then_one_done(make: Make) -> None:
@@ -211,26 +210,6 @@ async def test_a_worker_that_leaves_is_replaced_without_a_word(make: Make, worke
         assert await leaving.read() is None
         assert (await collect(backend))[0] == "lo_from_fake(42)"
     assert len(workers.started) == 6
-
-
-async def test_the_worker_of_before_an_upgrade_leaves_with_its_last_editor(
-    make: Make, workers: Workers
-) -> None:
-    """Until then it serves that editor; afterwards it does not wait for others, as one that is still wanted would."""
-    upgraded = replace(MODEL, context_tokens=2048)  # another address for the same model, as a new version has
-    old, new = make(), make()
-    await collect(old)
-    _ = [item async for item in new.stream(upgraded, HOLE)]
-    before, after = workers.started
-    client = await before.connect()
-    while (await client.status())["clients"] > 2:  # the newer server has had its say
-        pass
-    assert (await collect(old))[0] == "lo_from_fake(42)"
-    await client.close()
-    await old.close()
-    assert await before.ended() == 0
-    assert (await new.status(upgraded))["clients"] == 1
-    assert after.process.returncode is None
 
 
 async def test_a_real_start_outlives_its_editor_and_keeps_a_log(make: Make) -> None:

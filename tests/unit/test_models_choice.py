@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from turnout import automatic, models
+from turnout.errors import ModelError
 from turnout.models import choice
 from turnout.models.choice import Choice
 from turnout.models.hardware import Machine
@@ -103,3 +104,60 @@ def test_the_environment_can_say_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TURNOUT_ENGINE", "fake")
     assert automatic.model_name() == models.DEFAULT_MODEL
     assert choice.remembered() is None
+
+
+ON_CARD = '{"model": "qwen2.5-coder-32b", "form": "gptq", "reason": "it was here"}'
+
+
+def card_gone(form: str) -> bool:
+    """For a machine on which no engine for a card is ready."""
+    return form == "gguf"
+
+
+def test_what_cannot_be_written_is_kept_in_memory(home: Path) -> None:
+    """A state directory that refuses costs one measurement and not one with each reading of the settings."""
+    home.write_text("in the way", "utf-8")
+    first = choice.chosen(once(SMALL))
+    assert choice.chosen(never) == choice.remembered() == first
+    assert choice.choose(LARGE) == choice.chosen(never)
+
+
+def test_a_choice_for_a_card_waits_while_the_card_is_gone(home: Path) -> None:
+    """Another model stands in, measured once, and the choice counts again with the card."""
+    home.mkdir()
+    (home / "auto-model.json").write_text(ON_CARD, "utf-8")
+    stand_in = choice.chosen(once(SMALL), card_gone)
+    assert (stand_in.model, stand_in.form) == (models.DEFAULT_MODEL, "gguf")
+    assert "qwen2.5-coder-32b" in stand_in.reason
+    assert choice.chosen(never, card_gone) == stand_in
+    assert choice.chosen(never).model == "qwen2.5-coder-32b"
+    assert (home / "auto-model.json").read_text("utf-8") == ON_CARD
+
+
+def test_a_model_on_a_lost_card_is_not_fetched_for_the_processor(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tens of gigabytes for a model that would be too slow are what nobody asked for."""
+    home.mkdir()
+    (home / "auto-model.json").write_text(ON_CARD, "utf-8")
+    monkeypatch.setattr(automatic, "_card_is_ready", lambda: False)
+    monkeypatch.setattr(automatic, "machine", once(SMALL))
+    assert automatic.model_name() == models.DEFAULT_MODEL
+    assert automatic.form_of(models.DEFAULT_MODEL) == "gguf"
+    with pytest.raises(ModelError, match=r"19\.9 GB.*turnout models pull qwen2\.5-coder-32b"):
+        automatic.form_of("qwen2.5-coder-32b")
+
+
+def test_the_form_for_the_card_is_fetched_while_there_is_one(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was chosen for a card, and is missing, is fetched for it, up to what may be fetched unasked."""
+    home.mkdir()
+    for name in ("qwen2.5-coder-7b", "qwen2.5-coder-32b"):
+        (home / "auto-model.json").write_text(ON_CARD.replace("qwen2.5-coder-32b", name), "utf-8")
+        monkeypatch.setattr(automatic, "_card_is_ready", lambda: True)
+        if name == "qwen2.5-coder-7b":
+            assert automatic.form_of(name) == "gptq"
+        else:
+            with pytest.raises(ModelError, match="--form gptq"):
+                automatic.form_of(name)

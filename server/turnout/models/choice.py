@@ -1,14 +1,16 @@
 """What `model = "auto"` stands for on this machine: decided once, remembered, and never changed behind the user's back.
 
 Invariant: the same answer in every process until the remembered choice is deleted (`turnout models recommend --apply`
-makes a new one) or names a model that is no longer known.
+makes a new one) or names a model that is no longer known. While its form cannot run, as when a card is gone, another
+model stands in for it, which is kept in no file: the choice counts again with the card. A process measures at most
+once for each of them, whatever the disk says.
 """
 
 import json
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from turnout import paths
@@ -21,6 +23,10 @@ AUTO = "auto"
 
 _lock = threading.Lock()
 
+_in_memory: dict[tuple[str, str], "Choice"] = {}
+"""Choices of this process by state directory: the one that could not be written (under ""), and what stands in for
+each model whose form cannot run."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -31,32 +37,44 @@ class Choice:
     reason: str
 
 
-def chosen(measure: Callable[[], Machine]) -> Choice:
+def chosen(measure: Callable[[], Machine], runs: Callable[[FormName], bool] = lambda _form: True) -> Choice:
     """The model that `auto` stands for; `measure` is asked where nothing is remembered, and may take a second.
 
-    `TURNOUT_AUTO_MODEL` says it for whoever wants no machine to decide.
+    `runs` says whether an engine here can run a form now. `TURNOUT_AUTO_MODEL` names the model for whoever wants no
+    machine to decide.
     """
     if named := os.environ.get("TURNOUT_AUTO_MODEL"):
         return Choice(named, "gguf", "TURNOUT_AUTO_MODEL names it")
     with _lock:
-        return remembered() or choose(measure())
+        found = remembered() or choose(measure())
+        return found if runs(found.form) else _stand_in(found, measure)
+
+
+def _stand_in(choice: Choice, measure: Callable[[], Machine]) -> Choice:
+    key = (_home(), f"{choice.model} {choice.form}")
+    if key not in _in_memory:
+        instead = _decide(measure())
+        reason = f"{instead.reason}; it stands in for {choice.model}, whose {choice.form} form cannot run now"
+        _in_memory[key] = replace(instead, reason=reason)
+    return _in_memory[key]
 
 
 def choose(machine: Machine) -> Choice:
     """Decide anew and remember it."""
+    choice = _decide(machine)
+    _remember(choice)
+    return choice
+
+
+def _decide(machine: Machine) -> Choice:
     ready = _here()
     estimate = recommend.choose(machine, known().values(), ready)
     if estimate is None:
         name = DEFAULT_MODEL if DEFAULT_MODEL in known() else next(iter(known()))
-        choice = Choice(name, "gguf", "no model fits the memory of this machine; this is the smallest")
-    else:
-        here = (estimate.entry.name, estimate.form.name) in ready
-        reason = f"a line takes about {estimate.line_ms:.0f} ms here"
-        choice = Choice(
-            estimate.entry.name, estimate.form.name, f"{reason}, and it was here" if here else reason
-        )
-    _remember(choice)
-    return choice
+        return Choice(name, "gguf", "no model fits the memory of this machine; this is the smallest")
+    here = (estimate.entry.name, estimate.form.name) in ready
+    reason = f"a line takes about {estimate.line_ms:.0f} ms here"
+    return Choice(estimate.entry.name, estimate.form.name, f"{reason}, and it was here" if here else reason)
 
 
 def _here() -> set[tuple[str, str]]:
@@ -70,7 +88,11 @@ def _here() -> set[tuple[str, str]]:
 
 
 def remembered() -> Choice | None:
-    """What an earlier process decided; None where none did, or where that model is no longer known."""
+    """What was decided before; None where nothing was, or where that model is no longer known."""
+    return _written() or _in_memory.get((_home(), ""))
+
+
+def _written() -> Choice | None:
     try:
         data = json.loads(_path().read_bytes())
         model, form, reason = data["model"], data["form"], str(data["reason"])
@@ -92,7 +114,13 @@ def _remember(choice: Choice) -> None:
         )
         draft.replace(path)
     except OSError:
-        return  # every process then decides for itself, by the same rules
+        _in_memory[_home(), ""] = choice  # every process then decides for itself, by the same rules
+    else:
+        _in_memory.pop((_home(), ""), None)
+
+
+def _home() -> str:
+    return os.environ.get("TURNOUT_STATE_DIR", "")
 
 
 def _path() -> Path:

@@ -60,3 +60,21 @@ def test_what_is_replaced() -> None:
     """The characters typed so far are exchanged for the suggestion, an opening quote among them."""
     replaced = {item.replaces for item in suggestions('[privacy]\nleaves_machine = "ne', 1, 20)}
     assert replaced == {3}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"x = [{'a' * 200_000}!|",
+        f"x = {'a' * 200_000}!|",
+        f"[{' ' * 200_000}!\nx|",
+        f"{' ' * 200_000}!|",
+        f"[routes.inline]\n{chr(10) * 200_000}models = [|",
+        f"[routes.inline]\n{' ' * 200_000}\nmodels = [|",
+    ],
+)
+def test_a_hostile_text_is_read_once(text: str) -> None:
+    """What grew with the square of a line would take minutes here."""
+    head, _, _ = text.partition("|")
+    found = suggestions(head, head.count("\n"), len(head) - head.rfind("\n") - 1)
+    assert {item.text for item in found} >= ({'"near"'} if "models" in text else set())

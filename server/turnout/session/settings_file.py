@@ -5,6 +5,7 @@ Invariant: the answers come from the schema and the checks that loading uses, so
 
 import json
 import re
+import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,10 +17,13 @@ from turnout.settings.problems import Problem
 from turnout.settings.schema import DEFAULT_MODELS
 from turnout.settings.toml import Document, KeyPath, parse_toml
 
-_HEADER = re.compile(r"^\s*(\[\[?)\s*([A-Za-z0-9_.-]*)\s*\]?\]?\s*(?:#.*)?$")
-_UNFINISHED_HEADER = re.compile(r"^\s*\[{1,2}\s*([A-Za-z0-9_.-]*)$")
-_KEY = re.compile(r"^\s*([A-Za-z0-9_-]*)$")
-_VALUE = re.compile(r"^\s*([A-Za-z0-9_-]+)\s*=\s*(?:\[.*?)?(\"?[A-Za-z0-9_.*-]*)$")
+# Possessive, for a line that somebody else wrote: none of these goes back over what it has read.
+_HEADER = re.compile(r"\s*+(\[\[?+)\s*+([A-Za-z0-9_.-]*+)\s*+\]?+\]?+\s*+(?:#.*)?$")
+_UNFINISHED_HEADER = re.compile(r"\s*+\[{1,2}+\s*+([A-Za-z0-9_.-]*+)$")
+_KEY = re.compile(r"\s*+([A-Za-z0-9_-]*+)$")
+_VALUE = re.compile(r"\s*+([A-Za-z0-9_-]++)\s*+=\s*+(.*+)$")
+_MODEL_HEADER = re.compile(r"^[ \t]*+\[models\.([a-z0-9_-]++)\]", re.MULTILINE)
+_WORD = string.ascii_letters + string.digits + "_.*-"
 _NAMED_TABLES = {"models": ("NAME",), "routes": KINDS}
 _MODEL_LISTS = re.compile(r"routes\.[a-z_]+|rules")
 
@@ -61,7 +65,8 @@ def suggestions(text: str, line: int, column: int) -> list[Suggestion]:
         return list(_tables(len(found[1])))
     table = _table_at(lines[:line])
     if found := _VALUE.match(before):
-        return list(_values((*table, found[1]), found[2], text))
+        typed = _typed(found[2])
+        return [] if typed is None else list(_values((*table, found[1]), typed, text))
     if found := _KEY.match(before):
         return [*_keys(table, len(found[1])), *([] if table else _tables(len(found[1]), "[", "]"))]
     return []
@@ -70,6 +75,12 @@ def suggestions(text: str, line: int, column: int) -> list[Suggestion]:
 def _fault(problem: Problem) -> Fault:
     _, _, number = problem.where.rpartition(":")
     return Fault(int(number) - 1 if number.isdigit() else 0, problem.key, problem.message)
+
+
+def _typed(value: str) -> str | None:
+    """The part of a value that is being written: all of it, or the last entry of a list; None where it is neither."""
+    settled = value.rstrip(_WORD).removesuffix('"')
+    return value[len(settled) :] if not settled or settled.startswith("[") else None
 
 
 def _table_at(lines: Sequence[str]) -> KeyPath:
@@ -115,5 +126,4 @@ def _model_names(text: str) -> list[str]:
     document = parse_toml(text, "")
     written = document.data.get("models", {}) if isinstance(document, Document) else {}
     own = written if isinstance(written, dict) else {}
-    headers = re.findall(r"^\s*\[models\.([a-z0-9_-]+)\]", text, re.MULTILINE)
-    return list(dict.fromkeys([*own, *headers, *DEFAULT_MODELS]))
+    return list(dict.fromkeys([*own, *_MODEL_HEADER.findall(text), *DEFAULT_MODELS]))

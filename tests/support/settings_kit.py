@@ -1,6 +1,6 @@
 """Loads settings from texts, the way the server loads them from files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -28,12 +28,13 @@ class SettingsKit:
         editor: Mapping[str, object] | None = None,
         *,
         trusted: bool = False,
+        beside: Sequence[Mapping[str, object]] = (),
     ) -> Loaded:
         """Write the files that are given, and load."""
         for file, content in ((self.user_file, user), (self.workspace_file, workspace)):
             if content is not None:
                 file.write_bytes(content.encode() if isinstance(content, str) else content)
-        return load(self.workspace, editor, trusted=trusted)
+        return load(self.workspace, editor, trusted=trusted, editor_workspace=beside)
 
 
 def exposure(loaded: Loaded) -> dict[str, object]:

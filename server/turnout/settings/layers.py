@@ -27,7 +27,11 @@ MAX_PROBLEMS = 50
 """Most problems reported for one layer."""
 
 LayerName = Literal["defaults", "user", "workspace", "editor"]
-WORDS: Mapping[LayerName, str] = {"defaults": "built-in defaults", "editor": "editor settings"}
+WORDS: Mapping[LayerName, str] = {
+    "defaults": "built-in defaults",
+    "workspace": "the workspace's editor settings",
+    "editor": "editor settings",
+}
 """How the layers that are no files are called."""
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")

@@ -1,11 +1,13 @@
 """Loading: read the layers, check them, let the workspace tighten and choose, compile the policy.
 
-Order: built-in defaults < the user's `config.toml` < the workspace's `.turnout.toml` < the editor's settings.
-Invariant: loading never raises. Whatever is wrong with a layer is a problem; where it may have been meant to hold
-text back, nothing leaves the machine without the user's yes, or at all if a whole file cannot be read.
+Order: built-in defaults < the user's `config.toml` < the workspace's `.turnout.toml` < the user's editor settings <
+what the editor keeps with the workspace.
+Invariant: what comes with a workspace, whether its file or the editor's settings in it, has no more rights in one
+form than in the other. Loading never raises: whatever is wrong with a layer is a problem; where it may have been
+meant to hold text back, nothing leaves the machine without the user's yes, or at all if a whole file cannot be read.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,13 +52,15 @@ def load(
     editor: Mapping[str, object] | None,
     *,
     trusted: bool,
+    editor_workspace: Sequence[Mapping[str, object]] = (),
     auto_model: Callable[[], str] = lambda: AUTO,
 ) -> Loaded:
     """Load the settings for a workspace; `editor` is the client's `turnout` section, `trusted` the user's word.
 
+    `editor_workspace` are the sections that the client found in the workspace itself, the nearest last.
     `auto_model` names the model that `auto` stands for, and is asked only where some entry says `auto`.
     """
-    read = _read(workspace, editor)
+    read = _read(workspace, editor, editor_workspace)
     merged = _merge(read, workspace or Path(), trusted=trusted)
     _fail_closed(merged.leaves, read)
     settings = _settings(merged.leaves, merged.rules)
@@ -79,13 +83,18 @@ class _Read:
     user: Checked
     workspace: Checked
     editor: Checked
+    editor_workspace: tuple[Checked, ...]
     files: tuple[Path, ...]
     unreadable: tuple[Problem, ...]
 
     @property
+    def written(self) -> tuple[Checked, ...]:
+        """All layers but the defaults."""
+        return self.user, self.workspace, self.editor, *self.editor_workspace
+
+    @property
     def problems(self) -> tuple[Problem, ...]:
-        layers = (self.user, self.workspace, self.editor)
-        return (*self.unreadable, *(problem for layer in layers for problem in layer.problems))
+        return (*self.unreadable, *(problem for layer in self.written for problem in layer.problems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +107,11 @@ class _Merged:
     problems: tuple[Problem, ...]
 
 
-def _read(workspace: Path | None, editor: Mapping[str, object] | None) -> _Read:
+def _read(
+    workspace: Path | None,
+    editor: Mapping[str, object] | None,
+    editor_workspace: Sequence[Mapping[str, object]],
+) -> _Read:
     files: dict[LayerName, Path] = {}
     unreadable: list[Problem] = []
     try:
@@ -119,36 +132,51 @@ def _read(workspace: Path | None, editor: Mapping[str, object] | None) -> _Read:
         user=check_layer(layers.get("user", Layer("user", {}))),
         workspace=check_layer(layers.get("workspace", Layer("workspace", {}))),
         editor=check_layer(Layer("editor", editor or {})),
+        editor_workspace=tuple(check_layer(Layer("workspace", table)) for table in editor_workspace),
         files=tuple(files.values()),
         unreadable=tuple(unreadable),
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What a layer that came with the workspace says, as far as it may."""
+
+    plain: dict[KeyPath, Leaf]
+    rules: tuple[CheckedRule, ...]
+    problems: tuple[Problem, ...]
+
+
 def _merge(read: _Read, workspace: Path, *, trusted: bool) -> _Merged:
     own = {**read.defaults.leaves, **read.user.leaves, **read.editor.leaves}
-    asked = tighten(read.workspace.leaves, own, workspace, trusted=trusted)
-    chains, rules = asked.plain, read.workspace.rules
-    problems = list(asked.problems)
-    if not trusted:
-        endpoints = build_models(_settings(own).models, own)
-        chosen = choose(chains, rules, own, endpoints.models, str(workspace))
-        chains, rules = chosen.chains, chosen.rules
-        problems += chosen.problems
-    leaves = {**read.defaults.leaves, **read.user.leaves, **chains, **read.editor.leaves}
+    models = {} if trusted else build_models(_settings(own).models, own).models
+    limits: dict[KeyPath, Leaf] = {}
+    held: list[_Held] = []
+    for layer in (read.workspace, *read.editor_workspace):
+        asked = tighten(layer.leaves, {**own, **limits}, workspace, trusted=trusted)
+        limits.update(asked.limits)
+        if trusted:
+            held.append(_Held(asked.plain, layer.rules, asked.problems))
+        else:
+            chosen = choose(asked.plain, layer.rules, own, models, str(workspace))
+            held.append(_Held(chosen.chains, chosen.rules, (*asked.problems, *chosen.problems)))
+    leaves = {**read.defaults.leaves, **read.user.leaves, **held[0].plain, **read.editor.leaves}
+    for nearer in held[1:]:
+        leaves.update(nearer.plain)
     leaves, unbound = bind_to_endpoint(leaves)
-    leaves.update(asked.limits)
+    leaves.update(limits)
     return _Merged(
         leaves=leaves,
-        rules=(*read.editor.rules, *read.user.rules, *rules),
+        rules=(*read.editor.rules, *read.user.rules, *(rule for one in reversed(held) for rule in one.rules)),
         endpoints=build_models(_settings(leaves).models, leaves),
-        problems=(*problems, *unbound),
+        problems=(*(problem for one in held for problem in one.problems), *unbound),
     )
 
 
 def _fail_closed(leaves: dict[KeyPath, Leaf], read: _Read) -> None:
     """Hold text back where a setting that may have meant to cannot be used."""
     path: KeyPath = ("privacy", "leaves_machine")
-    doubts = [layer.doubt for layer in (read.user, read.workspace, read.editor) if layer.doubt]
+    doubts = [layer.doubt for layer in read.written if layer.doubt]
     limits: list[tuple[LeavesMachine, str]] = [("never", problem.where) for problem in read.unreadable]
     limits += [("ask", doubt) for doubt in doubts]
     for limit, where in limits:

@@ -1,7 +1,7 @@
 """From the parts of a frame to the hole that they describe, and on to what a model reads: the same in every engine."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from turnout.core.fim.families import Family
 from turnout.core.fim.layout import Anchor, Hole, Layout, Piece, Special, Window, inert, render
@@ -9,6 +9,7 @@ from turnout.worker.engines.base import EngineError, Work
 from turnout.worker.wire import Part
 
 KEPT_DOCUMENTS = 64
+_MARK = "\ue000{}\ue001"
 
 
 class Layouts:
@@ -49,6 +50,24 @@ def tokens_and_text(pieces: Iterable[Piece], special: Mapping[str, int]) -> list
         else:
             found.extend(inert(piece, special.__contains__))
     return found
+
+
+def through_template(
+    model: str, parts: Sequence[Part], fill: Callable[[list[dict[str, str]]], str]
+) -> tuple[list[tuple[str, str]], str]:
+    """A chat as pairs of a piece of the model's template and the message after it, and the template's last piece.
+
+    `fill` puts messages into the template of `model`. It gets marks in their places, so that what stands in a
+    message can never be taken for a piece of the template. Raises EngineError where it leaves a message out.
+    """
+    messages = [{"role": part["role"], "content": _MARK.format(number)} for number, part in enumerate(parts)]
+    pairs, rest = list[tuple[str, str]](), fill(messages)
+    for number, part in enumerate(parts):
+        piece, mark, rest = rest.partition(_MARK.format(number))
+        if not mark:
+            raise EngineError(f"The chat template of {model} leaves out a {part['role']} message.")
+        pairs.append((piece, part["text"]))
+    return pairs, rest
 
 
 def hole_from_parts(parts: Iterable[Part]) -> Hole:

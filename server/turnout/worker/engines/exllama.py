@@ -14,11 +14,12 @@ from typing import Any
 
 from turnout.core.fim.families import recognize
 from turnout.core.fim.layout import Window
-from turnout.worker.engines import chat_template, folder
+from turnout.worker.engines import folder
 from turnout.worker.engines.base import Ending, EngineError, EngineLost, OnProgress, Sink, Work
+from turnout.worker.engines.chat_template import ChatTemplate
 from turnout.worker.engines.healing import Healer, Vocabulary
 from turnout.worker.engines.vram import PAGE_TOKENS
-from turnout.worker.parts import Layouts, tokens_and_text
+from turnout.worker.parts import Layouts, through_template, tokens_and_text
 
 CHUNK_TOKENS = 512
 """Most prompt tokens in one step: a cancel lands between two steps."""
@@ -30,8 +31,6 @@ WARM_CALLS = 220
 """Steps after which exllamav2 is as fast as it gets: CUDA graphs are captured at the 205th call of a shape."""
 
 _WARM_LANES = 2  # larger batches are rare, and warm up as they come
-
-_MARK = "\ue000{}\ue001"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +73,7 @@ class ExllamaEngine:
         self._path = path
         self._name = model
         self._open = open_model
+        self._chat_template = ChatTemplate(path)
         self._layouts = Layouts(model, None)
         self._running: list[_Running] = []
         self._loaded: tuple[folder.Folder, Model] | None = None
@@ -148,16 +148,9 @@ class ExllamaEngine:
         return prompt, layout.forced if heals else ""
 
     def _chat(self, work: Work) -> tuple[list[int], str]:
-        """The model's own template around marks, with the messages in their places as plain text."""
-        messages = [
-            {"role": part["role"], "content": _MARK.format(number)} for number, part in enumerate(work.parts)
-        ]
-        rest, prompt = chat_template.fill(self._path, messages), list[int]()
-        for number, part in enumerate(work.parts):
-            literal, mark, rest = rest.partition(_MARK.format(number))
-            if not mark:
-                raise EngineError(f"The chat template of {self._name} leaves out a {part['role']} message.")
-            prompt += self._template(literal) + self._plain(part["text"])
+        """The model's own template, with the messages in their places as plain text."""
+        pairs, rest = through_template(self._name, work.parts, self._chat_template.fill)
+        prompt = [token for literal, text in pairs for token in self._template(literal) + self._plain(text)]
         return prompt + self._template(rest) + self._plain(work.already), ""
 
     def _template(self, text: str) -> list[int]:

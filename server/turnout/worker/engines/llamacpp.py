@@ -25,7 +25,7 @@ from turnout.core.fim.layout import Window, healing_grammar
 from turnout.worker.engines import gguf
 from turnout.worker.engines.base import Ending, EngineError, Sink, Work
 from turnout.worker.engines.healing import Healer
-from turnout.worker.parts import Layouts, tokens_and_text
+from turnout.worker.parts import Layouts, through_template, tokens_and_text
 
 BATCH_TOKENS = 64
 """Small, because a cancel lands between batches: 64 keeps 93 % of the prefill speed of 512 on a CPU."""
@@ -40,7 +40,6 @@ _OVERHEAD_BYTES = 120_000_000
 """What the process takes beside weights and context: Python, the tokenizer, buffers (default model, measured)."""
 
 _WINDOW = Window()
-_MARK = "\ue000{}\ue001"
 
 Prompt = list[int | str]
 
@@ -161,18 +160,12 @@ class LlamaEngine:
         return tokens_and_text([text], self._special)
 
     def _chat_prompt(self, work: Work) -> Prompt:
-        """The model's own template around marks, with the messages in their places as plain text."""
-        messages = [
-            {"role": part["role"], "content": _MARK.format(number)} for number, part in enumerate(work.parts)
-        ]
+        """The model's own template, with the messages in their places as plain text."""
         prompt: Prompt = []
-        rest = self._side_door.template(messages)
-        for number, part in enumerate(work.parts):
-            literal, mark, rest = rest.partition(_MARK.format(number))
-            if not mark:
-                raise EngineError(f"The chat template of {self._model} leaves out a {part['role']} message.")
+        pairs, rest = through_template(self._model, work.parts, self._side_door.template)
+        for literal, text in pairs:
             prompt.extend(self._side_door.tokens(literal, begin=not prompt))
-            prompt.extend(self._plain(part["text"]))
+            prompt.extend(self._plain(text))
         prompt.extend(self._side_door.tokens(rest))
         prompt.extend(self._plain(work.already))
         return prompt

@@ -13,7 +13,7 @@ from turnout.worker.engines.base import EngineError, Work
 from turnout.worker.engines.exllama import ExllamaEngine
 from turnout.worker.engines.vram import Plan
 from worker import exllama_kit as kit
-from worker.test_exllama import HEALING, Heard, hole
+from worker.exllama_rig import HEALING, Heard, hole
 
 kit.require_torch()
 

@@ -11,7 +11,7 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,7 +88,7 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     from turnout.models import on_gpu, speeds
     from turnout.session.checking import FolderChecks
     from turnout.session.consent import SessionConsents
-    from turnout.session.editor_keys import EditorKeys
+    from turnout.session.editor_keys import EditorKeys, WithEditorKeys
     from turnout.session.failures import Failures
     from turnout.session.measuring import Measuring
     from turnout.session.outlook import RecentOutlook
@@ -99,14 +99,14 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     from turnout.store import Ledger
 
     ledger = Ledger(_ledger_path(), workspace=protocol.folders[0] if protocol.folders else "")
-    editor_keys = EditorKeys(editor.api_key, keys.resolve)
+    editor_keys = EditorKeys(editor.api_key, keys.resolve, on_answer=lambda: settings_read())
     workspaces = Workspaces(
         editor,
         _load,
         trust.is_trusted,
-        editor_keys.resolve,
+        keys.resolve,
         ledger.spent_today_usd,
-        fetch_keys=editor_keys.fetch,
+        editor_keys=editor_keys,
     )
 
     def first_model() -> str | None:
@@ -119,7 +119,7 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     )
     remote = remote_models.RemoteBackend(editor_keys.resolve)
     consents = SessionConsents(editor)
-    backends = {"local": local, **dict.fromkeys(remote_models.APIS, remote)}
+    backends = {"local": local, **dict.fromkeys(remote_models.APIS, WithEditorKeys(remote, editor_keys))}
     measuring = Measuring(reporter.record, speeds.Keeper(), local.runs)
     dispatcher = Dispatcher(workspaces, backends, consents, measuring)  # type: ignore[arg-type]
     pulls = Pulls(editor, _pull, on_ready=lambda _name: reporter.settings_changed())
@@ -139,6 +139,7 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     )
 
     async def close() -> None:
+        await editor_keys.close()
         await consents.close()
         await warmer.close()
         await pulls.close()
@@ -167,11 +168,23 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     )
 
 
-def _load(workspace: Path | None, editor: Mapping[str, object] | None, *, trusted: bool) -> Loaded:
+def _load(
+    workspace: Path | None,
+    editor: Mapping[str, object] | None,
+    *,
+    trusted: bool,
+    editor_workspace: Sequence[Mapping[str, object]],
+) -> Loaded:
     from turnout import automatic
     from turnout.settings import load
 
-    return load(workspace, editor, trusted=trusted, auto_model=automatic.model_name)
+    return load(
+        workspace,
+        editor,
+        trusted=trusted,
+        editor_workspace=editor_workspace,
+        auto_model=automatic.model_name,
+    )
 
 
 def _pull(name: str, report: Callable[[int, int, str], None], cancelled: Callable[[], bool]) -> Path:

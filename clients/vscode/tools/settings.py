@@ -54,7 +54,7 @@ def server_properties() -> dict[str, Any]:
             for key, value in inlined["properties"].items():
                 properties[f"{name}.{key}"] = _leaf(f"{name}.{key}", value)
     return {
-        f"turnout.{key}": {**value, "scope": "window", "order": 10 + place}
+        f"turnout.{key}": {**value, "scope": "resource", "order": 10 + place}
         for place, (key, value) in enumerate(properties.items())
     }
 

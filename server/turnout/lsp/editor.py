@@ -14,7 +14,8 @@ from turnout.session.editor import Level, Status
 
 logger = logging.getLogger(__name__)
 
-_KEY_TIMEOUT_S = 5.0
+_KEY_TIMEOUT_S = 60.0
+"""A secret store that is locked has to be opened by its user first."""
 
 _LEVELS = {
     "error": types.MessageType.Error,
@@ -84,13 +85,16 @@ class LspEditor:
         return answer.title if answer is not None and answer.title in options else None
 
     async def api_key(self, endpoint: str) -> str | None:
-        """The key that the client keeps for exactly this endpoint; None where it keeps none, or keeps no keys."""
+        """The key that the client keeps for exactly this endpoint; None where it keeps none, or keeps no keys.
+
+        Raises TimeoutError where it does not answer.
+        """
         if not self.keeps_keys:
             return None
         try:
             async with asyncio.timeout(_KEY_TIMEOUT_S):
                 answer = await self._protocol.send_request_async("turnout/key", {"endpoint": endpoint})
-        except (JsonRpcException, TimeoutError) as error:
+        except JsonRpcException as error:
             logger.warning("the client gave no key for %s: %s", endpoint, type(error).__name__)
             return None
         key = getattr(answer, "key", None)  # an object of a method that pygls does not know

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -49,7 +50,14 @@ class SettingsView(Protocol):
     """The settings of the workspaces, as far as this layer needs them."""
 
     def set_roots(self, roots: list[Path]) -> None: ...
-    def set_client(self, settings: Mapping[str, object], *, trusted: bool | None) -> None: ...
+    def set_client(
+        self,
+        settings: Mapping[str, object],
+        *,
+        trusted: bool | None,
+        workspace: Mapping[str, object],
+        folders: Mapping[Path, Mapping[str, object]],
+    ) -> None: ...
     def reload(self) -> None: ...
     async def prepare(self) -> None: ...
     def changed_on_disk(self) -> bool: ...
@@ -57,7 +65,7 @@ class SettingsView(Protocol):
     def may_read(self, uri: str) -> bool: ...
     def asks_for_plan(self, uri: str) -> bool: ...
     def explain(self, kind: Kind, uri: str) -> dict[str, Any]: ...
-    def models(self, uri: str) -> list[dict[str, Any]]: ...
+    async def models(self, uri: str) -> list[dict[str, Any]]: ...
 
 
 class Records(Protocol):
@@ -222,7 +230,12 @@ class TurnoutServer(LanguageServer):
         chosen = newer if newer or newer_client else first
         self.editor.wants_status = isinstance(known.get("name"), str)
         self.editor.keeps_keys = known.get("keepsKeys") is True
-        services.settings.set_client(chosen, trusted=trusted if isinstance(trusted, bool) else None)
+        services.settings.set_client(
+            chosen,
+            trusted=trusted if isinstance(trusted, bool) else None,
+            workspace=table_of(known.get("workspace")),
+            folders=folders_from(known.get("folders")),
+        )
 
     async def _read_settings(self, services: Services) -> None:
         await services.settings.prepare()
@@ -326,6 +339,20 @@ async def run(server: TurnoutServer) -> int:
     return 0 if server.protocol.was_shut_down else 1
 
 
+def table_of(value: Any) -> Mapping[str, object]:
+    """A table of settings as a client sent it; nothing where it is none."""
+    return {str(key): item for key, item in value.items()} if isinstance(value, Mapping) else {}
+
+
+def folders_from(value: Any) -> Mapping[Path, Mapping[str, object]]:
+    """A client's tables of settings by the URI of a workspace folder, without what is no folder of this machine."""
+    found = {}
+    for uri, table in table_of(value).items():
+        with suppress(PathRefused):
+            found[uri_to_path(uri)] = table_of(table)
+    return found
+
+
 def settings_from(value: Any) -> tuple[Mapping[str, object], Mapping[str, object]]:
     """A client's settings, under `turnout` or bare, and what it says about itself under `client`."""
     if not isinstance(value, Mapping):
@@ -334,5 +361,5 @@ def settings_from(value: Any) -> tuple[Mapping[str, object], Mapping[str, object
     if not isinstance(inner, Mapping):
         return {}, {}
     client = inner.get("client")
-    settings = {str(key): item for key, item in inner.items() if key != "client"}
+    settings = {key: item for key, item in table_of(inner).items() if key != "client"}
     return settings, client if isinstance(client, Mapping) else {}

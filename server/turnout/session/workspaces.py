@@ -7,10 +7,11 @@ only do what every one of them allows; what an untrusted folder says only tighte
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
 
 from turnout.complete import Rules
 from turnout.core import routing
@@ -21,7 +22,7 @@ from turnout.core.routing import RouteRequest
 from turnout.files import Folder
 from turnout.session.editor import Editor
 from turnout.session.places import Places
-from turnout.settings import trust
+from turnout.settings import keys, trust
 from turnout.settings.problems import WAITS_FOR_TRUST
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_PROBLEMS_SAID = 3
+
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 _REPLY_TOKENS = 2048
 """What a chat may answer at most, for the estimate of its cost."""
@@ -43,10 +46,20 @@ class _Opened:
     folder: Folder | None
     loaded: "Loaded"
     keys: frozenset[str]
+    """The models whose key is in the environment or in a keyring."""
     rules: Rules
     trusted: bool
     signature: tuple[object, ...]
     """What the files looked like that the settings were read from."""
+
+
+class KeysOfEditor(Protocol):
+    """The keys that only the editor has."""
+
+    def fetch(self, models: Iterable[Model]) -> None: ...
+    def may_have(self, reference: str) -> bool: ...
+    def resolve(self, reference: str) -> str | None: ...
+    async def arrived(self, models: Iterable[Model]) -> None: ...
 
 
 class Workspaces:
@@ -60,15 +73,18 @@ class Workspaces:
         resolve_key: Callable[[str], str | None],
         spent_today_usd: Callable[[], float],
         clock: Callable[[], float] = time.monotonic,
-        fetch_keys: Callable[[Iterable[Model]], Awaitable[bool]] | None = None,
+        editor_keys: KeysOfEditor | None = None,
     ) -> None:
+        """`resolve_key` finds the keys that are not the editor's; it may block, and is called on a thread."""
         self._editor = editor
         self._load = load
         self._is_trusted = is_trusted
         self._resolve_key = resolve_key
-        self._fetch_keys = fetch_keys
+        self._editor_keys = editor_keys
         self._spent_today_usd = spent_today_usd
-        self._client_settings: Mapping[str, object] = {}
+        self._client_settings: Mapping[str, object] = _NOTHING
+        self._client_workspace: Mapping[str, object] = _NOTHING
+        self._client_folders: Mapping[Path, Mapping[str, object]] = _NOTHING
         self._client_trusts: bool | None = None
         self._opened: dict[Path | None, _Opened] = {}
         self._places = Places(clock)
@@ -79,9 +95,21 @@ class Workspaces:
         self._places.set_roots(roots)
         self._stamp = object()
 
-    def set_client(self, settings: Mapping[str, object], *, trusted: bool | None) -> None:
-        """The editor's own settings, for `prepare` to use; `trusted` is its word on the workspace, if it has one."""
+    def set_client(
+        self,
+        settings: Mapping[str, object],
+        *,
+        trusted: bool | None,
+        workspace: Mapping[str, object] = _NOTHING,
+        folders: Mapping[Path, Mapping[str, object]] = _NOTHING,
+    ) -> None:
+        """The editor's settings, for `prepare` to use; `trusted` is its word on the workspace, if it has one.
+
+        `settings` are the user's own; `workspace` and `folders` are what the editor found in what is open.
+        """
         self._client_settings = settings
+        self._client_workspace = workspace
+        self._client_folders = folders
         self._client_trusts = trusted
         self._stamp = object()
 
@@ -95,10 +123,13 @@ class Workspaces:
         fresh: dict[Path | None, _Opened] = {}
         for root in (*self._places.roots, None):
             fresh[root] = await asyncio.to_thread(self._read, root)
-        fresh = await self._with_fetched_keys(fresh)
         if stamp is not self._stamp:
             return  # they changed again meanwhile, and whoever changed them prepares
         self._opened = fresh
+        if self._editor_keys is not None:
+            self._editor_keys.fetch(
+                model for opened in fresh.values() for model in opened.loaded.policy.models
+            )
         for root, opened in fresh.items():
             self._say_problems(root, opened.loaded.problems)
 
@@ -156,10 +187,15 @@ class Workspaces:
         """The decision for a kind of request in a document, as `turnout/explain` answers it."""
         return dict(routing.route_to_wire(self.decide(kind, (uri,) if uri else (), 0)))
 
-    def models(self, uri: str) -> list[dict[str, Any]]:
+    async def models(self, uri: str) -> list[dict[str, Any]]:
         """Every model that the settings name for a document, as `turnout/models` answers it."""
         opened = self._open(self.root_of(uri) if uri else self._first_root())
-        return [_model_to_wire(model, model.name in opened.keys) for model in opened.loaded.policy.models]
+        models, editors = opened.loaded.policy.models, self._editor_keys
+        present = opened.keys
+        if editors is not None:
+            await editors.arrived(models)
+            present |= {m.name for m in models if keys.is_editors(m.key) and editors.resolve(m.key)}
+        return [_model_to_wire(model, model.name in present) for model in models]
 
     def model(self, uri: str, kind: Kind) -> Model | None:
         """The model that would be asked first."""
@@ -169,7 +205,7 @@ class Workspaces:
     def has_remote(self) -> bool:
         """Whether some model of the settings is remote and has its key or needs none, so that it may well be asked."""
         return any(
-            opened.keys or any(m.api != "local" and m.key is None for m in opened.loaded.policy.models)
+            self._keys(opened) or any(m.api != "local" and m.key is None for m in opened.loaded.policy.models)
             for opened in self._opened.values()
         )
 
@@ -180,7 +216,7 @@ class Workspaces:
             kind=kind,
             paths=tuple(path for uri in uris for path in self._places.policy_paths(uri, typing=filling)),
             language=language_of(uris[0]) if uris else "",
-            keys_present=opened.keys,
+            keys_present=self._keys(opened),
             # The worker cuts a completion's context to what its model takes.
             input_tokens=0 if filling else input_tokens,
             output_tokens=opened.rules.max_tokens if filling else _REPLY_TOKENS,
@@ -206,7 +242,16 @@ class Workspaces:
 
     def _read(self, root: Path | None) -> _Opened:
         trusted = root is not None and self._trusted(root)
-        loaded = self._load(root, self._client_settings, trusted=trusted)
+        beside = [self._client_workspace]
+        if root is not None:
+            beside.append(self._client_folders.get(root, _NOTHING))
+        # Outside of every folder there is nobody to trust but the editor's window.
+        loaded = self._load(
+            root,
+            self._client_settings,
+            trusted=trusted if root else self._client_trusts is True,
+            editor_workspace=beside,
+        )
         chosen = loaded.settings.completion
         rules = Rules(
             enabled=chosen.enabled,
@@ -218,27 +263,32 @@ class Workspaces:
         return _Opened(root, folder, loaded, self._keys_of(loaded), rules, trusted, _signature(loaded.files))
 
     def _keys_of(self, loaded: "Loaded") -> frozenset[str]:
-        """The models whose key is there."""
-        models = loaded.policy.models
+        """The models whose key is there, but for the editor's."""
+        models = [model for model in loaded.policy.models if not keys.is_editors(model.key)]
         return frozenset(m.name for m in models if m.key and self._resolve_key(m.key) is not None)
 
-    async def _with_fetched_keys(self, fresh: dict[Path | None, _Opened]) -> dict[Path | None, _Opened]:
-        """`fresh` with the keys that only the editor has."""
-        models = [model for opened in fresh.values() for model in opened.loaded.policy.models]
-        if self._fetch_keys is None or not await self._fetch_keys(models):
-            return fresh
-        return {root: replace(opened, keys=self._keys_of(opened.loaded)) for root, opened in fresh.items()}
+    def _keys(self, opened: _Opened) -> frozenset[str]:
+        """The models that need not be passed over for want of a key: it is there, or the editor is still to say."""
+        editors = self._editor_keys
+        if editors is None:
+            return opened.keys
+        models = opened.loaded.policy.models
+        return opened.keys | {m.name for m in models if m.key is not None and editors.may_have(m.key)}
 
     def _say_problems(self, root: Path | None, problems: Sequence["Problem"]) -> None:
         """Say what cannot be used: the first few one by one, and in one message what only waits for trust."""
+        if root is None and self._places.roots:
+            return  # the same is said of the folders
         base = root.parent if root and len(self._places.roots) > 1 else root
         inside = f"{base}/" if base else ""
         waiting = [problem for problem in problems if problem.message.startswith(WAITS_FOR_TRUST)]
         others = [problem for problem in problems if problem not in waiting]
-        if waiting:
-            file = waiting[0].where.rpartition(":")[0].removeprefix(inside)
-            keys = ", ".join(dict.fromkeys(problem.key for problem in waiting))
-            self._editor.say_once(f"Turnout: {file}: {keys}: {waiting[0].message}", "warning")
+        by_file: dict[str, list[str]] = {}
+        for problem in waiting:
+            by_file.setdefault(_file_of(problem).removeprefix(inside), []).append(problem.key)
+        for file, names in by_file.items():
+            said = ", ".join(dict.fromkeys(names))
+            self._editor.say_once(f"Turnout: {file}: {said}: {waiting[0].message}", "warning")
         for problem in others[:MAX_PROBLEMS_SAID]:
             self._editor.say_once(f"Turnout: {str(problem).removeprefix(inside)}", "warning")
         if len(others) > MAX_PROBLEMS_SAID:
@@ -259,6 +309,12 @@ def _model_to_wire(model: Model, has_key: bool) -> dict[str, Any]:
         "key": model.key and model.key.partition(":")[0],
         "hasKey": has_key,
     }
+
+
+def _file_of(problem: "Problem") -> str:
+    """Where a problem is, without the line."""
+    file, _, line = problem.where.rpartition(":")
+    return file if line.isdigit() else problem.where
 
 
 def _signature(files: Sequence[Path]) -> tuple[object, ...]:

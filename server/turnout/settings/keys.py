@@ -6,6 +6,7 @@ Invariant: a key is never stored, logged or put into a message; only its referen
 import importlib
 import os
 from collections.abc import Iterable
+from typing import TypeGuard
 
 from turnout.core.requests import Model
 
@@ -16,6 +17,11 @@ EDITOR = "editor"
 def bound(reference: str | None, base_url: str) -> str | None:
     """`reference`, where the editor keeps the key with the endpoint that it is for: `editor:https://...`."""
     return f"{EDITOR}:{base_url}" if reference == EDITOR else reference
+
+
+def is_editors(reference: str | None) -> TypeGuard[str]:
+    """Whether the editor keeps the key."""
+    return reference is not None and reference.partition(":")[0] == EDITOR
 
 
 def resolve(reference: str) -> str | None:

@@ -1,5 +1,7 @@
 """The extension with the real server, from the key to the file."""
 
+import json
+
 import pytest
 
 from clients.vscode.conftest import OpenReal
@@ -44,12 +46,17 @@ def test_languages(real: OpenReal) -> None:
 
 
 def test_folders_with_routes_of_their_own(real: OpenReal) -> None:
-    """In a workspace of two folders each goes by its own settings file, whichever file is edited first."""
-    models = {"turnout.models": {"two": {"model": "qwen2.5-coder-0.5b"}}}
-    own = '[routes.inline]\nmodels = ["two"]\n'
-    files = {"one/a.py": "", "other/b.py": "", "other/.turnout.toml": own}
-    editor = real(files, folders=("one", "other"), **models)
-    for name, model in (("b.py", "two"), ("a.py", "near")):
+    """In a workspace of several folders each goes by its own settings, by file or editor, whichever is edited first."""
+    models = {"turnout.models": {name: {"model": "qwen2.5-coder-0.5b"} for name in ("two", "three")}}
+    files = {
+        "one/a.py": "",
+        "other/b.py": "",
+        "other/.turnout.toml": '[routes.inline]\nmodels = ["two"]\n',
+        "third/c.py": "",
+        "third/.vscode/settings.json": json.dumps({"turnout.routes": {"inline": {"models": ["three"]}}}),
+    }
+    editor = real(files, folders=("one", "other", "third"), **models)
+    for name, model in (("b.py", "two"), ("c.py", "three"), ("a.py", "near")):
         editor.open(name)
         editor.wait_ready()
         editor.type("hel")

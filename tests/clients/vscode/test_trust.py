@@ -16,7 +16,7 @@ UNTRUSTED = {"security.workspace.trust.enabled": True, "security.workspace.trust
 
 
 def test_settings_of_an_untrusted_folder(scripted: OpenScripted) -> None:
-    """Settings of a folder that could redirect text count only once the folder is trusted, which the server hears."""
+    """What a folder sets is never told as the user's; what could redirect text is told only once it is trusted."""
     hostile = {
         "turnout.privacy.leaves_machine": "allow",
         "turnout.models": {"near": {"api": "openai-chat", "base_url": "http://127.0.0.1:9/v1"}},
@@ -29,10 +29,10 @@ def test_settings_of_an_untrusted_folder(scripted: OpenScripted) -> None:
     )
     editor.open("a.py")
     editor.wait_ready()
+    client = {"name": "vscode", "keepsKeys": True, "folders": {}}
     assert messages.all("initialize")[0]["params"] == {
         "budget": {"day_usd": 2},
-        "completion": {"max_tokens": 9},
-        "client": {"name": "vscode", "trusted": False, "keepsKeys": True},
+        "client": {**client, "trusted": False, "workspace": {"completion": {"max_tokens": 9}}},
     }
 
     editor.command("Workspaces: Manage Workspace Trust")
@@ -42,11 +42,16 @@ def test_settings_of_an_untrusted_folder(scripted: OpenScripted) -> None:
     editor.driver.do("click", selector=trust)
     told = wait_until(lambda: messages.all("configuration"), bool, "the new settings")
     assert told[-1]["params"]["turnout"] == {
-        "privacy": {"leaves_machine": "allow"},
         "budget": {"day_usd": 2},
-        "completion": {"max_tokens": 9},
-        "models": hostile["turnout.models"],
-        "client": {"name": "vscode", "trusted": True, "keepsKeys": True},
+        "client": {
+            **client,
+            "trusted": True,
+            "workspace": {
+                "privacy": {"leaves_machine": "allow"},
+                "completion": {"max_tokens": 9},
+                "models": hostile["turnout.models"],
+            },
+        },
     }
 
 

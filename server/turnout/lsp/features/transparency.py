@@ -32,7 +32,7 @@ async def explain(ls: TurnoutServer, params: Any) -> dict[str, Any]:
 async def models(ls: TurnoutServer, params: Any) -> dict[str, Any]:
     """Every model of the settings, where it is reached and whether its key is there."""
     services = await ls.services()
-    return {"models": services.settings.models(uri_of(fields_of(params)))}
+    return {"models": await services.settings.models(uri_of(fields_of(params)))}
 
 
 async def why(ls: TurnoutServer, params: Any) -> dict[str, str]:

@@ -177,7 +177,9 @@ async def test_nothing_is_read_where_no_local_model_would_be_asked(world: Callab
     assert made.warmed == []
 
 
-@pytest.mark.parametrize("error", [ModelMissing("m", model="m"), WorkerUnavailable("gone"), RuntimeError("a fault")])
+@pytest.mark.parametrize(
+    "error", [ModelMissing("m", model="m"), WorkerUnavailable("gone"), RuntimeError("a fault")]
+)
 async def test_what_fails_is_no_news(error: Exception) -> None:
     """The next place is tried again."""
     world = World(error=error)

@@ -214,6 +214,33 @@ def test_a_refactor_by_a_remote_model_asks_first(installed: Installed) -> None:
         assert shown.get("c.py") or installed.home.read("c.py") == FILES["c.py"]
 
 
+def test_a_plan_is_corrected_and_kept_to(installed: Installed) -> None:
+    """The real server's plan is shown, corrected and approved; what goes beyond it is not among the changes."""
+    for name, text in FILES.items():
+        installed.home.write(name, text)
+    plan = "SUMMARY: Rename alpha.\nEDIT a.py: the name\nEDIT b.py: the import\nEDIT ../x.py: y\n"
+    replies = (plan, "SUMMARY: Not in b.py.\nEDIT a.py: the name\n", BLOCKS, BLOCKS)
+    with provider(*map(openai_answer, replies)) as url:
+        configure_far(installed.home, url)
+        installed.home.write(".turnout.toml", '[routes.refactor]\nplan = "ask"\n')
+        editor = installed.edit("a.py", 'settings = { privacy = { leaves_machine = "allow" } },')
+        editor.type(":Turnout refactor rename alpha to omega<CR>")
+        for shown in ("edit    b.py: the import", "may not be done: ../x.py", "far, leaves this machine"):
+            editor.until_shown(shown)
+        editor.type("c")
+        editor.until_shown("Correct the plan:")
+        editor.type("not in b.py<CR>")
+        editor.until_shown("Not in b.py.")
+        editor.type("a")
+        editor.until_shown("[x] a.py")
+        editor.until_shown("incomplete: a part of")
+        screen = editor.screen.text()
+        assert "] b.py" not in screen
+        assert "] c.py" not in screen
+        assert "] new/d.py" not in screen
+    assert {name: installed.home.read(name) for name in FILES} == FILES
+
+
 @pytest.mark.parametrize("keys", ["3<CR>", "<Esc>"])
 def test_without_consent_nothing_is_sent(installed: Installed, keys: str) -> None:
     """Closing the question is no consent: the refactor ends with the reason, and the provider hears nothing."""

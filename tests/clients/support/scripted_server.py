@@ -39,8 +39,9 @@ class Server:
         self.log: list[Json] = []
         self.script: Json = {}
         """`rules`: [{after, text, typed?, replaces?, id?}]: where the text left of the cursor ends with `after`,
-        answer `text` in the place of `typed` left of it and `replaces` right of it. `proposal`: what a refactor
-        answers; `apply`: {hunk ids joined by comma: workspace edit}; `undo`: a workspace edit; `fuzz`: a seed."""
+        answer `text` in the place of `typed` left of it and `replaces` right of it. `plans`: what plans answer, in
+        turn; `proposal`: what a refactor answers; `apply`: {hunk ids joined by comma: workspace edit}; `undo`: a
+        workspace edit; `fuzz`: a seed."""
         self.holding = False
         self.held: dict[int | str, Callable[[], None]] = {}
         self.waiting: dict[str, Callable[[Json], None]] = {}
@@ -254,13 +255,23 @@ def crash(server: Server, params: Json, request: Any) -> None:
 
 
 def refactor(server: Server, params: Json, request: Any) -> None:
+    _work(server, params, request, server.script["proposal"])
+
+
+def plan(server: Server, params: Json, request: Any) -> None:
+    """The next of the plans; null where there is none."""
+    plans = server.script.get("plans", [])
+    _work(server, params, request, plans.pop(0) if plans else None)
+
+
+def _work(server: Server, params: Json, request: Any, result: Any) -> None:
     token = params.get("workDoneToken")
     begin = {"kind": "begin", "title": "Refactor", "message": "asking the model"}
     server.send({"method": "$/progress", "params": {"token": token, "value": begin}})
 
     def reply() -> None:
         server.send({"method": "$/progress", "params": {"token": token, "value": {"kind": "end"}}})
-        server.answer(request, server.script["proposal"])
+        server.answer(request, result)
 
     if server.holding:
         server.held[request] = reply
@@ -341,6 +352,7 @@ HANDLERS: dict[str, Callable[[Server, Json, Any], None]] = {
     "$/cancelRequest": cancel,
     "workspace/executeCommand": execute,
     "textDocument/codeAction": code_actions,
+    "turnout/plan": plan,
     "turnout/refactor": refactor,
     "turnout/apply": apply,
     "turnout/undo": undo,

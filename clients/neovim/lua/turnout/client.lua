@@ -48,7 +48,7 @@ end
 
 ---What a server offers beyond the standard.
 ---@param client vim.lsp.Client
----@return { logs?: string, cursor?: boolean }
+---@return { logs?: string, cursor?: boolean, plan?: boolean }
 function M.extensions(client)
   local experimental = client.server_capabilities.experimental --[[@as table?]]
   local ours = type(experimental) == "table" and experimental.turnout

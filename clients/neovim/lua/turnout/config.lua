@@ -5,6 +5,7 @@ local M = {}
 ---@field key string Dotted path in the table given to setup().
 ---@field type string|string[] What `type()` may say of a value; "list" is a table of strings.
 ---@field default any
+---@field choices? string[] What a string may be; anything where it is nil.
 ---@field text string One sentence for the help file.
 
 ---@class (exact) turnout.Options
@@ -14,7 +15,7 @@ local M = {}
 ---@field settings? table<string, any>
 ---@field ghost? turnout.GhostOptions
 ---@field keymaps? turnout.KeymapOptions|false
----@field refactor? { preview?: boolean, save?: boolean }
+---@field refactor? { plan?: "ask"|"auto", preview?: boolean, save?: boolean }
 
 ---@class (exact) turnout.GhostOptions
 ---@field enabled? boolean
@@ -126,6 +127,14 @@ M.schema = {
     text = "Ask for a suggestion now.",
   },
   {
+    key = "refactor.plan",
+    type = { "string", "nil" },
+    default = nil,
+    choices = { "ask", "auto" },
+    text = 'Approve the plan of a refactor before any edit is written ("ask"), or go on without one ("auto"). '
+      .. "Where it is not set, `routes.refactor.plan` of the server's settings decides.",
+  },
+  {
     key = "refactor.preview",
     type = "boolean",
     default = true,
@@ -154,12 +163,22 @@ end
 ---@param option turnout.Option
 ---@param value any
 ---@return string? problem
+local function wrong_choice(option, value)
+  if option.choices and value ~= nil and not vim.list_contains(option.choices, value) then
+    local choices = table.concat(vim.tbl_map(vim.inspect, option.choices), " or ")
+    return ("%s is %s; it must be %s"):format(option.key, vim.inspect(value), choices)
+  end
+end
+
+---@param option turnout.Option
+---@param value any
+---@return string? problem
 local function problem_with(option, value)
   local kinds = type(option.type) == "table" and option.type or { option.type }
   ---@cast kinds string[]
   for _, kind in ipairs(kinds) do
     if is_a(value, kind) then
-      return nil
+      return wrong_choice(option, value)
     end
   end
   return ("%s is %s; it must be a %s"):format(option.key, vim.inspect(value), table.concat(kinds, " or a "))

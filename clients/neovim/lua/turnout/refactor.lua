@@ -1,4 +1,5 @@
----The multi-file refactor: ask, show progress, hand the proposal to the preview, apply and report.
+---The multi-file refactor: ask for it, after a plan where one is wanted, show progress, hand the proposal to the
+---preview, apply and report.
 local client = require("turnout.client")
 local progress = require("turnout.progress")
 
@@ -51,11 +52,10 @@ end
 ---@param server vim.lsp.Client
 ---@param instruction string
 ---@param opts turnout.RefactorOptions
----@param token string
 ---@return table
-local function parameters(server, instruction, opts, token)
+local function parameters(server, instruction, opts)
   local bufnr = vim.api.nvim_get_current_buf()
-  local params = { instruction = instruction, workDoneToken = token }
+  local params = { instruction = instruction }
   if vim.lsp.buf_is_attached(bufnr, server.id) then
     params.textDocument = { uri = vim.uri_from_bufnr(bufnr) }
     params.range = opts.range and line_range(server, bufnr, opts.range) or nil
@@ -103,23 +103,39 @@ local function show_route(server, params, token)
   end, function() end) -- the refactor itself says what is wrong
 end
 
+---Send a request that takes a while, with its progress on the message line until the answer is there.
 ---@param server vim.lsp.Client
----@param instruction string
----@param opts turnout.RefactorOptions
-local function ask(server, instruction, opts)
+---@param method string
+---@param params table
+---@param what string What the user is told is being worked on.
+---@param on_answer fun(result: any)
+function M.work(server, method, params, what, on_answer)
   local token = progress.new_token()
-  local params = parameters(server, instruction, opts, token)
-  local id = client.request(server, "turnout/refactor", params, function(proposal)
+  local with_token = vim.tbl_extend("force", params, { workDoneToken = token })
+  local id = client.request(server, method, with_token, function(result)
     progress.stop(token)
-    receive(server, proposal)
+    on_answer(result)
   end, function(err)
     progress.stop(token)
     client.notify(client.describe_error(err), vim.log.levels.ERROR)
   end)
-  progress.follow(token, "refactor", id and { client = server, id = id } or nil)
+  progress.follow(token, what, id and { client = server, id = id } or nil)
   if id then
     show_route(server, params, token)
   end
+end
+
+---@param server vim.lsp.Client
+---@param instruction string
+---@param opts turnout.RefactorOptions
+local function ask(server, instruction, opts)
+  local params = parameters(server, instruction, opts)
+  require("turnout.plan").decide(server, params, function(plan_id)
+    params.plan = plan_id and { id = plan_id } or nil
+    M.work(server, "turnout/refactor", params, "refactor", function(proposal)
+      receive(server, proposal)
+    end)
+  end)
 end
 
 ---Refactor as `instruction` says; asks for the instruction where it is nil or empty.

@@ -7,11 +7,6 @@ import type { Server } from "./server";
 
 const REST_MS = 200;
 
-/** What a server says that it takes beyond the standard, as far as it is looked at here. */
-interface Advertised {
-  turnout?: { cursor?: boolean };
-}
-
 export class CursorReports implements vscode.Disposable {
   private timer: NodeJS.Timeout | undefined;
   private wanted = false;
@@ -23,8 +18,7 @@ export class CursorReports implements vscode.Disposable {
       vscode.window.onDidChangeActiveTextEditor(() => this.moved()),
       server.onDidChangeState((state) => {
         if (state !== State.Running) return;
-        const advertised = server.current?.initializeResult?.capabilities.experimental as Advertised | undefined;
-        this.wanted = advertised?.turnout?.cursor === true;
+        this.wanted = server.advertised?.turnout?.cursor === true;
         this.moved();
       }),
     ];

@@ -15,7 +15,48 @@ export interface RefactorParams {
   textDocument?: TextDocumentIdentifier;
   range?: Range;
   scope?: string[];
+  /** The plan that the user approved. */
+  plan?: { id: string };
   workDoneToken?: string;
+}
+
+/** A new plan, or another one in the place of `previous`. */
+export type PlanParams = (Omit<RefactorParams, "plan"> | { previous: string; correction: string }) & {
+  workDoneToken?: string;
+};
+
+export interface PlanStep {
+  kind: "edit" | "create" | "delete" | "rename";
+  path: string;
+  newPath?: string;
+  change: string;
+}
+
+/** What the refactor will take; `model` is null where `whyNone` says why no model may be asked. */
+export interface Estimate {
+  model: string | null;
+  leavesMachine: boolean;
+  tokensIn: number;
+  tokensOut: number;
+  costUsd: number | null;
+  seconds: number | null;
+  whyNone: string;
+}
+
+/** Paths are in the workspace folder; `problem` says why there is no usable plan, where there is none. */
+export interface Plan {
+  id: string;
+  summary: string;
+  steps: PlanStep[];
+  dropped: { path: string; reason: string }[];
+  skipped: { path: string; reason: string }[];
+  problem: string;
+  estimate: Estimate;
+}
+
+/** What a server says that it takes beyond the standard, as far as it is looked at here. */
+export interface Advertised {
+  turnout?: { cursor?: boolean; plan?: boolean };
 }
 
 export interface Hunk {
@@ -149,6 +190,7 @@ interface DocumentPosition {
   position: Position;
 }
 
+export const PlanFirst = new RequestType<PlanParams, Plan | null, void>("turnout/plan");
 export const Refactor = new RequestType<RefactorParams, RefactorProposal, void>("turnout/refactor");
 export const Apply = new RequestType<{ proposalId: string; hunks?: string[] }, ApplyResult, void>(
   "turnout/apply",

@@ -1,10 +1,11 @@
-/** The refactor commands: ask, propose, review, apply, undo. One proposal is under review at a time. */
+/** The refactor commands: ask, plan, propose, review, apply, undo. One proposal is under review at a time. */
 import { randomUUID } from "node:crypto";
 import * as vscode from "vscode";
-import { type LanguageClient, WorkDoneProgress } from "vscode-languageclient/node";
+import { type LanguageClient, type RequestType, WorkDoneProgress } from "vscode-languageclient/node";
 
 import { registerCommand } from "./commands";
 import { askInstruction } from "./instruction";
+import { decideOnPlan } from "./plan";
 import { Preview, Review } from "./preview";
 import { ReviewTree } from "./reviewtree";
 import {
@@ -14,6 +15,7 @@ import {
   Discard,
   Explain,
   Models,
+  PlanFirst,
   Refactor,
   type RefactorParams,
   type RefactorProposal,
@@ -72,7 +74,12 @@ export class Refactoring implements vscode.Disposable {
     const editor = vscode.window.activeTextEditor;
     const instruction = await askInstruction(this.memory, "Refactor", this.destination(editor?.document));
     if (!instruction) return;
-    const proposal = await this.request(paramsFor(instruction, editor));
+    const params = paramsFor(instruction, editor);
+    const approved = this.server.advertised?.turnout?.plan
+      ? await decideOnPlan(params, (query) => this.work(PlanFirst, query))
+      : {};
+    if (!approved) return;
+    const proposal = await this.work(Refactor, { ...params, ...approved });
     if (!proposal) return;
     if (proposal.files.length === 0) {
       void vscode.window.showInformationMessage(`Turnout: ${proposal.plan || "The model proposed no change."}`);
@@ -99,13 +106,13 @@ export class Refactoring implements vscode.Disposable {
   }
 
   /** Sends the request with progress and a Cancel button; undefined when the user cancelled. */
-  private async request(params: RefactorParams): Promise<RefactorProposal | undefined> {
+  private async work<P extends object, R>(type: RequestType<P, R, void>, params: P): Promise<R | undefined> {
     const options = { location: vscode.ProgressLocation.Notification, title: "Turnout", cancellable: true };
     return vscode.window.withProgress(options, async (report, token) => {
       const workDoneToken = randomUUID();
       const listening = this.server.current && relay(this.server.current, workDoneToken, report);
       try {
-        return await this.server.request(Refactor, { ...params, workDoneToken }, token);
+        return await this.server.request(type, { ...params, workDoneToken }, token);
       } catch (error) {
         if (token.isCancellationRequested) return undefined;
         throw error;

@@ -26,6 +26,7 @@ import { isAtLeast, OLDEST_SERVER } from "./environment";
 import { findExecutable } from "./executable";
 import type { PrivateServer } from "./install";
 import { type KeyStore, withoutKeys } from "./keystore";
+import type { Advertised } from "./protocol";
 import { concernsServer, readSettings } from "./settings";
 
 /**
@@ -152,6 +153,11 @@ export class Server implements vscode.Disposable {
 
   get current(): LanguageClient | undefined {
     return this.client;
+  }
+
+  /** What the running server says that it takes beyond the standard. */
+  get advertised(): Advertised | undefined {
+    return this.client?.initializeResult?.capabilities.experimental as Advertised | undefined;
   }
 
   dispose(): void {

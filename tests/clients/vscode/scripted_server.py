@@ -4,6 +4,7 @@ Stands in for the real one where a test is about what the extension itself sends
 `TURNOUT_TEST_LOG` names the file of the messages.
 """
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -11,10 +12,21 @@ from typing import Any
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
+from pygls.protocol import LanguageServerProtocol
 
 from turnout import __version__
 
-server = LanguageServer("scripted", __version__)
+
+class Protocol(LanguageServerProtocol):
+    """Says beyond the standard that it knows plans, which pygls has no word for."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "server_capabilities":
+            value.experimental = {"turnout": {"plan": True}}
+        super().__setattr__(name, value)
+
+
+server = LanguageServer("scripted", __version__, protocol_cls=Protocol)
 GHOST = {"hel": "hello_from_script(42)", "one": "one two three\nfour", "al": "alpha", "alp": "alpine"}
 
 
@@ -105,6 +117,40 @@ def proposal() -> dict[str, Any]:
         "checks": [{"name": "syntax", "ok": True, "message": ""}],
         "receipt": None,
     }
+
+
+def plan_of(name: str, *paths: str) -> dict[str, Any]:
+    """A plan that edits `paths`; without any it is no usable one."""
+    steps = [{"kind": "edit", "path": path, "change": "a longer name"} for path in paths]
+    return {
+        "id": name,
+        "summary": f"Rename in {len(paths)} files.",
+        "steps": steps,
+        "dropped": [{"path": "../x.py", "reason": "It is not in the workspace."}],
+        "skipped": [],
+        "problem": "" if paths else "The answer is no plan.",
+        "estimate": {
+            "model": "opus", "leavesMachine": True, "tokensIn": 1200, "tokensOut": 300, "costUsd": 0.0123,
+            "seconds": 12.3, "whyNone": "",
+        },
+        "files": [],
+        "receipt": None,
+    }  # fmt: skip
+
+
+@server.feature("turnout/plan")
+async def plan(params: Any) -> dict[str, Any] | None:
+    """One is wanted where the instruction speaks of it; a correction leaves the second file out."""
+    fields = plain(params)
+    note("plan", fields)
+    if fields.get("correction") == "wait":
+        await asyncio.Event().wait()
+    if "correction" in fields:
+        return plan_of("plan-2", "a.py")
+    instruction = fields["instruction"]
+    if "plan" not in instruction:
+        return None
+    return plan_of("plan-1") if "unusable" in instruction else plan_of("plan-1", "a.py", "b.py")
 
 
 @server.feature("turnout/refactor")

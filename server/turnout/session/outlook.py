@@ -29,9 +29,12 @@ class RecentOutlook:
         return self._routes.decide(kind, uris, input_tokens)
 
     def ms_per_token(self, model: Model) -> float | None:
-        """The median over answers in chat, reading the prompt and everything else included."""
+        """The median over answers in chat, reading the prompt included.
+
+        Where a model does not tell its own time, waiting for its user's consent counts, too.
+        """
         paces = [
-            receipt["ms"]["total"] / receipt["tokens"]["out"]
+            (receipt["ms"]["model"] or receipt["ms"]["total"]) / receipt["tokens"]["out"]
             for receipt in self._receipts(_LOOKED_AT)
             if _tells(receipt, model)
         ]

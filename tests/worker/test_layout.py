@@ -326,7 +326,7 @@ def test_a_model_of_unknown_name_may_be_of_any_family_in_plain_order() -> None:
 @pytest.mark.parametrize(
     ("model", "vocabulary", "family"),
     [
-        ("qwen2.5-coder-0.5b", QWEN.tokens, "qwen-coder-0.5b"),
+        ("qwen2.5-coder-0.5b", QWEN.tokens, "qwen-coder-small"),
         ("qwen2.5-coder-0.5b", ("<fim_prefix>",), None),
         ("my-model", QWEN.tokens, "qwen-coder"),
         ("my-model", ("<fim_prefix>", "<fim_suffix>", "<fim_middle>"), "granite"),

@@ -58,12 +58,14 @@ _QWEN_CODER = Family(
     file="<|file_sep|>",
 )
 
-# Sizes whose layout was measured, with: PYTHONPATH=tests python -m bench --only holes --model FILE
+# Sizes whose layout was measured, as `PYTHONPATH=tests python -m bench --only holes --model FILE` does it.
+# Exact in the plain order and in this one: 0.5B 15 and 29 of 69 holes; 1.5B 30 and 31 of 77, with 75.8 and 75.3 % of
+# the letters.
 _MEASURED: tuple[Family, ...] = (
     replace(
         _QWEN_CODER,
-        name="qwen-coder-0.5b",
-        models=_models(r"qwen.*coder.*\b0\.5b"),
+        name="qwen-coder-small",
+        models=_models(r"qwen.*coder.*\b(0\.5|1\.5)b"),
         tail_lines=8,
         heal="blanks",
     ),

@@ -46,8 +46,7 @@ unit:
 	@tools/setup_venv.sh local,dev
 	@$(VENV)/pytest -m "not real_model and not editor and not gpu"
 
-bench:
-	@tools/setup_venv.sh local,dev
+bench: model
 	@PYTHONPATH=tests $(VENV)/python -m bench
 
 soak:

@@ -9,8 +9,11 @@ from pathlib import Path
 from bench import decision, keystroke, memory, protocol, startup
 from bench.report import Row, table, to_json
 
-_ASKED_FOR = ("model", "holes", "worker", "neovim")
-"""Measurements that only run when they are named: with a real model, minutes each, or with an editor to install."""
+_ASKED_FOR = ("holes", "neovim")
+"""Measurements that only run when they are named: a quarter of an hour, or with an editor to install."""
+
+_REAL_MODEL = ("model", "worker")
+"""Measurements with the real model, which `--tiny` leaves out."""
 
 
 def main() -> int:
@@ -18,7 +21,8 @@ def main() -> int:
     options = _parser().parse_args()
     measurements = _measurements(options)
     rows: list[Row] = []
-    for name in options.only or [name for name in measurements if name not in _ASKED_FOR]:
+    left_out = (*_ASKED_FOR, *_REAL_MODEL) if options.tiny else _ASKED_FOR
+    for name in options.only or [name for name in measurements if name not in left_out]:
         print(f"measuring: {name} ...", file=sys.stderr, flush=True)
         rows += measurements[name]()
     if options.json:

@@ -161,10 +161,11 @@ async def _stop(editor: LocalBackend, model: Model, prompt: Prompt, when: asynci
                 elif isinstance(item, Delta) and when is None:
                     begun.set()
 
-    listening = asyncio.create_task(listen())
-    await begun.wait()
-    listening.cancel()
-    await asyncio.wait([listening])
+    listening, beginning = asyncio.create_task(listen()), asyncio.create_task(begun.wait())
+    await asyncio.wait([listening, beginning], return_when=asyncio.FIRST_COMPLETED)
+    for task in (listening, beginning):
+        task.cancel()
+    await asyncio.wait([listening, beginning])
     done = await account[0].settled
     assert done is not None, "the worker did not say what became of a cancelled request"
     assert done.timings.stop is not None, "the request had ended before it was cancelled"

@@ -1,6 +1,9 @@
 """The doctor: what each check finds in good and bad situations, and how it is printed."""
 
+import errno
 import json
+import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -97,6 +100,34 @@ def test_a_directory_that_cannot_be_written_is_named_with_its_variable(
     variable = {"run": "RUNTIME"}.get(kind, kind.upper())
     assert f"TURNOUT_{variable}_DIR" in bad[0].advice
     assert str(home / kind) in bad[0].text
+
+
+@pytest.mark.parametrize(
+    ("topic", "level"),
+    [("configuration", "problem"), ("cache", "problem"), ("state", "problem"), ("runtime", "note")],
+)
+def test_a_full_disk_is_found_by_writing_to_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch, topic: str, level: str
+) -> None:
+    """An empty file can be made on a full disk: only bytes that reach it say that there is room."""
+
+    def full(_file: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    examined = case(home)
+    monkeypatch.setattr(os, "fsync", full)
+    finding = one(system.directories(examined), f"directory.{topic}")
+    assert finding.level == level
+    assert finding.advice.startswith("Free some space")
+
+
+@pytest.mark.parametrize("topic", ["configuration", "cache", "state", "runtime"])
+def test_little_room_is_a_note(home: Path, monkeypatch: pytest.MonkeyPatch, topic: str) -> None:
+    """In every directory, before writing to it fails."""
+    usage = type("Usage", (), {"free": 10_000_000})
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
+    finding = one(system.directories(case(home)), f"directory.{topic}")
+    assert (finding.level, "Only 10 MB are free" in finding.text) == ("note", True)
 
 
 def case_without_directories(home: Path) -> Case:

@@ -1,5 +1,6 @@
 """Python, the machine, and the directories that Turnout writes to."""
 
+import errno
 import os
 import platform
 import shutil
@@ -13,7 +14,13 @@ from turnout.doctor.findings import Case, Finding
 from turnout.errors import WorkerUnavailable
 from turnout.local import address
 
-_LITTLE_ROOM_BYTES = 1_000_000_000
+_LITTLE_ROOM_BYTES = {"cache": 1_000_000_000}
+_LITTLE_ROOM_ANYWHERE_BYTES = 50_000_000
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+_PROBE_BYTES = 16_384
+"""On a full disk an empty file can still be made; this much takes room."""
 
 _DIRECTORIES: tuple[tuple[str, str, Callable[[], Path], str], ...] = (
     ("configuration", "TURNOUT_CONFIG_DIR", paths.config_dir, "settings cannot be kept"),
@@ -54,28 +61,40 @@ def directories(_case: Case) -> Iterator[Finding]:
 
 def _directory(name: str, variable: str, find: Callable[[], Path], consequence: str) -> Finding:
     topic = f"directory.{name}"
+    path = Path(name)
     try:
         path = find()
-        with tempfile.NamedTemporaryFile(dir=path, prefix=".turnout-doctor-"):
-            free = shutil.disk_usage(path).free
+        _write(path)
+        free = shutil.disk_usage(path).free
     except OSError as exc:
-        where = exc.filename if isinstance(exc.filename, str) else name
+        where = Path(exc.filename) if isinstance(exc.filename, str) else path
+        remedy = "Free some space there" if exc.errno in _FULL else "Make it writable"
         return Finding(
             topic,
             "note" if name == "runtime" else "problem",
-            f"The {name} directory cannot be written ({exc.strerror}: {_shown(Path(where))}), so {consequence}.",
-            f"Make it writable, or choose another with {variable}.",
+            f"The {name} directory cannot be written ({exc.strerror}: {_shown(where)}), so {consequence}.",
+            f"{remedy}, or choose another with {variable}.",
         )
     facts = {"path": str(path), "free_bytes": free}
-    if name == "cache" and free < _LITTLE_ROOM_BYTES:
+    if free < _LITTLE_ROOM_BYTES.get(name, _LITTLE_ROOM_ANYWHERE_BYTES):
+        when = ", before you fetch a model" if name == "cache" else f"; on a full disk {consequence}"
         return Finding(
             topic,
             "note",
-            f"Only {free / 1e6:,.0f} MB are free in the cache directory {path}.",
-            f"Free some space, or choose another directory with {variable}, before you fetch a model.",
+            f"Only {free / 1e6:,.0f} MB are free in the {name} directory {path}.",
+            f"Free some space, or choose another directory with {variable}{when}.",
             facts,
         )
     return Finding(topic, "ok", f"{path} can be written; {free / 1e9:,.1f} GB free", facts=facts)
+
+
+def _write(directory: Path) -> None:
+    """Write a few KB to the disk itself; OSError where that cannot be."""
+    with tempfile.NamedTemporaryFile(dir=directory, prefix=".turnout-doctor-", buffering=0) as file:
+        left = _PROBE_BYTES
+        while left:  # what a full disk takes part of fails at the next piece
+            left -= file.write(bytes(left))
+        os.fsync(file.fileno())
 
 
 def _shown(path: Path) -> str:

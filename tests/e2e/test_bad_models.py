@@ -44,9 +44,9 @@ def _sound(path: Path) -> Path:
 @pytest.mark.parametrize(
     ("write", "setting", "says"),
     [
-        (_text, "", "is not a GGUF file. `turnout models verify`"),
-        (_cut(0.02), "", "is damaged. `turnout models verify`"),
-        (_cut(0.5), "", "`turnout models verify` checks the file"),
+        (_text, "", "is not a GGUF file. Download the file again, or correct models.NAME.path"),
+        (_cut(0.02), "", "is damaged or cut short. Download the file again"),
+        (_cut(0.5), "", "is cut short: at least "),
         (_spoilt, "", "`turnout models verify` checks"),
         (
             lambda path: tiny_gguf.write(path, architecture="telepathy"),
@@ -57,7 +57,7 @@ def _sound(path: Path) -> Path:
         (
             lambda path: tiny_gguf.write(path, layers=4),
             "context_tokens = 100_000_000",
-            "Close other programs, choose a smaller model (`turnout models recommend`), or lower",
+            "or less, close other programs, or choose a smaller model (`turnout models recommend`)",
         ),
         (_sound, "context_tokens = 256", "Ask for less at a time, or raise models.NAME.context_tokens."),
     ],

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from turnout.worker.engines import gguf
+from turnout import machine
+from turnout.worker.engines import gguf, llamacpp
 from turnout.worker.engines.base import EngineError
 
 NORMAL, CONTROL, USER_DEFINED = 1, 3, 4
@@ -118,7 +119,49 @@ def test_a_broken_header_is_said_with_advice(tmp_path: Path, content: bytes, say
     (tmp_path / "m.gguf").write_bytes(content)
     with pytest.raises(EngineError, match=says) as raised:
         gguf.read(tmp_path / "m.gguf")
-    assert "turnout models verify" in str(raised.value)
+    assert "models.NAME.path" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "bytes_there", "missing"),
+    [
+        (0, (4, 8), 16 + 128, 0),
+        (0, (4, 8), 16 + 100, 28),
+        (12, (256, 2), 16 + 288, 0),
+        (12, (256, 2), 0, 304),
+        (99, (256, 2), 16, 0),  # a type that nobody knows yet: only its place counts
+        (99, (256, 2), 0, 16),
+    ],
+)
+def test_a_file_that_ends_before_its_last_tensor_lacks_bytes(
+    tmp_path: Path, kind: int, shape: tuple[int, int], bytes_there: int, missing: int
+) -> None:
+    """The header lists where each tensor lies, and its type and shape say how long it is."""
+    tensor = text("w") + struct.pack("<IQQIQ", 2, *shape, kind, 16)
+    head = b"GGUF" + struct.pack("<IQQ", 3, 1, 1) + SOUND_TOKENS + tensor
+    (tmp_path / "m.gguf").write_bytes(head + bytes(bytes_there))
+    assert gguf.missing_bytes(tmp_path / "m.gguf") == missing
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_lack_some_number_of_bytes(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    """Nothing escapes, whatever the bytes are."""
+    path = tmp_path_factory.mktemp("any") / "m.gguf"
+    path.write_bytes(b"GGUF" + data)
+    assert gguf.missing_bytes(path) >= 0
+
+
+@pytest.mark.parametrize(("cache_bytes", "first"), [(12_288, "Lower models.NAME"), (0, "Close other")])
+def test_too_large_a_context_is_lowered_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache_bytes: int, first: str
+) -> None:
+    """Where a lower context alone would fit, that is the first advice, with the number."""
+    monkeypatch.setattr(machine, "free_bytes", lambda: 200_000_000 if cache_bytes else 1_000_000)
+    (tmp_path / "m.gguf").write_bytes(SOUND)
+    with pytest.raises(EngineError, match=rf"are free\. {first}"):
+        llamacpp._check_memory(
+            tmp_path / "m.gguf", gguf.Header("qwen2", None, {}, cache_bytes), context_tokens=1_000_000
+        )
 
 
 def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:

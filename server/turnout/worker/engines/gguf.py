@@ -4,6 +4,7 @@ Invariant: a file that is not what it should be raises EngineError with a senten
 else escapes, whatever the bytes are.
 """
 
+import math
 import mmap
 import re
 import struct
@@ -35,6 +36,28 @@ _SIZES = (
 _ARCHITECTURE = "general.architecture"
 _TOKENS, _KINDS = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
 
+_STORED = {
+    0: (1, 4),
+    1: (1, 2),
+    2: (32, 18),
+    3: (32, 20),
+    6: (32, 22),
+    7: (32, 24),
+    8: (32, 34),
+    10: (256, 84),
+    11: (256, 110),
+    12: (256, 144),
+    13: (256, 176),
+    14: (256, 210),
+    30: (1, 2),
+}
+"""Weights in a block and its bytes, by the number of a tensor's type; types that are not here count as nothing."""
+
+AGAIN = (
+    "Download the file again, or correct models.NAME.path; "
+    "`turnout models verify` checks the files that Turnout fetched itself."
+)
+
 _MOST_VALUES = 4_000_000
 """Several times what the largest vocabularies need with all their merges: a second or two to walk over."""
 
@@ -61,18 +84,37 @@ def read(path: Path) -> Header:
     try:
         with path.open("rb") as file:
             if file.read(4) != _MAGIC:
-                raise EngineError(
-                    f"{path} is not a GGUF file. `turnout models verify` checks the models on this machine."
-                )
+                raise EngineError(f"{path} is not a GGUF file. {AGAIN}")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 return _header(_Reader(data))
     except OSError as exc:
         raise EngineError(f"The model file {path} cannot be read: {exc.strerror}.") from exc
     except (struct.error, IndexError, KeyError, ValueError, OverflowError, MemoryError) as exc:
-        raise EngineError(
-            f"The header of the model file {path} is damaged. "
-            "`turnout models verify` checks the models on this machine."
-        ) from exc
+        raise EngineError(f"The header of the model file {path} is damaged or cut short. {AGAIN}") from exc
+
+
+def missing_bytes(path: Path) -> int:
+    """What the file lacks at least of the tensors that its header lists; 0 where that cannot be told."""
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return max(0, _least_bytes(_Reader(data)) - len(data))
+    except (OSError, struct.error, IndexError, KeyError, ValueError, OverflowError, MemoryError):
+        return 0
+
+
+def _least_bytes(reader: "_Reader") -> int:
+    _version, tensors, count = reader.unpack("<IQQ")
+    for _ in range(count):
+        reader.text()
+        reader.skip()
+    end = 0
+    for _ in range(tensors):
+        reader.text()
+        (dimensions,) = reader.unpack("<I")
+        *shape, kind, offset = reader.unpack(f"<{dimensions}QIQ")
+        weights, size = _STORED.get(kind, (1, 0))
+        end = max(end, offset + math.prod(shape) // weights * size)
+    return reader.at + end
 
 
 def _header(reader: "_Reader") -> Header:
@@ -145,6 +187,11 @@ class _Reader:
         self._at = len(_MAGIC)
         self._values = 0
         self._length: Callable[..., tuple[int]] = struct.Struct("<Q").unpack_from
+
+    @property
+    def at(self) -> int:
+        """Bytes from the beginning of the file."""
+        return self._at
 
     def unpack(self, layout: str) -> tuple[Any, ...]:
         """The next values, as `struct` names them."""

@@ -39,6 +39,9 @@ _CACHE_SHARE = 64
 _OVERHEAD_BYTES = 120_000_000
 """What the process takes beside weights and context: Python, the tokenizer, buffers (default model, measured)."""
 
+_USEFUL_CONTEXT_TOKENS = 1024
+"""With less than this a lower context is no advice: hardly a screen of text fits."""
+
 _WINDOW = Window()
 
 Prompt = list[int | str]
@@ -120,11 +123,7 @@ class LlamaEngine:
             self._server = xllamacpp.Server(params)
         except RuntimeError as exc:
             self.close()
-            raise EngineError(
-                f"llama.cpp cannot load {self._path} (architecture {header.architecture or 'unknown'}): the file is "
-                "damaged, this version of llama.cpp does not know its architecture, or the free memory is too small. "
-                "`turnout models verify` checks the file; the worker's log says more."
-            ) from exc
+            raise EngineError(_unloadable(self._path, header)) from exc
         self._side = _SideDoor(self._server.listening_address, key)
 
     def run(self, work: Work, sink: Sink) -> Ending:
@@ -290,18 +289,34 @@ def _line_end(work: Work) -> tuple[str, ...]:
     return ("\n",) if work.shape == "line" and line.strip() else ()
 
 
+def _unloadable(path: Path, header: gguf.Header) -> str:
+    """Why llama.cpp did not take the file, as far as the file itself says."""
+    if lacking := gguf.missing_bytes(path):
+        return f"The model file {path} is cut short: at least {lacking} bytes are missing. {gguf.AGAIN}"
+    return (
+        f"llama.cpp cannot load {path} (architecture {header.architecture or 'unknown'}): the file is "
+        "damaged, this version of llama.cpp does not know its architecture, or the free memory is too small. "
+        f"{gguf.AGAIN} The worker's log says more."
+    )
+
+
 def _check_memory(path: Path, header: gguf.Header, context_tokens: int) -> None:
     """Say it in words before the system pushes out everything else, or ends the process that asks for too much."""
-    free, need = (
-        machine.free_bytes(),
-        path.stat().st_size + context_tokens * header.cache_bytes + _OVERHEAD_BYTES,
-    )
-    if free is not None and need > free:
-        raise EngineError(
-            f"{path.name} needs {need / 1e9:.1f} GB of memory with a context of {context_tokens} tokens, and "
-            f"{free / 1e9:.1f} GB are free. Close other programs, choose a smaller model (`turnout models recommend`), "
-            "or lower models.NAME.context_tokens."
+    free, bare = machine.free_bytes(), path.stat().st_size + _OVERHEAD_BYTES
+    need = bare + context_tokens * header.cache_bytes
+    if free is None or need <= free:
+        return
+    fitting = (free - bare) // header.cache_bytes if header.cache_bytes else 0
+    others = "close other programs, or choose a smaller model (`turnout models recommend`)."
+    raise EngineError(
+        f"{path.name} needs {need / 1e9:.1f} GB of memory with a context of {context_tokens} tokens, and "
+        f"{free / 1e9:.1f} GB are free. "
+        + (
+            f"Lower models.NAME.context_tokens to {fitting} or less, {others}"
+            if fitting >= _USEFUL_CONTEXT_TOKENS
+            else others.capitalize()
         )
+    )
 
 
 def _cache_mib() -> int:

@@ -83,7 +83,7 @@ def test_the_engine_is_the_one_that_can(
             "exl2",
             "",
             EngineMissing,
-            r"turnout\[gpu\]",
+            r"-m pip install '\.\[gpu\]'",
         ),
         ("exllamav2", CPU, "exl2", "", EngineMissing, r"no NVIDIA driver.*turnout doctor --gpu"),
         ("exllamav2", GPU, "", "", ModelError, r"no directory with weights.*--form exl2"),
@@ -170,3 +170,11 @@ def test_a_path_of_nobody_is_said(place: Path) -> None:
         choose("auto", model, Weights(without_weights, without_weights), lambda: GPU)
     model = Model("near", "local", "~nobody-here/x")
     assert choose("auto", model, Weights(lambda _name: place, lambda _name: None), lambda: GPU).path == place
+
+
+def test_an_empty_directory_holds_no_model(place: Path) -> None:
+    """That is said before anything of engines or cards."""
+    (place / "empty").mkdir()
+    for wanted in ("auto", "exllamav2", "llamacpp"):
+        with pytest.raises(ModelError, match="it holds no model"):
+            pick(place, wanted, CPU, path="empty")

@@ -74,6 +74,7 @@ def runs(place: Path) -> int:
         (Installed("0.3.2", "", ""), CARDS, False, "the package torch is not installed"),
         (Installed("", "2.11.0", "13.0"), CARDS, False, "the package exllamav2 is not installed"),
         (Installed("0.3.2", "2.13.0+cpu", ""), CARDS, False, "torch 2.13.0+cpu is built without CUDA"),
+        (Installed("", "", ""), NO_DRIVER, False, "no NVIDIA driver answers on this machine"),
         (WHOLE, NO_DRIVER, False, "no NVIDIA driver answers on this machine"),
         (WHOLE, CARDS, False, "the CUDA extension of exllamav2 is not compiled yet"),
         (Installed("0.3.2", "2.11.0+cu130", "13.0", prebuilt=True), CARDS, True, ""),
@@ -87,7 +88,7 @@ def test_the_state_says_the_first_thing_that_is_missing(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Packages, then torch's CUDA, then a card, then the compiled library."""
+    """A card, then packages, then torch's CUDA, then the compiled library."""
     monkeypatch.setenv("TURNOUT_CACHE_DIR", str(tmp_path))
     state = prepared.state(lambda: installed, lambda: cards)
     assert (state.ready, state.problem) == (ready, problem)
@@ -178,8 +179,19 @@ def test_the_command_answers_in_json_lines(tmp_path: Path) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     answer = json.loads(done.stdout.splitlines()[-1])
     assert done.returncode == 1
-    assert answer["error"]
-    assert answer["advice"]
+    assert "for the card of this machine" in answer["error"]
+    assert "TORCH_CUDA_ARCH_LIST" in answer["advice"]
+
+
+def test_what_is_missing_is_installed_by_this_interpreter_from_a_clone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """For another machine's card the packages come next; no package is named that may be a stranger's."""
+    monkeypatch.setenv("TORCH_CUDA_ARCH_LIST", "8.9")
+    monkeypatch.setattr(exllama_build, "installed", lambda: Installed("", "", ""))
+    with pytest.raises(BuildError, match="torch is not installed") as caught:
+        exllama_build._check_tools(prepared.state(lambda: WHOLE, lambda: CARDS))
+    assert f"{sys.executable} -m pip install '.[gpu]'" in caught.value.advice
 
 
 @pytest.mark.parametrize(

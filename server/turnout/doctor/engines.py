@@ -102,7 +102,7 @@ def exllama(case: Case) -> Iterator[Finding]:
                 "engine.exllamav2",
                 "note",
                 "exllamav2 is not installed, so the graphics card is not used by it.",
-                "Install Turnout with its extra `gpu`, then run: turnout models prepare",
+                f"{prepared.INSTALL} Then run: turnout models prepare",
             )
         else:
             yield Finding("engine.exllamav2", "ok", "not installed, and without an NVIDIA card of no use")

@@ -6,6 +6,7 @@ from turnout import models
 from turnout.doctor.findings import Case, Finding
 from turnout.errors import TurnoutError
 from turnout.models import choice, recommend
+from turnout.worker.engines import prepared
 
 
 def files(case: Case) -> Iterator[Finding]:
@@ -65,5 +66,5 @@ def suited(case: Case) -> Iterator[Finding]:
         )
     if case.machine.idle_card:
         text = f"{case.machine.idle_card} is not counted: no engine for it is ready."
-        advice = "Install Turnout with its extra `gpu`, and run: turnout models prepare"
+        advice = f"{prepared.INSTALL} Then run: turnout models prepare"
         yield Finding("model.auto", "note", text, advice)

@@ -134,6 +134,11 @@ def _own(model: Model) -> Path | None:
             f"There is no file {path or model.path}.",
             advice=f"Correct models.{model.name}.path in your config.toml, or take it out.",
         )
+    if path.is_dir() and not any(path.iterdir()):
+        raise ModelError(
+            f"The directory {path} is empty: it holds no model.",
+            advice=f"Correct models.{model.name}.path in your config.toml, or take it out.",
+        )
     return path
 
 
@@ -195,5 +200,5 @@ def _with_llamacpp(
 def _missing(engine: EngineName, model: Model, problem: str) -> EngineMissing:
     advice = prepared.ADVICE if "not compiled" in problem else "`turnout doctor --gpu` says more."
     if "not installed" in problem and engine == "exllamav2":
-        advice = f"Install it with: {shlex.quote(sys.executable)} -m pip install 'turnout[gpu]'"
+        advice = prepared.INSTALL
     return EngineMissing(f"{model.name} cannot run on {engine}: {problem}.", advice=advice)

@@ -20,7 +20,16 @@ from pathlib import Path
 from typing import IO, Any
 
 from turnout.worker.engines import nvidia, process_tree
-from turnout.worker.engines.prepared import EXTENSION, BuildState, Installed, installed, mark, state
+from turnout.worker.engines.prepared import (
+    EXTENSION,
+    INSTALL,
+    BuildState,
+    Installed,
+    installed,
+    mark,
+    missing,
+    state,
+)
 
 __all__ = ["BuildState", "build", "main", "state"]
 
@@ -172,19 +181,16 @@ def _publish(directory: Path) -> None:
     mark(directory, place)
 
 
-def _check_tools(wanted: BuildState) -> None:
+def _check_tools(_wanted: BuildState) -> None:
     """Say plainly what is missing, before anything is compiled."""
-    found = installed()
-    if not (found.torch and found.exllamav2 and found.cuda):
+    found, cards = installed(), nvidia.cards()
+    if not cards.gpus and not os.environ.get("TORCH_CUDA_ARCH_LIST"):
         raise BuildError(
-            f"exllamav2 cannot be used here: {wanted.problem}.",
-            "Install the extra: pip install 'turnout[gpu]', with a torch that is built for your CUDA.",
-        )
-    if not nvidia.cards().gpus and not os.environ.get("TORCH_CUDA_ARCH_LIST"):
-        raise BuildError(
-            f"The extension is compiled for the card of this machine, and {wanted.problem}.",
+            f"The extension is compiled for the card of this machine, and {cards.problem}.",
             "To compile for another machine, name its architecture: TORCH_CUDA_ARCH_LIST=8.9",
         )
+    if problem := missing(found):
+        raise BuildError(f"exllamav2 cannot be used here: {problem}.", INSTALL)
     check_compilers(found, lambda name: shutil.which(name, path=_path()))
 
 

@@ -157,9 +157,7 @@ def gpu_torch() -> Any:
     try:
         import torch
     except ImportError as exc:
-        raise EngineError(
-            f"torch cannot be imported: {exc}. Install the extra: pip install 'turnout[gpu]'"
-        ) from exc
+        raise EngineError(f"torch cannot be imported: {exc}. {prepared.INSTALL}") from exc
     if not torch.cuda.is_available():
         raise EngineError(
             f"torch {torch.__version__} sees no NVIDIA GPU. `turnout doctor` says why; "

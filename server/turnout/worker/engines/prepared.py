@@ -9,6 +9,7 @@ import importlib.metadata
 import importlib.util
 import json
 import re
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,10 @@ from turnout import paths
 from turnout.worker.engines import nvidia
 
 EXTENSION = "exllamav2_ext"
+INSTALL = (
+    f"In a clone of Turnout, install its extra: {shlex.quote(sys.executable)} -m pip install '.[gpu]' "
+    "(and a torch that is built for your CUDA)."
+)
 ADVICE = "Run `turnout models prepare`: it compiles the extension once, which takes a few minutes."
 
 _MARKER = "ready.json"
@@ -59,7 +64,8 @@ def state(
         directory = paths.cache_dir() / "exllamav2" / key
     except OSError as exc:
         return BuildState(False, key, Path(key), f"there is no directory to keep the extension in: {exc}")
-    problem = _missing(found) or here.problem
+    # Without a card there is nothing to install for.
+    problem = here.problem or missing(found)
     if not problem and not found.prebuilt and library(directory) is None:
         problem = "the CUDA extension of exllamav2 is not compiled yet"
     return BuildState(not problem, key, directory, problem)
@@ -93,7 +99,8 @@ def installed() -> Installed:
     )
 
 
-def _missing(found: Installed) -> str:
+def missing(found: Installed) -> str:
+    """The first package that is not here, or not as it has to be; empty where all are."""
     for package, version in (("torch", found.torch), ("exllamav2", found.exllamav2)):
         if not version:
             return f"the package {package} is not installed"

@@ -71,7 +71,9 @@ def socket_path(spec: WorkerSpec) -> Path:
     name = f"{spec.address_name()}.sock"
     try:
         directory = paths.runtime_dir()
-        if _fits(directory / name) and _is_private(directory):
+        if _fits(directory / name):
+            _probe(directory)
+            _make_private(directory)
             return directory / name
     except OSError:
         pass  # read-only or missing home: the fallback says what is wrong if it fails as well
@@ -89,12 +91,15 @@ def _fits(path: Path) -> bool:
     return len(os.fsencode(path)) <= _MAX_SOCKET_PATH_BYTES
 
 
-def _is_private(directory: Path) -> bool:
-    if sys.platform == "win32":
-        return True
-    if directory.stat().st_mode & 0o077:
+def _probe(directory: Path) -> None:
+    """Raise OSError where no file can be made there: `os.access` says yes to root, also of `/sys`."""
+    with tempfile.NamedTemporaryFile(prefix=".probe-", dir=directory):
+        pass
+
+
+def _make_private(directory: Path) -> None:
+    if sys.platform != "win32" and directory.stat().st_mode & 0o077:
         directory.chmod(0o700)
-    return os.access(directory, os.W_OK)
 
 
 def _short_directory() -> Path:
@@ -105,11 +110,12 @@ def _short_directory() -> Path:
         try:
             directory.mkdir(mode=0o700, exist_ok=True)
             facts = directory.lstat()
+            private = sys.platform == "win32" or (facts.st_uid == uid and not facts.st_mode & 0o077)
+            if private and not directory.is_symlink() and _fits(directory / ("x" * _NAME_BYTES)):
+                _probe(directory)
+                return directory
         except OSError:
             continue
-        private = sys.platform == "win32" or (facts.st_uid == uid and not facts.st_mode & 0o077)
-        if private and not directory.is_symlink() and _fits(directory / ("x" * _NAME_BYTES)):
-            return directory
     raise WorkerUnavailable(
         "No directory can hold the worker's socket.",
         advice="Set TURNOUT_RUNTIME_DIR to a short path that only you can write.",

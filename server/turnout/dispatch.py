@@ -247,7 +247,9 @@ class Dispatcher:
                     return
                 if not isinstance(item, Delta):
                     tried.note(item)
+                    ask.on_waiting(tried.waiting)
                     continue
+                tried.waiting = ""
                 tried.first = tried.first if tried.first is not None else self._clock()
                 tried.pieces.append(item.text)
                 if ask.on_text(item.text):

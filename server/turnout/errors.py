@@ -23,6 +23,7 @@ TurnoutError
 │   ├── RateLimited          too many requests; may carry retry_after_s
 │   ├── Overloaded           the provider is down or overloaded
 │   ├── RequestRejected      the provider will not take this request
+│   │   └── ModelFailed      a local model that cannot be loaded, or that fails to run
 │   ├── ConnectionFailed     no connection, or it broke before the first byte
 │   ├── DeadlineExceeded     no answer in time
 │   ├── StreamTruncated      the stream ended without its terminal event
@@ -137,6 +138,14 @@ class Overloaded(BackendError):
 
 class RequestRejected(BackendError):
     """The provider will not take this request as it is."""
+
+
+class ModelFailed(RequestRejected):
+    """A local `model` that cannot be loaded, or that fails to run; the message is its engine's."""
+
+    def __init__(self, message: str, *, model: str, advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.model = model
 
 
 class ConnectionFailed(BackendError):

@@ -1,5 +1,6 @@
 """The completer: one straight line from the cursor to an answer, and a reason whenever there is none."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -159,3 +160,28 @@ async def test_a_closed_document_leaves_nothing_behind() -> None:
     subject.forget(URI)
     await subject.complete("inline", *place("x = c|\n"), explicit=False)
     assert len(fake.asks) == 2
+
+
+async def test_a_request_under_way_says_what_it_waits_for() -> None:
+    """Until it ends; one that is cancelled leaves no word of it, and a newer one speaks for itself."""
+    asked: asyncio.Queue[Ask] = asyncio.Queue()
+
+    class Waits(Fake):
+        async def run(self, ask: Ask) -> Answer:
+            asked.put_nowait(ask)
+            return await asyncio.Future()
+
+    subject = completer(Waits())
+    older = asyncio.create_task(subject.complete("inline", *place("x = |\n"), explicit=False))
+    ask = await asked.get()
+    assert subject.why(URI, Position(0, 4)) == "a completion is under way: the model was asked"
+    ask.on_waiting("the worker is loading the model")
+    assert subject.why(URI) == "a completion is under way: the worker is loading the model"
+    ask.on_text("comp")
+    assert subject.why(URI) == "a completion is under way: the model is writing"
+    newer = asyncio.create_task(subject.complete("inline", *place("x = c|\n"), explicit=False))
+    await asked.get()
+    for task, reason in [(older, "under way: the model was asked"), (newer, "asked for in this file yet")]:
+        task.cancel()
+        await asyncio.wait([task])
+        assert subject.why(URI).endswith(reason)

@@ -342,3 +342,13 @@ async def test_a_deadline_says_what_was_waited_for() -> None:
     backend = Scripted({"near": [Waiting("the worker is loading the model")]}, hang=True)
     with pytest.raises(DeadlineExceeded, match=r"within 20 ms: the worker is loading the model\."):
         await setup(around, backend).run(ask())
+
+
+async def test_whoever_asks_hears_what_is_waited_for() -> None:
+    """As it is said, and once text came a deadline blames nothing that is over."""
+    around = Around(route(NEAR, deadline_ms=20))
+    backend = Scripted({"near": [Waiting("the worker is loading the model"), Delta("a")]}, hang=True)
+    heard: list[str] = []
+    with pytest.raises(DeadlineExceeded, match=r"within 20 ms\."):
+        await setup(around, backend).run(replace(ask(), on_waiting=heard.append))
+    assert heard == ["the worker is loading the model"]

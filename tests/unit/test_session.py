@@ -12,7 +12,7 @@ from support.session_kit import FakeEditor, SlowEditor, turns
 from turnout.core.receipts import SentFile
 from turnout.core.requests import Kind, Model
 from turnout.dispatch import Consent
-from turnout.errors import DownloadFailed, ModelError, ModelMissing
+from turnout.errors import DownloadFailed, ModelError, ModelFailed, ModelMissing
 from turnout.session.consent import KEEP, ONCE, SESSION, SessionConsents, describe
 from turnout.session.failures import Failures
 from turnout.session.pulls import Pulls
@@ -194,3 +194,23 @@ async def test_what_the_user_has_to_mend_is_said_once() -> None:
     assert editor.said == ["Turnout: There is no file /x.gguf. Correct models.near.path."]
     assert failures(ModelMissing("not here", model="qwen")) == "the model qwen is being downloaded, 0 %"
     await pulls.close()
+
+
+async def test_a_model_that_does_not_load_is_said_once_for_each_cause() -> None:
+    """Also where its words name another figure at every attempt; another model has a message of its own."""
+    editor = FakeEditor()
+    failures = Failures(
+        editor, Pulls(editor, lambda _name, _report, _cancelled: Path("x"), lambda _name: None)
+    )
+    for model, words in [
+        ("near", "It needs 2.1 GB and 1.9 GB are free."),
+        ("near", "It needs 2.1 GB and 1.7 GB are free."),
+        ("near", "/x.gguf is damaged."),
+        ("big", "/x.gguf is damaged."),
+    ]:
+        assert failures(ModelFailed(words, model=model)) == words
+    assert editor.said == [
+        "Turnout: the model near does not work: It needs 2.1 GB and 1.9 GB are free.",
+        "Turnout: the model near does not work: /x.gguf is damaged.",
+        "Turnout: the model big does not work: /x.gguf is damaged.",
+    ]

@@ -11,7 +11,7 @@ from turnout.core.requests import Account, Delta, FimPrompt, Model, StreamItem, 
 from turnout.errors import BackendError, ProtocolViolation, WorkerCrashed
 from turnout.local import LocalBackend
 from turnout.local.address import Transport, WorkerSpec
-from turnout.local.link import Link
+from turnout.local.link import Exchange, Link
 from turnout.worker import wire
 from worker import kit
 
@@ -132,4 +132,24 @@ async def test_a_model_is_there_once_something_of_it_was_heard(frame: dict[str, 
     exchange = link.open({"t": "status"})
     link.data_received(wire.encode({**frame, "id": exchange.id}))
     assert await exchange.next() == {**frame, "id": exchange.id}
+    assert link.loading is loading
+
+
+@pytest.mark.parametrize(
+    ("frame", "loading"),
+    [
+        ({"t": "progress", "id": 1, "phase": "loading", "done": 0, "of": 0}, True),
+        ({"t": "progress", "id": 1, "phase": "prefill", "done": 1, "of": 2}, False),
+        ({"t": "chunk", "id": 1, "text": "a"}, False),
+        ({"t": "done", "id": 1, "reason": "cancelled", "figures": FIGURES}, True),
+        (DONE, False),
+    ],
+    ids=["loading", "prefill", "text", "cancelled", "done"],
+)
+async def test_only_a_worker_with_a_model_reads_and_writes(frame: wire.Frame, loading: bool) -> None:
+    """After that a silence is no load any more, whatever the worker said at first."""
+    link = Link("")
+    link.loading = True
+    link._exchanges[1] = Exchange(link, 1)
+    link.data_received(wire.encode(frame))
     assert link.loading is loading

@@ -22,8 +22,8 @@ from turnout.core.requests import (
 from turnout.errors import (
     EngineMissing,
     ModelError,
+    ModelFailed,
     ModelMissing,
-    RequestRejected,
     WorkerCrashed,
     WorkerUnavailable,
 )
@@ -152,8 +152,9 @@ async def test_what_the_engine_refuses_is_an_error_with_its_words(
 ) -> None:
     """The next candidate of the route may answer instead."""
     workers.script = script
-    with pytest.raises(RequestRejected, match="damaged file"):
+    with pytest.raises(ModelFailed, match="damaged file") as failure:
         await collect(make())
+    assert failure.value.model == "near"
 
 
 @pytest.mark.parametrize(
@@ -309,3 +310,40 @@ def test_a_runtime_directory_that_cannot_be_made_is_passed_by(monkeypatch: pytes
     """A read-only home is no reason not to complete code."""
     monkeypatch.setenv("TURNOUT_RUNTIME_DIR", "/proc/turnout")
     assert kit.mode(address.socket_path(WorkerSpec("m", "fake", None)).parent) == 0o700
+
+
+def test_a_runtime_directory_that_takes_no_files_is_passed_by(
+    short_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the system says to root that it may be written."""
+    useless = short_dir / "useless"
+    useless.mkdir(mode=0o755)
+    monkeypatch.setenv("TURNOUT_RUNTIME_DIR", str(useless))
+    probe = address._probe
+
+    def refuse(directory: Path) -> None:
+        if directory == useless:
+            raise PermissionError(13, "Permission denied")
+        probe(directory)
+
+    monkeypatch.setattr(address, "_probe", refuse)
+    assert address.socket_path(WorkerSpec("m", "fake", None)).parent != useless
+    assert kit.mode(useless) == 0o755
+
+
+async def test_a_worker_that_was_killed_is_said_to_be_and_no_older_word_is_quoted(
+    make: Make, workers: Workers
+) -> None:
+    """What the log holds of earlier workers has nothing to do with this end."""
+    log = log_path(WorkerSpec(MODEL.model, "fake", None))
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text("OSError: of last week\n")
+    workers.script = {"chat": [ENDLESS_RULE]}
+    heard = asyncio.Event()
+    task = asyncio.create_task(read_all(make(), ENDLESS, heard))
+    await heard.wait()
+    os.kill(workers.started[0].process.pid, signal.SIGKILL)
+    with pytest.raises(WorkerCrashed) as failure:
+        await task
+    assert "It was killed, or died without a word" in str(failure.value)
+    assert "last week" not in str(failure.value)

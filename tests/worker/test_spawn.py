@@ -15,7 +15,7 @@ from support.workers import end_workers
 from turnout.errors import WorkerUnavailable
 from turnout.local import LocalBackend
 from turnout.local.address import WorkerSpec, socket_path
-from turnout.local.spawn import log_path, spawn
+from turnout.local.spawn import log_path, log_tail, spawn
 from worker import kit
 from worker.backend_kit import collect, no_file
 
@@ -154,3 +154,17 @@ async def test_a_worker_that_fails_is_quoted(short_dir: Path) -> None:
     """The error ends with what the worker said, and does not wait for the deadline."""
     with pytest.raises(WorkerUnavailable, match="invalid choice"):
         await spawn(WorkerSpec("test-model", "no such engine", None), short_dir / "w.sock", "unix")
+
+
+def test_only_what_came_since_is_quoted_and_no_frames(short_dir: Path) -> None:
+    """One log serves all workers of a model: an older one's end is not this one's, and people read no tracebacks."""
+    path = log_path(SPEC)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    old = 'Traceback (most recent call last):\n  File "old.py"\nOSError: old\n'
+    path.write_text(old)
+    assert log_tail(SPEC, len(old)) == ""
+    path.write_text(
+        f'{old}loads\nTraceback (most recent call last):\n  File "a.py"\n    f()\nOSError: new\nends\n'
+    )
+    assert log_tail(SPEC, len(old)) == "loads\nOSError: new\nends"
+    assert log_tail(SPEC, 10_000).startswith("OSError: old")

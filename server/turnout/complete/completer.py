@@ -23,6 +23,17 @@ logger = logging.getLogger(__name__)
 SHOWN = "there is a completion here"
 
 
+@dataclass(slots=True)
+class _UnderWay:
+    """A request that is not answered yet."""
+
+    position: Position
+    waits_for: str = "the model was asked"
+
+    def wait(self, reason: str) -> None:
+        self.waits_for = reason or self.waits_for
+
+
 @dataclass(frozen=True, slots=True)
 class Completion:
     """Text to insert at `position`; `receipt` is None where it came from the cache and no model was asked."""
@@ -57,10 +68,13 @@ class Completer:
         self._clock = clock
         self._cache = CompletionCache()
         self._reasons: dict[str, tuple[Position, str]] = {}
+        self._under_way: dict[str, _UnderWay] = {}
 
     def why(self, uri: str, position: Position | None = None) -> str:
         """Why the last request in a document showed nothing, in words for its user who is at `position`."""
         asked, reason = self._reasons.get(uri, (None, "no completion was asked for in this file yet"))
+        if under_way := self._under_way.get(uri):
+            asked, reason = under_way.position, f"a completion is under way: {under_way.waits_for}"
         if position is None or asked is None or asked == position:
             return reason
         return f"no completion was asked for here; for the last one, in line {asked.line + 1}: {reason}"
@@ -73,6 +87,7 @@ class Completer:
         """Drop everything kept for a closed document."""
         self._cache.forget(uri)
         self._reasons.pop(uri, None)
+        self._under_way.pop(uri, None)
 
     async def complete(
         self, kind: CompletionKind, snapshot: Snapshot, position: Position, *, explicit: bool
@@ -101,6 +116,7 @@ class Completer:
         seen: list[str] = []
 
         def enough(piece: str) -> bool:
+            under_way.wait("the model is writing")
             seen.append(piece)
             return "\n" in piece and trimming.is_complete("".join(seen), hole, shape)
 
@@ -109,6 +125,7 @@ class Completer:
             return "shown" if trimmed.text else f"empty: {trimmed.reason}"
 
         context_ms = (self._clock() - received) * 1000
+        under_way = self._under_way[uri] = _UnderWay(hole.position)
         ask = Ask(
             kind,
             (SentFile(uri, size),),
@@ -118,6 +135,7 @@ class Completer:
             input_tokens=size // 4,
             received=received,
             context_ms=context_ms,
+            on_waiting=under_way.wait,
         )
         try:
             with self._busy(snapshot, hole.position):
@@ -125,6 +143,9 @@ class Completer:
         except TurnoutError as error:
             self.note(uri, hole.position, f"route {kind}: {self._on_failure(error)}")
             return None
+        finally:
+            if self._under_way.get(uri) is under_way:  # not a newer one
+                del self._under_way[uri]
         if answer.finish == "superseded":
             self.note(uri, hole.position, "a newer request took its place")
             return None

@@ -30,6 +30,7 @@ class Ask:
     """One request; `prompt` renders it for whichever candidate is tried.
 
     `on_text` sees text as it arrives and may return True to end the generation there.
+    `on_waiting` hears why nothing comes yet.
     `outcome` names what became of the whole text, for the receipt.
     `received` and `context_ms` are for the receipt: when the request came, and what gathering its context took.
     """
@@ -42,6 +43,7 @@ class Ask:
     input_tokens: int = 0
     received: float | None = None
     context_ms: float | None = None
+    on_waiting: Callable[[str], None] = lambda _reason: None
 
 
 class Runner(Protocol):

@@ -24,8 +24,8 @@ from turnout.core.requests import (
     Waiting,
 )
 from turnout.errors import (
+    ModelFailed,
     ProtocolViolation,
-    RequestRejected,
     WorkerUnavailable,
 )
 from turnout.local import spawn as spawning
@@ -36,7 +36,10 @@ from turnout.local.station import Station
 from turnout.worker import wire
 
 OnProgress = Callable[[str, Literal["loading", "prefill"], int, int], None]
-LOADING = "the worker is loading the model"
+WAITS_FOR: dict[wire.Phase, str] = {
+    "loading": "the worker is loading the model",
+    "prefill": "the model is reading the prompt",
+}
 
 Spawn = Callable[[WorkerSpec, Path, Transport], Awaitable[None]]
 
@@ -82,9 +85,9 @@ class LocalBackend:
                 if answer["t"] == "chunk":
                     meter.text_came()
                     yield Delta(answer["text"])
-                elif self._tell(model, answer) == "loading":
-                    yield Waiting(LOADING)
-            yield meter.done(_checked(answer))
+                else:
+                    yield Waiting(WAITS_FOR[self._tell(model, answer)])
+            yield meter.done(_checked(model, answer))
         finally:
             if call is None:
                 meter.settle(None)
@@ -175,10 +178,11 @@ def _parts(prompt: Prompt) -> list[wire.Part]:
     return parts
 
 
-def _checked(answer: wire.Frame) -> wire.Frame:
+def _checked(model: Model, answer: wire.Frame) -> wire.Frame:
     """`answer`, a `done`, unless it says that the request failed."""
     if answer["reason"] == "error":
-        raise RequestRejected(str(answer.get("error") or "The model failed and did not say why."))
+        told = str(answer.get("error") or "The model failed and did not say why.")
+        raise ModelFailed(told, model=model.name)
     if answer["reason"] == "cancelled":
         raise WorkerUnavailable("The model process was told to end while it answered.")
     return answer

@@ -57,7 +57,10 @@ class Call:
                 return None
             self._exchange = self._link.open(self._frame)
         assert self._link is not None
-        return await self._exchange.next(self._patience_s if self._link.loading else None)
+        answer = await self._exchange.next(self._patience_s if self._link.loading else None)
+        if answer is None and not self._link.loading:  # another request has heard meanwhile that it is loaded
+            return await self._exchange.next()
+        return answer
 
     def _recover(self, lost: LinkLostError) -> None:
         self._station.check_open()

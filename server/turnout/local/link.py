@@ -178,6 +178,10 @@ class Exchange:
 
 def _tells_of_a_model(frame: wire.Frame) -> bool:
     """Whether only a worker whose model is in memory says this; a cancelled request may end before it is."""
+    if frame["t"] == "chunk":
+        return True
+    if frame["t"] == "progress":
+        return bool(frame["phase"] == "prefill")
     if frame["t"] == "done":
         return frame["reason"] in ("stop", "length")
     return frame["t"] == "status" and frame.get("state") in ("idle", "busy")

@@ -24,6 +24,7 @@ _START_TIMEOUT_S = 30.0
 _END_TIMEOUT_S = 5.0
 _MAX_LOG_BYTES = 1024 * 1024
 _TAIL_LINES = 8
+_TAIL_BYTES = 16 * 1024
 _WINDOWS_DETACHED = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(
     subprocess, "CREATE_NEW_PROCESS_GROUP", 0
 )
@@ -51,16 +52,28 @@ def log_path(spec: WorkerSpec) -> Path:
     return paths.state_dir() / "logs" / f"worker-{name}.log"
 
 
-def log_tail(spec: WorkerSpec) -> str:
-    """The last lines of that log, for an error message."""
+def log_tail(spec: WorkerSpec, since: int) -> str:
+    """The last lines of that log after byte `since`, for an error message: without the frames of tracebacks.
+
+    A log that is shorter was begun anew since then.
+    """
     try:
         with log_path(spec).open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - 4096))
+            size = file.seek(0, os.SEEK_END)
+            start = since if since <= size else 0
+            file.seek(max(start, size - _TAIL_BYTES))
             lines = file.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return ""
-    return "\n".join(lines[-_TAIL_LINES:])
+    return "\n".join(_without_frames(lines)[-_TAIL_LINES:])
+
+
+def log_size(spec: WorkerSpec) -> int:
+    """Bytes of that log: where the words of a worker begin that is started next."""
+    try:
+        return log_path(spec).stat().st_size
+    except OSError:
+        return 0
 
 
 def _spawn(spec: WorkerSpec, address: Path, transport: Transport, timeout_s: float) -> None:
@@ -82,11 +95,11 @@ def _spawn(spec: WorkerSpec, address: Path, transport: Transport, timeout_s: flo
     said = _first_line(process, timeout_s)
     if said != b"ready":
         _end(process)
-        if said == b"" and _log_size(spec) == logged:
+        if said == b"" and log_size(spec) == logged:
             raise WorkerKilledError(f"the worker for {spec.model} was killed")
         late = f" within {timeout_s:g} s" if said is None else ""
         raise WorkerUnavailable(
-            f"The worker for {spec.model} did not start{late}: {log_tail(spec) or 'it said nothing'}",
+            f"The worker for {spec.model} did not start{late}: {log_tail(spec, logged) or 'it said nothing'}",
             advice=f"Its log is {log_path(spec)}.",
         )
     if sys.platform != "win32":  # there the worker itself is this process, and lives on
@@ -144,11 +157,17 @@ def _command(spec: WorkerSpec, address: Path, transport: Transport) -> list[str]
     return command
 
 
-def _log_size(spec: WorkerSpec) -> int:
-    try:
-        return log_path(spec).stat().st_size
-    except OSError:
-        return 0
+def _without_frames(lines: list[str]) -> list[str]:
+    """What a person can read: of a traceback only its last line, which names the error."""
+    kept: list[str] = []
+    within = False
+    for line in lines:
+        if line.startswith("Traceback (most recent call last)"):
+            within = True
+        elif line.strip() and not (within and line[0].isspace()):
+            within = False
+            kept.append(line)
+    return kept
 
 
 def _open_log(spec: WorkerSpec) -> IO[bytes]:

@@ -13,7 +13,7 @@ from turnout import __version__
 from turnout.errors import TurnoutError, WorkerUnavailable
 from turnout.local.address import Transport, WorkerSpec, socket_path, superseded, transport
 from turnout.local.link import Link, LinkLostError, connect
-from turnout.local.spawn import WorkerKilledError, log_path, log_tail
+from turnout.local.spawn import WorkerKilledError, log_path, log_size, log_tail
 
 _ATTEMPTS = 4
 _FIRST_PAUSE_S = 1.0
@@ -38,6 +38,8 @@ class Station:
         self._blocked_until_s = 0.0
         self._refusal: TurnoutError | None = None
         """Why the last attempt to reach a worker failed, unless it is sound or died since."""
+        self._logged = 0
+        """Size of the log before the worker was connected to or started: what is older is no word of its end."""
         self._closed = False
         self._retiring: asyncio.Task[None] | None = None
 
@@ -82,9 +84,11 @@ class Station:
             self._blocked_until_s = self._clock() + pause_s
 
     def log_advice(self) -> str:
-        """Where the worker's log is, and how it ended."""
-        tail = log_tail(self.spec)
-        return f"The end of {log_path(self.spec)} says:\n{tail}" if tail else ""
+        """What the worker said at last and where its log is, or that it said nothing."""
+        tail = log_tail(self.spec, self._logged)
+        if not tail:
+            return "It was killed, or died without a word: too little free memory is one reason for that."
+        return f"The end of {log_path(self.spec)} says:\n{tail}"
 
     async def close(self) -> None:
         """Give up the attempt under way and the connection, for good."""
@@ -143,6 +147,7 @@ class Station:
         except OSError as exc:
             raise WorkerUnavailable(f"The worker for {self.spec.model} cannot be found: {exc}.") from exc
         for _ in range(_ATTEMPTS):
+            self._logged = log_size(self.spec)
             try:
                 return await connect(address, kind)
             except LinkLostError:

@@ -190,6 +190,29 @@ def test_models_are_missing_partial_right_or_wrong(home: Path) -> None:
     assert "turnout models pull tiny" in wrong.advice
 
 
+@pytest.mark.parametrize(
+    ("setting", "level", "words"),
+    [
+        ("path = '{home}/mine.gguf'", "ok", "held to no hash"),
+        ("path = '{home}/text.gguf'", "problem", "is not a GGUF file"),
+        ("path = '{home}/absent.gguf'", "problem", "cannot be read"),
+        ("path = '~nobody-of-that-name/x.gguf'", "problem", "cannot be read"),
+        ("path = '{home}/empty'", "problem", "holds no model"),
+        ("model = 'tinny'", "problem", "no model named 'tinny'"),
+    ],
+)
+def test_the_configured_model_is_judged(home: Path, setting: str, level: str, words: str) -> None:
+    """What the settings name comes first, also where the catalogue does not know it; `auto` is then no matter."""
+    (home / "mine.gguf").write_bytes(kit.PAYLOAD)
+    (home / "text.gguf").write_text("<html>", "utf-8")
+    (home / "empty").mkdir()
+    (paths.config_dir() / "config.toml").write_text(f"[models.near]\n{setting.format(home=home)}\n", "utf-8")
+    first = next(iter(weights.files(case(home))))
+    assert (first.topic, first.level, words in first.text) == ("model", level, True), first
+    assert bool(first.advice) == (level == "problem")
+    assert "`auto` is not asked" in one(weights.suited(case(home)), "model.auto").text
+
+
 def test_a_better_model_than_the_chosen_one_is_a_note(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `auto` stands for is not changed behind anybody's back: the doctor says how to."""
     monkeypatch.delenv("TURNOUT_MANIFEST")

@@ -43,6 +43,22 @@ def test_a_file_that_is_not_there_is_said_where_the_model_is_here(tmp_path: Path
     assert run("pull", "tiny", "--file", str(tmp_path)) == 1
 
 
+def test_a_file_for_a_model_that_is_here_is_checked_and_said_to_be_unneeded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is never ignored in silence, and another file is an error that leaves both as they are."""
+    mine = own_file(tmp_path)
+    assert run("pull", "tiny", "--file", mine) == 0
+    capsys.readouterr()
+    assert run("pull", "tiny", "--file", mine) == 0
+    assert "is here already" in capsys.readouterr().err
+    other = tmp_path / "other.gguf"
+    other.write_bytes(b"GGUF of another model")
+    assert run("pull", "tiny", "--file", str(other)) == 1
+    assert "it was left as it is" in capsys.readouterr().err
+    assert run("verify", "tiny") == 0
+
+
 def test_the_list_says_what_is_here(cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each known model is one line with its size and state."""
     assert run("list") == 0
@@ -87,7 +103,7 @@ def test_a_pull_prints_the_path_and_nothing_else_on_stdout(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["pull", "tinny"], "There is no model named 'tinny'. Did you mean 'tiny'?"),
+        (["pull", "tinny"], "There is no model named 'tinny'. Did you mean 'tiny'? `turnout models list`"),
         (["pull", "tiny", "--form", "exl2"], "tiny is not known as exl2. It is known as: gguf."),
         (["remove", "other"], "There is no model named 'other'."),
         (

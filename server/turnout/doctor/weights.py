@@ -1,21 +1,54 @@
 """The models that are here, the one that completions use, and whether another would suit the machine better."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from turnout import models
+from turnout.core.requests import Model
 from turnout.doctor.findings import Case, Finding
-from turnout.errors import TurnoutError
+from turnout.errors import ModelError, TurnoutError
 from turnout.models import choice, recommend
 from turnout.worker.engines import prepared
 
 
 def files(case: Case) -> Iterator[Finding]:
     """Every model that is here, held to its recorded hash; hashed again with `--verify`."""
+    named = [_named(model) for model in _configured(case)]
+    yield from named
     here = [each for each in models.listing() if each.state != "missing"]
     for each in here:
         yield _file(case, each)
-    if not here:
+    if not here and not named:
         yield Finding("model", "note", "No model is on this machine.", "Run: turnout models pull")
+
+
+def _configured(case: Case) -> list[Model]:
+    """The local models of the settings that the catalogue knows nothing of: own files, and unknown names."""
+    return [model for model in case.loaded.policy.models if model.api == "local" and _is_own(model)]
+
+
+def _is_own(model: Model) -> bool:
+    return bool(model.path) or model.model not in (choice.AUTO, *models.known())
+
+
+def _named(model: Model) -> Finding:
+    """Whether a model that is not from the catalogue can be read at all; nothing vouches for its contents."""
+    named = model.path or model.model
+    facts = {"model": model.name, "path": named}
+    try:
+        path = Path(os.path.expanduser(named))  # noqa: PTH111 - Path's own raises for "~nobody"
+        if not path.is_dir() or not (model.path or path.is_absolute()):
+            models.locate(str(path.absolute()) if model.path else named)
+        elif not (path / "config.json").is_file():
+            raise ModelError(f"The directory {path} holds no model: there is no config.json in it.")
+    except TurnoutError as exc:
+        advice = exc.advice or f"Correct models.{model.name}.path."
+        return Finding(
+            "model", "problem", f"{model.name}: {exc.message}", advice, {**facts, "state": "wrong"}
+        )
+    text = f"{model.name} is {path}, your own, which is held to no hash"
+    return Finding("model", "ok", text, facts={**facts, "state": "own"})
 
 
 def _file(case: Case, each: models.Listed) -> Finding:
@@ -35,8 +68,19 @@ def _file(case: Case, each: models.Listed) -> Finding:
     return Finding("model", "ok", f"{title}: unchanged since its hash was found right", facts=facts)
 
 
+def _first(case: Case) -> Model | None:
+    """The local model that completions go to."""
+    chain = case.loaded.policy.routes["inline"].models
+    return next((model for model in chain if model.api == "local"), None)
+
+
 def suited(case: Case) -> Iterator[Finding]:
-    """What `auto` stands for, and whether the machine could pay for more."""
+    """What `auto` stands for, and whether the machine could pay for more; nothing where no model is left to it."""
+    near = _first(case)
+    if near is not None and _is_own(near):
+        text = f"completions go to {near.name}, which is {near.path or near.model}; `auto` is not asked"
+        yield Finding("model.auto", "ok", text)
+        return
     current = choice.remembered()
     found = recommend.recommend(case.machine, models.known().values())
     if found.best is None:

@@ -1,5 +1,6 @@
 """One pull: wait for others, take what is here, else link or copy the user's file, else download."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,6 +98,10 @@ def acquire(item: Item, file: Path | None, reporter: Reporter, sources: Sources 
         file = _existing(file)
     with storage.disk_errors(item), storage.locked(item, waiting):
         if present := _present(item, reporter):
+            if file is not None:
+                _check_own(item, file, reporter)
+                text = f"{item.name} is here already, and {file} has the same contents: nothing is taken from it."
+                reporter.notice("checking", 0, text)
             return present
         if file is not None:
             return _take(item, file, reporter)
@@ -132,10 +137,20 @@ def _present(item: Item, reporter: Reporter) -> Path | None:
 
 def _take(item: Item, file: Path, reporter: Reporter) -> Path:
     """Link the user's file into place, or copy it where that cannot be; it is never changed."""
+    stat = _check_own(item, file, reporter)
     try:
-        path = file
-        stat = path.stat()
-        actual = storage.digest(path, lambda done: reporter.report("checking", done))
+        linked = storage.link(item, file, stat)
+    except OSError:  # another file system, or one without links
+        return download(item, [Source(str(file), _reader(file))], reporter)
+    storage.partial_path(item).unlink(missing_ok=True)
+    return linked
+
+
+def _check_own(item: Item, file: Path, reporter: Reporter) -> os.stat_result:
+    """Hash the user's file, and give what the system said of it before; HashMismatch where it is another model."""
+    try:
+        stat = file.stat()
+        actual = storage.digest(file, lambda done: reporter.report("checking", done))
     except OSError as exc:
         raise ModelError(
             f"The file {file} cannot be read: {exc.strerror}.", advice="Correct the path."
@@ -146,12 +161,7 @@ def _take(item: Item, file: Path, reporter: Reporter) -> Path:
             f"({item.bytes} bytes); it was left as it is.",
             advice=f"Give the file named {item.file}, or download it: turnout models pull {item.name}.",
         )
-    try:
-        linked = storage.link(item, path, stat)
-    except OSError:  # another file system, or one without links
-        return download(item, [Source(str(file), _reader(path))], reporter)
-    storage.partial_path(item).unlink(missing_ok=True)
-    return linked
+    return stat
 
 
 def _reader(path: Path) -> Callable[[int, Underway], Stream]:

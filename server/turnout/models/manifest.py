@@ -120,7 +120,8 @@ def entry(name: str) -> Entry:
         return entries[name]
     near = difflib.get_close_matches(name, entries, n=1, cutoff=0.4)
     hint = f"Did you mean {near[0]!r}?" if near else f"Known models: {', '.join(entries)}."
-    raise ModelUnknown(f"There is no model named {name!r}.", advice=hint)
+    advice = f"{hint} `turnout models list` shows them all."
+    raise ModelUnknown(f"There is no model named {name!r}.", advice=advice)
 
 
 def known() -> Manifest:

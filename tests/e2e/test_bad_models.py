@@ -66,7 +66,7 @@ def _sound(path: Path) -> Path:
 async def test_a_model_that_will_not_do(
     lone_home: Home, write: Callable[[Path], Path], setting: str, says: str
 ) -> None:
-    """Completions are empty with a reason that says what to do; everything else works, and goes on working."""
+    """Completions are empty with a reason that says what to do, told once; everything else goes on working."""
     home = lone_home
     path = write(home.root / "tiny.gguf")
     home.configure(f'[models.near]\nmodel = "tiny"\npath = "{path}"\n{setting}\n')
@@ -76,6 +76,7 @@ async def test_a_model_that_will_not_do(
             cursor = editor.type(buffer, "y = ")
             assert await editor.ghost(buffer, cursor) is None
             assert says in await editor.why(buffer)
+        assert says in await editor.said()
         assert (await editor.request("turnout/explain", {"kind": "inline"}))["candidates"] == ["near"]
         receipts = (await editor.request("turnout/receipts", {"count": 10}))["receipts"]
         assert [receipt["outcome"].partition(":")[0] for receipt in receipts] == ["failed"] * 3

@@ -100,7 +100,6 @@ async def test_superseded(editor: Editor, module_home: Home) -> None:
     ("text", "explicit", "reason"),
     [
         ("value = comp|lete", False, "inside a word"),
-        ("fails = |", False, "out of memory"),
         ("nothing = |", False, "the model had nothing to add"),
         ("fenced = |", False, "markdown fence"),
     ],
@@ -111,6 +110,15 @@ async def test_reasons(editor: Editor, module_home: Home, text: str, explicit: b
     assert "no completion was asked for" in await editor.why(buffer)
     assert await editor.ghost(buffer, text.index("|"), explicit=explicit) is None
     assert reason in await editor.why(buffer)
+
+
+async def test_failing_model(editor: Editor, module_home: Home) -> None:
+    """A model that does not work is said once, however often it fails in that way."""
+    buffer = editor.open(module_home.uri("failing.py"), "fails = ")
+    for text in ("", "\nfails = "):
+        assert await editor.ghost(buffer, editor.type(buffer, text) if text else len(buffer.text)) is None
+        assert "out of memory" in await editor.why(buffer)
+    assert "out of memory" in await editor.said()
 
 
 async def test_explicit(editor: Editor, module_home: Home) -> None:

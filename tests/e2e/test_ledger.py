@@ -98,6 +98,7 @@ async def test_failures_leave_receipts_too(home: Home) -> None:
     script = '{"fim": [{"error": "out of memory"}]}'
     async with editing(home, options={}, TURNOUT_FAKE_SCRIPT=script) as editor:
         assert await editor.ghost(editor.open(home.uri("a.py"), "hel"), 3) is None
+        assert "out of memory" in await editor.said()
     ((outcome,),) = rows(home, "SELECT outcome FROM receipts")
     assert outcome.startswith("failed")
     assert "out of memory" in outcome

@@ -207,6 +207,7 @@ async def test_failed_load(lone_home: Home) -> None:
         buffer = editor.open(home.uri("a.py"), "hel")
         assert await editor.ghost(buffer, 3) is None
         assert "tensor shapes differ" in await editor.why(buffer)
+        assert "tensor shapes differ" in await editor.said()
         argument = {"kind": "explain", "uri": buffer.uri, "version": 1, "first": 0, "end": 1}
         with pytest.raises(JsonRpcException, match="tensor shapes differ"):
             await editor.request(

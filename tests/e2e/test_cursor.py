@@ -19,8 +19,9 @@ async def loading(editor: Editor) -> str:
     return str(status["model"])
 
 
-async def test_a_document_that_is_opened_has_its_model_loaded(home: Home) -> None:
+async def test_a_document_that_is_opened_has_its_model_loaded(lone_home: Home) -> None:
     """The first letter does not wait for a model that could have been loaded while its user was reading."""
+    home = lone_home
     async with editing(home, options=NAMED) as editor:
         assert editor.server.experimental["turnout"]["cursor"] is True
         buffer = editor.open(home.uri("a.py"), TEXT)

@@ -220,7 +220,7 @@ async def test_a_prompt_over_the_context_is_cut_or_refused(client: kit.RawClient
     [
         ("missing", "cannot be read"),
         ("not a model", "is not a GGUF file"),
-        ("truncated", "cannot load"),
+        ("truncated", "cut short"),
         ("empty header", "header of the model file"),
         ("a directory", "cannot be read"),
     ],

@@ -162,4 +162,4 @@ def test_random_keys_with_the_installed_server(home: Home, start: Start) -> None
     query = {"kind": "inline"}
     compare(keys, play(editor, keys, lambda: editor.server("turnout/explain", query)), expected)
     assert editor.screen.ghost() == []
-    assert editor.lua("return vim.g.drawn") > SEQUENCES // 6
+    assert editor.lua("return vim.g.drawn") > SEQUENCES // 60

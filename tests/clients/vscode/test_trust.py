@@ -40,7 +40,11 @@ def test_settings_of_an_untrusted_folder(scripted: OpenScripted) -> None:
     editor.wait_for(trust)
     editor.picture("untrusted")
     editor.driver.do("click", selector=trust)
-    told = wait_until(lambda: messages.all("configuration"), bool, "the new settings")
+    told = wait_until(
+        lambda: messages.all("configuration"),
+        lambda told: told and "privacy" in told[-1]["params"]["turnout"]["client"]["workspace"],
+        "the new settings",
+    )
     assert told[-1]["params"]["turnout"] == {
         "budget": {"day_usd": 2},
         "client": {

@@ -88,7 +88,7 @@ def _conclude(rows: list[Row]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    names = ("startup", "keystroke", "memory", "protocol", "decision", *_ASKED_FOR)
+    names = ("startup", "keystroke", "memory", "protocol", "decision", *_REAL_MODEL, *_ASKED_FOR)
     default = f"measure these; default: all but {', '.join(_ASKED_FOR)}"
     parser.add_argument("--only", nargs="+", choices=names, help=default)
     parser.add_argument(

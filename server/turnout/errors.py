@@ -13,17 +13,19 @@ TurnoutError
 │   ├── PullCancelled        the user stopped the download
 │   ├── HashMismatch         delivered, but not the pinned bytes
 │   └── DiskFull             no room for it
-├── BackendError             a model that was asked and did not answer; the next candidate may
+├── BackendError             a model that was asked and did not answer; carries a remedy and retry_after_s
 │   ├── EngineMissing        the package that runs local models is not installed
 │   ├── WorkerUnavailable    the worker cannot be started or reached
 │   ├── WorkerCrashed        the worker died while it answered
 │   ├── KeyMissing           a remote model without its key
 │   ├── Unauthorized         the key was refused
 │   ├── OutOfCredit          the account cannot pay
-│   ├── RateLimited          too many requests; may carry retry_after_s
+│   ├── RateLimited          too many requests
 │   ├── Overloaded           the provider is down or overloaded
 │   ├── RequestRejected      the provider will not take this request
-│   │   └── ModelFailed      a local model that cannot be loaded, or that fails to run
+│   │   ├── ModelFailed      a local model that cannot be loaded, or that fails to run
+│   │   ├── SecretsFound     its text holds secrets, which the settings do not let out
+│   │   └── RedactionLost    an answer that spoiled the placeholder of a secret
 │   ├── ConnectionFailed     no connection, or it broke before the first byte
 │   ├── DeadlineExceeded     no answer in time
 │   ├── StreamTruncated      the stream ended without its terminal event
@@ -37,6 +39,8 @@ TurnoutError
     ├── DocumentStale        the file changed since the edit was made
     └── ProposalUnknown      no such proposal, or it was already used
 """
+
+from typing import Literal
 
 
 class TurnoutError(Exception):
@@ -96,8 +100,29 @@ class DiskFull(ModelError):
     """No room for the file."""
 
 
+Remedy = Literal["retry", "fall_back", "stop"]
+"""What may help: the same model again, another model, or nothing until the user has done something."""
+
+
 class BackendError(TurnoutError):
-    """A model that was asked and did not answer; the next candidate of the route may."""
+    """A model that was asked and did not answer.
+
+    `retry_after_s` is how long its provider asks to wait, None where it does not say.
+    """
+
+    remedy: Remedy = "fall_back"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        advice: str = "",
+        remedy: Remedy | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, advice=advice)
+        self.remedy = self.remedy if remedy is None else remedy
+        self.retry_after_s = retry_after_s
 
 
 class EngineMissing(BackendError):
@@ -117,7 +142,9 @@ class KeyMissing(BackendError):
 
 
 class Unauthorized(BackendError):
-    """The key was refused."""
+    """The key was refused; another model in its place would only hide that."""
+
+    remedy = "stop"
 
 
 class OutOfCredit(BackendError):
@@ -125,15 +152,15 @@ class OutOfCredit(BackendError):
 
 
 class RateLimited(BackendError):
-    """Too many requests; `retry_after_s` is the provider's wish where it gave one."""
+    """Too many requests."""
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None, advice: str = "") -> None:
-        super().__init__(message, advice=advice)
-        self.retry_after_s = retry_after_s
+    remedy = "retry"
 
 
 class Overloaded(BackendError):
     """The provider is down or overloaded."""
+
+    remedy = "retry"
 
 
 class RequestRejected(BackendError):
@@ -148,6 +175,14 @@ class ModelFailed(RequestRejected):
         self.model = model
 
 
+class SecretsFound(RequestRejected):
+    """A prompt with secrets in it, where the settings block those from leaving the machine."""
+
+
+class RedactionLost(RequestRejected):
+    """An answer in which the placeholder of a secret is spoiled, so that the secret cannot be put back."""
+
+
 class ConnectionFailed(BackendError):
     """No connection, or it broke before the first byte."""
 
@@ -158,6 +193,8 @@ class DeadlineExceeded(BackendError):
 
 class StreamTruncated(BackendError):
     """The stream ended without its terminal event."""
+
+    remedy = "retry"
 
 
 class ProtocolViolation(BackendError):

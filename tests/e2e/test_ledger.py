@@ -14,7 +14,7 @@ from support.editor import GUARD_S, editing
 from support.home import Home
 from support.workers import worker_is
 
-RECEIPT = {"id", "kind", "model", "route", "reason", "leavesMachine", "files", "bytesSent", "tokens",
+RECEIPT = {"id", "kind", "model", "route", "reason", "leavesMachine", "files", "bytesSent", "redacted", "tokens",
            "costUsd", "ms", "outcome"}  # fmt: skip
 OURS = {"client": {"name": "test", "version": "1"}}
 

@@ -90,6 +90,8 @@ export interface Receipt {
   leavesMachine: boolean;
   files: { uri: string; bytes: number }[];
   bytesSent: number;
+  /** Kinds of secrets that were taken out before anything left the machine, and how many of each. */
+  redacted?: Record<string, number>;
   tokens: { in: number; out: number; cached: number };
   costUsd: number | null;
   ms: { total: number };

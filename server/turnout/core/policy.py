@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from turnout.core.globs import Alternatives, PathSet, glob_to_regex
-from turnout.core.requests import Elimination, Kind, LeavesMachine, Model
+from turnout.core.requests import Elimination, Kind, LeavesMachine, Model, SecretsMode
 
 SELF_HOSTED = "self-hosted"
 """Jurisdiction of a model that the user or their team runs; no list of jurisdictions excludes it."""
@@ -89,6 +89,8 @@ class Privacy:
     jurisdictions_source: str = ""
     local_only: PathSet = field(default_factory=PathSet)
     never_read: PathSet = field(default_factory=PathSet)
+    secrets: SecretsMode = "redact"
+    secrets_source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

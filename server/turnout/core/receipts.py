@@ -41,6 +41,8 @@ class Receipt:
     first_token_ms: float | None
     total_ms: float
     outcome: str
+    redacted: tuple[tuple[str, int], ...] = ()
+    """Kinds of secrets that were taken out before anything left the machine, and how many of each."""
     tokens_evaluated: int | None = None
     """Tokens of the prompt that were read; the rest was still in the model's cache."""
     prefill_ms: float | None = None
@@ -58,6 +60,7 @@ class Receipt:
             "leavesMachine": self.leaves_machine,
             "files": [{"uri": f.uri, "bytes": f.bytes} for f in self.files],
             "bytesSent": self.bytes_sent,
+            "redacted": dict(self.redacted),
             "tokens": {
                 "in": self.tokens_in,
                 "out": self.tokens_out,

@@ -26,6 +26,9 @@ Server = Literal["llama-server", "vllm", "sglang", "tabbyapi"]
 
 LeavesMachine = Literal["never", "ask", "allow"]
 
+SecretsMode = Literal["block", "redact", "off"]
+"""What becomes of secrets in the text of a prompt that leaves the machine, the strictest first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -83,6 +86,9 @@ class Route:
     """True where the user has to agree before text goes to a model with `leaves_machine`."""
     limit_usd: float | None = None
     """Dollars that one request may cost as things stand, None without a budget."""
+    secrets: SecretsMode = "redact"
+    """What becomes of secrets in text that goes to a model with `leaves_machine`."""
+    secrets_source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

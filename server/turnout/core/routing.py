@@ -8,12 +8,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
+from turnout.core.budget import left_usd, standings
 from turnout.core.globs import PathSet, Pattern, fold_path
-from turnout.core.policy import SELF_HOSTED, Chain, Policy, Rule, stricter
+from turnout.core.health import Health, Spend
+from turnout.core.policy import SELF_HOSTED, Budget, Chain, Policy, Rule, stricter
 from turnout.core.requests import COMPLETION_KINDS, Api, Elimination, Kind, Model, Route
 
 FIM_ONLY_APIS: frozenset[Api] = frozenset({"completions", "mistral-fim", "llama-infill"})
 """APIs that can fill a hole and nothing else."""
+
+_NOTHING_KNOWN = Health()
+_NOTHING_SPENT = Spend()
 
 FIM_APIS: frozenset[Api] = FIM_ONLY_APIS | {"local"}
 """APIs that can fill a hole, which completion kinds need."""
@@ -27,6 +32,8 @@ class RouteRequest:
     outside; a file that is reached through a link is there under both names.
     `keys_present` names the models whose key reference resolves.
     Tokens are estimates: of the prompt, and the most that may be generated.
+    `files` is how many files the request is about, and `instruction` what the user wrote, as far as there is any.
+    `workspace` names the folder, for what has to stay the same in it.
     """
 
     kind: Kind
@@ -35,7 +42,9 @@ class RouteRequest:
     keys_present: frozenset[str] = frozenset()
     input_tokens: int = 0
     output_tokens: int = 0
-    spent_today_usd: float = 0.0
+    files: int = 1
+    instruction: str = ""
+    workspace: str = ""
 
 
 class EliminatedWire(TypedDict):
@@ -58,8 +67,17 @@ class ExplanationWire(TypedDict):
     deadlineMs: int | None
 
 
-def decide(request: RouteRequest, policy: Policy) -> Route:
-    """The route of `request`: never raises, a route without candidates says why in `eliminated`."""
+def decide(
+    request: RouteRequest,
+    policy: Policy,
+    health: Health = _NOTHING_KNOWN,
+    spend: Spend = _NOTHING_SPENT,
+    now: float = 0.0,
+) -> Route:
+    """The route of `request`: never raises, a route without candidates says why in `eliminated`.
+
+    `now` is the reading, in seconds, of the clock that the times in `health` are on.
+    """
     chain = policy.routes[request.kind]
     folded = tuple(map(fold_path, request.paths))
     models, outside, reason = _choose(request, policy, chain, folded)
@@ -67,7 +85,7 @@ def decide(request: RouteRequest, policy: Policy) -> Route:
     candidates: list[Model] = []
     eliminated: list[Elimination] = [*outside]
     for model in models:
-        objection = _objection(model, request, policy, limits)
+        objection = _objection(model, request, policy, limits, spend) or _resting(model, health, now)
         if objection is None:
             candidates.append(model)
         else:
@@ -86,6 +104,8 @@ def decide(request: RouteRequest, policy: Policy) -> Route:
         deadline_ms=chain.deadline_ms,
         ask_before_leaving=limits.leaves_machine != "allow",
         limit_usd=_limit_usd(request, policy),
+        secrets=policy.privacy.secrets,
+        secrets_source=policy.privacy.secrets_source,
     )
 
 
@@ -175,14 +195,27 @@ def _first_match(
 
 
 def _objection(
-    model: Model, request: RouteRequest, policy: Policy, limits: _Limits
+    model: Model, request: RouteRequest, policy: Policy, limits: _Limits, spend: Spend
 ) -> tuple[str, str] | None:
     """Why `model` may not or cannot serve the request, and the setting that says so."""
     if limits.forbidden:
         return limits.forbidden
     if model.leaves_machine and limits.local:
         return limits.local
-    return _foreign(model, policy) or _unable(model, request, policy) or _unaffordable(model, request, policy)
+    return (
+        _foreign(model, policy)
+        or _unable(model, request, policy)
+        or _unaffordable(model, request, policy.budget, spend)
+    )
+
+
+def _resting(model: Model, health: Health, now: float) -> tuple[str, str] | None:
+    """Why the breaker lets nothing through to `model` now; no setting says so."""
+    known = health.of(model.name)
+    if known.circuit_at(now) != "open":
+        return None
+    pause = "" if known.until is None else f", and is asked again in {known.until - now:.0f} s"
+    return f"it failed lately{known.reason and f' ({known.reason})'}{pause}", "measured"
 
 
 def _foreign(model: Model, policy: Policy) -> tuple[str, str] | None:
@@ -209,19 +242,22 @@ def _unable(model: Model, request: RouteRequest, policy: Policy) -> tuple[str, s
     return None
 
 
-def _unaffordable(model: Model, request: RouteRequest, policy: Policy) -> tuple[str, str] | None:
-    budget = policy.budget
-    if budget.request_usd is None and budget.day_usd is None:
+def _unaffordable(
+    model: Model, request: RouteRequest, budget: Budget, spend: Spend
+) -> tuple[str, str] | None:
+    limits = tuple(standings(budget, spend))
+    if budget.request_usd is None and not limits:
         return None
-    cost = model.cost_usd(request.input_tokens, request.output_tokens)
+    cost = model.worst_usd(request.input_tokens, request.output_tokens)
     if cost is None:
-        source = budget.request_source if budget.request_usd is not None else budget.day_source
+        source = budget.request_source if budget.request_usd is not None else limits[0].source
         return "its price is unknown, and there is a budget", source
     if budget.request_usd is not None and cost > budget.request_usd:
         return f"it may cost ${cost:.4f}, over ${budget.request_usd:.4g} per request", budget.request_source
-    if budget.day_usd is not None and cost > 0 and request.spent_today_usd + cost > budget.day_usd:
-        return (
-            f"with ${request.spent_today_usd:.2f} spent it goes over ${budget.day_usd:.2f} a day",
-            budget.day_source,
-        )
+    for limit in limits:
+        if cost > 0 and limit.spent_usd + cost > limit.limit_usd:
+            return (
+                f"with ${limit.spent_usd:.2f} spent it goes over ${limit.limit_usd:.2f} {limit.over}",
+                limit.source,
+            )
     return None

@@ -1,6 +1,7 @@
 """From settings to the policy that decisions are made by."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from turnout.core.globs import PathSet, Pattern
 from turnout.core.policy import Budget, Chain, Policy, Privacy, Rule, RuleSet
@@ -98,6 +99,8 @@ def _privacy(settings: Settings, leaves: Leaves) -> Privacy:
         jurisdictions_source=leaves[places_path].source(places_path),
         local_only=_path_set(settings.privacy.local_only, ("privacy", "local_only"), leaves),
         never_read=_path_set(settings.privacy.never_read, ("privacy", "never_read"), leaves),
+        secrets=settings.privacy.secrets,
+        secrets_source=leaves["privacy", "secrets"].source(("privacy", "secrets")),
     )
 
 
@@ -107,11 +110,18 @@ def _path_set(patterns: Sequence[str], path: KeyPath, leaves: Leaves) -> PathSet
 
 
 def _budget(settings: Settings, leaves: Leaves) -> Budget:
+    source = partial(_optional_source, leaves)
     return Budget(
         day_usd=settings.budget.day_usd,
-        day_source=_optional_source(leaves, ("budget", "day_usd")),
+        day_source=source(("budget", "day_usd")),
         request_usd=settings.budget.request_usd,
-        request_source=_optional_source(leaves, ("budget", "request_usd")),
+        request_source=source(("budget", "request_usd")),
+        month_usd=settings.budget.month_usd,
+        month_source=source(("budget", "month_usd")),
+        workspace_day_usd=settings.budget.workspace_day_usd,
+        workspace_day_source=source(("budget", "workspace_day_usd")),
+        workspace_month_usd=settings.budget.workspace_month_usd,
+        workspace_month_source=source(("budget", "workspace_month_usd")),
     )
 
 

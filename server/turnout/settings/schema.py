@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from turnout.core.fim.families import FAMILIES
 from turnout.core.globs import check_pattern
-from turnout.core.requests import Api, Kind, LeavesMachine, Server
+from turnout.core.requests import Api, Kind, LeavesMachine, SecretsMode, Server
 
 RESERVED: dict[str, frozenset[str]] = {
     "strategy": frozenset({"cheapest", "fastest", "weighted"}),
@@ -119,6 +119,11 @@ class PrivacySettings(_Table):
         description="Where hosted APIs may be run, as two-letter codes; `*` is anywhere. "
         "Self-hosted models are always inside, models of unknown jurisdiction only inside `*`.",
     )
+    secrets: SecretsMode = Field(
+        default="redact",
+        description="What becomes of keys, passwords and other secrets in text that leaves this machine: `redact` sends "
+        "placeholders in their place, `block` sends nothing, and `off` sends them as they are.",
+    )
     local_only: Patterns = Field(default=(), description="Files whose text never leaves this machine.")
     never_read: Patterns = Field(
         default=(
@@ -146,7 +151,19 @@ class PrivacySettings(_Table):
 class BudgetSettings(_Table):
     """Limits on money; anyone may lower them, only the user may raise them."""
 
-    day_usd: Usd | None = Field(default=None, description="Most that one day may cost; no limit when unset.")
+    day_usd: Usd | None = Field(
+        default=None, description="Most that one day may cost, all workspaces together; no limit when unset."
+    )
+    month_usd: Usd | None = Field(
+        default=None,
+        description="Most that one month of the calendar may cost, all workspaces together; no limit when unset.",
+    )
+    workspace_day_usd: Usd | None = Field(
+        default=None, description="Most that one day may cost in any one workspace; no limit when unset."
+    )
+    workspace_month_usd: Usd | None = Field(
+        default=None, description="Most that one month may cost in any one workspace; no limit when unset."
+    )
     request_usd: Usd | None = Field(
         default=None, description="Most that one request may cost at worst; no limit when unset."
     )

@@ -8,9 +8,10 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from turnout.core.policy import stricter
+from turnout.core.requests import SecretsMode
 from turnout.settings.layers import Layer, Leaf, dotted
 from turnout.settings.problems import WAITS_FOR_TRUST, Problem, shown
 from turnout.settings.toml import KeyPath
@@ -37,12 +38,20 @@ def _stricter(own: Any, asked: Any) -> Any:
     return stricter(own or "allow", asked)
 
 
+def _stricter_with_secrets(own: Any, asked: Any) -> Any:
+    return min(own, asked, key=get_args(SecretsMode).index)
+
+
 _ALWAYS: Mapping[KeyPath, Combine] = {
     ("privacy", "leaves_machine"): _stricter,
     ("privacy", "jurisdictions"): _common,
     ("privacy", "local_only"): _both,
     ("privacy", "never_read"): _both,
+    ("privacy", "secrets"): _stricter_with_secrets,
     ("budget", "day_usd"): _least,
+    ("budget", "month_usd"): _least,
+    ("budget", "workspace_day_usd"): _least,
+    ("budget", "workspace_month_usd"): _least,
     ("budget", "request_usd"): _least,
     ("routes", "*", "leaves_machine"): _stricter,
     ("routes", "*", "plan"): lambda own, asked: "ask" if "ask" in (own, asked) else asked,

@@ -1,0 +1,10 @@
+"""One request along its route: clearance, candidates in order, one outcome and one receipt whatever happens.
+
+Nothing outside imports a module of this package but through the names here.
+"""
+
+from turnout.dispatch.dispatcher import Dispatcher
+from turnout.dispatch.operation import Operation
+from turnout.dispatch.seams import Consent, Consents, Ledger, Routes
+
+__all__ = ["Consent", "Consents", "Dispatcher", "Ledger", "Operation", "Routes"]

@@ -1,0 +1,107 @@
+"""What is known of a request while it is under way, and the receipt that it comes to.
+
+Invariant: a receipt can be made at any moment, and counts everything that got to a model by then.
+"""
+
+import uuid
+from dataclasses import dataclass, field
+
+from turnout.core.answers import Ask
+from turnout.core.receipts import Receipt
+from turnout.core.requests import Account, Done, Model, Route, Timings, Usage, Waiting
+from turnout.dispatch.prompts import estimated_tokens
+
+
+@dataclass(slots=True)
+class Try:
+    """One candidate that was asked: what was sent to it, and what is known of its answer."""
+
+    model: Model
+    size: int
+    """Bytes of its prompt."""
+    sent: float
+    first: float | None = None
+    pieces: list[str] = field(default_factory=list)
+    done: Done | None = None
+    account: Account | None = None
+    waiting: str = ""
+    reached: bool = True
+    """False where the failure says that nothing got to the model."""
+
+    def usage(self) -> Usage:
+        """Tokens as counted; where nobody counted, an estimate of what was read and written until then."""
+        if self.done is not None:
+            return self.done.usage
+        if not self.reached:
+            return Usage()
+        return Usage(estimated_tokens(self.size), len(self.pieces), estimated=True)
+
+    def cost_usd(self) -> float | None:
+        """Dollars for `usage`; None where a price is unknown."""
+        usage = self.usage()
+        return self.model.cost_usd(usage.input, usage.output)
+
+    def note(self, item: Account | Waiting) -> None:
+        """Keep what is neither text nor the end."""
+        if isinstance(item, Account):
+            self.account = item
+        else:
+            self.waiting = item.reason
+
+    def timings(self) -> Timings:
+        """Times as the backend told them; where it told nothing, when the first text came."""
+        if self.done is not None:
+            return self.done.timings
+        return Timings(first_token=None if self.first is None else (self.first - self.sent) * 1000)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One request: its route and every candidate that was asked, in order; `id` becomes the receipt's."""
+
+    ask: Ask
+    started: float
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    route: Route | None = None
+    tries: list[Try] = field(default_factory=list)
+    passed: list[str] = field(default_factory=list)
+
+    def receipt(self, outcome: str, now: float) -> Receipt:
+        """One receipt for all candidates that were asked: sums, and the times of the last."""
+        route, tries = self.route, self.tries
+        reached = [tried for tried in tries if tried.reached]
+        usages = [tried.usage() for tried in reached]
+        costs = [tried.cost_usd() for tried in reached]
+        last = tries[-1] if tries else None
+        timings = last.timings() if last else Timings()
+        reason = "; passed over ".join([route.reason if route else "no decision", *self.passed])
+        return Receipt(
+            id=self.id,
+            kind=self.ask.kind,
+            model=last.model.name if last else None,
+            route=tuple(candidate.name for candidate in route.candidates) if route else (),
+            reason=reason,
+            leaves_machine=any(tried.model.leaves_machine for tried in reached),
+            files=self.ask.files if reached else (),
+            bytes_sent=sum(tried.size for tried in reached),
+            tokens_in=sum(usage.input for usage in usages),
+            tokens_out=sum(usage.output for usage in usages),
+            tokens_cached=sum(usage.cached for usage in usages),
+            cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
+            queue_ms=timings.queue,
+            context_ms=self.ask.context_ms,
+            first_token_ms=timings.first_token,
+            total_ms=(now - self.started) * 1000,
+            outcome=outcome,
+            tokens_evaluated=_evaluated(usages),
+            prefill_ms=timings.prefill,
+            model_ms=timings.model,
+            stop_ms=timings.stop,
+        )
+
+
+def _evaluated(usages: list[Usage]) -> int | None:
+    """Tokens of the prompts that were read; None where that was not counted."""
+    if not usages or any(usage.estimated for usage in usages):
+        return None
+    return sum(usage.input - usage.cached for usage in usages)

@@ -1,0 +1,54 @@
+"""Whether one prompt may go to one model: asked for every send, right before its bytes go out.
+
+Invariant: the first try, a retry, a fallback and a hedge all come through `Clearance.clear`, and nothing is sent but
+the prompt that it returned.
+"""
+
+from dataclasses import dataclass
+
+from turnout.core.answers import Ask
+from turnout.core.requests import Model, Prompt, Route
+from turnout.dispatch.operation import Operation
+from turnout.dispatch.prompts import estimated_tokens, prompt_bytes
+from turnout.dispatch.seams import Consent, Consents
+from turnout.errors import BackendError, ConsentRefused
+
+
+@dataclass(frozen=True, slots=True)
+class Clearance:
+    """What one request may do."""
+
+    ask: Ask
+    route: Route
+    operation: Operation
+    consents: Consents
+
+    async def clear(self, model: Model, prompt: Prompt) -> Prompt:
+        """The prompt that may be sent to `model`; raises BackendError or ConsentRefused where none may.
+
+        May take as long as the user takes to answer. What stays on this machine is cleared at once.
+        """
+        if not model.leaves_machine:
+            return prompt
+        size = prompt_bytes(prompt)
+        estimate = model.cost_usd(estimated_tokens(size) + 1, prompt.max_tokens)
+        self._within_limit(estimate)
+        await self._agreed(model, size, estimate)
+        return prompt
+
+    def _within_limit(self, estimate_usd: float | None) -> None:
+        limit = self.route.limit_usd
+        if limit is not None and (estimate_usd is None or estimate_usd > limit):
+            price = "an unknown price" if estimate_usd is None else f"${estimate_usd:.4f}"
+            raise BackendError(
+                f"It may cost {price}, and ${limit:.4f} is left for it.",
+                advice="Raise budget.request_usd or budget.day_usd in your config.toml.",
+            )
+
+    async def _agreed(self, model: Model, size: int, estimate_usd: float | None) -> None:
+        if not self.route.ask_before_leaving or self.operation.agreed(model):
+            return
+        question = Consent(self.ask.kind, model, self.ask.files, size, estimate_usd)
+        if not await self.consents.may_leave(question):
+            raise ConsentRefused("Nothing was sent to it, because you did not agree.")
+        self.operation.agree(model)

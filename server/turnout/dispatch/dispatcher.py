@@ -1,0 +1,134 @@
+"""Runs a request along its route.
+
+Invariants: no candidate is tried that the route did not name; nothing that leaves the machine is sent before the
+user agreed where the route says to ask; a request has exactly one outcome and exactly one receipt.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from turnout.core.answers import Answer, Ask
+from turnout.core.receipts import Receipt
+from turnout.core.requests import Api, Backend, Done, Elimination, Route
+from turnout.dispatch.attempt import Attempt, Try
+from turnout.dispatch.clearance import Clearance
+from turnout.dispatch.operation import Operation
+from turnout.dispatch.seams import Consents, Ledger, Routes
+from turnout.dispatch.sending import Sender
+from turnout.errors import (
+    BackendError,
+    ConsentRefused,
+    DeadlineExceeded,
+    ModelError,
+    RouteError,
+    TurnoutError,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """Runs requests on backends by their routes."""
+
+    def __init__(
+        self,
+        routes: Routes,
+        backends: Mapping[Api, Backend],
+        consents: Consents,
+        ledger: Ledger,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._routes = routes
+        self._consents = consents
+        self._ledger = ledger
+        self._clock = clock
+        self._sender = Sender(backends, clock)
+
+    def operation(self) -> Operation:
+        """A piece of the user's work that may take several requests, with one memory for all of them."""
+        return Operation(self.run_within)
+
+    async def run(self, ask: Ask) -> Answer:
+        """Run `ask` on the first candidate that answers; raises TurnoutError when none did."""
+        return await self.run_within(ask, self.operation())
+
+    async def run_within(self, ask: Ask, operation: Operation) -> Answer:
+        """Run `ask` as a part of `operation`."""
+        attempt = Attempt(ask, ask.received if ask.received is not None else self._clock())
+        outcome = "failed: internal error"
+        try:
+            attempt.route = self._routes.decide(ask.kind, tuple(f.uri for f in ask.files), ask.input_tokens)
+            answered = await self._within_deadline(attempt, attempt.route, operation)
+            finish = answered.done.finish if answered.done else "stop"
+            text = "".join(answered.pieces)
+            outcome = ask.outcome(text) if finish != "superseded" else "superseded"
+        except TurnoutError as error:
+            outcome = f"{'late' if isinstance(error, DeadlineExceeded) else 'failed'}: {error.message}"
+            raise
+        except asyncio.CancelledError:
+            outcome = "cancelled"
+            raise
+        finally:
+            receipt = attempt.receipt(outcome, self._clock())
+            self._keep(attempt, receipt)
+        return Answer(text, finish, receipt, answered.model)
+
+    async def _within_deadline(self, attempt: Attempt, route: Route, operation: Operation) -> Try:
+        limit_ms = route.deadline_ms
+        try:
+            async with asyncio.timeout(None if limit_ms is None else limit_ms / 1000):
+                return await self._first_answer(attempt, route, operation)
+        except TimeoutError:
+            waiting = attempt.tries[-1].waiting if attempt.tries else ""
+            raise DeadlineExceeded(
+                f"No answer within {limit_ms} ms{waiting and f': {waiting}'}.",
+                advice=f"Raise routes.{attempt.ask.kind}.deadline_ms, or put a faster model first.",
+            ) from None
+
+    async def _first_answer(self, attempt: Attempt, route: Route, operation: Operation) -> Try:
+        clearance = Clearance(attempt.ask, route, operation, self._consents)
+        last: TurnoutError | None = None
+        for model in route.candidates:
+            try:
+                operation.check(model)
+                return await self._sender.send(attempt, clearance, model)
+            except (BackendError, ModelError, ConsentRefused) as error:
+                logger.info("%s passed over for %s: %s", model.name, attempt.ask.kind, type(error).__name__)
+                operation.give_up(model, error)
+                attempt.passed.append(f"{model.name}: {error.message}")
+                last = error
+        if last is not None and len(route.candidates) == 1:
+            raise last
+        raise RouteError(
+            f"No model could answer this {attempt.ask.kind} request: "
+            + ("; ".join(attempt.passed) or _why_none(route.eliminated)),
+            advice=last.advice
+            if last
+            else f"`turnout route explain {attempt.ask.kind} FILE` shows each setting that decided.",
+        ) from last
+
+    def _keep(self, attempt: Attempt, receipt: Receipt) -> None:
+        """Record `receipt`; where its stream was closed early, once it is known what the request came to.
+
+        What cost money does not wait: the next request has to find it spent.
+        """
+        last = attempt.tries[-1] if attempt.tries else None
+        if last is None or last.done is not None or last.account is None or receipt.cost_usd != 0:
+            self._ledger.record(receipt)
+            return
+
+        def complete(settled: "asyncio.Future[Done | None]") -> None:
+            last.done = settled.result()
+            whole = attempt.receipt(receipt.outcome, self._clock())
+            self._ledger.record(replace(whole, total_ms=receipt.total_ms))
+
+        last.account.settled.add_done_callback(complete)
+
+
+def _why_none(eliminated: tuple[Elimination, ...]) -> str:
+    if not eliminated:
+        return "its route names no model."
+    return "; ".join(f"{e.model}: {e.reason} ({e.source})" for e in eliminated)

@@ -1,0 +1,59 @@
+"""The memory of one piece of the user's work, which may take several requests."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from turnout.core.answers import Answer, Ask
+from turnout.core.receipts import SentFile
+from turnout.core.requests import ChatPrompt, Kind, Model
+from turnout.dispatch.prompts import CHARACTERS_PER_TOKEN
+from turnout.errors import RequestRejected, TurnoutError
+
+RunWithin: TypeAlias = "Callable[[Ask, Operation], Awaitable[Answer]]"
+
+
+class Operation:
+    """Who was agreed to, and who need not be asked again.
+
+    A refactor asks for file after file, and again to have an answer mended; one "no" and one refused key are enough.
+    """
+
+    def __init__(self, run_within: RunWithin) -> None:
+        self._run_within = run_within
+        self._agreed: set[Model] = set()
+        self._given_up: dict[Model, TurnoutError] = {}
+
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """The models that were given up, each with the reason."""
+        return tuple(f"{model.name}: {error.message}" for model, error in self._given_up.items())
+
+    async def ask(
+        self,
+        kind: Kind,
+        prompt: Callable[[Model], ChatPrompt],
+        files: tuple[SentFile, ...],
+        on_text: Callable[[str], None],
+    ) -> Answer:
+        """Run a chat prompt: the `Asker` of the use cases."""
+        tokens = int(sum(file.bytes for file in files) / CHARACTERS_PER_TOKEN)
+        return await self._run_within(Ask(kind, files, prompt, on_text, input_tokens=tokens), self)
+
+    def agreed(self, model: Model) -> bool:
+        """Whether the user agreed to `model` for this operation."""
+        return model in self._agreed
+
+    def agree(self, model: Model) -> None:
+        """Remember the user's yes."""
+        self._agreed.add(model)
+
+    def check(self, model: Model) -> None:
+        """Raise what `model` failed with before, where it would again."""
+        error = self._given_up.get(model)
+        if error is not None:
+            raise error
+
+    def give_up(self, model: Model, error: TurnoutError) -> None:
+        """Remember a failure that has nothing to do with the prompt."""
+        if not isinstance(error, RequestRejected):
+            self._given_up.setdefault(model, error)

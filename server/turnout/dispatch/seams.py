@@ -1,0 +1,42 @@
+"""What the dispatcher needs of the rest: routes, the user's consent, and someone who keeps receipts."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from turnout.core.receipts import Receipt, SentFile
+from turnout.core.requests import Kind, Model, Route
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What the user is asked before text leaves the machine."""
+
+    kind: Kind
+    model: Model
+    files: tuple[SentFile, ...]
+    bytes_sent: int
+    estimate_usd: float | None
+
+
+class Consents(Protocol):
+    """Asks the user, and remembers the answer for as long as the user said."""
+
+    async def may_leave(self, question: Consent) -> bool:
+        """Whether this request may be sent to `question.model`."""
+        ...
+
+
+class Ledger(Protocol):
+    """Keeps receipts."""
+
+    def record(self, receipt: Receipt) -> None:
+        """Keep a receipt; returns at once."""
+        ...
+
+
+class Routes(Protocol):
+    """Decides where a request may go, by the settings of the workspace that holds its files."""
+
+    def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+        """The route of a request about `uris` (the first one names the workspace)."""
+        ...

@@ -18,24 +18,61 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 COMPLETION_KINDS: frozenset[Kind] = frozenset({"inline", "popup"})
 """Kinds answered by filling in the middle; the others are answered by chat."""
 
-Api = Literal["local", "anthropic", "openai-chat", "completions", "mistral-fim", "llama-infill"]
+Api = Literal[
+    "local",
+    "anthropic",
+    "openai-responses",
+    "openai-chat",
+    "completions",
+    "mistral-fim",
+    "llama-infill",
+]
 """How a model is spoken to; `local` is the worker on this machine, the last three only fill holes."""
 
-Server = Literal["llama-server", "vllm", "sglang", "tabbyapi"]
-"""Servers of raw completions that can be told how an answer has to begin, each in its own words."""
+Server = Literal[
+    "llama-server",
+    "vllm",
+    "sglang",
+    "tabbyapi",
+    "ollama",
+    "litellm",
+    "openai",
+    "zai",
+    "moonshot",
+    "deepseek",
+    "gemini",
+    "openrouter",
+    "mistral",
+]
+"""Programs and providers that speak an OpenAI-compatible API in their own way; the host tells the hosted ones."""
 
 LeavesMachine = Literal["never", "ask", "allow"]
 
+Strategy = Literal["order", "cheapest", "fastest", "weighted"]
+"""How the models of a route are put in order."""
+
+Tier = Literal["simple", "standard", "complex"]
+"""How hard a request is taken to be."""
+
+TIERS: tuple[Tier, ...] = get_args(Tier)
+
 SecretsMode = Literal["block", "redact", "off"]
 """What becomes of secrets in the text of a prompt that leaves the machine, the strictest first."""
+
+_WRITING_APIS: frozenset[Api] = frozenset({"anthropic"})
+"""APIs that ask more for input that goes to their cache."""
+
+_WRITE_FACTOR = 1.25
+"""Price of input that goes to a cache for minutes, as a multiple of that of input; holds where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
     """One entry of `[models.NAME]` with catalogue values filled in.
 
-    Prices are US dollars per million tokens, None where unknown.
-    `family` and `server` matter to raw completions only: whose tokens describe a hole, and what program answers.
+    Prices are US dollars per million tokens, None where unknown; `cache_read_usd` and `cache_write_usd` are of the
+    parts of the input that come from the API's prompt cache and go to it.
+    `family` matters to raw completions only: whose tokens describe a hole. `server` is what program answers.
     `key` is a reference such as `env:ANTHROPIC_API_KEY`, never the key itself.
     """
 
@@ -53,14 +90,49 @@ class Model:
     output_usd: float | None = None
     family: str | None = None
     server: Server | None = None
+    cache_read_usd: float | None = None
+    cache_write_usd: float | None = None
 
-    def cost_usd(self, input_tokens: int, output_tokens: int) -> float | None:
-        """Price of a request of that many tokens; None where a price is unknown, 0 where text stays here."""
+    def cost_usd(
+        self, input_tokens: int, output_tokens: int, *, cached_tokens: int = 0, written_tokens: int = 0
+    ) -> float | None:
+        """Price of a request of that many tokens; None where a price is unknown, 0 for a local model.
+
+        `cached_tokens` and `written_tokens` are the parts of the input that came from the API's cache and went to it.
+        Where their prices are unknown, the cost is the most that it can be.
+        """
         if self.api == "local":
             return 0.0
         if self.input_usd is None or self.output_usd is None:
             return None
-        return (input_tokens * self.input_usd + output_tokens * self.output_usd) / 1_000_000
+        read_usd = self.input_usd if self.cache_read_usd is None else self.cache_read_usd
+        plain_tokens = max(0, input_tokens - cached_tokens - written_tokens)
+        return (
+            plain_tokens * self.input_usd
+            + cached_tokens * read_usd
+            + written_tokens * self._write_usd(self.input_usd)
+            + output_tokens * self.output_usd
+        ) / 1_000_000
+
+    def cost_of(self, usage: "Usage") -> float | None:
+        """Price of what a request used, as a gateway told it or else by our prices; None where a price is unknown."""
+        if usage.cost_usd is not None:
+            return usage.cost_usd
+        return self.cost_usd(
+            usage.input, usage.output, cached_tokens=usage.cached, written_tokens=usage.written
+        )
+
+    def worst_usd(self, input_tokens: int, output_tokens: int) -> float | None:
+        """Most that a request of at most that many tokens can cost: also if all of its input goes to the cache."""
+        writes = self.api in _WRITING_APIS or self.cache_write_usd is not None
+        costs = [
+            self.cost_usd(input_tokens, output_tokens, written_tokens=written)
+            for written in ((0, input_tokens) if writes else (0,))
+        ]
+        return max((cost for cost in costs if cost is not None), default=None)
+
+    def _write_usd(self, input_usd: float) -> float:
+        return _WRITE_FACTOR * input_usd if self.cache_write_usd is None else self.cache_write_usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +142,14 @@ class Elimination:
     model: str
     reason: str
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Why a candidate stands where it stands in a route, where that is not its place in the chain as written."""
+
+    model: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +166,11 @@ class Route:
     """True where the user has to agree before text goes to a model with `leaves_machine`."""
     limit_usd: float | None = None
     """Dollars that one request may cost as things stand, None without a budget."""
+    strategy: Strategy = "order"
+    tier: Tier | None = None
+    """What the request was taken for, where its route has chains for tiers; `tier_reason` says what made it so."""
+    tier_reason: str = ""
+    notes: tuple[Note, ...] = ()
     secrets: SecretsMode = "redact"
     """What becomes of secrets in text that goes to a model with `leaves_machine`."""
     secrets_source: str = ""
@@ -120,22 +205,64 @@ class FimPrompt:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """One turn of a chat."""
+class Tool:
+    """A function that a model may ask for; `parameters` is the JSON Schema of its arguments, as text."""
 
-    role: Literal["system", "user", "assistant"]
+    name: str
+    description: str
+    parameters: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A function that a model asks for; `arguments` is a JSON object, as text.
+
+    `seal` is what its API wants to have back with the call: JSON in its own form, empty for most.
+    """
+
+    id: str
+    name: str
+    arguments: str
+    seal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """What a model thought ahead of its tool calls: JSON in the form of `api`, for `model` and nobody else to read."""
+
+    api: Api
+    model: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a chat.
+
+    An assistant's turn may hold `calls`, and the `thoughts` that led to them; a tool's turn answers the call `call_id`.
+    """
+
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    calls: tuple[ToolCall, ...] = ()
+    thoughts: tuple[Thought, ...] = ()
+    call_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ChatPrompt:
-    """A conversation whose next turn is wanted; `document` as in `FimPrompt`, for cache reuse."""
+    """A conversation whose next turn is wanted; `document` as in `FimPrompt`, for cache reuse.
+
+    `tags` say to a gateway what it is spent on; no other model hears them.
+    """
 
     messages: tuple[Message, ...]
     max_tokens: int = 2048
     temperature: float = 0.0
     stop: tuple[str, ...] = ()
     document: str = ""
+    tools: tuple[Tool, ...] = ()
+    tags: tuple[str, ...] = ()
 
 
 Prompt: TypeAlias = FimPrompt | ChatPrompt
@@ -143,12 +270,18 @@ Prompt: TypeAlias = FimPrompt | ChatPrompt
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the backend counted them; `cached` is the part of `input` that cost no evaluation."""
+    """Tokens as the backend counted them.
+
+    `cached` is the part of `input` that cost no evaluation, `written` the part that went to the API's prompt cache.
+    `cost_usd` is what a gateway says that the request cost, None where nobody said.
+    """
 
     input: int = 0
     output: int = 0
     cached: int = 0
     estimated: bool = False
+    written: int = 0
+    cost_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +312,13 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The last item of every successful stream."""
+    """The last item of every successful stream; `calls` are whole and among the tools that were offered."""
 
     finish: Finish
     usage: Usage = field(default_factory=Usage)
     timings: Timings = field(default_factory=Timings)
+    calls: tuple[ToolCall, ...] = ()
+    thoughts: tuple[Thought, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from turnout.core.requests import (
     ChatPrompt,
     Delta,
     Done,
+    Message,
     Model,
     Prompt,
     StreamItem,
@@ -26,6 +27,7 @@ from turnout.core.requests import (
 from turnout.errors import (
     ModelFailed,
     ProtocolViolation,
+    RequestRejected,
     WorkerUnavailable,
 )
 from turnout.local import spawn as spawning
@@ -171,11 +173,17 @@ def _complete_frame(prompt: Prompt) -> dict[str, Any]:
 
 def _parts(prompt: Prompt) -> list[wire.Part]:
     if isinstance(prompt, ChatPrompt):
-        return [{"role": message.role, "text": message.content} for message in prompt.messages]
+        return [{"role": _role(prompt, message), "text": message.content} for message in prompt.messages]
     parts: list[wire.Part] = [{"role": "chunk", "text": c.text, "path": c.path} for c in prompt.context]
     parts.append({"role": "prefix", "text": prompt.prefix, "path": prompt.path})
     parts.append({"role": "suffix", "text": prompt.suffix})
     return parts
+
+
+def _role(prompt: ChatPrompt, message: Message) -> Literal["system", "user", "assistant"]:
+    if prompt.tools or message.role == "tool":
+        raise RequestRejected("Models on this machine are given no tools.", advice="Name a remote model first.")
+    return message.role
 
 
 def _checked(model: Model, answer: wire.Frame) -> wire.Frame:

@@ -48,7 +48,7 @@ DIALECTS: Mapping[Server | None, Dialect] = {
 
 def body(model: Model, laid_out: LaidOut, host: str) -> dict[str, object]:
     """The request for one streamed answer."""
-    dialect = DIALECTS[model.server]
+    dialect = DIALECTS.get(model.server, DIALECTS[None])
     request: dict[str, object] = {
         "model": model.model,
         "prompt": laid_out.text,

@@ -17,6 +17,7 @@ from turnout.errors import (
     Overloaded,
     ProtocolViolation,
     RateLimited,
+    Remedy,
     RequestRejected,
     Unauthorized,
 )
@@ -51,6 +52,8 @@ class Verdict:
 
     error: type[BackendError]
     advice: str
+    remedy: Remedy | None = None
+    """What may help, None where that is the same for all errors of this type."""
 
 
 _KEY = Verdict(Unauthorized, "Check that {key} is a valid key for {host} and may use this model.")
@@ -173,9 +176,17 @@ def _error(peer: Peer, status: int, document: object, headers: Mapping[str, str]
     # A provider may echo parts of a key that it refuses, so those words are not repeated.
     said = "" if verdict.error is Unauthorized or not message else f": {peer.quote(message)}"
     text, advice = f"{peer} {what}{shown}{said}".rstrip(".") + ".", _advice(verdict, peer)
-    if verdict.error is RateLimited:
-        return RateLimited(text, retry_after_s=wait_s(headers), advice=advice)
-    return verdict.error(text, advice=advice)
+    return verdict.error(text, advice=advice, remedy=_remedy(verdict, headers), retry_after_s=wait_s(headers))
+
+
+def _remedy(verdict: Verdict, headers: Mapping[str, str]) -> Remedy:
+    """What may help, where the provider says itself whether to ask again."""
+    remedy = verdict.remedy or verdict.error.remedy
+    asked = headers.get("x-should-retry", "").strip().lower()
+    if asked == "false" and remedy == "retry":
+        return "fall_back"
+    # A key or an account that was refused is none the better for asking again, whatever a proxy adds.
+    return "retry" if asked == "true" and remedy != "stop" and verdict.error is not OutOfCredit else remedy
 
 
 def _verdict(status: int, codes: list[str], message: str) -> Verdict:

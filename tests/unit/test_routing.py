@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.core.globs import PathSet, Pattern
+from turnout.core.health import Spend
 from turnout.core.policy import Budget, Chain, Policy, Privacy, Rule, RuleSet
 from turnout.core.requests import KINDS, Elimination, Kind, Model
 from turnout.core.routing import RouteRequest, decide, route_to_wire
@@ -139,14 +140,14 @@ def patterns(*texts: str) -> PathSet:
             {},
             "asia nowhere near",
             {
-                "opus": ("it may cost $0.0300, over $0.02 per request", "B"),
+                "opus": ("it may cost $0.0312, over $0.02 per request", "B"),
                 "house": ("its price is unknown, and there is a budget", "B"),
             },
             id="budget of a request",
         ),
         pytest.param(
             replace(POLICY, budget=Budget(day_usd=1.0, day_source="D")),
-            {"spent_today_usd": 0.98},
+            {"spend": Spend(today_usd=0.98)},
             "asia nowhere near",
             {
                 "opus": ("with $0.98 spent it goes over $1.00 a day", "D"),
@@ -156,7 +157,7 @@ def patterns(*texts: str) -> PathSet:
         ),
         pytest.param(
             replace(POLICY, budget=Budget(day_usd=0.0, request_usd=0.0)),
-            {"spent_today_usd": 9.0},
+            {"spend": Spend(today_usd=9.0)},
             "asia nowhere near",
             {},
             id="what costs nothing is never over budget",
@@ -179,8 +180,9 @@ def test_decision(
     eliminated: dict[str, tuple[str, str]],
 ) -> None:
     """Each limit takes out the models it is about, with the setting that says so, and leaves the order alone."""
+    spend = request_changes.pop("spend", Spend())
     request = replace(REQUEST, **request_changes)  # type: ignore[arg-type]
-    route = decide(request, policy)
+    route = decide(request, policy, spend=spend)  # type: ignore[arg-type]
     assert [model.name for model in route.candidates] == candidates.split()
     reasons = {e.model: (e.reason, e.source) for e in route.eliminated}
     assert {name: reasons.get(name) for name in eliminated} == eliminated
@@ -273,7 +275,6 @@ _REQUESTS = st.builds(
     keys_present=st.sampled_from([frozenset(), frozenset({"opus"})]),
     input_tokens=st.integers(0, 300_000),
     output_tokens=st.integers(0, 4096),
-    spent_today_usd=st.floats(0, 2),
 )
 
 

@@ -136,10 +136,10 @@ WRONG = [
     ("[completion]\nenabled = 1", 2, "completion.enabled", "1", "true or false"),
     ("completion = 3", 1, "completion", "3", "a table"),
     (
-        '[models.opus]\napi = "openai-responses"',
+        '[models.opus]\napi = "openai-reply"',
         2,
         "models.opus.api",
-        "not available in this version",
+        "'openai-reply' cannot be used",
         '"local"',
     ),
     ('[models.Opus]\napi = "anthropic"', 1, "models.Opus", "cannot be a name", "lower-case"),

@@ -95,12 +95,18 @@ class Privacy:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Limits in US dollars, None where there is none."""
+    """Limits in US dollars, None where there is none; day and month are over all workspaces unless named otherwise."""
 
     day_usd: float | None = None
     day_source: str = ""
     request_usd: float | None = None
     request_source: str = ""
+    month_usd: float | None = None
+    month_source: str = ""
+    workspace_day_usd: float | None = None
+    workspace_day_source: str = ""
+    workspace_month_usd: float | None = None
+    workspace_month_source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,17 +103,10 @@ def decide(
         reason=reason,
         deadline_ms=chain.deadline_ms,
         ask_before_leaving=limits.leaves_machine != "allow",
-        limit_usd=_limit_usd(request, policy),
+        limit_usd=left_usd(policy.budget, spend),
         secrets=policy.privacy.secrets,
         secrets_source=policy.privacy.secrets_source,
     )
-
-
-def _limit_usd(request: RouteRequest, policy: Policy) -> float | None:
-    """The smaller of the limit per request and what is left of the day's."""
-    budget = policy.budget
-    left = None if budget.day_usd is None else max(0.0, budget.day_usd - request.spent_today_usd)
-    return min((limit for limit in (budget.request_usd, left) if limit is not None), default=None)
 
 
 def route_to_wire(route: Route) -> ExplanationWire:

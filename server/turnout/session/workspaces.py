@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from turnout.complete import Rules
 from turnout.core import routing
 from turnout.core.globs import fold_path
+from turnout.core.health import Spend
 from turnout.core.languages import language_of
 from turnout.core.requests import COMPLETION_KINDS, Elimination, Kind, Model, Route
 from turnout.core.routing import RouteRequest
@@ -220,9 +221,11 @@ class Workspaces:
             # The worker cuts a completion's context to what its model takes.
             input_tokens=0 if filling else input_tokens,
             output_tokens=opened.rules.max_tokens if filling else _REPLY_TOKENS,
-            spent_today_usd=self._spent_today_usd(),
+            files=len(uris),
+            workspace=str(root or ""),
         )
-        return routing.decide(request, opened.loaded.policy)
+        spend = Spend(today_usd=self._spent_today_usd())
+        return routing.decide(request, opened.loaded.policy, spend=spend)
 
     def _first_root(self) -> Path | None:
         return next(iter(self._places.roots), None)

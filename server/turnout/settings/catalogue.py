@@ -46,6 +46,7 @@ PROVIDERS: tuple[Provider, ...] = (
 
 ENDPOINTS: Mapping[str, str] = {
     "anthropic": "https://api.anthropic.com",
+    "openai-responses": "https://api.openai.com/v1",
     "openai-chat": "https://api.openai.com/v1",
     "mistral-fim": "https://api.mistral.ai/v1",
 }

@@ -17,7 +17,6 @@ from turnout.core.requests import Api, Kind, LeavesMachine, SecretsMode, Server
 
 RESERVED: dict[str, frozenset[str]] = {
     "strategy": frozenset({"cheapest", "fastest", "weighted"}),
-    "api": frozenset({"openai-responses"}),
 }
 """Values of the design that this version does not know yet, by key; they get a message of their own."""
 

@@ -1,0 +1,64 @@
+"""What a budget leaves: which limits there are, how far each is used, and what a request may still cost.
+
+Invariant: arithmetic on a policy's limits and on what was spent, nothing else; a limit that is not set limits nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from turnout.core.health import Spend
+from turnout.core.policy import Budget
+
+WARN_AT = 0.8
+"""Share of a limit from which its user is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One limit over time: `over` completes "it goes over $5.00 ...", `source` is the setting."""
+
+    over: str
+    limit_usd: float
+    spent_usd: float
+    source: str
+
+    @property
+    def left_usd(self) -> float:
+        """Dollars that may still be spent, never below zero."""
+        return max(0.0, self.limit_usd - self.spent_usd)
+
+    @property
+    def is_low(self) -> bool:
+        """Whether the user should be told that little is left."""
+        return self.spent_usd >= WARN_AT * self.limit_usd
+
+
+def standings(budget: Budget, spend: Spend) -> Iterator[Standing]:
+    """Every limit over time that is set, with what was spent under it."""
+    rows = (
+        ("a day", budget.day_usd, spend.today_usd, budget.day_source),
+        ("a month", budget.month_usd, spend.month_usd, budget.month_source),
+        (
+            "a day in this workspace",
+            budget.workspace_day_usd,
+            spend.workspace_today_usd,
+            budget.workspace_day_source,
+        ),
+        (
+            "a month in this workspace",
+            budget.workspace_month_usd,
+            spend.workspace_month_usd,
+            budget.workspace_month_source,
+        ),
+    )
+    for over, limit_usd, spent_usd, source in rows:
+        if limit_usd is not None:
+            yield Standing(over, limit_usd, spent_usd, source)
+
+
+def left_usd(budget: Budget, spend: Spend) -> float | None:
+    """Most that one request may cost as things stand; None without any limit."""
+    limits = [standing.left_usd for standing in standings(budget, spend)]
+    if budget.request_usd is not None:
+        limits.append(budget.request_usd)
+    return min(limits, default=None)

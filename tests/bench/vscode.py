@@ -19,7 +19,13 @@ from tempfile import TemporaryDirectory
 
 from bench.report import Row, percentile, table
 from clients.install import vscode
-from clients.vscode.conftest import EXTENSION, build, write_launcher, write_user_settings
+from clients.vscode.conftest import (
+    EXTENSION,
+    build,
+    write_launcher,
+    write_machine_settings,
+    write_user_settings,
+)
 from clients.vscode.editor import Driver, Editor, start_driver
 
 FLOOR_MANIFEST = {
@@ -123,7 +129,8 @@ def editor_with(install: vscode.Install, vsix: Path, home: Path, name: str) -> I
     for place in state.values():
         Path(place).mkdir()
     server = write_launcher(home / "server", [str(Path(sys.prefix) / "bin/turnout")], variables)
-    write_user_settings(driver, {"turnout.server.path": str(server)} if name == "turnout" else {})
+    write_machine_settings(driver, server)
+    write_user_settings(driver, {})
     try:
         yield driver
     finally:

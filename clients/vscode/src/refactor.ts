@@ -237,12 +237,15 @@ function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? "" : "s"}`;
 }
 
-/** Says what stands in the way, and offers to go to the first place of it. */
+/**
+ * Says what stands in the way, and offers to go to the first place of it.
+ * In a dialog: VS Code drops messages where several come at once, and this one must not be missed.
+ */
 async function showConflicts(lead: string, conflicts: readonly Conflict[]): Promise<void> {
-  const reasons = conflicts.map(describeConflict).join("; ") || "The server gave no reason.";
+  const detail = conflicts.map(describeConflict).join("\n") || "The server gave no reason.";
   const place = conflicts.find(({ uri }) => uri);
   const actions = place ? ["Show"] : [];
-  const chosen = await vscode.window.showWarningMessage(`Turnout: ${lead} ${reasons}`, ...actions);
+  const chosen = await vscode.window.showWarningMessage(`Turnout: ${lead}`, { modal: true, detail }, ...actions);
   if (!chosen || !place) return;
   const at = new vscode.Position(place.line ?? 0, 0);
   await vscode.window.showTextDocument(vscode.Uri.parse(place.uri), { selection: new vscode.Range(at, at) });

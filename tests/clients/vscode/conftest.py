@@ -73,9 +73,6 @@ def run(command: list[str], install: vscode.Install) -> None:
 @pytest.fixture(scope="session")
 def driver(install: vscode.Install, vsix: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
     home = tmp_path_factory.mktemp("vscode")
-    machine = home / "data/Machine/settings.json"
-    machine.parent.mkdir(parents=True)
-    machine.write_text(json.dumps({"workbench.welcomePage.walkthroughs.openOnInstall": False}))
     running = start_driver(install, vsix, home, install.environment)
     yield running
     running.close()
@@ -101,7 +98,8 @@ def open_editor(driver: Driver, tmp_path: Path, request: pytest.FixtureRequest) 
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text, "utf-8")
         server = write_launcher(tmp_path / "turnout", command, env or {})
-        write_user_settings(driver, {"turnout.server.path": str(server), **(settings or {})})
+        write_machine_settings(driver, server)
+        write_user_settings(driver, settings or {})
         (driver.data / "User/keybindings.json").write_text(json.dumps(keybindings))
         if folders:
             together = folder / "all.code-workspace"
@@ -125,6 +123,14 @@ def write_launcher(path: Path, command: list[str], env: dict[str, str]) -> Path:
     path.write_text(f'#!/bin/sh\n{exports}exec {words} "$@"\n')
     path.chmod(0o755)
     return path
+
+
+def write_machine_settings(driver: Driver, server: Path) -> None:
+    """A window in a browser is a remote one, and a remote one takes paths from the remote machine's settings alone."""
+    file = driver.data / "Machine/settings.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    welcome = "workbench.welcomePage.walkthroughs.openOnInstall"
+    file.write_text(json.dumps({"turnout.server.path": str(server), welcome: False}))
 
 
 def write_user_settings(driver: Driver, settings: dict[str, Any]) -> None:

@@ -77,14 +77,6 @@ const operations = {
     // VS Code in a browser now and then shows a workspace of several folders as one of none, until it is loaded again.
     if (workspace) await files.waitFor({ timeout: 15_000 }).catch(() => state.page.reload());
     await files.waitFor({ timeout: 60_000 });
-    // Now and then it hands its extensions no user settings, so that the server's path is missing: the same remedy.
-    const status = state.page.locator(".statusbar-item[id='turnout.turnout.turnout.status']");
-    const settled = status.filter({ hasNot: state.page.locator("[aria-label*='starting']") });
-    await settled.first().waitFor({ timeout: 20_000 }).catch(() => undefined);
-    if ((await status.first().innerText().catch(() => "")).includes("stopped")) {
-      await state.page.reload();
-      await files.waitFor({ timeout: 60_000 });
-    }
     return state.page.title();
   },
   async close(_, state) {

@@ -24,6 +24,7 @@ GHOST_BELOW = ".suggest-preview-text .view-line"
 EDITOR = ".editor-instance .view-lines"
 STATUS = ".statusbar-item[id='turnout.turnout.turnout.status']"
 READY = f"{STATUS} [aria-label^='Turnout, ready']"
+DIALOG = ".monaco-dialog-box"
 NOTIFICATION = ".notifications-toasts .notification-list-item"
 
 USER_SETTINGS: dict[str, Any] = {
@@ -237,9 +238,9 @@ class Editor:
         self.picture(f"action-{title.partition(' ')[0].strip(':').lower()}")
         self.press("Enter")
 
-    def push(self, button: str) -> None:
-        """Push a button of a notification."""
-        selector = f".notifications-toasts .monaco-button:text-is('{button}')"
+    def push(self, button: str, of: str = ".notifications-toasts") -> None:
+        """Push a button of a notification, or of a dialog."""
+        selector = f"{of} .monaco-button:text-is('{button}')"
         self.wait_for(selector)
         self.driver.do("click", selector=selector)
 

@@ -3,21 +3,13 @@
 import pytest
 
 from clients.vscode.conftest import Messages, OpenScripted
-from clients.vscode.editor import Editor, wait_until
+from clients.vscode.editor import DIALOG, Editor, wait_until
 
 pytestmark = pytest.mark.editor
 
 FILES = {"a.py": "a = 1\nb = 2\nc = 3\n", "b.py": "x = 1\n"}
-DIALOG = ".monaco-dialog-box"
 PROGRESS = ".notifications-toasts .monaco-button:text-is('Cancel')"
 REVIEW = ".multiDiffEntry"
-
-
-def push(editor: Editor, button: str) -> None:
-    """Push a button of the dialog."""
-    selector = f"{DIALOG} .monaco-button:text-is('{button}')"
-    editor.wait_for(selector)
-    editor.driver.do("click", selector=selector)
 
 
 def ask(editor: Editor, instruction: str) -> None:
@@ -46,21 +38,21 @@ def test_plan(scripted: OpenScripted) -> None:
     ):
         editor.wait_for(DIALOG, shown)
     editor.picture("refactor-plan")
-    push(editor, "Cancel")
+    editor.push("Cancel", of=DIALOG)
     editor.wait_gone(DIALOG)
     assert refactors(messages) == []
 
     ask(editor, "plan longer names")
     editor.wait_for(DIALOG, "Rename in 2 files.")
     editor.wait_gone(PROGRESS)  # it stays a little, and its button does nothing then
-    push(editor, "Correct...")
+    editor.push("Correct...", of=DIALOG)
     editor.answer("wait")
     editor.push("Cancel")
     editor.wait_for(DIALOG, "Rename in 2 files.")  # the plan stands where a better one was given up
-    push(editor, "Correct...")
+    editor.push("Correct...", of=DIALOG)
     editor.answer("leave b.py")
     editor.wait_for(DIALOG, "Rename in 1 files.")
-    push(editor, "Approve")
+    editor.push("Approve", of=DIALOG)
     editor.wait_for(REVIEW, "a.py")
     assert refactors(messages) == [{"id": "plan-2"}]
     corrections = [message["params"] for message in messages.all("plan")][3:]
@@ -77,7 +69,7 @@ def test_no_usable_plan(scripted: OpenScripted) -> None:
 
     ask(editor, "an unusable plan")
     editor.wait_for(DIALOG, "Turnout has no usable plan. The answer is no plan.")
-    push(editor, "Go on Without a Plan")
+    editor.push("Go on Without a Plan", of=DIALOG)
     editor.wait_for(REVIEW, "a.py")
     editor.command("Turnout: Discard Refactor")
     editor.wait_gone(REVIEW)

@@ -3,7 +3,7 @@
 import pytest
 
 from clients.vscode.conftest import OpenScripted
-from clients.vscode.editor import NOTIFICATION, wait_until
+from clients.vscode.editor import DIALOG, NOTIFICATION, wait_until
 
 pytestmark = pytest.mark.editor
 
@@ -26,9 +26,9 @@ def test_choose_and_apply(scripted: OpenScripted) -> None:
     editor.picture("refactor-review")
 
     editor.push("Apply")
-    editor.wait_for(NOTIFICATION, "a.py, line 1: These lines have been edited since.")
+    editor.wait_for(DIALOG, "a.py, line 1: These lines have been edited since.")
     editor.picture("refactor-conflict")
-    editor.push("Show")
+    editor.push("Show", of=DIALOG)
     editor.wait_for(".tab.active", "a.py")
 
     editor.command("Turnout: Choose Changes...")

@@ -77,8 +77,8 @@ def test_models(kit: SettingsKit, lines: str, expected: Model) -> None:
         ('api = "llama-infill"\nmodel = "any"', "models.team.base_url: is missing"),
         (VLLM + 'family = "gpt"', "models.team.family: 'gpt' cannot be used; allowed: \"qwen-coder"),
         (
-            VLLM.replace('"vllm"', '"ollama"'),
-            "models.team.server: 'ollama' cannot be used; allowed: \"llama-server",
+            VLLM.replace('"vllm"', '"apache"'),
+            "models.team.server: 'apache' cannot be used; allowed: \"llama-server",
         ),
         ('api = "mistral-fim"\nmodel = "codestral"\njurisdiction = "self-hosted"', "is a hosted API in FR"),
         ('api = "mistral-fim"\nmodel = "codestral"\nleaves_machine = false', "false is ignored"),

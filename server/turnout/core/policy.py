@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from turnout.core.globs import Alternatives, PathSet, glob_to_regex
-from turnout.core.requests import Elimination, Kind, LeavesMachine, Model, SecretsMode
+from turnout.core.requests import Elimination, Kind, LeavesMachine, Model, SecretsMode, Strategy, Tier
 
 SELF_HOSTED = "self-hosted"
 """Jurisdiction of a model that the user or their team runs; no list of jurisdictions excludes it."""
@@ -30,10 +30,28 @@ def reach(model: Model) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Ordering:
+    """How the models of a route are put in order; `weights` by name, for the strategy `weighted` alone."""
+
+    strategy: Strategy = "order"
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TierChain:
+    """The models of one tier of a route, as in a `Chain`."""
+
+    models: tuple[Model, ...]
+    source: str
+    unusable: tuple[Elimination, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Chain:
-    """The models of a route in order of preference.
+    """The models of a route, as they are written: in order of preference.
 
     `unusable` are names in the chain that are no model; `leaves_machine` is the route's own limit, if any.
+    `tiers` holds the tiers that have a chain of their own.
     """
 
     models: tuple[Model, ...]
@@ -42,6 +60,11 @@ class Chain:
     deadline_ms: int | None = None
     leaves_machine: LeavesMachine = "allow"
     leaves_machine_source: str = ""
+    first_token_ms: int | None = None
+    hedge_ms: int | None = None
+    deadline_source: str = ""
+    ordering: Ordering = field(default_factory=Ordering)
+    tiers: Mapping[Tier, TierChain] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

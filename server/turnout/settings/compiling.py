@@ -60,6 +60,8 @@ def _chain(kind: Kind, route: RouteSettings, endpoints: Endpoints, leaves: Leave
         source=source,
         unusable=unusable,
         deadline_ms=route.deadline_ms,
+        first_token_ms=route.first_token_ms,
+        hedge_ms=route.hedge_ms,
         leaves_machine=route.leaves_machine,
         leaves_machine_source=leaves[limit_path].source(limit_path),
     )

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from turnout.core.fim.named import named_family
+from turnout.core.objections import FIM_ONLY_APIS
 from turnout.core.policy import SELF_HOSTED
 from turnout.core.requests import Model
-from turnout.core.routing import FIM_ONLY_APIS
 from turnout.settings import keys
 from turnout.settings.catalogue import ENDPOINTS, Facts, Provider, provider_of
 from turnout.settings.layers import Leaf, dotted

@@ -120,8 +120,8 @@ class PrivacySettings(_Table):
     )
     secrets: SecretsMode = Field(
         default="redact",
-        description="What becomes of keys, passwords and other secrets in text that leaves this machine: `redact` sends "
-        "placeholders in their place, `block` sends nothing, and `off` sends them as they are.",
+        description="What becomes of keys, passwords and other secrets in text that leaves this machine: `redact` "
+        "sends placeholders in their place, `block` sends nothing, and `off` sends them as they are.",
     )
     local_only: Patterns = Field(default=(), description="Files whose text never leaves this machine.")
     never_read: Patterns = Field(
@@ -240,6 +240,14 @@ class RouteSettings(_Table):
     strategy: Literal["order"] = Field(default="order", description="How the chain is ordered: as written.")
     deadline_ms: Annotated[int, Field(ge=10, le=3_600_000)] | None = Field(
         default=None, description="Time after which the answer is of no use."
+    )
+    first_token_ms: Annotated[int, Field(ge=10, le=3_600_000)] | None = Field(
+        default=None, description="Time for the first text of a model, after which the next one is asked."
+    )
+    hedge_ms: Annotated[int, Field(ge=10, le=3_600_000)] | None = Field(
+        default=None,
+        description="Time without any text after which the next model is asked as well, and the first to answer is "
+        "taken; both are paid. It is never one that text travels further to, and never for `refactor`.",
     )
     leaves_machine: LeavesMachine = Field(
         default="allow", description="Tightens `privacy.leaves_machine` for this kind."

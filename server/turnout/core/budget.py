@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from turnout.core.health import Spend
+from turnout.core.limits import Limit
 from turnout.core.policy import Budget
 
 WARN_AT = 0.8
@@ -62,3 +63,15 @@ def left_usd(budget: Budget, spend: Spend) -> float | None:
     if budget.request_usd is not None:
         limits.append(budget.request_usd)
     return min(limits, default=None)
+
+
+def limits_of(budget: Budget, workspace: str) -> Iterator[Limit]:
+    """Every limit over time that is set, for the ledger to hold the sends of a request in `workspace` to."""
+    if budget.day_usd is not None:
+        yield Limit(budget.day_usd, "day", None, budget.day_source)
+    if budget.month_usd is not None:
+        yield Limit(budget.month_usd, "month", None, budget.month_source)
+    if budget.workspace_day_usd is not None:
+        yield Limit(budget.workspace_day_usd, "day", workspace, budget.workspace_day_source)
+    if budget.workspace_month_usd is not None:
+        yield Limit(budget.workspace_month_usd, "month", workspace, budget.workspace_month_source)

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias, get_args
 
+from turnout.core.limits import Limit
+
 Kind = Literal[
     "inline", "popup", "fix", "rewrite", "refactor", "document", "test", "explain", "commit_message"
 ]
@@ -166,6 +168,14 @@ class Route:
     """True where the user has to agree before text goes to a model with `leaves_machine`."""
     limit_usd: float | None = None
     """Dollars that one request may cost as things stand, None without a budget."""
+    limits: tuple[Limit, ...] = ()
+    """What the ledger holds every send to, so that requests made at once do not spend the same dollars."""
+    workspace: str = ""
+    """Folder whose money is spent, as the ledger names it."""
+    first_token_ms: int | None = None
+    """Time for the first text of one candidate, after which the next one is asked."""
+    hedge_ms: int | None = None
+    """Time without text after which the next candidate is asked beside the first; None where that is not wanted."""
     strategy: Strategy = "order"
     tier: Tier | None = None
     """What the request was taken for, where its route has chains for tiers; `tier_reason` says what made it so."""

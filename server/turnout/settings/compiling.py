@@ -36,9 +36,10 @@ def compile_policy(
         )
     routes: dict[Kind, Chain] = {}
     for kind in KINDS:
-        path: KeyPath = ("routes", kind, "models")
         routes[kind] = _chain(kind, getattr(settings.routes, kind), endpoints, leaves)
-        problems += _unknown(routes[kind].unusable, leaves[path].layer.where(path), dotted(path))
+        for key, chain in (("models", routes[kind]), *routes[kind].tiers.items()):
+            path: KeyPath = ("routes", kind, key)
+            problems += _unknown(chain.unusable, leaves[path].layer.where(path), dotted(path))
     policy = Policy(
         models=tuple(endpoints.models.values()),
         model_sources=endpoints.sources,

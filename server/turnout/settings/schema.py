@@ -13,13 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from turnout.core.fim.families import FAMILIES
 from turnout.core.globs import check_pattern
-from turnout.core.requests import Api, Kind, LeavesMachine, SecretsMode, Server
-
-RESERVED: dict[str, frozenset[str]] = {
-    "strategy": frozenset({"cheapest", "fastest", "weighted"}),
-}
-"""Values of the design that this version does not know yet, by key; they get a message of their own."""
-
+from turnout.core.requests import Api, Kind, LeavesMachine, SecretsMode, Server, Strategy
 
 def _pattern(text: str) -> str:
     objection = check_pattern(text)
@@ -97,6 +91,7 @@ FamilyName: TypeAlias = Annotated[
 ]
 BaseUrl: TypeAlias = Annotated[str, AfterValidator(_base_url), Field(json_schema_extra={"format": "uri"})]
 Jurisdiction: TypeAlias = Annotated[str, Field(pattern=r"^(?:[A-Z]{2}|\*)$")]
+Weight: TypeAlias = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 Usd: TypeAlias = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 Languages: TypeAlias = Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(strict=False)]
 
@@ -229,6 +224,16 @@ class ModelSettings(_Table):
     )
     input_usd: Usd | None = Field(default=None, description="US dollars per million tokens of prompt.")
     output_usd: Usd | None = Field(default=None, description="US dollars per million tokens of answer.")
+    cache_read_usd: Usd | None = Field(
+        default=None,
+        description="US dollars per million tokens of prompt that come from the API's cache; unset means: as known of "
+        "the model, else as for any prompt.",
+    )
+    cache_write_usd: Usd | None = Field(
+        default=None,
+        description="US dollars per million tokens of prompt that go to the API's cache; unset means: as known of the "
+        "model, else 1.25 times as for any prompt.",
+    )
 
 
 class RouteSettings(_Table):
@@ -237,7 +242,25 @@ class RouteSettings(_Table):
     models: Names = Field(
         default=(), description="Models in order of preference; the next one is asked if one fails."
     )
-    strategy: Literal["order"] = Field(default="order", description="How the chain is ordered: as written.")
+    simple: Names | None = Field(
+        default=None, description="The chain for requests that are taken to be simple; unset means `models`."
+    )
+    standard: Names | None = Field(
+        default=None, description="The chain for requests in between; unset means `models`."
+    )
+    complex: Names | None = Field(
+        default=None, description="The chain for requests that are taken to be complex; unset means `models`."
+    )
+    strategy: Strategy = Field(
+        default="order",
+        description="How the models of the chain are put in order: as written, by price, by measured speed, or by lot, "
+        "which is drawn once per workspace.",
+    )
+    weights: dict[ModelName, Weight] = Field(
+        default={},
+        description="Shares of workspaces by model, for the strategy `weighted`; a model without one is asked if the "
+        "others fail. Empty means equal shares.",
+    )
     deadline_ms: Annotated[int, Field(ge=10, le=3_600_000)] | None = Field(
         default=None, description="Time after which the answer is of no use."
     )

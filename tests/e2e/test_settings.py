@@ -30,7 +30,7 @@ WRONG = [
     ('[completion]\nmultiline = "sometimes"\n', "completion.multiline", "sometimes", "auto"),
     ("[completion]\nmax_tokens = 100000\n", "completion.max_tokens", "100000", "1024"),
     ('[privacy]\nleaves_machine = "no"\n', "privacy.leaves_machine", "no", "never"),
-    ('[routes.rewrite]\nstrategy = "cheapest"\n', "routes.rewrite.strategy", "cheapest", "order"),
+    ('[routes.rewrite]\nstrategy = "best"\n', "routes.rewrite.strategy", "best", "order"),
     ('[completion]\nmulti_line = "never"\n', "completion.multi_line", "", "multiline"),
 ]
 

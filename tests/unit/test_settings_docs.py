@@ -12,7 +12,7 @@ from support.settings_kit import SettingsKit
 from turnout import settings
 from turnout.__main__ import main
 from turnout.settings.describe import MARKER, json_schema, reference
-from turnout.settings.schema import RESERVED, Settings, defaults
+from turnout.settings.schema import Settings, defaults
 
 DOCS = Path(__file__).parents[2] / "docs" / "settings.md"
 
@@ -53,13 +53,6 @@ def test_schema_describes_every_key() -> None:
     for name, definition in schema["$defs"].items():
         check(definition, f"{name}.")
     assert Settings.model_validate(defaults()) == Settings()
-
-
-def test_reserved_values_are_not_implemented() -> None:
-    """A value that is announced for later is not one that works already."""
-    text = json.dumps(json_schema())
-    for values in RESERVED.values():
-        assert not [value for value in values if f'"{value}"' in text]
 
 
 def test_package_exports() -> None:

@@ -121,10 +121,10 @@ WRONG = [
     ('[routes.inline]\nmodels = "near"', 2, "routes.inline.models", "'near'", "a list of models' names"),
     ('[routes.inline]\nmodels = ["near", 5]', 2, "routes.inline.models", "5", "a list of models' names"),
     (
-        '[routes.fix]\n\nstrategy = "cheapest"',
+        '[routes.fix]\n\nstrategy = "best"',
         3,
         "routes.fix.strategy",
-        "not available in this version",
+        "'best' cannot be used",
         '"order"',
     ),
     ('[privacy]\nleaves_machine = "no"', 2, "privacy.leaves_machine", "'no'", '"never", "ask", "allow"'),

@@ -9,10 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from turnout.core.policy import reach
-from turnout.core.requests import KINDS, Kind, LeavesMachine, Model
+from turnout.core.requests import KINDS, TIERS, Kind, LeavesMachine, Model
 from turnout.settings.layers import CheckedRule, Leaf, dotted
 from turnout.settings.problems import Problem
 from turnout.settings.toml import KeyPath
+
+CHAINS = ("models", *TIERS)
+"""The keys of a route that name models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +36,9 @@ def choose(
 ) -> Chosen:
     """Keep what an untrusted workspace may choose; `own` are the effective values without the workspace."""
     chooser = _Chooser(own, models, workspace)
-    kept = {path: leaf for path, leaf in chains.items() if path[-1] != "models"}
+    kept = {path: leaf for path, leaf in chains.items() if path[2] not in CHAINS}
     for path, leaf in chains.items():
-        if path[-1] == "models":
+        if path[2] in CHAINS:
             allowed = chooser.chain(path, leaf)
             if allowed:
                 kept[path] = Leaf(list(allowed), leaf.layer)
@@ -103,5 +106,6 @@ def _own_reach(kind: Kind, own: Mapping[KeyPath, Leaf], models: Mapping[str, Mod
     limit: LeavesMachine = own["routes", kind, "leaves_machine"].value
     if limit == "never":
         return 0
-    names = own["routes", kind, "models"].value
+    chains = (own.get(("routes", kind, key)) for key in CHAINS)
+    names = [name for leaf in chains if leaf is not None for name in leaf.value]
     return max((reach(models[name]) for name in names if name in models), default=0)

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from turnout.core.globs import PathSet, Pattern
-from turnout.core.policy import Budget, Chain, Policy, Privacy, Rule, RuleSet
-from turnout.core.requests import KINDS, Elimination, Kind, Model
+from turnout.core.policy import Budget, Chain, Ordering, Policy, Privacy, Rule, RuleSet, TierChain
+from turnout.core.requests import KINDS, TIERS, Elimination, Kind, Model, Tier
 from turnout.settings.endpoints import Endpoints
 from turnout.settings.layers import CheckedRule, Leaf, dotted
 from turnout.settings.problems import Problem, nearest
@@ -37,9 +37,7 @@ def compile_policy(
     routes: dict[Kind, Chain] = {}
     for kind in KINDS:
         routes[kind] = _chain(kind, getattr(settings.routes, kind), endpoints, leaves)
-        for key, chain in (("models", routes[kind]), *routes[kind].tiers.items()):
-            path: KeyPath = ("routes", kind, key)
-            problems += _unknown(chain.unusable, leaves[path].layer.where(path), dotted(path))
+        problems += _unknown_names(kind, routes[kind], leaves)
     policy = Policy(
         models=tuple(endpoints.models.values()),
         model_sources=endpoints.sources,
@@ -52,20 +50,44 @@ def compile_policy(
 
 
 def _chain(kind: Kind, route: RouteSettings, endpoints: Endpoints, leaves: Leaves) -> Chain:
-    models_path: KeyPath = ("routes", kind, "models")
-    limit_path: KeyPath = ("routes", kind, "leaves_machine")
-    source = leaves[models_path].source(models_path)
-    models, unusable = _named(route.models, endpoints, source)
+    source = partial(_optional_source, leaves)
+    models_source = source(("routes", kind, "models"))
+    models, unusable = _named(route.models, endpoints, models_source)
     return Chain(
         models=models,
-        source=source,
+        source=models_source,
         unusable=unusable,
         deadline_ms=route.deadline_ms,
+        deadline_source=source(("routes", kind, "deadline_ms")),
         first_token_ms=route.first_token_ms,
         hedge_ms=route.hedge_ms,
         leaves_machine=route.leaves_machine,
-        leaves_machine_source=leaves[limit_path].source(limit_path),
+        leaves_machine_source=source(("routes", kind, "leaves_machine")),
+        ordering=Ordering(route.strategy, route.weights),
+        tiers=_tiers(kind, route, endpoints, leaves),
     )
+
+
+def _unknown_names(kind: Kind, chain: Chain, leaves: Leaves) -> list[Problem]:
+    problems: list[Problem] = []
+    chains: dict[str, Chain | TierChain] = {"models": chain, **chain.tiers}
+    for key, named in chains.items():
+        path: KeyPath = ("routes", kind, key)
+        problems += _unknown(named.unusable, leaves[path].layer.where(path), dotted(path))
+    return problems
+
+
+def _tiers(
+    kind: Kind, route: RouteSettings, endpoints: Endpoints, leaves: Leaves
+) -> Mapping[Tier, TierChain]:
+    tiers: dict[Tier, TierChain] = {}
+    for tier in TIERS:
+        names = getattr(route, tier)
+        if names is not None:
+            source = _optional_source(leaves, ("routes", kind, tier))
+            models, unusable = _named(names, endpoints, source)
+            tiers[tier] = TierChain(models, source, unusable)
+    return tiers
 
 
 def _named(

@@ -27,7 +27,9 @@ _UNKNOWN_LOCAL = Facts(context_tokens=4_096)
 _UNKNOWN_REMOTE = Facts(context_tokens=128_000)
 _UNKNOWN_FIM = Facts(context_tokens=8_192)
 
-_ABOUT_ENDPOINT = ("key", "leaves_machine", "jurisdiction", "input_usd", "output_usd")
+_ABOUT_ENDPOINT = (
+    "key", "leaves_machine", "jurisdiction", "input_usd", "output_usd", "cache_read_usd", "cache_write_usd",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +112,9 @@ class _Builder:
             return None
         provider = provider_of(host_of(base_url))
         leaves = self._leaves_machine(base_url, provider)
-        unknown = _UNKNOWN_FIM if entry.api in FIM_ONLY_APIS else _UNKNOWN_REMOTE
-        facts = (provider.models.get(entry.model) if provider else None) or unknown
+        facts = (provider.models.get(entry.model) if provider else None) or _UNKNOWN_REMOTE
+        # An API that fills holes takes less than the same model's chat.
+        context_tokens = (_UNKNOWN_FIM if entry.api in FIM_ONLY_APIS else facts).context_tokens
         return Model(
             name=self._name,
             api=entry.api,
@@ -120,9 +123,11 @@ class _Builder:
             key=keys.bound(entry.key, base_url),
             leaves_machine=leaves,
             jurisdiction=self._jurisdiction(provider),
-            context_tokens=entry.context_tokens or facts.context_tokens,
+            context_tokens=entry.context_tokens or context_tokens,
             input_usd=facts.input_usd if entry.input_usd is None else entry.input_usd,
             output_usd=facts.output_usd if entry.output_usd is None else entry.output_usd,
+            cache_read_usd=facts.cache_read_usd if entry.cache_read_usd is None else entry.cache_read_usd,
+            cache_write_usd=facts.cache_write_usd if entry.cache_write_usd is None else entry.cache_write_usd,
             family=entry.family,
             server=entry.server,
         )
@@ -175,9 +180,8 @@ class _Builder:
     def _jurisdiction(self, provider: Provider | None) -> str | None:
         stated = self._entry.jurisdiction
         if provider is not None and stated == SELF_HOSTED:
-            self._report(
-                "jurisdiction", f"is ignored: {provider.host} is a hosted API in {provider.jurisdiction}"
-            )
+            where = f" in {provider.jurisdiction}" if provider.jurisdiction else ""
+            self._report("jurisdiction", f"is ignored: {provider.host} is a hosted API{where}")
             return provider.jurisdiction
         return stated or (provider.jurisdiction if provider else None)
 

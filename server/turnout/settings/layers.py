@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from turnout.settings.describe import allowed, known_keys, node_at
 from turnout.settings.problems import Problem, nearest, shown
-from turnout.settings.schema import RESERVED, RuleSettings, Settings
+from turnout.settings.schema import RuleSettings, Settings
 from turnout.settings.toml import KeyPath
 
 MAX_LIST = 500
@@ -247,11 +247,7 @@ def _message(path: KeyPath, error: Mapping[str, Any]) -> str:
         return "is missing"
     value = error["input"]
     name = next((part for part in reversed(path) if isinstance(part, str)), "")
-    text = "the value" if name in _SECRET else shown(value)
-    if isinstance(value, str) and value in RESERVED.get(name, ()):
-        text += " is not available in this version"
-    else:
-        text += " cannot be used"
+    text = f"{'the value' if name in _SECRET else shown(value)} cannot be used"
     ending = "the rule is left out" if path[:1] == ("rules",) else "the layer below applies"
     return f"{text}; allowed: {_allowed(path, error)}; {ending}"
 

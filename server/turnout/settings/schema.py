@@ -15,6 +15,7 @@ from turnout.core.fim.families import FAMILIES
 from turnout.core.globs import check_pattern
 from turnout.core.requests import Api, Kind, LeavesMachine, SecretsMode, Server, Strategy
 
+
 def _pattern(text: str) -> str:
     objection = check_pattern(text)
     if objection:

@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from turnout.core.policy import stricter
 from turnout.core.requests import SecretsMode
+from turnout.settings.choosing import CHAINS
 from turnout.settings.layers import Layer, Leaf, dotted
 from turnout.settings.problems import WAITS_FOR_TRUST, Problem, shown
 from turnout.settings.toml import KeyPath
@@ -66,7 +67,7 @@ _UNTRUSTED: Mapping[KeyPath, Combine] = {
 }
 """Keys that an untrusted workspace can only tighten, and a trusted one sets."""
 
-_CHOICES: frozenset[KeyPath] = frozenset({("routes", "*", "models"), ("routes", "*", "strategy")})
+_CHOICES: frozenset[KeyPath] = frozenset(("routes", "*", key) for key in (*CHAINS, "strategy", "weights"))
 """Keys that choose among what the user has set up; `loading` checks the models."""
 
 
@@ -118,7 +119,8 @@ def untrusted_problem(layer: Layer, path: KeyPath, workspace: Path) -> Problem:
 
 
 def _pattern(path: KeyPath) -> KeyPath:
-    return ("routes", "*", *path[2:]) if path[0] == "routes" else path
+    """The path without the names that users choose."""
+    return ("routes", "*", *path[2:3]) if path[0] == "routes" else path
 
 
 def _granted(value: Any, asked: Any) -> bool:

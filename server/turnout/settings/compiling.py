@@ -70,8 +70,8 @@ def _chain(kind: Kind, route: RouteSettings, endpoints: Endpoints, leaves: Leave
 
 def _unknown_names(kind: Kind, chain: Chain, leaves: Leaves) -> list[Problem]:
     problems: list[Problem] = []
-    chains: dict[str, Chain | TierChain] = {"models": chain, **chain.tiers}
-    for key, named in chains.items():
+    chains: list[tuple[str, Chain | TierChain]] = [("models", chain), *chain.tiers.items()]
+    for key, named in chains:
         path: KeyPath = ("routes", kind, key)
         problems += _unknown(named.unusable, leaves[path].layer.where(path), dotted(path))
     return problems

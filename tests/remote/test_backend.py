@@ -130,7 +130,7 @@ class TestRequest:
             "max_tokens": 7,
             "temperature": 0.0,
             "stream": True,
-            "system": "Be brief.",
+            "system": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
             "messages": [{"role": "user", "content": "Hé 🚃"}],
             "stop_sequences": ["END"],
         }

@@ -23,7 +23,8 @@ def test_messages_optional_fields() -> None:
     model = Model("far", "anthropic", "claude")
     assert anthropic.body(model, PROMPT, "h").keys() == {"model", "max_tokens", "stream", "messages"}
     twice = ChatPrompt((Message("system", "a"), Message("system", "b"), Message("user", "c")))
-    assert anthropic.body(model, twice, "h")["system"] == "a\n\nb"
+    [system] = anthropic.body(model, twice, "h")["system"]
+    assert system["text"] == "a\n\nb"
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,7 @@ def test_messages_optional_fields() -> None:
         ("gpt-5.3-codex", "api.openai.com", "max_completion_tokens", None),
         ("o3", "api.openai.com", "max_completion_tokens", None),
         ("gpt-4.1-mini", "gateway.example.com", "max_tokens", 0.5),
-        ("kimi-k2.5", "api.moonshot.ai", "max_tokens", None),
+        ("kimi-k2.5", "api.moonshot.ai", "max_completion_tokens", None),
         ("zai-org/GLM-5", "gpu-box.internal", "max_tokens", 0.5),
     ],
 )

@@ -180,7 +180,7 @@ def test_chat_endings(events: list[object], finish: Finish, usage: Usage) -> Non
                 {"type": "message_delta", "usage": {"cache_creation_input_tokens": 5}},
             ),
             "stop",
-            Usage(18, 2, 10),
+            Usage(18, 2, 10, written=5),
         ),
     ],
 )
@@ -242,7 +242,13 @@ OVERLOADED = {"type": "error", "error": {"type": "overloaded_error", "message": 
         (openai_chat.FORMAT, ["[" * 100_000], ProtocolViolation, "not JSON"),
         (openai_chat.FORMAT, [{"choices": {}}], ProtocolViolation, "`choices`"),
         (openai_chat.FORMAT, [{"choices": ["x"]}], ProtocolViolation, "not an object"),
-        (openai_chat.FORMAT, [{"choices": [{"delta": {"content": ["x"]}}]}], ProtocolViolation, "`content`"),
+        (
+            openai_chat.FORMAT,
+            [{"choices": [{"delta": {"content": ["x"]}}]}],
+            ProtocolViolation,
+            "not an object",
+        ),
+        (openai_chat.FORMAT, [{"choices": [{"delta": {"content": 7}}]}], ProtocolViolation, "`content`"),
     ],
 )
 def test_failures_inside_a_stream(

@@ -45,7 +45,14 @@ _WORDS = "naïve 🚃 🚃 → é"
 _LLAMA_WORDS = " café 🚃 über"
 
 RECORDINGS = (
-    Recording("anthropic", anthropic.FORMAT, _WORDS, "stop", Usage(1032, 15, 1000), b"event: message_stop"),
+    Recording(
+        "anthropic",
+        anthropic.FORMAT,
+        _WORDS,
+        "stop",
+        Usage(1032, 15, 1000, written=7),
+        b"event: message_stop",
+    ),
     Recording(
         "openai", openai_chat.FORMAT, _WORDS, "length", Usage(1032, 15, 1000), b'"finish_reason":"length"'
     ),

@@ -1,13 +1,17 @@
 """Anthropic Messages: https://docs.anthropic.com/en/api/messages-streaming.
 
+What of a prompt comes again in later ones is marked to be kept in the API's prompt cache.
 Invariant: an answer is complete at `message_stop` and not before; an unknown event is skipped, as the format asks.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 
-from turnout.core.requests import ChatPrompt, Finish, Model
+from turnout.core.requests import ChatPrompt, Finish, Message, Model, ToolCall
 from turnout.errors import ProtocolViolation, RequestRejected
 from turnout.remote import payload
+from turnout.remote.calls import Calls, parameters
 from turnout.remote.failures import Peer, in_stream, is_error
 from turnout.remote.format import Format
 from turnout.remote.reply import Counted, Step
@@ -16,13 +20,18 @@ from turnout.remote.sse import Event
 FINISH: Mapping[str, Finish] = {
     "end_turn": "stop",
     "stop_sequence": "stop",
+    "tool_use": "stop",
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
 }
-"""Stop reasons that end an answer well; `refusal` does not, and the others need tools that are never offered."""
+"""Stop reasons that end an answer well; `refusal` does not, and `pause_turn` is of tools that the API itself runs."""
 
 _INPUT = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 """The parts of a prompt; the first leaves out what was read from or written to the cache."""
+
+
+_MARK: Mapping[str, object] = {"cache_control": {"type": "ephemeral"}}
+"""Everything up to here is kept in the cache for some minutes; too short a prompt is not, and costs no more."""
 
 
 def body(model: Model, prompt: ChatPrompt, host: str) -> dict[str, object]:
@@ -32,18 +41,65 @@ def body(model: Model, prompt: ChatPrompt, host: str) -> dict[str, object]:
         "model": model.model,
         "max_tokens": prompt.max_tokens,
         "stream": True,
-        "messages": [{"role": m.role, "content": m.content} for m in prompt.messages if m.role != "system"],
+        "messages": _turns(model, prompt),
     }
     if system:
-        request["system"] = system
+        # Tools come before it, so that its mark is also theirs.
+        request["system"] = [{"type": "text", "text": system, **_MARK}]
     # The API has no sampling parameters for Claude any more; other models behind this format need them.
     if "claude" not in model.model:
-        request["temperature"] = prompt.temperature
-    # The API refuses a stop sequence of white space alone.
+        request["temperature"] = min(prompt.temperature, 1.0)
+    # The API refuses a stop sequence of white space alone; that one ends the answer here, see `fill.Cut`.
     stop = [sequence for sequence in prompt.stop if sequence.strip()]
     if stop:
         request["stop_sequences"] = stop
+    if prompt.tools:
+        request["tools"] = [
+            {"name": tool.name, "description": tool.description, "input_schema": parameters(tool.parameters)}
+            for tool in prompt.tools
+        ]
     return request
+
+
+def _turns(model: Model, prompt: ChatPrompt) -> list[dict[str, object]]:
+    """The conversation; the results of tools that were called together have to be in one turn of the user."""
+    spoken = [message for message in prompt.messages if message.role != "system"]
+    turns: list[dict[str, object]] = []
+    for results, group in groupby(spoken, lambda message: message.role == "tool"):
+        if results:
+            turns.append({"role": "user", "content": [_result(message) for message in group]})
+        else:
+            turns += [_turn(model, message) for message in group]
+    if prompt.tools and turns:
+        # With tools there is a next turn, which begins with all of this.
+        turns[-1]["content"] = _marked(turns[-1]["content"])
+    return turns
+
+
+def _turn(model: Model, message: Message) -> dict[str, object]:
+    if not message.calls:
+        return {"role": message.role, "content": message.content}
+    blocks: list[object] = [
+        json.loads(thought.data)
+        for thought in message.thoughts
+        if (thought.api, thought.model) == (model.api, model.model)
+    ]
+    if message.content:
+        blocks.append({"type": "text", "text": message.content})
+    blocks += [
+        {"type": "tool_use", "id": call.id, "name": call.name, "input": json.loads(call.arguments)}
+        for call in message.calls
+    ]
+    return {"role": message.role, "content": blocks}
+
+
+def _result(message: Message) -> dict[str, object]:
+    return {"type": "tool_result", "tool_use_id": message.call_id, "content": message.content}
+
+
+def _marked(content: object) -> Sequence[object]:
+    blocks = content if isinstance(content, list) else [{"type": "text", "text": content}]
+    return [*blocks[:-1], {**blocks[-1], **_MARK}]
 
 
 class MessagesInterpreter:
@@ -53,8 +109,11 @@ class MessagesInterpreter:
         self.finish: Finish | None = None
         self.finished = False
         self.counted = Counted()
+        self.calls: tuple[ToolCall, ...] = ()
         self._peer = peer
-        self._stop: Finish | None = None
+        self._calls = Calls(peer)
+        self._thoughts: dict[int, dict[str, object]] = {}
+        self._reason = ""
         self._usage: dict[str, int] = {}
 
     def feed(self, event: Event) -> Step:
@@ -67,15 +126,50 @@ class MessagesInterpreter:
                 # Its `output_tokens` is a placeholder.
                 self._count(payload.child(payload.child(document, "message"), "usage"), _INPUT)
             case "content_block_start":
-                return _output(payload.child(document, "content_block"))
+                return self._start(_index(document), payload.child(document, "content_block"))
             case "content_block_delta":
-                return _output(payload.child(document, "delta"))
+                return self._grow(_index(document), payload.child(document, "delta"))
             case "message_delta":
                 return self._message_delta(document)
             case "message_stop":
-                self.finish, self.finished = self._stop, True
+                self._end()
                 return Step(progress=True)
         return Step()
+
+    @property
+    def thoughts(self) -> tuple[str, ...]:
+        """The blocks of thinking, which the API wants to have back in front of the calls they led to."""
+        return tuple(json.dumps(block) for block in self._thoughts.values())
+
+    def _start(self, index: int, block: Mapping[str, object]) -> Step:
+        match payload.text(block, "type"):
+            case "tool_use":
+                self._calls.add(index, id=payload.text(block, "id"), name=payload.text(block, "name"))
+                return Step(progress=True)
+            case "thinking" | "redacted_thinking":
+                self._thoughts[index] = dict(block)
+                return Step(progress=True)
+        text = payload.text(block, "text")
+        return Step(text, progress=bool(text))
+
+    def _grow(self, index: int, delta: Mapping[str, object]) -> Step:
+        text, thought = payload.text(delta, "text"), payload.text(delta, "thinking")
+        arguments = payload.text(delta, "partial_json")
+        if arguments:
+            self._calls.add(index, arguments=arguments)
+        for key, piece in (("thinking", thought), ("signature", payload.text(delta, "signature"))):
+            block = self._thoughts.get(index)
+            if piece and block is not None:
+                block[key] = payload.text(block, key) + piece
+        unseen = len(thought) + len(arguments)
+        return Step(text, progress=bool(text or unseen), unseen=unseen)
+
+    def _end(self) -> None:
+        if self._reason:
+            finish = FINISH[self._reason]
+            self.calls = self._calls.close(finish, self._reason if self._reason == "tool_use" else "")
+            self.finish = finish
+        self.finished = True
 
     def _message_delta(self, document: object) -> Step:
         self._count(payload.child(document, "usage"), (*_INPUT, "output_tokens"))
@@ -90,7 +184,7 @@ class MessagesInterpreter:
                 f"{self._peer} ended its answer with the unknown reason {self._peer.quote(reason)!r}.",
                 advice="Choose another model for this kind of request.",
             )
-        self._stop = FINISH.get(reason, self._stop)
+        self._reason = reason or self._reason
         return Step(progress=bool(reason))
 
     def _count(self, usage: Mapping[str, object], names: tuple[str, ...]) -> None:
@@ -101,13 +195,12 @@ class MessagesInterpreter:
             input=sum(self._usage.get(name, 0) for name in _INPUT) if "input_tokens" in self._usage else None,
             output=self._usage.get("output_tokens"),
             cached=self._usage.get("cache_read_input_tokens", 0),
+            written=self._usage.get("cache_creation_input_tokens", 0),
         )
 
 
-def _output(part: Mapping[str, object]) -> Step:
-    """Text of a block or delta; thinking and the arguments of tools are progress without text."""
-    text = payload.text(part, "text")
-    return Step(text, progress=bool(text or part.get("thinking") or part.get("partial_json")))
+def _index(document: object) -> int:
+    return payload.count(document, "index") or 0
 
 
 FORMAT = Format(

@@ -9,9 +9,10 @@ import json
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from turnout.core.requests import Delta, Done, Model, Prompt, StreamItem, Timings
+from turnout.core.requests import Delta, Done, Model, Prompt, StreamItem, Thought, Timings
 from turnout.errors import BackendError, KeyMissing, ProtocolViolation
 from turnout.remote.endpoints import Endpoint
 from turnout.remote.failures import Peer, not_a_stream, refusal
@@ -67,7 +68,7 @@ class RemoteBackend:
         peer = Peer(model.name, target.host, model.key or "", self._key(model, target))
         transport = await self._loaded()
         call = _call(peer, written)
-        reply = Reply(peer, written.wire.interpreter(peer), written.prompt_characters)
+        reply = Reply(peer, written.wire.interpreter(peer), written.prompt_characters, written.tools)
         cut = Cut(peer, written.forced, written.stop)
         watchdog = Watchdog(peer, self._stall_timeout_s, self._clock)
         started, first_token_ms = self._clock(), None
@@ -82,9 +83,10 @@ class RemoteBackend:
                 # The rest is not wanted: leaving closes the connection, and the server stops.
                 yield Done("stop", reply.usage(), timings)
                 return
-            ending = reply.ending()
+            thoughts = tuple(Thought(model.api, model.model, data) for data in reply.thoughts)
+            ending = replace(reply.ending(), timings=timings, thoughts=thoughts)
             try:
-                yield Done(ending.finish, ending.usage, timings)
+                yield ending
             finally:
                 # Only a body that was read to its end leaves a connection that can be used again.
                 await response.read_at_most(_ERROR_BODY_BYTES, _DRAIN_S)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from turnout.core.fim.layout import healing_grammar
 from turnout.core.requests import Model, Server
+from turnout.remote.choices import ChoiceInterpreter
 from turnout.remote.fill import LaidOut
 from turnout.remote.format import Format
-from turnout.remote.openai_chat import ChoiceInterpreter
 
 MAX_STOP = 4
 """Stop sequences that every server takes; the others end the answer here."""

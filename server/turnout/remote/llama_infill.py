@@ -6,7 +6,7 @@ Invariant: an answer is complete at the event whose `stop` is true, and not befo
 
 from collections.abc import Mapping
 
-from turnout.core.requests import Finish, Model
+from turnout.core.requests import Finish, Model, ToolCall
 from turnout.errors import ProtocolViolation
 from turnout.remote import payload
 from turnout.remote.failures import Peer, in_stream, is_error
@@ -43,6 +43,8 @@ class InfillInterpreter:
         self.finish: Finish | None = None
         self.finished = False
         self.counted = Counted()
+        self.calls: tuple[ToolCall, ...] = ()
+        self.thoughts: tuple[str, ...] = ()
         self._peer = peer
 
     def feed(self, event: Event) -> Step:

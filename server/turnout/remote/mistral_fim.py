@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from turnout.core.requests import Model
+from turnout.remote.choices import ChoiceInterpreter
 from turnout.remote.fill import Fill
 from turnout.remote.format import Format
-from turnout.remote.openai_chat import ChoiceInterpreter
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,14 @@ def count(value: object, key: str) -> int | None:
     return min(found, MAX_COUNT)
 
 
+def amount(value: object, key: str) -> float | None:
+    """The sum of money under `key` where it can be one, else None."""
+    found = _field(value, key)
+    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found <= MAX_COUNT:
+        return None
+    return float(found)
+
+
 def _field(value: object, key: str) -> object:
     if not isinstance(value, dict):
         raise PayloadError("JSON that is not an object")

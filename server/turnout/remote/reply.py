@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from turnout.core.requests import Done, Finish, Usage
+from turnout.core.requests import Done, Finish, ToolCall, Usage
 from turnout.errors import ProtocolViolation, StreamTruncated
 from turnout.remote.failures import Peer
 from turnout.remote.payload import PayloadError
@@ -22,19 +22,25 @@ MAX_TOTAL_BYTES = 128 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one event meant: text to hand on, and whether the model got any further."""
+    """What one event meant: text to hand on, and whether the model got any further.
+
+    `unseen` is how many characters of its output are no text: thoughts, and tool calls.
+    """
 
     text: str = ""
     progress: bool = False
+    unseen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Tokens as far as the provider has told; None where it has not."""
+    """Tokens as far as the provider has told; None where it has not. See `core.requests.Usage`."""
 
     input: int | None = None
     output: int | None = None
     cached: int = 0
+    written: int = 0
+    cost_usd: float | None = None
 
 
 class Interpreter(Protocol):
@@ -42,11 +48,22 @@ class Interpreter(Protocol):
 
     `finish` is set once the model has said that its text is complete, and why.
     `finished` says that nothing more is to be read, because the terminal event has been seen.
+    `calls` and `thoughts` are whole once `finish` is set; a thought is JSON in the form of its API.
     """
 
     finish: Finish | None
     finished: bool
     counted: Counted
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """The tools that the model asks for."""
+        ...
+
+    @property
+    def thoughts(self) -> tuple[str, ...]:
+        """What it thought ahead of them."""
+        ...
 
     def feed(self, event: Event) -> Step:
         """Take one event; raises BackendError where it reports a failure, PayloadError where it is not the format."""
@@ -54,13 +71,23 @@ class Interpreter(Protocol):
 
 
 class Reply:
-    """Reads one answer from its bytes; `prompt_characters` serve to estimate tokens that were never counted."""
+    """Reads one answer from its bytes.
 
-    def __init__(self, peer: Peer, interpreter: Interpreter, prompt_characters: int) -> None:
+    `prompt_characters` serve to estimate tokens that were never counted, `tools` are the names that may be called.
+    """
+
+    def __init__(
+        self,
+        peer: Peer,
+        interpreter: Interpreter,
+        prompt_characters: int,
+        tools: frozenset[str] = frozenset(),
+    ) -> None:
         self._peer = peer
         self._interpreter = interpreter
         self._decoder = Decoder()
         self._prompt_characters = prompt_characters
+        self._tools = tools
         self._characters = 0
         self._idle_bytes = 0
         self._total_bytes = 0
@@ -82,7 +109,7 @@ class Reply:
         try:
             for event in self._decoder.feed(chunk):
                 step = self._interpreter.feed(event)
-                self._characters += len(step.text)
+                self._characters += len(step.text) + step.unseen
                 if step.progress:
                     self._idle_bytes = 0
                 yield step
@@ -102,7 +129,12 @@ class Reply:
             raise StreamTruncated(
                 f"{self._peer} ended its stream in the middle.", advice="Try again; the answer was not used."
             )
-        return Done(finish=finish, usage=self.usage())
+        return Done(finish=finish, usage=self.usage(), calls=self._offered(self._interpreter.calls))
+
+    @property
+    def thoughts(self) -> tuple[str, ...]:
+        """What the model thought ahead of its calls, for nobody but itself."""
+        return self._interpreter.thoughts if self._interpreter.calls else ()
 
     def usage(self) -> Usage:
         """Tokens as far as they were counted until now, estimates where they were not."""
@@ -113,7 +145,19 @@ class Reply:
             output=_estimate(self._characters) if received is None else received,
             cached=counted.cached,
             estimated=sent is None or received is None,
+            written=counted.written,
+            cost_usd=counted.cost_usd,
         )
+
+    def _offered(self, calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
+        """`calls`, where each is of a tool that was offered."""
+        for call in calls:
+            if call.name not in self._tools:
+                raise ProtocolViolation(
+                    f"{self._peer} called {self._peer.quote(call.name)!r}, a tool that it was not given.",
+                    advice="Choose another model for this kind of request.",
+                )
+        return calls
 
     @property
     def _advice(self) -> str:

@@ -10,13 +10,17 @@ from typing import Any
 
 from turnout.core.requests import Api, ChatPrompt, FimPrompt, Model, Prompt
 from turnout.errors import RequestRejected
-from turnout.remote import anthropic, completions, llama_infill, mistral_fim, openai_chat
+from turnout.remote import anthropic, completions, llama_infill, mistral_fim, openai_chat, openai_responses
 from turnout.remote.endpoints import Endpoint, endpoint
 from turnout.remote.fill import Fill, Typesetter, fill, fill_without_marks
 from turnout.remote.format import Format
 
 CHAT: Mapping[Api, Format[ChatPrompt]] = MappingProxyType(
-    {"anthropic": anthropic.FORMAT, "openai-chat": openai_chat.FORMAT}
+    {
+        "anthropic": anthropic.FORMAT,
+        "openai-responses": openai_responses.FORMAT,
+        "openai-chat": openai_chat.FORMAT,
+    }
 )
 
 HOLES: Mapping[Api, tuple[Format[Fill], Callable[[Model, FimPrompt], Fill]]] = MappingProxyType(
@@ -29,7 +33,7 @@ APIS: frozenset[Api] = frozenset({*CHAT, *HOLES, "completions"})
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One request, ready to be sent; `forced` and `stop` are for `fill.Cut`."""
+    """One request, ready to be sent; `forced` and `stop` are for `fill.Cut`, `tools` are names that may be called."""
 
     wire: Format[Any]
     target: Endpoint
@@ -37,6 +41,7 @@ class Written:
     prompt_characters: int
     forced: str = ""
     stop: tuple[str, ...] = ()
+    tools: frozenset[str] = frozenset()
 
 
 class Writer:
@@ -79,5 +84,18 @@ def _chat(model: Model, prompt: ChatPrompt) -> Written:
         )
     wire = CHAT[model.api]
     target = endpoint(model, wire)
-    characters = sum(len(message.content) for message in prompt.messages)
-    return Written(wire, target, wire.body(model, prompt, target.host), characters)
+    return Written(
+        wire,
+        target,
+        wire.body(model, prompt, target.host),
+        chat_characters(prompt),
+        # Not every API takes every stop sequence, and here they all hold.
+        stop=prompt.stop,
+        tools=frozenset(tool.name for tool in prompt.tools),
+    )
+
+
+def chat_characters(prompt: ChatPrompt) -> int:
+    """Characters of the prompt, its tools among them."""
+    spoken = sum(len(m.content) + sum(len(c.arguments) for c in m.calls) for m in prompt.messages)
+    return spoken + sum(len(t.description) + len(t.parameters) for t in prompt.tools)

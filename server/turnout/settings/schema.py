@@ -220,8 +220,8 @@ class ModelSettings(_Table):
     )
     server: Server | None = Field(
         default=None,
-        description="What program serves raw completions, if it is one of these: it can then be told to go on with "
-        "the word at the cursor.",
+        description="What program or provider answers, where the host of `base_url` does not tell: it is then "
+        "spoken to in its own dialect, and told to go on with the word at the cursor if it can be.",
     )
     input_usd: Usd | None = Field(default=None, description="US dollars per million tokens of prompt.")
     output_usd: Usd | None = Field(default=None, description="US dollars per million tokens of answer.")

@@ -1,0 +1,91 @@
+"""Tool calls out of the pieces in which every API sends them.
+
+Invariant: a call that is handed on is whole: it has a name, and its arguments are a JSON object.
+"""
+
+import json
+from dataclasses import dataclass
+
+from turnout.core.requests import Finish, ToolCall
+from turnout.errors import BackendError, ProtocolViolation, StreamTruncated
+from turnout.remote import payload
+from turnout.remote.failures import Peer
+
+
+@dataclass(slots=True)
+class _Open:
+    """A call as far as it has come."""
+
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+    seal: str = ""
+
+
+class Calls:
+    """The calls of one answer, by the key under which the API numbers them."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self._open: dict[object, _Open] = {}
+
+    def add(self, key: object, *, id: str = "", name: str = "", arguments: str = "", seal: str = "") -> None:  # noqa: A002
+        """Take a piece of the call under `key`; a name or an identifier that is repeated is the same one."""
+        call = self._open.setdefault(key, _Open())
+        call.id = call.id or id
+        call.name = call.name or name
+        call.seal = call.seal or seal
+        call.arguments += arguments
+
+    def put(self, key: object, *, id: str, name: str, arguments: str) -> None:  # noqa: A002
+        """Take the whole call under `key`, whatever was said of it before."""
+        self._open[key] = _Open(id, name, arguments)
+
+    def next_key(self, id: str) -> object:  # noqa: A002
+        """The key of a piece that has no number: a call of its own where it brings a new `id`, else the last one."""
+        keys = list(self._open)
+        if not keys:
+            return 0
+        last = self._open[keys[-1]]
+        return len(keys) if id and id != last.id else keys[-1]
+
+    def close(self, finish: Finish, promised: str = "") -> tuple[ToolCall, ...]:
+        """The calls of an answer that has ended by `finish`; raises BackendError where one of them is not whole.
+
+        `promised` is the provider's reason where that says that there is a call.
+        """
+        if finish == "length" and self._open:
+            raise StreamTruncated(
+                f"{self._peer} reached its limit of tokens in the middle of a tool call.",
+                advice="Choose a model that may answer at greater length.",
+                remedy="fall_back",
+            )
+        if promised and not self._open:
+            raise ProtocolViolation(
+                f"{self._peer} ended its answer for {self._peer.quote(promised)!r} and sent no call.",
+                advice="Choose another model for this kind of request.",
+            )
+        return tuple(self._whole(number, call) for number, call in enumerate(self._open.values()))
+
+    def _whole(self, number: int, call: _Open) -> ToolCall:
+        # A call without arguments may come with an empty text in their place.
+        arguments = call.arguments.strip() or "{}"
+        try:
+            found = payload.parse(arguments)
+        except payload.PayloadError:
+            found = None
+        if not isinstance(found, dict):
+            raise self._broken("whose arguments are not a JSON object")
+        if not call.name:
+            raise self._broken("without a name")
+        return ToolCall(call.id or f"call_{number}", call.name, arguments, call.seal)
+
+    def _broken(self, what: str) -> BackendError:
+        return ProtocolViolation(
+            f"{self._peer} sent a tool call {what}.", advice="Choose another model for this kind of request."
+        )
+
+
+def parameters(text: str) -> object:
+    """The JSON Schema of a tool's arguments, as it goes into a body."""
+    return json.loads(text)

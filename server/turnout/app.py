@@ -98,7 +98,7 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     from turnout.settings import keys, trust
     from turnout.store import Ledger
 
-    ledger = Ledger(_ledger_path(), workspace=protocol.folders[0] if protocol.folders else "")
+    ledger = Ledger(_ledger_path())
     editor_keys = EditorKeys(editor.api_key, keys.resolve, on_answer=lambda: settings_read())
     workspaces = Workspaces(
         editor,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from turnout.core.receipts import Receipt, SentFile
-from turnout.store.ledger import Ledger, last_receipts
+from turnout.store import Ledger, last_receipts
 
 RECEIPT = Receipt(
     id="r1",
@@ -149,7 +149,7 @@ def test_a_database_of_before_the_figures_goes_on(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as old, old:
         old.executescript(OLD_SCHEMA)
         old.execute(f"INSERT INTO receipts VALUES ({','.join('?' * 15)})", OLD_ROW)
-    ledger = Ledger(path)
+    ledger = Ledger(path, now=lambda: datetime(2026, 1, 2, tzinfo=UTC))
     local = replace(RECEIPT, model="near", tokens_evaluated=3, prefill_ms=2.0, model_ms=8.0, stop_ms=0.5)
     ledger.record(local)
     ledger.flush()

@@ -15,11 +15,27 @@ class SentFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Send:
+    """One of the models that a request went to, and what that came to."""
+
+    model: str
+    provider: str
+    bytes_sent: int
+    tokens_in: int
+    tokens_out: int
+    tokens_cached: int
+    cost_usd: float | None
+    estimated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """One request, whatever became of it.
 
     `outcome` is `shown`, `answered`, `proposed`, `cancelled`, `superseded`, or with the reason `empty: WHY`,
     `late: WHY` (the deadline passed) or `failed: WHY`.
+    `estimated` says that tokens and cost were not all counted by who served them: a stream was cut or cancelled.
+    `workspace` is the folder it is for; `sends` are the models that text got to, in order, mostly one.
     `cost_usd` is None where a price is unknown; milliseconds are since the request arrived.
     `prefill_ms` to `stop_ms` are as in `requests.Timings`: the local worker's figures, None for other models.
     """
@@ -48,6 +64,9 @@ class Receipt:
     prefill_ms: float | None = None
     model_ms: float | None = None
     stop_ms: float | None = None
+    estimated: bool = False
+    workspace: str = ""
+    sends: tuple[Send, ...] = ()
 
     def to_wire(self) -> dict[str, Any]:
         """The JSON object that clients are promised."""
@@ -68,6 +87,7 @@ class Receipt:
                 "evaluated": self.tokens_evaluated,
             },
             "costUsd": self.cost_usd,
+            "estimated": self.estimated,
             "ms": {
                 "queue": self.queue_ms,
                 "context": self.context_ms,

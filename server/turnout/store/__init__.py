@@ -1,5 +1,6 @@
-"""What Turnout keeps between runs, in SQLite: receipts and what they cost."""
+"""What Turnout keeps between runs, in SQLite: receipts, what they cost, and what is set aside meanwhile."""
 
 from turnout.store.ledger import Ledger
+from turnout.store.queries import BYS, By, Line, last_receipts, lines, set_aside_usd
 
-__all__ = ["Ledger"]
+__all__ = ["BYS", "By", "Ledger", "Line", "last_receipts", "lines", "set_aside_usd"]

@@ -1,77 +1,39 @@
-"""The receipts of every request of the user, shared by all servers, and what was spent today.
+"""The receipts of every request of the user, shared by all servers, and the money that is left for the next one.
 
-Invariants: recording never waits for the disk, and seldom for a thread to wake; what cost money is written at once;
-a database that cannot be used costs the record, never the request.
+Invariants: recording never waits for the disk; what cost money is written at once; a reservation is granted only once
+it is on disk, so that all servers together stay within a limit; a database that cannot be used costs the record, and
+under a limit the request.
 """
 
-import json
+import asyncio
+import contextlib
 import logging
+import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from turnout.core.health import Spend
+from turnout.core.limits import Limit
 from turnout.core.receipts import Receipt
+from turnout.core.spending import Refusal, Reservation
+from turnout.store import reservations
+from turnout.store.branch import branch_of
+from turnout.store.environment import environment_of
+from turnout.store.queries import last_receipts, spend_by_day
+from turnout.store.retention import prune
+from turnout.store.rows import Tags, insert_event, insert_receipt
+from turnout.store.totals import Amount, amounts, first_day, sum_usd
+from turnout.store.writer import Writer
 
 logger = logging.getLogger(__name__)
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS receipts (
-  id TEXT PRIMARY KEY,
-  day TEXT NOT NULL,
-  at TEXT NOT NULL,
-  workspace TEXT NOT NULL,
-  kind TEXT NOT NULL,
-  model TEXT,
-  leaves_machine INTEGER NOT NULL,
-  bytes_sent INTEGER NOT NULL,
-  tokens_in INTEGER NOT NULL,
-  tokens_out INTEGER NOT NULL,
-  tokens_cached INTEGER NOT NULL,
-  cost_usd REAL,
-  total_ms REAL NOT NULL,
-  outcome TEXT NOT NULL,
-  receipt TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS receipts_by_day ON receipts (day);
-CREATE INDEX IF NOT EXISTS receipts_by_time ON receipts (at);
-CREATE TABLE IF NOT EXISTS events (id TEXT NOT NULL, at TEXT NOT NULL, event TEXT NOT NULL, length INTEGER);
-CREATE TABLE IF NOT EXISTS figures (
-  id TEXT PRIMARY KEY,
-  tokens_evaluated INTEGER,
-  queue_ms REAL,
-  prefill_ms REAL,
-  first_token_ms REAL,
-  model_ms REAL,
-  stop_ms REAL
-);
-"""
-"""Grows by tables, not by columns: servers of an older version go on writing to the same file."""
-
-_SPEND = """
-SELECT day, model, kind, leaves_machine AS leavesMachine, COUNT(*) AS requests, TOTAL(cost_usd) AS costUsd,
-       SUM(cost_usd IS NULL) AS unpriced, SUM(bytes_sent) AS bytesSent,
-       SUM(tokens_in) AS tokensIn, SUM(tokens_out) AS tokensOut
-FROM receipts WHERE day >= ? AND model IS NOT NULL
-GROUP BY day, model, kind, leaves_machine ORDER BY day DESC, costUsd DESC, requests DESC
-"""
-
-_BUSY_MS = 5000
-
-LINGER_S = 2.0
-"""How long what cost nothing may wait for more of its kind: waking a thread costs a keystroke more than its receipt."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Event:
-    """What became of a suggestion."""
-
-    receipt_id: str
-    event: str
-    length: int | None
+SWEEP_S = 60.0
+"""How often a server looks for what others left behind, while it has something to write itself."""
 
 
 def _now() -> datetime:
@@ -79,42 +41,63 @@ def _now() -> datetime:
 
 
 class Ledger:
-    """Receipts in one SQLite file; a thread of its own writes them, in order."""
+    """Receipts and reservations in one SQLite file; a thread of its own writes them, in order."""
 
-    def __init__(self, path: Path, workspace: str = "", now: Callable[[], datetime] = _now) -> None:
+    def __init__(self, path: Path, now: Callable[[], datetime] = _now) -> None:
         self._path = path
-        self._workspace = workspace
         self._now = now
-        self._wake = threading.Condition()
-        self._waiting: list[tuple[datetime, Receipt | _Event]] = []
-        self._flushed: list[threading.Event] = []
-        self._urgent = False
-        self._closing = False
-        self._spent: tuple[str, float] = ("", 0.0)
-        self._thread = threading.Thread(target=self._main, name="turnout-ledger", daemon=True)
-        self._thread.start()
+        self._environment = environment_of(os.environ)
+        self._lock = threading.Lock()
+        self._on_disk: list[Amount] = []
+        self._off_disk: list[Amount] = []
+        """Of receipts that are still to be written, or could not be: a budget must not open because a disk is full."""
+        self._swept: datetime | None = None
+        self._writer = Writer(path, self._begin, self._refresh)
 
     def record(self, receipt: Receipt) -> None:
         """Keep a receipt; returns at once."""
-        at, cost = self._now(), receipt.cost_usd or 0.0
-        with self._wake:
-            day, spent = self._spent
-            today = at.date().isoformat()
-            # Also where nothing can be written: a budget must not open because a disk is full.
-            self._spent = (today, (spent if day == today else 0.0) + cost)
-            self._add(at, receipt, urgent=cost > 0)
+        at, cost_usd = self._now(), receipt.cost_usd or 0.0
+        amount = Amount(receipt.workspace, at.date().isoformat(), cost_usd)
+        if cost_usd > 0:
+            with self._lock:
+                self._off_disk.append(amount)
+        self._writer.add(_Record(self, receipt, at, amount), urgent=cost_usd > 0)
 
     def event(self, receipt_id: str, event: str, length: int | None = None) -> None:
         """Keep what became of a suggestion (`shown`, `accepted full`, `rejected`); `length` in characters."""
-        at = self._now()
-        with self._wake:
-            self._add(at, _Event(receipt_id, event, length), urgent=False)
+        self._writer.add(_Event(receipt_id, self._now(), event, length), urgent=False)
+
+    async def reserve(self, reservation: Reservation, limits: tuple[Limit, ...]) -> Refusal | None:
+        """Set aside what a send may cost at worst; None once it is on disk, or why it may not be sent.
+
+        The receipt with its `receipt_id` takes its place, also where whoever waits here is cancelled.
+        """
+        answer: asyncio.Future[Refusal | None] = asyncio.get_running_loop().create_future()
+        self._writer.add(_Reserve(self, reservation, limits, self._now(), answer), urgent=True)
+        return await answer
+
+    def settle(self, reservation_id: str, usd: float | None) -> None:
+        """Say what one send of a request came to that is not over yet; None leaves it at its worst case."""
+        self._writer.add(_Settle(reservation_id, usd), urgent=True)
+
+    def spent(self, workspace: str) -> Spend:
+        """What all servers of the user have spent and set aside, as last seen on disk, plus our own since."""
+        today = self._now().date()
+        day, month = first_day("day", today), first_day("month", today)
+        with self._lock:
+            known = [*self._on_disk, *self._off_disk]
+        return Spend(
+            today_usd=sum_usd(known, day),
+            month_usd=sum_usd(known, month),
+            workspace_today_usd=sum_usd(known, day, workspace),
+            workspace_month_usd=sum_usd(known, month, workspace),
+        )
 
     def spent_today_usd(self) -> float:
-        """Dollars spent since local midnight by all servers of the user, as last seen on disk, plus our own since."""
-        with self._wake:
-            day, spent = self._spent
-            return spent if spent and day == self._now().date().isoformat() else 0.0
+        """Dollars spent since local midnight by all servers of the user; what is only set aside is not in it."""
+        with self._lock:
+            known = [*(a for a in self._on_disk if not a.reserved), *self._off_disk]
+        return sum_usd(known, first_day("day", self._now().date()))
 
     def last(self, count: int) -> list[dict[str, Any]]:
         """The newest receipts as clients are promised them, newest first; waits for those not yet on disk."""
@@ -137,164 +120,107 @@ class Ledger:
 
     def flush(self, timeout_s: float = 5.0) -> None:
         """Wait until everything recorded so far is on disk."""
-        flushed = threading.Event()
-        with self._wake:
-            self._flushed.append(flushed)
-            self._hurry()
-        flushed.wait(timeout_s)
+        self._writer.flush(timeout_s)
 
     def close(self) -> None:
         """Write what is left and stop."""
-        with self._wake:
-            self._closing = True
-            self._hurry()
-        self._thread.join(timeout=5.0)
+        self._writer.close()
 
-    def _add(self, at: datetime, item: Receipt | _Event, *, urgent: bool) -> None:
-        self._waiting.append((at, item))
-        if urgent:
-            self._hurry()
-        elif len(self._waiting) == 1:
-            self._wake.notify()
+    def tags(self, workspace: str) -> Tags:
+        """What rows of a workspace are told apart by. Looks at the disk."""
+        return Tags(workspace, branch_of(workspace), self._environment)
 
-    def _hurry(self) -> None:
-        self._urgent = True
-        self._wake.notify()
+    def on_disk(self, amount: Amount) -> None:
+        """Forget a cost that is on disk by now."""
+        with self._lock, contextlib.suppress(ValueError):
+            self._off_disk.remove(amount)
 
-    def _main(self) -> None:
-        connection = self._open()
-        try:
-            while self._write_next(connection):
-                pass
-        finally:
-            if connection is not None:
-                connection.close()
-
-    def _write_next(self, connection: sqlite3.Connection | None) -> bool:
-        """Wait for something to write, write it; False when that was the last."""
-        with self._wake:
-            self._wake.wait_for(lambda: self._waiting or self._urgent)
-            self._wake.wait_for(lambda: self._urgent, LINGER_S)
-            batch, self._waiting = self._waiting, []
-            flushed, self._flushed = self._flushed, []
-            self._urgent = False
-            going = not self._closing
-        if connection is not None:
-            self._write(connection, batch)
-        for event in flushed:
-            event.set()
-        return going
-
-    def _open(self) -> sqlite3.Connection | None:
-        connection: sqlite3.Connection | None = None
-        try:
-            connection = sqlite3.connect(self._path, isolation_level=None)
-            connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.executescript(_SCHEMA)
-            self._path.chmod(0o600)
-            self._refresh(connection)
-        except (sqlite3.Error, OSError) as error:
-            logger.warning("receipts are not kept: %s: %s", self._path, error)
-            if connection is not None:
-                connection.close()
-            return None
-        return connection
-
-    def _write(
-        self, connection: sqlite3.Connection, batch: Iterable[tuple[datetime, Receipt | _Event]]
-    ) -> None:
-        try:
-            with connection:
-                connection.execute("BEGIN IMMEDIATE")
-                for at, item in batch:
-                    self._insert(connection, at, item)
-            self._refresh(connection)
-        except sqlite3.Error as error:
-            logger.warning("receipts were not kept: %s", error)
-
-    def _insert(self, connection: sqlite3.Connection, at: datetime, item: Receipt | _Event) -> None:
-        """One row; values that no row can hold (a server may claim any number of tokens) cost that row alone."""
-        try:
-            if isinstance(item, Receipt):
-                self._insert_receipt(connection, at, item)
-            else:
-                values = (item.receipt_id, at.isoformat(timespec="milliseconds"), item.event, item.length)
-                connection.execute("INSERT INTO events VALUES (?,?,?,?)", values)
-        except (OverflowError, ValueError) as error:
-            logger.warning("a receipt was not kept: %s", error)
-
-    def _insert_receipt(self, connection: sqlite3.Connection, at: datetime, receipt: Receipt) -> None:
-        connection.execute(
-            "INSERT OR REPLACE INTO receipts VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            (
-                receipt.id,
-                at.date().isoformat(),
-                at.isoformat(timespec="milliseconds"),
-                self._workspace,
-                receipt.kind,
-                receipt.model,
-                int(receipt.leaves_machine),
-                receipt.bytes_sent,
-                receipt.tokens_in,
-                receipt.tokens_out,
-                receipt.tokens_cached,
-                receipt.cost_usd,
-                receipt.total_ms,
-                receipt.outcome,
-                json.dumps(receipt.to_wire(), ensure_ascii=True),
-            ),
-        )
-        if receipt.model_ms is not None:
-            self._insert_figures(connection, receipt)
-
-    def _insert_figures(self, connection: sqlite3.Connection, receipt: Receipt) -> None:
-        """What the local worker told of a request."""
-        connection.execute(
-            "INSERT OR REPLACE INTO figures VALUES (?,?,?,?,?,?,?)",
-            (
-                receipt.id,
-                receipt.tokens_evaluated,
-                receipt.queue_ms,
-                receipt.prefill_ms,
-                receipt.first_token_ms,
-                receipt.model_ms,
-                receipt.stop_ms,
-            ),
-        )
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            prune(connection, self._now())
+        self._refresh(connection)
 
     def _refresh(self, connection: sqlite3.Connection) -> None:
-        """Read what every server of the user has spent today; what is not on disk yet comes on top."""
-        day = self._now().date().isoformat()
-        row = connection.execute("SELECT TOTAL(cost_usd) FROM receipts WHERE day = ?", (day,)).fetchone()
-        with self._wake:
-            waiting = sum(item.cost_usd or 0.0 for _, item in self._waiting if isinstance(item, Receipt))
-            self._spent = (day, float(row[0]) + waiting)
+        """Read what every server of the user has spent, and now and then clean up after those that are gone."""
+        now = self._now()
+        if self._swept is None or abs((now - self._swept).total_seconds()) >= SWEEP_S:
+            self._swept = now
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                reservations.bury(connection, now)
+        seen = amounts(connection, now.date())
+        with self._lock:
+            self._on_disk = seen
 
 
-def last_receipts(path: Path, count: int) -> list[dict[str, Any]]:
-    """The newest receipts on disk as clients are promised them, newest first; none where there is no database."""
-    if not path.exists():
-        return []
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    try:
-        rows = connection.execute(
-            "SELECT receipt, at FROM receipts ORDER BY at DESC, rowid DESC LIMIT ?", (count,)
-        )
-        return [{**json.loads(receipt), "at": at} for receipt, at in rows]
-    finally:
-        connection.close()
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A receipt to write."""
+
+    ledger: Ledger
+    receipt: Receipt
+    at: datetime
+    amount: Amount
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        insert_receipt(connection, self.receipt, self.at, self.ledger.tags(self.receipt.workspace))
+
+    def over(self, *, written: bool) -> None:
+        if written:
+            self.ledger.on_disk(self.amount)
 
 
-def spend_by_day(path: Path, first_day: str) -> list[dict[str, Any]]:
-    """Requests and dollars by day, model and kind since `first_day` (ISO), newest first; `unpriced` had no price."""
-    if not path.exists():
-        return []
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    try:
-        connection.row_factory = sqlite3.Row
-        rows = connection.execute(_SPEND, (first_day,))
-        return [{**row, "leavesMachine": bool(row["leavesMachine"])} for row in map(dict, rows)]
-    finally:
-        connection.close()
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """What became of a suggestion."""
+
+    receipt_id: str
+    at: datetime
+    event: str
+    length: int | None
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        insert_event(connection, self.receipt_id, self.at, self.event, self.length)
+
+    def over(self, *, written: bool) -> None:
+        pass
+
+
+@dataclass(slots=True)
+class _Reserve:
+    """Money to set aside, and who waits to hear of it."""
+
+    ledger: Ledger
+    reservation: Reservation
+    limits: tuple[Limit, ...]
+    at: datetime
+    answer: "asyncio.Future[Refusal | None]"
+    refusal: Refusal | None = field(default_factory=lambda: Refusal(None))
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        tags = self.ledger.tags(self.reservation.workspace)
+        self.refusal = reservations.reserve(connection, self.reservation, self.limits, self.at, tags)
+
+    def over(self, *, written: bool) -> None:
+        refusal = self.refusal if written else Refusal(None)
+        with contextlib.suppress(RuntimeError):  # its loop is closed: nobody waits any more
+            self.answer.get_loop().call_soon_threadsafe(self._tell, refusal)
+
+    def _tell(self, refusal: Refusal | None) -> None:
+        if not self.answer.done():
+            self.answer.set_result(refusal)
+
+
+@dataclass(frozen=True, slots=True)
+class _Settle:
+    """What one send came to."""
+
+    reservation_id: str
+    usd: float | None
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        reservations.settle(connection, self.reservation_id, self.usd)
+
+    def over(self, *, written: bool) -> None:
+        pass

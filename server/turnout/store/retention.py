@@ -1,0 +1,40 @@
+"""How long the ledger keeps what: money for a year and more, keystrokes for a season."""
+
+import sqlite3
+from datetime import datetime, timedelta
+
+KEEP_DAYS = 400
+"""Last year's month beside this year's."""
+
+KEEP_FREE_COMPLETIONS_DAYS = 90
+"""Thousands a day, which cost nothing and did not leave the machine."""
+
+_AT_ONCE = 2_000
+"""Rows to delete in one transaction: other servers wait for it."""
+
+_OLD = """
+SELECT id FROM receipts WHERE day < :old
+UNION ALL
+SELECT id FROM receipts WHERE day < :stale AND day >= :old AND kind IN ('inline', 'popup')
+  AND leaves_machine = 0 AND NOT (cost_usd > 0)
+LIMIT :count
+"""
+
+
+def prune(connection: sqlite3.Connection, now: datetime) -> int:
+    """Delete some of what is too old; how many receipts. Has to run inside a transaction."""
+    values = {
+        "old": (now.date() - timedelta(days=KEEP_DAYS)).isoformat(),
+        "stale": (now.date() - timedelta(days=KEEP_FREE_COMPLETIONS_DAYS)).isoformat(),
+        "count": _AT_ONCE,
+    }
+    ids = connection.execute(_OLD, values).fetchall()
+    for statement in (
+        "DELETE FROM receipts WHERE id = ?",
+        "DELETE FROM figures WHERE id = ?",
+        "DELETE FROM tags WHERE id = ?",
+        "DELETE FROM sends WHERE receipt = ?",
+    ):
+        connection.executemany(statement, ids)
+    connection.execute("DELETE FROM events WHERE at < ?", (values["stale"],))
+    return len(ids)

@@ -1,0 +1,109 @@
+"""The tables of the ledger, and how its file is opened.
+
+Invariant: it grows by tables, not by columns, so that servers of an older version go on writing to the same file.
+"""
+
+import logging
+import sqlite3
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS receipts (
+  id TEXT PRIMARY KEY,
+  day TEXT NOT NULL,
+  at TEXT NOT NULL,
+  workspace TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  model TEXT,
+  leaves_machine INTEGER NOT NULL,
+  bytes_sent INTEGER NOT NULL,
+  tokens_in INTEGER NOT NULL,
+  tokens_out INTEGER NOT NULL,
+  tokens_cached INTEGER NOT NULL,
+  cost_usd REAL,
+  total_ms REAL NOT NULL,
+  outcome TEXT NOT NULL,
+  receipt TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS receipts_by_day ON receipts (day);
+CREATE INDEX IF NOT EXISTS receipts_by_time ON receipts (at);
+CREATE INDEX IF NOT EXISTS receipts_that_cost ON receipts (day, workspace, cost_usd) WHERE cost_usd > 0;
+CREATE TABLE IF NOT EXISTS events (id TEXT NOT NULL, at TEXT NOT NULL, event TEXT NOT NULL, length INTEGER);
+CREATE TABLE IF NOT EXISTS figures (
+  id TEXT PRIMARY KEY,
+  tokens_evaluated INTEGER,
+  queue_ms REAL,
+  prefill_ms REAL,
+  first_token_ms REAL,
+  model_ms REAL,
+  stop_ms REAL
+);
+CREATE TABLE IF NOT EXISTS tags (
+  id TEXT PRIMARY KEY,
+  provider TEXT NOT NULL,
+  branch TEXT NOT NULL,
+  environment TEXT NOT NULL,
+  estimated INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS sends (
+  receipt TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  model TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  bytes_sent INTEGER NOT NULL,
+  tokens_in INTEGER NOT NULL,
+  tokens_out INTEGER NOT NULL,
+  tokens_cached INTEGER NOT NULL,
+  cost_usd REAL,
+  estimated INTEGER NOT NULL,
+  PRIMARY KEY (receipt, number)
+);
+CREATE TABLE IF NOT EXISTS reservations (
+  id TEXT PRIMARY KEY,
+  receipt TEXT NOT NULL,
+  day TEXT NOT NULL,
+  at TEXT NOT NULL,
+  expires REAL NOT NULL,
+  usd REAL NOT NULL,
+  workspace TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  model TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  branch TEXT NOT NULL,
+  environment TEXT NOT NULL,
+  leaves_machine INTEGER NOT NULL,
+  bytes_sent INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS reservations_by_receipt ON reservations (receipt);
+"""
+"""`sends` tells apart what a receipt sums up, for requests that went to more than one model.
+`expires` is in seconds of the epoch, and `day` and `at` are local, as in `receipts`."""
+
+_BUSY_MS = 5000
+"""Every server of the user writes to this file, each for well under a millisecond."""
+
+
+def open_database(path: Path) -> sqlite3.Connection | None:
+    """A connection to the ledger at `path`, made where there is none; None, and said in the log, if it is unusable."""
+    connection: sqlite3.Connection | None = None
+    try:
+        connection = sqlite3.connect(path, isolation_level=None)
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        # A killed process loses nothing that it had written; only a power cut may take the last seconds.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        make_tables(connection)
+        path.chmod(0o600)
+    except (sqlite3.Error, OSError) as error:
+        logger.warning("receipts are not kept: %s: %s", path, error)
+        if connection is not None:
+            connection.close()
+        return None
+    return connection
+
+
+def make_tables(connection: sqlite3.Connection) -> None:
+    """Make the tables that are not there yet."""
+    connection.executescript(_TABLES)

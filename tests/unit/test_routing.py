@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from turnout.core.explaining import route_to_wire
 from turnout.core.globs import PathSet, Pattern
 from turnout.core.health import Spend
 from turnout.core.policy import Budget, Chain, Policy, Privacy, Rule, RuleSet
 from turnout.core.requests import KINDS, Elimination, Kind, Model
-from turnout.core.routing import RouteRequest, decide, route_to_wire
+from turnout.core.routing import RouteRequest, decide
 
 NEAR = Model("near", "local", "small", context_tokens=8192)
 OPUS = Model(

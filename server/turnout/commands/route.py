@@ -30,7 +30,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run_explain(args: argparse.Namespace) -> int:
     """Print the decision; the exit status is 1 where no model is left."""
     from turnout.commands.settings import load_for, print_problems
-    from turnout.core.routing import decide, route_to_wire
+    from turnout.core.explaining import route_to_wire
+    from turnout.core.routing import decide
     from turnout.settings.workspace import find_workspace
 
     workspace = args.workspace or find_workspace(args.file.parent)

@@ -63,6 +63,7 @@ class Chain:
     first_token_ms: int | None = None
     hedge_ms: int | None = None
     deadline_source: str = ""
+    first_token_source: str = ""
     ordering: Ordering = field(default_factory=Ordering)
     tiers: Mapping[Tier, TierChain] = field(default_factory=dict)
 

@@ -6,7 +6,6 @@ Who is let in is for `objections` to say and the order for `ordering`: neither c
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
 
 from turnout.core.budget import left_usd, limits_of
 from turnout.core.complexity import estimate
@@ -17,7 +16,7 @@ from turnout.core.ordering import Circumstances, arrange
 from turnout.core.policy import Chain, Ordering, Policy, Rule
 from turnout.core.requests import Elimination, Model, Route, Tier
 
-__all__ = ["ExplanationWire", "RouteRequest", "decide", "route_to_wire"]
+__all__ = ["RouteRequest", "decide"]
 
 _NOTHING_KNOWN = Health()
 _NOTHING_SPENT = Spend()
@@ -48,9 +47,8 @@ def decide(
         else:
             eliminated.append(Elimination(model.name, *against))
     eliminated += _others(policy, chosen, eliminated)
-    deadline = None if chain.deadline_ms is None else (chain.deadline_ms, chain.deadline_source)
     seen = Circumstances(health, now, request.workspace, request.input_tokens, request.output_tokens)
-    candidates, notes = arrange(permitted, chosen.ordering, deadline, seen)
+    candidates, notes = arrange(permitted, chosen.ordering, _soonest(chain), seen)
     return Route(
         kind=request.kind,
         candidates=candidates,
@@ -101,6 +99,12 @@ def _choose(request: RouteRequest, policy: Policy, chain: Chain, folded: Sequenc
     return _Chosen(tier.models, tier.unusable, tier.source, chain.ordering, estimated.tier, estimated.reason)
 
 
+def _soonest(chain: Chain) -> tuple[int, str] | None:
+    """The time within which a model has to begin, and the setting that says so."""
+    times = ((chain.deadline_ms, chain.deadline_source), (chain.first_token_ms, chain.first_token_source))
+    return min(((limit_ms, source) for limit_ms, source in times if limit_ms is not None), default=None)
+
+
 def _in_every(rules: Sequence[Rule]) -> _Chosen:
     first, *others = rules
     models = []
@@ -124,54 +128,3 @@ def _others(policy: Policy, chosen: _Chosen, eliminated: Sequence[Elimination]) 
         for model in policy.models
         if model.name not in named
     ]
-
-
-class EliminatedWire(TypedDict):
-    """A model passed over, as clients are promised it."""
-
-    model: str
-    reason: str
-    source: str
-
-
-class PlaceWire(TypedDict):
-    """Why a candidate stands where it stands, as clients are promised it."""
-
-    model: str
-    note: str
-
-
-class ExplanationWire(TypedDict):
-    """Answer to `turnout/explain`."""
-
-    kind: str
-    candidates: list[str]
-    chosen: str | None
-    eliminated: list[EliminatedWire]
-    reason: str
-    askBeforeLeaving: bool
-    deadlineMs: int | None
-    strategy: str
-    tier: str | None
-    tierReason: str
-    notes: list[PlaceWire]
-    limitUsd: float | None
-
-
-def route_to_wire(route: Route) -> ExplanationWire:
-    """A decision as the JSON object that answers `turnout/explain`."""
-    names = [model.name for model in route.candidates]
-    return {
-        "kind": route.kind,
-        "candidates": names,
-        "chosen": names[0] if names else None,
-        "eliminated": [{"model": e.model, "reason": e.reason, "source": e.source} for e in route.eliminated],
-        "reason": route.reason,
-        "askBeforeLeaving": route.ask_before_leaving,
-        "deadlineMs": route.deadline_ms,
-        "strategy": route.strategy,
-        "tier": route.tier,
-        "tierReason": route.tier_reason,
-        "notes": [{"model": note.model, "note": note.text} for note in route.notes],
-        "limitUsd": route.limit_usd,
-    }

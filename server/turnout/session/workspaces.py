@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from turnout.complete import Rules
 from turnout.core import routing
+from turnout.core.explaining import route_to_wire
 from turnout.core.globs import fold_path
 from turnout.core.health import Spend
 from turnout.core.languages import language_of
@@ -186,7 +187,7 @@ class Workspaces:
 
     def explain(self, kind: Kind, uri: str) -> dict[str, Any]:
         """The decision for a kind of request in a document, as `turnout/explain` answers it."""
-        return dict(routing.route_to_wire(self.decide(kind, (uri,) if uri else (), 0)))
+        return dict(route_to_wire(self.decide(kind, (uri,) if uri else (), 0)))
 
     async def models(self, uri: str) -> list[dict[str, Any]]:
         """Every model that the settings name for a document, as `turnout/models` answers it."""

@@ -59,6 +59,7 @@ def _chain(kind: Kind, route: RouteSettings, endpoints: Endpoints, leaves: Leave
         unusable=unusable,
         deadline_ms=route.deadline_ms,
         deadline_source=source(("routes", kind, "deadline_ms")),
+        first_token_source=source(("routes", kind, "first_token_ms")),
         first_token_ms=route.first_token_ms,
         hedge_ms=route.hedge_ms,
         leaves_machine=route.leaves_machine,

@@ -5,6 +5,7 @@ Invariant: it grows by tables, not by columns, so that servers of an older versi
 
 import logging
 import sqlite3
+import time
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
@@ -84,26 +85,38 @@ CREATE INDEX IF NOT EXISTS reservations_by_receipt ON reservations (receipt);
 _BUSY_MS = 5000
 """Every server of the user writes to this file, each for well under a millisecond."""
 
+_PAUSES_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""Several servers that open a new ledger at once refuse each other at first, and SQLite does not wait for that."""
+
 
 def open_database(path: Path) -> sqlite3.Connection | None:
     """A connection to the ledger at `path`, made where there is none; None, and said in the log, if it is unusable."""
-    connection: sqlite3.Connection | None = None
+    for pause_s in (*_PAUSES_S, None):
+        try:
+            return _open(path)
+        except (sqlite3.Error, OSError) as error:
+            if pause_s is None or getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+                logger.warning("receipts are not kept: %s: %s", path, error)
+                return None
+            time.sleep(pause_s)
+    return None
+
+
+def make_tables(connection: sqlite3.Connection) -> None:
+    """Make the tables that are not there yet."""
+    connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT")
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None)
     try:
-        connection = sqlite3.connect(path, isolation_level=None)
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
         connection.execute("PRAGMA journal_mode = WAL")
         # A killed process loses nothing that it had written; only a power cut may take the last seconds.
         connection.execute("PRAGMA synchronous = NORMAL")
         make_tables(connection)
         path.chmod(0o600)
-    except (sqlite3.Error, OSError) as error:
-        logger.warning("receipts are not kept: %s: %s", path, error)
-        if connection is not None:
-            connection.close()
-        return None
+    except BaseException:
+        connection.close()
+        raise
     return connection
-
-
-def make_tables(connection: sqlite3.Connection) -> None:
-    """Make the tables that are not there yet."""
-    connection.executescript(_TABLES)

@@ -25,6 +25,8 @@ class Try:
     done: Done | None = None
     account: Account | None = None
     waiting: str = ""
+    redacted: tuple[tuple[str, int], ...] = ()
+    """Kinds of secrets that were taken out of its prompt, and how many of each."""
     reached: bool = True
     """False where the failure says that nothing got to the model."""
 
@@ -93,11 +95,20 @@ class Attempt:
             first_token_ms=timings.first_token,
             total_ms=(now - self.started) * 1000,
             outcome=outcome,
+            redacted=_redacted(reached),
             tokens_evaluated=_evaluated(usages),
             prefill_ms=timings.prefill,
             model_ms=timings.model,
             stop_ms=timings.stop,
         )
+
+
+def _redacted(tries: list[Try]) -> tuple[tuple[str, int], ...]:
+    """The secrets that were taken out; the same text that was sent to several models holds the same ones."""
+    most: dict[str, int] = {}
+    for kind, count in (pair for tried in tries for pair in tried.redacted):
+        most[kind] = max(count, most.get(kind, 0))
+    return tuple(sorted(most.items()))
 
 
 def _evaluated(usages: list[Usage]) -> int | None:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from turnout.core.answers import Ask
 from turnout.core.requests import Model, Prompt, Route
+from turnout.core.secrets import Redacted
 from turnout.dispatch.operation import Operation
 from turnout.dispatch.prompts import estimated_tokens, prompt_bytes
 from turnout.dispatch.seams import Consent, Consents
+from turnout.dispatch.secrecy import without_secrets
 from turnout.errors import BackendError, ConsentRefused
 
 
@@ -23,18 +25,19 @@ class Clearance:
     operation: Operation
     consents: Consents
 
-    async def clear(self, model: Model, prompt: Prompt) -> Prompt:
-        """The prompt that may be sent to `model`; raises BackendError or ConsentRefused where none may.
+    async def clear(self, model: Model, prompt: Prompt) -> Redacted:
+        """The prompt that may be sent to `model`, and what was taken out of it.
 
-        May take as long as the user takes to answer. What stays on this machine is cleared at once.
+        Raises BackendError or ConsentRefused where none may. May take as long as the user takes to answer. What stays on this machine is cleared at once.
         """
         if not model.leaves_machine:
-            return prompt
-        size = prompt_bytes(prompt)
+            return Redacted(prompt)
+        redacted = await without_secrets(prompt, self.route)
+        size = prompt_bytes(redacted.prompt)
         estimate = model.cost_usd(estimated_tokens(size) + 1, prompt.max_tokens)
         self._within_limit(estimate)
         await self._agreed(model, size, estimate)
-        return prompt
+        return redacted
 
     def _within_limit(self, estimate_usd: float | None) -> None:
         limit = self.route.limit_usd

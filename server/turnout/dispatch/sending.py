@@ -5,12 +5,13 @@ Invariants: nothing goes out that was not cleared right before; closing the stre
 
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from typing import Any, cast
 
-from turnout.core.requests import Api, Backend, Delta, Done, Model, Prompt
+from turnout.core.requests import Api, Backend, Delta, Done, Model
+from turnout.core.secrets import Redacted
 from turnout.dispatch.attempt import Attempt, Try
 from turnout.dispatch.clearance import Clearance
 from turnout.dispatch.prompts import prompt_bytes
+from turnout.dispatch.secrecy import restored
 from turnout.errors import (
     ConnectionFailed,
     EngineMissing,
@@ -33,19 +34,19 @@ class Sender:
 
     async def send(self, attempt: Attempt, clearance: Clearance, model: Model) -> Try:
         """Ask `model`; raises TurnoutError where it did not answer. What was sent is in `attempt.tries` either way."""
-        prompt = await clearance.clear(model, attempt.ask.prompt(model))
-        tried = Try(model, prompt_bytes(prompt), self._clock())
+        cleared = await clearance.clear(model, attempt.ask.prompt(model))
+        tried = Try(model, prompt_bytes(cleared.prompt), self._clock(), redacted=cleared.counts)
         attempt.tries.append(tried)
         try:
-            await self._stream(attempt, tried, prompt)
+            await self._stream(attempt, tried, cleared)
         except _UNREACHED:
             tried.reached = False
             raise
         return tried
 
-    async def _stream(self, attempt: Attempt, tried: Try, prompt: Prompt) -> None:
-        # A Protocol cannot say "async generator"; closing it is what stops the model.
-        stream = cast("Any", self._backends[tried.model.api].stream(tried.model, prompt))
+    async def _stream(self, attempt: Attempt, tried: Try, cleared: Redacted) -> None:
+        answer = self._backends[tried.model.api].stream(tried.model, cleared.prompt)
+        stream = restored(answer, cleared)
         ask = attempt.ask
         async with aclosing(stream):
             async for item in stream:

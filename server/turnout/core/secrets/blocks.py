@@ -1,0 +1,78 @@
+"""Private keys between their BEGIN and END lines, also where one of the two is cut off, or written with `\\n`.
+
+Invariant: of a key whose beginning or end is in the text, every line of base64 next to it is in a span;
+text that only speaks of such lines has none.
+"""
+
+import re
+from collections.abc import Iterator
+
+Span = tuple[int, int]
+
+_MARK = "PRIVATE KEY"
+_LINE = re.compile(r"-----(BEGIN|END) (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----")
+_PIECE = re.compile(r"[A-Za-z0-9+/=]{4,}")
+_GAP = re.compile(r"(?:\\+[rnt]|\s|[\"'`,;#*>|\\().]|[+-](?=[\s\"'`])|//+(?=\s))*")
+"""Between the lines of a key: the end of a line in any spelling, quotes, and the marks of comments."""
+_HEADERS = re.compile(r"(?:\s|\\+[rn])*(?:[A-Z][A-Za-z-]{3,20}: [^\n\\]{0,120}(?:(?:\\+[rn])+|\s+))+")
+_NO_BODY = re.compile(r"[^A-Za-z0-9+/=\s\"'`,;#*>|\\().-]")
+_STEP = re.compile(r"\\+[rnt]|[A-Za-z0-9+/=]{4,}")
+_WHOLE_LINE = 16
+"""Characters that a line of a key has at least, but for its last one."""
+_MOST = 20_000
+"""Characters of the longest key."""
+
+
+def private_keys(text: str) -> Iterator[list[Span]]:
+    """The lines of each private key in `text`, without the BEGIN and the END."""
+    begun = 0
+    at = text.find(_MARK)
+    while at >= 0:
+        mark = _LINE.search(text, max(0, at - 40), at + 32)
+        if mark:
+            begins = mark[1] == "BEGIN"
+            pieces = _after(text, mark.end()) if begins else _before(text, begun, mark.start())
+            if pieces:
+                yield pieces
+            begun = pieces[-1][1] if pieces and begins else mark.end()
+        at = text.find(_MARK, at + len(_MARK))
+
+
+def _after(text: str, start: int) -> list[Span]:
+    """The lines that follow a BEGIN."""
+    headers = _HEADERS.match(text, start)
+    at = headers.end() if headers else start
+    pieces: list[Span] = []
+    while at - start < _MOST:
+        gap = _GAP.match(text, at)
+        piece = _PIECE.match(text, gap.end() if gap else at)
+        if piece is None:
+            break
+        if len(piece[0]) < _WHOLE_LINE:
+            if pieces and _is_last(text, piece):
+                pieces.append(piece.span())
+            break
+        pieces.append(piece.span())
+        at = piece.end()
+    return pieces
+
+
+def _is_last(text: str, piece: re.Match[str]) -> bool:
+    """Whether a short piece is the end of a key and not the next word."""
+    gap = _GAP.match(text, piece.end())
+    end = gap.end() if gap else piece.end()
+    return piece[0].endswith("=") or end == len(text) or text.startswith("-----END", end)
+
+
+def _before(text: str, start: int, end: int) -> list[Span]:
+    """The lines in front of an END whose BEGIN is not in the text, or was not followed by them."""
+    window = max(start, end - _MOST)
+    for other in _NO_BODY.finditer(text, window, end):
+        window = other.end()
+    steps = [step.span() for step in _STEP.finditer(text, window, end) if not step[0].startswith("\\")]
+    pieces: list[Span] = []
+    for first, after in reversed(steps):
+        if pieces and after - first < _WHOLE_LINE:
+            break
+        pieces.append((first, after))
+    return pieces[::-1] if any(after - first >= _WHOLE_LINE for first, after in pieces) else []

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from turnout.core.requests import Delta, Done, Model, Prompt, StreamItem, Thought, Timings
 from turnout.errors import BackendError, KeyMissing, ProtocolViolation
+from turnout.remote.dialects import server_of
 from turnout.remote.endpoints import Endpoint
 from turnout.remote.failures import Peer, not_a_stream, refusal
 from turnout.remote.fill import Cut
@@ -65,7 +66,8 @@ class RemoteBackend:
         """Run `prompt` on `model`; yields Deltas and one Done, or raises a BackendError."""
         written = self._writer.write(model, prompt)
         target = written.target
-        peer = Peer(model.name, target.host, model.key or "", self._key(model, target))
+        key, server = self._key(model, target), server_of(model, target.host)
+        peer = Peer(model.name, target.host, model.key or "", key, server)
         transport = await self._loaded()
         call = _call(peer, written)
         reply = Reply(peer, written.wire.interpreter(peer), written.prompt_characters, written.tools)
@@ -152,7 +154,7 @@ async def _require_stream(peer: Peer, response: "Response") -> None:
     body = await response.read_at_most(_ERROR_BODY_BYTES, _ERROR_BODY_S)
     if response.status == 200:
         raise not_a_stream(peer, content_type, body)
-    raise refusal(peer, response.status, response.headers, body)
+    raise refusal(peer, response.status, response.headers, body, time.time())
 
 
 async def _texts(

@@ -1,7 +1,7 @@
-"""What a provider's refusal means, as data: (body code, HTTP status) to one of our errors and what the user can do.
+"""From what a provider answers in place of a stream, or in the middle of one, to one of our errors.
 
+What each refusal means stands in `taxonomy`.
 Invariant: every answer that is not a stream becomes exactly one BackendError, and no message holds a key.
-Codes come first because statuses lie: a 429 can mean an empty balance, and a 200 can carry an overload.
 """
 
 import email.utils
@@ -11,29 +11,35 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from turnout.core.requests import Server
 from turnout.errors import (
     BackendError,
     OutOfCredit,
-    Overloaded,
     ProtocolViolation,
-    RateLimited,
     Remedy,
     RequestRejected,
     Unauthorized,
 )
-from turnout.remote import payload
+from turnout.remote import payload, taxonomy
+from turnout.remote.taxonomy import Verdict
 
 _QUOTE_CHARACTERS = 300
+_SKEW_S = 300.0
+"""How far apart two clocks may be before a key that is good for some time is refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who answers, for messages: the model's name in the settings, its host, the reference to its key and the key."""
+    """Who answers, for messages: the model's name in the settings, its host, the reference to its key and the key.
+
+    `server` is what program or provider it is, where that is known.
+    """
 
     model: str
     host: str
     key: str = ""
     secret: str = field(default="", repr=False)
+    server: Server | None = None
 
     def __str__(self) -> str:
         return f"{self.model} ({self.host})"
@@ -46,85 +52,26 @@ class Peer:
         return line if len(line) <= _QUOTE_CHARACTERS else f"{line[:_QUOTE_CHARACTERS]}..."
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The error to raise, and its advice; `{model}`, `{host}` and `{key}` stand for the peer's."""
+def refusal(
+    peer: Peer, status: int, headers: Mapping[str, str], body: bytes, now_s: float | None = None
+) -> BackendError:
+    """The error that a complete answer with this status (not 200) and body (or its beginning) stands for.
 
-    error: type[BackendError]
-    advice: str
-    remedy: Remedy | None = None
-    """What may help, None where that is the same for all errors of this type."""
-
-
-_KEY = Verdict(Unauthorized, "Check that {key} is a valid key for {host} and may use this model.")
-_CREDIT = Verdict(OutOfCredit, "Add credit or raise the spending limit of the account at {host}.")
-_SLOWER = Verdict(RateLimited, "Wait, or choose another model for this kind of request.")
-_LATER = Verdict(Overloaded, "Try again later, or choose another model for this kind of request.")
-_SMALLER = Verdict(RequestRejected, "Select less text, or choose a model with a larger context.")
-_NAME = Verdict(RequestRejected, "Check `model` and `base_url` of [models.{model}].")
-_SETTINGS = Verdict(RequestRejected, "Check the settings of [models.{model}].")
-
-BY_CODE: Mapping[str, Verdict] = {
-    # Anthropic
-    "authentication_error": _KEY,
-    "billing_error": _CREDIT,
-    "enforced_spend_limit_reached": _CREDIT,
-    "not_found_error": _NAME,
-    "overloaded_error": _LATER,
-    "permission_error": _KEY,
-    "rate_limit_error": _SLOWER,
-    "request_too_large": _SMALLER,
-    "timeout_error": _LATER,
-    # OpenAI and its compatibles
-    "context_length_exceeded": _SMALLER,
-    "insufficient_quota": _CREDIT,
-    "invalid_api_key": _KEY,
-    "model_not_found": _NAME,
-    "rate_limit_exceeded": _SLOWER,
-    # llama-server
-    "exceed_context_size_error": _SMALLER,
-    "unavailable_error": _LATER,
-    # Kimi
-    "engine_overloaded_error": _LATER,
-    "exceeded_current_quota_error": _CREDIT,
-    # GLM
-    "1113": _CREDIT,
-    "1302": _SLOWER,
-    "1305": _LATER,
-}
-
-BY_PHRASE: tuple[tuple[str, Verdict], ...] = (
-    ("credit balance is too low", _CREDIT),  # Anthropic, as invalid_request_error with status 400
-    ("prompt is too long", _SMALLER),  # Anthropic, likewise
-)
-
-BY_STATUS: Mapping[int, Verdict] = {
-    401: _KEY,
-    402: _CREDIT,
-    403: _KEY,
-    404: _NAME,
-    405: _NAME,
-    408: _LATER,
-    409: _LATER,
-    413: _SMALLER,
-    425: _LATER,
-    429: _SLOWER,
-}
-
-IN_STREAM: Mapping[str, Verdict] = {"invalid_request_error": _SETTINGS}
-"""Codes that say less than a status does, for errors inside a 200, which have none."""
-
-
-def refusal(peer: Peer, status: int, headers: Mapping[str, str], body: bytes) -> BackendError:
-    """The error that a complete answer with this status (not 200) and body (or its beginning) stands for."""
+    `now_s` is the time on this machine in seconds of the epoch, to notice a clock that is wrong.
+    """
     if 300 <= status < 400:
         return _redirect(peer, status, headers.get("location", ""))
     if not 400 <= status < 600:
-        return ProtocolViolation(f"{peer} answered with status {status}.", advice=_advice(_NAME, peer))
+        return ProtocolViolation(
+            f"{peer} answered with status {status}.", advice=_advice(taxonomy.NAME, peer)
+        )
     document = _json(body)
     if document is None and _is_html(headers, body):
         return _page(peer, status)
-    return _error(peer, status, document, headers)
+    error = _error(peer, status, document, headers)
+    if isinstance(error, Unauthorized):
+        error.advice += _skew(headers, now_s)
+    return error
 
 
 def in_stream(peer: Peer, document: object) -> BackendError:
@@ -169,7 +116,7 @@ def wait_s(headers: Mapping[str, str]) -> float | None:
 
 def _error(peer: Peer, status: int, document: object, headers: Mapping[str, str]) -> BackendError:
     codes, message = list(_codes(document)), _message(document)
-    verdict = _verdict(status, codes, message)
+    verdict = taxonomy.verdict(peer.server, status, codes, message)
     what = f"answered {status}" if status != 200 else "reported an error"
     named = next((code for code in codes if not code.isdigit()), *codes[:1] or [""])
     shown = f" ({peer.quote(named)})" if named else ""
@@ -189,19 +136,15 @@ def _remedy(verdict: Verdict, headers: Mapping[str, str]) -> Remedy:
     return "retry" if asked == "true" and remedy != "stop" and verdict.error is not OutOfCredit else remedy
 
 
-def _verdict(status: int, codes: list[str], message: str) -> Verdict:
-    for code in codes:
-        if code in BY_CODE:
-            return BY_CODE[code]
-    lowered = message.lower()
-    for phrase, verdict in BY_PHRASE:
-        if phrase in lowered:
-            return verdict
-    if status in BY_STATUS:
-        return BY_STATUS[status]
-    if 400 <= status < 500:
-        return _SETTINGS
-    return next((IN_STREAM[code] for code in codes if code in IN_STREAM), _LATER)
+def _skew(headers: Mapping[str, str], now_s: float | None) -> str:
+    """What to say of this machine's clock where it is far from the server's, because keys can be refused for that."""
+    served_s = _date(headers.get("date", ""))
+    if served_s is None or now_s is None or abs(now_s - served_s) < _SKEW_S:
+        return ""
+    minutes, way = abs(now_s - served_s) / 60, "ahead of" if now_s > served_s else "behind"
+    return (
+        f" This machine's clock is {minutes:.0f} minutes {way} the server's, which alone can be why: set it."
+    )
 
 
 def _codes(document: object) -> Iterator[str]:
@@ -217,18 +160,33 @@ def _codes(document: object) -> Iterator[str]:
 
 def _message(document: object) -> str:
     error = _error_object(document)
-    for key in ("message", "detail", "error"):
-        if isinstance(error.get(key), str):
-            return str(error[key])
-    return ""
+    return next((said for key in ("message", "detail", "error") if (said := _words(error.get(key)))), "")
+
+
+def _words(value: object) -> str:
+    """A message, or what FastAPI and Mistral have in its place: a list of what is wrong with which field."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        value = value.get("detail")
+    if not isinstance(value, list):
+        return ""
+    found = [entry for entry in value[:3] if isinstance(entry, dict) and isinstance(entry.get("msg"), str)]
+    return "; ".join(f"{_place(entry.get('loc'))}{entry['msg']}" for entry in found)
+
+
+def _place(loc: object) -> str:
+    """Where a field stands, as `body.stream_options: `."""
+    return f"{'.'.join(map(str, loc[:8]))}: " if isinstance(loc, list) and loc else ""
 
 
 def _embedded_status(document: object) -> int | None:
     error = _error_object(document)
     for key in ("code", "status"):
-        value = payload.count(error, key)
-        if value is not None and 400 <= value < 600:
-            return value
+        value = error.get(key)
+        # LiteLLM writes the number as text.
+        if isinstance(value, str | int) and re.fullmatch(r"[45]\d\d", str(value)):
+            return int(value)
     return None
 
 
@@ -254,11 +212,13 @@ def _redirect(peer: Peer, status: int, location: str) -> BackendError:
 
 
 def _page(peer: Peer, status: int) -> BackendError:
-    verdict = _verdict(status, [], "") if status != 200 else _NAME
+    verdict = taxonomy.verdict(None, status, [], "") if status != 200 else taxonomy.NAME
     error = ProtocolViolation if status == 200 else verdict.error
     return error(
         f"{peer} answered {status} with an HTML page.",
         advice=f"Check `base_url` of [models.{peer.model}], and whether a proxy answers in its place.",
+        # No API says in HTML what it thinks of a key.
+        remedy="fall_back" if error.remedy == "stop" else None,
     )
 
 

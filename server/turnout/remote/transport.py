@@ -7,10 +7,12 @@ Importing this module takes about 150 ms, so `backend` does it in a thread.
 
 import asyncio
 import contextlib
+import datetime
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import cast
 
@@ -27,6 +29,9 @@ with contextlib.suppress(ImportError):
     import anyio._backends._asyncio  # noqa: F401
 
 KEEPALIVE_S = 30.0
+
+_NOT_YET_VALID, _EXPIRED, _OTHER_NAME, _OTHER_ADDRESS = 9, 10, 62, 64
+"""What OpenSSL calls X509_V_ERR_CERT_NOT_YET_VALID, _CERT_HAS_EXPIRED, _HOSTNAME_MISMATCH, _IP_ADDRESS_MISMATCH."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +58,8 @@ class Transport:
     async def post(self, call: Call, watchdog: Watchdog) -> AsyncIterator["Response"]:
         """Send `call` and give its response, whose connection is closed or returned on leaving; raises BackendError."""
         client = await self._client(call)
-        headers = {
-            "content-type": "application/json",
-            "accept": "text/event-stream, application/json",
-            # Compression would hold back small pieces of text, and a bomb needs it.
-            "accept-encoding": "identity",
-            "user-agent": f"turnout/{__version__}",
-            **call.headers,
-        }
         try:
-            request = client.build_request("POST", call.endpoint.url, content=call.body, headers=headers)
-            response = await watchdog.wait(lambda: client.send(request, stream=True, auth=_KeyAuth(call)))
+            response = await _send(client, call, watchdog)
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as exc:
             # UnicodeError is what a host name that is no valid IDNA ends in.
             raise _unanswered(call.peer, exc) from exc
@@ -135,6 +131,47 @@ class Response:
         await self._response.aclose()
 
 
+async def _send(client: httpx.AsyncClient, call: Call, watchdog: Watchdog) -> httpx.Response:
+    """Send `call`, on a new connection if those that were kept turn out to have been closed by the server.
+
+    Many servers close after a few idle seconds, just when a request is on its way; nobody has read that one then.
+    """
+    while True:
+        connection = _Connection()
+        request = _request(client, call, connection)
+        try:
+            return await watchdog.wait(partial(client.send, request, stream=True, auth=_KeyAuth(call)))
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as exc:
+            if connection.opened or (isinstance(exc, httpx.RemoteProtocolError) and not _hung_up(exc)):
+                raise
+
+
+def _request(client: httpx.AsyncClient, call: Call, connection: "_Connection") -> httpx.Request:
+    headers = {
+        "content-type": "application/json",
+        "accept": "text/event-stream, application/json",
+        # Compression would hold back small pieces of text, and a bomb needs it.
+        "accept-encoding": "identity",
+        "user-agent": f"turnout/{__version__}",
+        **call.headers,
+    }
+    extensions = {"trace": connection.trace}
+    return client.build_request(
+        "POST", call.endpoint.url, content=call.body, headers=headers, extensions=extensions
+    )
+
+
+class _Connection:
+    """Whether a request had a connection `opened` for it, or was given one that had served another."""
+
+    def __init__(self) -> None:
+        self.opened = False
+
+    async def trace(self, event: str, _info: object) -> None:
+        """Hear what httpx does."""
+        self.opened |= event.startswith("connection.connect")
+
+
 class _KeyAuth(httpx.Auth):
     """Puts the key into the request as it leaves, so that no frame above holds it in a dictionary of headers."""
 
@@ -158,21 +195,40 @@ def _unanswered(peer: Peer, exc: Exception) -> BackendError:
         return ConnectionFailed(f"{peer} did not take the connection in time.", advice=_NETWORK)
     failure = _tls_failure(exc)
     if isinstance(failure, ssl.SSLCertVerificationError):
-        return ConnectionFailed(
-            f"{peer} showed a certificate that this machine does not trust.",
-            advice="If a proxy of your company signs it, set SSL_CERT_FILE to that company's certificates.",
-        )
+        return _untrusted(peer, failure.verify_code)
     if failure is not None:
         return ConnectionFailed(f"{peer} cannot be spoken to by TLS.", advice=_settings(peer))
     if isinstance(
         exc, httpx.LocalProtocolError | httpx.UnsupportedProtocol | httpx.InvalidURL | UnicodeError
     ):
         return RequestRejected(f"{peer}: the request cannot be written as HTTP.", advice=_settings(peer))
-    if isinstance(exc, httpx.RemoteProtocolError) and "disconnected" not in str(exc):
+    if isinstance(exc, httpx.RemoteProtocolError) and not _hung_up(exc):
         return ProtocolViolation(f"{peer} did not answer with HTTP.", advice=_settings(peer))
     if isinstance(exc, httpx.ConnectError):
         return ConnectionFailed(f"{peer} refused the connection or has no address.", advice=_NETWORK)
     return ConnectionFailed(f"{peer} closed the connection without an answer.", advice=_NETWORK)
+
+
+def _untrusted(peer: Peer, code: int) -> BackendError:
+    """The error for a certificate that OpenSSL rejects with `code`."""
+    if code in (_NOT_YET_VALID, _EXPIRED):
+        what = "is not valid yet" if code == _NOT_YET_VALID else "has expired"
+        today = datetime.date.today().isoformat()
+        return ConnectionFailed(
+            f"{peer} showed a certificate that {what} by this machine's clock, which says {today}.",
+            advice="Set the clock if it is wrong; if it is right, that server needs a new certificate.",
+        )
+    if code in (_OTHER_NAME, _OTHER_ADDRESS):
+        return ConnectionFailed(f"{peer} showed the certificate of another host.", advice=_settings(peer))
+    return ConnectionFailed(
+        f"{peer} showed a certificate that this machine does not trust.",
+        advice="If a proxy of your company signs it, set SSL_CERT_FILE to that company's certificates.",
+    )
+
+
+def _hung_up(exc: httpx.RemoteProtocolError) -> bool:
+    """Whether the other side closed the connection, rather than to send what is not HTTP."""
+    return "disconnected" in str(exc)
 
 
 def _interrupted(peer: Peer, exc: httpx.HTTPError) -> BackendError:

@@ -1,0 +1,173 @@
+"""What a provider's refusal means, as data: who answered, its code, its words and the status, to one of our errors.
+
+Codes come first because statuses lie: a 429 can mean an empty balance, and a 200 can carry an overload.
+A verdict names the error, what the user can do, and what may help: the same model again, another one, or neither.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from turnout.core.requests import Server
+from turnout.errors import (
+    BackendError,
+    ConnectionFailed,
+    OutOfCredit,
+    Overloaded,
+    RateLimited,
+    Remedy,
+    RequestRejected,
+    Unauthorized,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The error to raise, and its advice; `{model}`, `{host}` and `{key}` stand for the peer's.
+
+    `remedy` is None where it is the same for all errors of this type.
+    """
+
+    error: type[BackendError]
+    advice: str
+    remedy: Remedy | None = None
+
+
+KEY = Verdict(Unauthorized, "Check that {key} is a valid key for {host} and may use this model.")
+CREDIT = Verdict(OutOfCredit, "Add credit or raise the spending limit of the account at {host}.")
+SLOWER = Verdict(RateLimited, "Wait, or choose another model for this kind of request.")
+LATER = Verdict(Overloaded, "Try again later, or choose another model for this kind of request.")
+MUCH_LATER = Verdict(
+    Overloaded, "Try again in some minutes, or choose another model for this kind of request.", "fall_back"
+)
+TOMORROW = Verdict(
+    RateLimited, "Wait until the limit is lifted, or choose another model until then.", "fall_back"
+)
+SMALLER = Verdict(RequestRejected, "Select less text, or choose a model with a larger context.")
+NAME = Verdict(
+    RequestRejected,
+    "Check `model` and `base_url` of [models.{model}]: {host} does not know that model or that address.",
+)
+SETTINGS = Verdict(RequestRejected, "Check the settings of [models.{model}].")
+DECLINED = Verdict(RequestRejected, "Word it differently, or choose another model for this kind of request.")
+PROXY = Verdict(
+    ConnectionFailed, "A proxy stands in between and wants a password: put both into HTTPS_PROXY."
+)
+
+BY_CODE: Mapping[str, Verdict] = {
+    # Anthropic
+    "authentication_error": KEY,
+    "billing_error": CREDIT,
+    "enforced_spend_limit_reached": CREDIT,
+    "not_found_error": NAME,
+    "overloaded_error": LATER,
+    "permission_error": KEY,
+    "rate_limit_error": SLOWER,
+    "request_too_large": SMALLER,
+    "timeout_error": LATER,
+    # OpenAI and its compatibles
+    "account_deactivated": KEY,
+    "billing_hard_limit_reached": CREDIT,
+    "billing_not_active": CREDIT,
+    "content_filter": DECLINED,
+    "content_policy_violation": DECLINED,
+    "context_length_exceeded": SMALLER,
+    "insufficient_quota": CREDIT,
+    "invalid_api_key": KEY,
+    "invalid_model": NAME,
+    "invalid_prompt": DECLINED,
+    "model_not_found": NAME,
+    "rate_limit_exceeded": SLOWER,
+    "rate_limited": SLOWER,
+    "server_error": LATER,
+    # llama-server
+    "exceed_context_size_error": SMALLER,
+    "unavailable_error": LATER,
+    # Kimi
+    "engine_overloaded_error": LATER,
+    "exceeded_current_quota_error": CREDIT,
+    "invalid_authentication_error": KEY,
+    "rate_limit_reached_error": SLOWER,
+    "resource_not_found_error": NAME,
+    # GLM, also where a gateway stands in front of it; an overload lasts for minutes
+    "1113": CREDIT,
+    "1302": SLOWER,
+    "1305": MUCH_LATER,
+    # LiteLLM's own
+    "auth_error": KEY,
+    "budget_exceeded": CREDIT,
+    "throttling_error": SLOWER,
+    "token_not_found_in_db": KEY,
+}
+
+BY_SERVER: Mapping[Server, Mapping[str, Verdict]] = {
+    "zai": {
+        **dict.fromkeys(("1000", "1001", "1002", "1003", "1004", "1120", "1220"), KEY),
+        **dict.fromkeys(("1110", "1111", "1112"), KEY),
+        "1113": CREDIT,
+        "1211": NAME,
+        "1261": SMALLER,
+        "1301": DECLINED,
+        "1303": SLOWER,
+        **dict.fromkeys(("1304", "1308", "1310"), TOMORROW),
+        "1309": CREDIT,
+    },
+    "mistral": {"1300": SLOWER, "1500": NAME, "3505": MUCH_LATER},
+}
+"""Codes that mean something only where this provider says them."""
+
+BY_PHRASE: Sequence[tuple[str, Verdict]] = (
+    # Anthropic, DeepSeek, Kimi: all of them under a code that says less
+    ("credit balance is too low", CREDIT),
+    ("insufficient balance", CREDIT),
+    ("insufficient credits", CREDIT),
+    ("budget has been exceeded", CREDIT),
+    # Gemini answers 400 to a wrong key
+    ("api key not valid", KEY),
+    ("api key expired", KEY),
+    # Anthropic, vLLM and DeepSeek, SGLang, Kimi, Mistral, Gemini
+    ("prompt is too long", SMALLER),
+    ("maximum context length", SMALLER),
+    ("longer than the model's context length", SMALLER),
+    ("exceeded model token limit", SMALLER),
+    ("too large for model", SMALLER),
+    ("exceeds the maximum number of tokens", SMALLER),
+    # DeepSeek, LiteLLM, OpenRouter
+    ("model not exist", NAME),
+    ("invalid model name", NAME),
+    ("not a valid model", NAME),
+)
+
+BY_STATUS: Mapping[int, Verdict] = {
+    401: KEY,
+    402: CREDIT,
+    403: KEY,
+    404: NAME,
+    405: NAME,
+    407: PROXY,
+    408: LATER,
+    409: LATER,
+    413: SMALLER,
+    425: LATER,
+    429: SLOWER,
+}
+
+IN_STREAM: Mapping[str, Verdict] = {"invalid_request_error": SETTINGS}
+"""Codes that say less than a status does, for errors inside a 200, which have none."""
+
+
+def verdict(server: Server | None, status: int, codes: Sequence[str], message: str) -> Verdict:
+    """What an error means that `server` reported with these codes (the most specific first) and words."""
+    own = BY_SERVER.get(server, {}) if server else {}
+    for code in codes:
+        found = own.get(code) or BY_CODE.get(code)
+        if found is not None:
+            return found
+    lowered = message.lower()
+    for phrase, found in BY_PHRASE:
+        if phrase in lowered:
+            return found
+    if status in BY_STATUS:
+        return BY_STATUS[status]
+    if 400 <= status < 500:
+        return SETTINGS
+    return next((IN_STREAM[code] for code in codes if code in IN_STREAM), LATER)

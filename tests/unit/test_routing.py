@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,9 +10,9 @@ from hypothesis import strategies as st
 
 from turnout.core.explaining import route_to_wire
 from turnout.core.globs import PathSet, Pattern
-from turnout.core.health import Spend
-from turnout.core.policy import Budget, Chain, Policy, Privacy, Rule, RuleSet
-from turnout.core.requests import KINDS, Elimination, Kind, Model
+from turnout.core.health import Health, ModelHealth, Spend
+from turnout.core.policy import Budget, Chain, Ordering, Policy, Privacy, Rule, RuleSet, TierChain
+from turnout.core.requests import KINDS, TIERS, Elimination, Kind, Model
 from turnout.core.routing import RouteRequest, decide
 
 NEAR = Model("near", "local", "small", context_tokens=8192)
@@ -236,20 +237,40 @@ def test_consent(general: str, of_kind: str, asked: bool) -> None:
     assert decide(REQUEST, policy).ask_before_leaving is asked
 
 
+_USD = st.none() | st.floats(0, 1)
 _NAMES = st.lists(st.sampled_from(MODELS), max_size=5, unique=True).map(tuple)
+_ORDERINGS = st.builds(
+    Ordering,
+    st.sampled_from(["order", "cheapest", "fastest", "weighted"]),
+    st.dictionaries(st.sampled_from([model.name for model in MODELS]), st.floats(0, 9), max_size=3),
+)
+_HEALTH = st.dictionaries(
+    st.sampled_from([model.name for model in MODELS]),
+    st.builds(
+        ModelHealth,
+        st.sampled_from(["closed", "open", "half-open"]),
+        until=st.none() | st.floats(0, 100),
+        first_token_ms=st.none() | st.floats(0, 2000),
+        tokens_per_second=st.none() | st.floats(1, 1000),
+        samples=st.integers(0, 5),
+        measured_at=st.none() | st.floats(0, 50),
+    ),
+).map(Health)
+_SPEND = st.builds(Spend, st.floats(0, 2), st.floats(0, 2), st.floats(0, 2), st.floats(0, 2))
 _PATHS = st.sampled_from(["src/a.py", "infra/a.tf", "secret/k", "docs/x.md"])
 _POLICIES = st.builds(
     Policy,
     models=st.just(MODELS),
     model_sources=st.just({}),
-    routes=st.fixed_dictionaries(
-        {
-            kind: st.builds(
-                Chain, _NAMES, st.just("C"), leaves_machine=st.sampled_from(["never", "ask", "allow"])
-            )
-            for kind in KINDS
-        }
-    ),
+    routes=st.builds(
+        Chain,
+        _NAMES,
+        st.just("C"),
+        leaves_machine=st.sampled_from(["never", "ask", "allow"]),
+        deadline_ms=st.none() | st.integers(10, 1000),
+        ordering=_ORDERINGS,
+        tiers=st.dictionaries(st.sampled_from(TIERS), st.builds(TierChain, _NAMES, st.just("T")), max_size=2),
+    ).map(lambda chain: dict.fromkeys(KINDS, chain)),
     rules=st.lists(
         st.builds(
             Rule,
@@ -267,7 +288,14 @@ _POLICIES = st.builds(
         local_only=st.sampled_from([patterns(), patterns("secret/"), patterns("*.tf", "*.md")]),
         never_read=st.sampled_from([patterns(), patterns("secret/")]),
     ),
-    budget=st.builds(Budget, day_usd=st.none() | st.floats(0, 1), request_usd=st.none() | st.floats(0, 1)),
+    budget=st.builds(
+        Budget,
+        day_usd=_USD,
+        request_usd=_USD,
+        month_usd=_USD,
+        workspace_day_usd=_USD,
+        workspace_month_usd=_USD,
+    ),
 )
 _REQUESTS = st.builds(
     RouteRequest,
@@ -276,13 +304,18 @@ _REQUESTS = st.builds(
     keys_present=st.sampled_from([frozenset(), frozenset({"opus"})]),
     input_tokens=st.integers(0, 300_000),
     output_tokens=st.integers(0, 4096),
+    files=st.integers(0, 9),
+    workspace=st.sampled_from(["", "one", "two"]),
+    tools=st.booleans(),
 )
 
 
-@given(_POLICIES, _REQUESTS)
-def test_nothing_crosses_the_line(policy: Policy, request: RouteRequest) -> None:
-    """Whatever the rest of the policy says, no candidate is one that privacy, jurisdiction or a path forbids."""
-    route = decide(request, policy)
+@given(_POLICIES, _REQUESTS, _HEALTH, _SPEND)
+def test_nothing_crosses_the_line(
+    policy: Policy, request: RouteRequest, health: Health, spend: Spend
+) -> None:
+    """Whatever the rest of the policy says, no candidate is one that privacy, jurisdiction, a path or money forbids."""
+    route = decide(request, policy, health, spend, now=50.0)
     chain = policy.routes[request.kind]
     for model in route.candidates:
         assert not any(policy.privacy.never_read.match(path) for path in request.paths)
@@ -292,8 +325,55 @@ def test_nothing_crosses_the_line(policy: Policy, request: RouteRequest) -> None
         assert not any(policy.privacy.local_only.match(path) for path in request.paths)
         allowed = policy.privacy.jurisdictions
         assert allowed is None or model.jurisdiction in {*allowed, "self-hosted"}
+        assert health.of(model.name).circuit_at(50.0) != "open"
+        cost = model.worst_usd(request.input_tokens, request.output_tokens)
+        assert route.limit_usd is None or cost == 0 or (cost is not None and cost <= route.limit_usd + 1e-9)
     told = [*(model.name for model in route.candidates), *(e.model for e in route.eliminated)]
     assert sorted(told) == sorted(model.name for model in MODELS), "every model is told of exactly once"
+
+
+@given(_POLICIES, _REQUESTS, _HEALTH, _ORDERINGS)
+def test_strategies_only_order(
+    policy: Policy, request: RouteRequest, health: Health, ordering: Ordering
+) -> None:
+    """A strategy lets nobody in and keeps nobody out, and the same question has the same answer."""
+    chain = policy.routes[request.kind]
+    plain, other = (
+        decide(
+            request, replace(policy, routes={request.kind: replace(chain, ordering=each)}), health, now=50.0
+        )
+        for each in (Ordering(), ordering)
+    )
+    assert set(plain.candidates) == set(other.candidates)
+    assert plain.eliminated == other.eliminated
+    assert {note.model for note in other.notes} <= {model.name for model in other.candidates}
+
+
+_TIGHTER: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.just({"leaves_machine": "never"}),
+    st.just({"jurisdictions": frozenset()}),
+    st.just({"local_only": patterns("**")}),
+    st.just({"never_read": patterns("*.py", "secret/")}),
+)
+
+
+@given(_POLICIES, _REQUESTS, _HEALTH, _SPEND, _TIGHTER, st.floats(0, 1))
+def test_tightening_only_takes_away(
+    policy: Policy, request: RouteRequest, health: Health, spend: Spend, tighter: dict[str, Any], usd: float
+) -> None:
+    """A tighter privacy setting, a lower budget, more spent or a circuit that opens never lets another model in."""
+    before = set(decide(request, policy, health, spend, now=50.0).candidates)
+    budget = replace(
+        policy.budget, day_usd=usd if policy.budget.day_usd is None else min(usd, policy.budget.day_usd)
+    )
+    broken = Health({**health.models, "opus": ModelHealth("open")})
+    for changed in (
+        decide(request, replace(policy, privacy=replace(policy.privacy, **tighter)), health, spend, now=50.0),
+        decide(request, replace(policy, budget=budget), health, spend, now=50.0),
+        decide(request, policy, health, replace(spend, today_usd=spend.today_usd + usd), now=50.0),
+        decide(request, policy, broken, spend, now=50.0),
+    ):
+        assert set(changed.candidates) <= before
 
 
 def test_wire() -> None:

@@ -7,7 +7,7 @@ text that only speaks of such lines has none.
 import re
 from collections.abc import Iterator
 
-Span = tuple[int, int]
+from turnout.core.secrets.forms import Span
 
 _MARK = "PRIVATE KEY"
 _LINE = re.compile(r"-----(BEGIN|END) (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----")
@@ -24,7 +24,7 @@ _MOST = 20_000
 
 
 def private_keys(text: str) -> Iterator[list[Span]]:
-    """The lines of each private key in `text`, without the BEGIN and the END."""
+    """The lines of each private key in `text`, without the BEGIN and the END; no lines now and then between."""
     begun = 0
     at = text.find(_MARK)
     while at >= 0:
@@ -32,8 +32,7 @@ def private_keys(text: str) -> Iterator[list[Span]]:
         if mark:
             begins = mark[1] == "BEGIN"
             pieces = _after(text, mark.end()) if begins else _before(text, begun, mark.start())
-            if pieces:
-                yield pieces
+            yield pieces
             begun = pieces[-1][1] if pieces and begins else mark.end()
         at = text.find(_MARK, at + len(_MARK))
 

@@ -8,6 +8,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+Span = tuple[int, int]
+
+LOOKS_A_TURN = 64
+"""Places looked at before others have a turn."""
+
 _WORD = r"A-Za-z0-9_"
 
 
@@ -85,18 +90,32 @@ _EXAMPLES = ("EXAMPLE", "example", "xxxxxx", "XXXXXX", "000000000", "1234567890a
 """What stands in tokens that somebody made up for a page of documentation."""
 
 
-def matches(form: Form, text: str, joints: frozenset[int] = frozenset()) -> Iterator[tuple[int, int]]:
-    """Spans of the tokens of one form in `text`; at `joints` a line began, so a token may."""
+def matches(form: Form, text: str, joints: frozenset[int] = frozenset()) -> Iterator[Span | None]:
+    """Spans of the tokens of one form in `text`; at `joints` a line began, so a token may.
+
+    Yields None now and then between, so that a caller can let others have a turn.
+    """
+    looked = 0
     for literal in form.literals:
         at = text.find(literal)
         while at >= 0:
-            end = at + len(literal)
-            begins = form.inside_words or at == 0 or at in joints or not _continues(text[at - 1])
-            found = form.expression.match(text, max(0, at - form.ahead)) if begins else None
-            if found and not is_example(found[0]) and _has_digit_or_case(found[form.group or 0]):
-                end = found.end(form.group or 0)
-                yield found.start(form.group or 0), end
-            at = text.find(literal, end)
+            looked += 1
+            if looked % LOOKS_A_TURN == 0:
+                yield None
+            span = _token(form, text, at, at in joints)
+            if span:
+                yield span
+            at = text.find(literal, span[1] if span else at + len(literal))
+
+
+def _token(form: Form, text: str, at: int, begins_line: bool) -> Span | None:
+    """The token whose literal is at `at`."""
+    if not (form.inside_words or at == 0 or begins_line) and _continues(text[at - 1]):
+        return None
+    found = form.expression.match(text, max(0, at - form.ahead))
+    if found is None or is_example(found[0]) or not _has_digit_or_case(found[form.group or 0]):
+        return None
+    return found.span(form.group or 0)
 
 
 def is_example(token: str) -> bool:

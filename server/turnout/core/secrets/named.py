@@ -9,7 +9,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-Span = tuple[int, int]
+from turnout.core.secrets.forms import LOOKS_A_TURN, Span
+
+_LOOKS_A_TURN = LOOKS_A_TURN // 4
+"""Fewer than elsewhere: each look takes longer."""
 
 _WORDS = ("key", "token", "secret", "passw", "pwd", "credential", "passphrase", "auth")
 _AROUND = re.compile(
@@ -55,12 +58,12 @@ def assignments(text: str, lowered: str) -> Iterator[Span | None]:
         at = lowered.find(word)
         while at >= 0:
             looked += 1
-            if looked % 64 == 0:
+            if looked % _LOOKS_A_TURN == 0:
                 yield None
             span = _value(text, lowered, at)
             if span:
                 yield span
-            at = lowered.find(word, at + len(word))
+            at = lowered.find(word, span[1] if span else at + len(word))
 
 
 def _value(text: str, lowered: str, at: int) -> Span | None:
@@ -122,10 +125,14 @@ def entropy_bits(value: str) -> float:
     return -sum(count / len(value) * math.log2(count / len(value)) for count in counts)
 
 
-def user_infos(text: str) -> Iterator[Span]:
-    """Passwords in URLs: `scheme://user:PASSWORD@host`."""
+def user_infos(text: str) -> Iterator[Span | None]:
+    """Passwords in URLs: `scheme://user:PASSWORD@host`. Yields None now and then, as `assignments` does."""
+    looked = 0
     at = text.find("://")
     while at >= 0:
+        looked += 1
+        if looked % LOOKS_A_TURN == 0:
+            yield None
         found = _USER_INFO.match(text, at + 3)
         if found and not _is_plain(found):
             yield found.span("value")

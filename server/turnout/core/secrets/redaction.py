@@ -5,6 +5,7 @@ only passed on with every placeholder turned back into what it stood for, and is
 """
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -51,12 +52,14 @@ def redacting(prompt: Prompt) -> Generator[None, None, Redacted]:
         return Redacted(prompt, (), {}, "")
     mark = _mark(texts)
     numbers = _numbered(texts, found)
+    counts = _counts(texts, found)
+    yield from _repeated(texts, found, numbers)
     written = []
     for text, findings in zip(texts, found, strict=True):
         written.append(_without(text, findings, numbers, mark))
         yield
     originals = {number: value for value, number in numbers.items()}
-    return Redacted(_with_texts(prompt, written), _counts(texts, found), originals, mark)
+    return Redacted(_with_texts(prompt, written), counts, originals, mark)
 
 
 class Restorer:
@@ -158,24 +161,38 @@ def _numbered(texts: Sequence[str], found: Sequence[Sequence[Finding]]) -> dict[
     return numbers
 
 
+def _repeated(
+    texts: Sequence[str], found: list[list[Finding]], numbers: Mapping[str, int]
+) -> Generator[None, None, None]:
+    """Add to `found` where else the secrets are: in places where nothing tells that they are any."""
+    for value in numbers:
+        if len(value) < _LEAST_REPEATED or not any(c.isdigit() for c in value):
+            continue
+        for text, findings in zip(texts, found, strict=True):
+            for start in _occurrences(text, value):
+                place = bisect_left(findings, start, key=lambda one: one.start)
+                free = not findings[place - 1 : place] or findings[place - 1].end <= start
+                if free and (place == len(findings) or findings[place].start >= start + len(value)):
+                    findings.insert(place, Finding("", start, start + len(value), -1))
+            yield
+
+
+def _occurrences(text: str, value: str) -> Iterable[int]:
+    at = text.find(value)
+    while at >= 0:
+        yield at
+        at = text.find(value, at + len(value))
+
+
 def _without(text: str, findings: Sequence[Finding], numbers: Mapping[str, int], mark: str) -> str:
-    """`text` with placeholders for what was found in it, and for what was found elsewhere and is here, too."""
+    """`text` with placeholders for what was found in it."""
     pieces: list[str] = []
     at = 0
-    for one in (*findings, None):
-        pieces.append(_without_repeated(text[at : one.start if one else len(text)], numbers, mark))
-        if one:
-            value = text[one.start : one.end]
-            pieces.append(_placeholder(numbers[value], value, mark))
-            at = one.end
-    return "".join(pieces)
-
-
-def _without_repeated(text: str, numbers: Mapping[str, int], mark: str) -> str:
-    for value, number in numbers.items():
-        if len(value) >= _LEAST_REPEATED and value in text and any(c.isdigit() for c in value):
-            text = text.replace(value, _placeholder(number, value, mark))
-    return text
+    for one in findings:
+        value = text[one.start : one.end]
+        pieces += (text[at : one.start], _placeholder(numbers[value], value, mark))
+        at = one.end
+    return "".join([*pieces, text[at:]])
 
 
 def _placeholder(number: int, value: str, mark: str) -> str:

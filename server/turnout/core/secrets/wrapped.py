@@ -9,7 +9,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 
 _LEFT = re.compile(r"[\"'`]?[ \t]*[+\\.&]?[ \t]*\r?\Z")
-_RIGHT = re.compile(r"[ \t]*(?:[#*>|]+[ \t]+|//+[ \t]*)?[+.&]?[ \t]*[brfuRBFU]?[\"'`]?")
+_RIGHT = re.compile(r"[ \t]*(?:[#*>|]+[ \t]+|//+[ \t]*)?(?:(?:[+.&][ \t]*)?[brfuRBFU]{0,2}[\"'`])?")
 _WRAPPED = re.compile(
     r"[ \t]*(?:[#*>|]+[ \t]+|//+[ \t]*)?(?P<piece>[A-Za-z0-9_+/.~-]+={0,2})[\"'`]?[,;)]{0,2}\s*\Z"
 )

@@ -263,6 +263,7 @@ class Message:
 class ChatPrompt:
     """A conversation whose next turn is wanted; `document` as in `FimPrompt`, for cache reuse.
 
+    `must_call` asks for a call of one of `tools`, where the model's API can be asked for that.
     `tags` say to a gateway what it is spent on; no other model hears them.
     """
 
@@ -272,6 +273,7 @@ class ChatPrompt:
     stop: tuple[str, ...] = ()
     document: str = ""
     tools: tuple[Tool, ...] = ()
+    must_call: bool = False
     tags: tuple[str, ...] = ()
 
 

@@ -58,6 +58,8 @@ def body(model: Model, prompt: ChatPrompt, host: str) -> dict[str, object]:
             {"name": tool.name, "description": tool.description, "input_schema": parameters(tool.parameters)}
             for tool in prompt.tools
         ]
+        if prompt.must_call:
+            request["tool_choice"] = {"type": "any"}
     return request
 
 

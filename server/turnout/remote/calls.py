@@ -37,10 +37,6 @@ class Calls:
         call.seal = call.seal or seal
         call.arguments += arguments
 
-    def put(self, key: object, *, id: str, name: str, arguments: str) -> None:  # noqa: A002
-        """Take the whole call under `key`, whatever was said of it before."""
-        self._open[key] = _Open(id, name, arguments)
-
     def next_key(self, id: str) -> object:  # noqa: A002
         """The key of a piece that has no number: a call of its own where it brings a new `id`, else the last one."""
         keys = list(self._open)
@@ -49,12 +45,12 @@ class Calls:
         last = self._open[keys[-1]]
         return len(keys) if id and id != last.id else keys[-1]
 
-    def close(self, finish: Finish, promised: str = "") -> tuple[ToolCall, ...]:
+    def close(self, finish: Finish, promised: str = "", begun: int = 0) -> tuple[ToolCall, ...]:
         """The calls of an answer that has ended by `finish`; raises BackendError where one of them is not whole.
 
-        `promised` is the provider's reason where that says that there is a call.
+        `promised` is the provider's reason where that says that there is a call; `begun` is how many it announced.
         """
-        if finish == "length" and self._open:
+        if finish == "length" and (self._open or begun):
             raise StreamTruncated(
                 f"{self._peer} reached its limit of tokens in the middle of a tool call.",
                 advice="Choose a model that may answer at greater length.",
@@ -65,6 +61,8 @@ class Calls:
                 f"{self._peer} ended its answer for {self._peer.quote(promised)!r} and sent no call.",
                 advice="Choose another model for this kind of request.",
             )
+        if begun > len(self._open):
+            raise self._broken("without its end")
         return tuple(self._whole(number, call) for number, call in enumerate(self._open.values()))
 
     def _whole(self, number: int, call: _Open) -> ToolCall:

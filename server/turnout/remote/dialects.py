@@ -23,7 +23,8 @@ class Dialect:
     models that take no temperature but their own.
     `echo` names the fields of a model's thoughts that have to come back with the tool calls they led to.
     `call_ids` is what the identifiers of calls have to look like, `seals` whether a call goes back with what came
-    under `extra_content`, `tags` whether requests say what they are for.
+    under `extra_content`, `must_call` whether it can be asked for a call, `tags` whether requests say what they are
+    for.
     """
 
     max_tokens: str = "max_tokens"
@@ -34,6 +35,7 @@ class Dialect:
     echo: tuple[str, ...] = ()
     call_ids: re.Pattern[str] | None = None
     seals: bool = False
+    must_call: bool = True
     tags: bool = False
 
     def takes_temperature(self, model: str) -> bool:
@@ -53,12 +55,16 @@ class Dialect:
 
 DIALECTS: Mapping[Server | None, Dialect] = {
     "openai": Dialect(max_tokens="max_completion_tokens"),
-    "zai": Dialect(stops=1, hottest=1.0, echo=("reasoning_content",)),
+    "zai": Dialect(stops=1, hottest=1.0, echo=("reasoning_content",), must_call=False),
     # Its models of the K line fix every parameter of sampling, and answer 400 to any other.
     "moonshot": Dialect(
-        max_tokens="max_completion_tokens", hottest=1.0, fixed=("kimi-",), echo=("reasoning_content",)
+        max_tokens="max_completion_tokens",
+        hottest=1.0,
+        fixed=("kimi-",),
+        echo=("reasoning_content",),
+        must_call=False,
     ),
-    "deepseek": Dialect(echo=("reasoning_content",)),
+    "deepseek": Dialect(echo=("reasoning_content",), must_call=False),
     # Without the signature of its thoughts it refuses a call of its own.
     "gemini": Dialect(seals=True),
     "openrouter": Dialect(echo=("reasoning_details",), seals=True),

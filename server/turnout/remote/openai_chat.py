@@ -43,6 +43,8 @@ def body(model: Model, prompt: ChatPrompt, host: str) -> dict[str, object]:
             }
             for tool in prompt.tools
         ]
+        if prompt.must_call and dialect.must_call:
+            request["tool_choice"] = "required"
     if dialect.tags and prompt.tags:
         request["metadata"] = {"tags": list(prompt.tags)}
     return request

@@ -20,7 +20,14 @@ from turnout.remote.sse import Event
 INCOMPLETE: Mapping[str, Finish] = {"max_output_tokens": "length"}
 """Why an answer may be incomplete and still be one; `content_filter` withholds it."""
 
-_THOUGHTS = ("response.reasoning_text.delta", "response.reasoning_summary_text.delta")
+_UNSEEN = frozenset(
+    {
+        "response.function_call_arguments.delta",
+        "response.reasoning_summary_text.delta",
+        "response.reasoning_text.delta",
+    }
+)
+"""Pieces of output that are no text."""
 
 
 def body(model: Model, prompt: ChatPrompt, host: str) -> dict[str, object]:
@@ -48,6 +55,8 @@ def body(model: Model, prompt: ChatPrompt, host: str) -> dict[str, object]:
             }
             for tool in prompt.tools
         ]
+        if prompt.must_call:
+            request["tool_choice"] = "required"
         if reasons(model.model):
             request["include"] = ["reasoning.encrypted_content"]
     return request
@@ -88,6 +97,7 @@ class ResponsesInterpreter:
         self.calls: tuple[ToolCall, ...] = ()
         self._peer = peer
         self._calls = Calls(peer)
+        self._begun = self._called = 0
         self._thoughts: list[str] = []
         self._spoken: set[tuple[object, object]] = set()
         self._refusal = ""
@@ -113,12 +123,10 @@ class ResponsesInterpreter:
                 self._refusal += payload.text(document, "delta")
             case "response.output_item.added" | "response.output_item.done":
                 return self._item(document, whole=kind.endswith("done"))
-            case "response.function_call_arguments.delta":
-                return self._arguments(document)
             case "response.completed" | "response.incomplete" | "response.failed" | "response.cancelled":
                 self._end(payload.child(document, "response"), kind.rpartition(".")[2])
                 return Step(progress=True)
-        unseen = len(payload.text(document, "delta")) if kind in _THOUGHTS else 0
+        unseen = len(payload.text(document, "delta")) if kind in _UNSEEN else 0
         return Step(progress=bool(unseen), unseen=unseen)
 
     def _text(self, document: object) -> Step:
@@ -134,21 +142,20 @@ class ResponsesInterpreter:
     def _item(self, document: object, *, whole: bool) -> Step:
         item = payload.child(document, "item")
         kind = payload.text(item, "type")
-        if kind == "function_call":
-            key, name = _place(document, payload.text(item, "id")), payload.text(item, "name")
-            call_id = payload.text(item, "call_id") or payload.text(item, "id")
-            if whole:
-                self._calls.put(key, id=call_id, name=name, arguments=payload.text(item, "arguments"))
-            else:
-                self._calls.add(key, id=call_id, name=name)
+        if kind == "function_call" and whole:
+            # Whole items only: servers number and name the pieces of a call each in their own way.
+            self._called += 1
+            self._calls.add(
+                self._called,
+                id=payload.text(item, "call_id") or payload.text(item, "id"),
+                name=payload.text(item, "name"),
+                arguments=payload.text(item, "arguments"),
+            )
+        elif kind == "function_call":
+            self._begun += 1
         elif kind == "reasoning" and whole:
             self._thoughts.append(json.dumps(item))
         return Step(progress=kind in ("function_call", "reasoning"))
-
-    def _arguments(self, document: object) -> Step:
-        piece = payload.text(document, "delta")
-        self._calls.add(_place(document, payload.text(document, "item_id")), arguments=piece)
-        return Step(progress=bool(piece), unseen=len(piece))
 
     def _end(self, response: Mapping[str, object], how: str) -> None:
         self._count(payload.child(response, "usage"))
@@ -165,7 +172,7 @@ class ResponsesInterpreter:
                 advice="Choose another model for this kind of request.",
             )
         finish = INCOMPLETE[reason] if how == "incomplete" else "stop"
-        self.calls = self._calls.close(finish)
+        self.calls = self._calls.close(finish, begun=self._begun)
         self.finish, self.finished = finish, True
 
     def _declined(self) -> BackendError:
@@ -184,12 +191,6 @@ class ResponsesInterpreter:
                 cached or 0,
                 cost_usd=payload.amount(usage, "cost"),
             )
-
-
-def _place(document: object, item_id: str) -> object:
-    """What tells one item from the others: its number, or its identifier where a server sends no numbers."""
-    number = payload.count(document, "output_index")
-    return item_id if number is None else number
 
 
 def _refusal(response: Mapping[str, object]) -> str:

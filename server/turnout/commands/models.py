@@ -1,4 +1,4 @@
-"""`turnout models list | pull | verify | remove | recommend | prepare`: local models from the command line.
+"""`turnout models list | catalogue | pull | verify | remove | recommend | prepare`: local models from the command line.
 
 The answer goes to stdout; progress and errors go to stderr, so that the path of a pull can be piped on.
 """
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from turnout import models
+from turnout.commands import catalogue
 from turnout.errors import TurnoutError
 from turnout.models import choice
 
@@ -25,6 +26,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     listing = actions.add_parser("list", help="what is known, and what is on this machine")
     listing.add_argument("--json", action="store_true", help="print it as JSON, with every form")
     listing.set_defaults(run=list_models)
+
+    catalogue.add_parser(actions)
 
     pull = actions.add_parser("pull", help="fetch a model, going on where an earlier pull stopped")
     pull.add_argument("name", nargs="?", metavar="NAME", help="default: what suits this machine")

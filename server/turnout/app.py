@@ -105,7 +105,7 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
         _load,
         trust.is_trusted,
         keys.resolve,
-        ledger.spent_today_usd,
+        ledger.spent,
         editor_keys=editor_keys,
     )
 

@@ -9,6 +9,7 @@ import pytest
 from support.session_kit import FakeEditor
 from turnout.act.proposals import Check
 from turnout.core.edits.changes import file_change
+from turnout.core.health import Spend
 from turnout.core.requests import Model
 from turnout.errors import PathRefused
 from turnout.files import Folder, path_to_uri
@@ -32,7 +33,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def workspaces(
     editor: FakeEditor, *roots: Path, trusted: Callable[[Path], bool] = lambda _path: False
 ) -> Workspaces:
-    made = Workspaces(editor, load, trusted, lambda _reference: None, lambda: 0.0)
+    made = Workspaces(editor, load, trusted, lambda _reference: None, lambda _workspace: Spend())
     made.set_roots(list(roots))
     return made
 
@@ -128,13 +129,31 @@ def test_privacy_sees_through_links_and_outside_of_folders(folders: Path) -> Non
 def test_a_request_over_two_folders_is_held_to_both(folders: Path) -> None:
     """A folder that forbids text to leave does so for a refactor that began in another folder."""
     (folders / "one/.turnout.toml").write_text('[privacy]\nleaves_machine = "never"\n')
-    subject = Workspaces(FakeEditor(), load, lambda _path: False, lambda _reference: "key", lambda: 0.0)
+    subject = Workspaces(
+        FakeEditor(), load, lambda _path: False, lambda _reference: "key", lambda _workspace: Spend()
+    )
     subject.set_roots([folders / "one", folders / "two"])
     free, strict = path_to_uri(folders / "two/a.py"), path_to_uri(folders / "one/a.py")
     assert subject.decide("refactor", (free,), 10).candidates[0].leaves_machine
     route = subject.decide("refactor", (free, strict), 10)
     assert [model.name for model in route.candidates] == ["near"]
     assert "not allowed for a file of another folder" in {out.reason for out in route.eliminated}
+
+
+def test_money_and_secrets_of_two_folders(folders: Path) -> None:
+    """A request over two folders has the lower limits and the stricter handling of secrets, and says so."""
+    (folders / "one/.turnout.toml").write_text("[budget]\nday_usd = 3\nrequest_usd = 2")
+    (folders / "two/.turnout.toml").write_text(
+        '[budget]\nworkspace_month_usd = 1\n[privacy]\nsecrets = "block"'
+    )
+    subject = workspaces(FakeEditor(), folders / "one", folders / "two")
+    uris = tuple(path_to_uri(folders / name / "a.py") for name in ("one", "two"))
+    for first in (uris, uris[::-1]):
+        route = subject.decide("rewrite", first, 10)
+        assert (route.limit_usd, route.secrets) == (1.0, "block")
+        assert {str(limit) for limit in route.limits} == {"$3.00 a day", "$1.00 a month in this workspace"}
+    wire = subject.explain("rewrite", uris[1])
+    assert [(row["limit"], row["limitUsd"]) for row in wire["budget"]] == [("a month in this workspace", 1.0)]
 
 
 def test_what_waits_for_trust_is_one_message(folders: Path) -> None:
@@ -172,7 +191,12 @@ def test_a_link_is_followed_again_for_completions_before_long_and_for_everything
     link.symlink_to("open.py")
     now = [0.0]
     subject = Workspaces(
-        FakeEditor(), load, lambda _path: False, lambda _reference: None, lambda: 0.0, lambda: now[0]
+        FakeEditor(),
+        load,
+        lambda _path: False,
+        lambda _reference: None,
+        lambda _workspace: Spend(),
+        lambda: now[0],
     )
     subject.set_roots([folders / "two"])
 
@@ -257,7 +281,9 @@ async def test_settings_hold_before_the_editor_gave_its_keys(folders: Path) -> N
         return "key" if reference == "keyring:ring" else None
 
     keys = Keys()
-    subject = Workspaces(FakeEditor(), load, lambda _path: False, resolve, lambda: 0.0, editor_keys=keys)
+    subject = Workspaces(
+        FakeEditor(), load, lambda _path: False, resolve, lambda _workspace: Spend(), editor_keys=keys
+    )
     subject.set_roots([folders / "two"])
     await subject.prepare()
     uri = path_to_uri(folders / "two/a.py")

@@ -11,15 +11,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 from turnout.complete import Rules
 from turnout.core import routing
+from turnout.core.budget import standings
 from turnout.core.explaining import route_to_wire
 from turnout.core.globs import fold_path
-from turnout.core.health import Spend
+from turnout.core.health import Health, Spend
 from turnout.core.languages import language_of
-from turnout.core.requests import COMPLETION_KINDS, Elimination, Kind, Model, Route
+from turnout.core.requests import COMPLETION_KINDS, Elimination, Kind, Model, Route, SecretsMode
 from turnout.core.routing import RouteRequest
 from turnout.files import Folder
 from turnout.session.editor import Editor
@@ -64,6 +65,10 @@ class KeysOfEditor(Protocol):
     async def arrived(self, models: Iterable[Model]) -> None: ...
 
 
+def _nothing_known(_models: Iterable[Model]) -> Health:
+    return Health()
+
+
 class Workspaces:
     """Settings by document, for one editor."""
 
@@ -73,17 +78,24 @@ class Workspaces:
         load: "Callable[..., Loaded]",
         is_trusted: Callable[[Path], bool],
         resolve_key: Callable[[str], str | None],
-        spent_today_usd: Callable[[], float],
+        spent: Callable[[str], Spend],
         clock: Callable[[], float] = time.monotonic,
         editor_keys: KeysOfEditor | None = None,
+        health: Callable[[Iterable[Model]], Health] = _nothing_known,
     ) -> None:
-        """`resolve_key` finds the keys that are not the editor's; it may block, and is called on a thread."""
+        """`resolve_key` finds the keys that are not the editor's; it may block, and is called on a thread.
+
+        `spent` says what was spent, all in all and in the workspace that it is given; `health` how models do, in
+        readings of `clock`.
+        """
         self._editor = editor
         self._load = load
         self._is_trusted = is_trusted
         self._resolve_key = resolve_key
         self._editor_keys = editor_keys
-        self._spent_today_usd = spent_today_usd
+        self._spent = spent
+        self._health = health
+        self._clock = clock
         self._client_settings: Mapping[str, object] = _NOTHING
         self._client_workspace: Mapping[str, object] = _NOTHING
         self._client_folders: Mapping[Path, Mapping[str, object]] = _NOTHING
@@ -187,7 +199,12 @@ class Workspaces:
 
     def explain(self, kind: Kind, uri: str) -> dict[str, Any]:
         """The decision for a kind of request in a document, as `turnout/explain` answers it."""
-        return dict(route_to_wire(self.decide(kind, (uri,) if uri else (), 0)))
+        opened = self._open(self.root_of(uri) if uri else self._first_root())
+        policy, spend = opened.loaded.policy, self._spent(str(opened.root or ""))
+        route = self.decide(kind, (uri,) if uri else (), 0)
+        return dict(
+            route_to_wire(route, standings(policy.budget, spend), self._health(policy.models), self._clock())
+        )
 
     async def models(self, uri: str) -> list[dict[str, Any]]:
         """Every model that the settings name for a document, as `turnout/models` answers it."""
@@ -225,8 +242,9 @@ class Workspaces:
             files=len(uris),
             workspace=str(root or ""),
         )
-        spend = Spend(today_usd=self._spent_today_usd())
-        return routing.decide(request, opened.loaded.policy, spend=spend)
+        policy = opened.loaded.policy
+        spend, health = self._spent(request.workspace), self._health(policy.models)
+        return routing.decide(request, policy, health, spend, self._clock())
 
     def _first_root(self) -> Path | None:
         return next(iter(self._places.roots), None)
@@ -344,10 +362,17 @@ def _within(route: Route, other: Route) -> Route:
         if model not in kept
     )
     deadlines = [limit for limit in (route.deadline_ms, other.deadline_ms) if limit is not None]
+    limits_usd = [limit for limit in (route.limit_usd, other.limit_usd) if limit is not None]
+    strictest = min(route, other, key=lambda one: get_args(SecretsMode).index(one.secrets))
     return replace(
         route,
         candidates=kept,
         eliminated=(*route.eliminated, *lost),
         deadline_ms=min(deadlines, default=None),
+        limit_usd=min(limits_usd, default=None),
+        limits=tuple(dict.fromkeys((*route.limits, *other.limits))),
+        secrets=strictest.secrets,
+        secrets_source=strictest.secrets_source,
+        notes=tuple(note for note in route.notes if note.model in {model.name for model in kept}),
         ask_before_leaving=route.ask_before_leaving or other.ask_before_leaving,
     )

@@ -16,7 +16,8 @@ ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "paths": set(),
     "machine": set(),
-    "files": {"core"},
+    "files": {"core", "ignores"},
+    "ignores": {"core"},
     "act": {"core"},
     "checks": {"act", "core", "files"},
     "complete": {"core"},
@@ -29,7 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "settings": {"core", "paths"},
     "worker": {"core.fim", "machine", "paths"},
     "local": {"core", "paths", "worker.wire", "worker.engines.nvidia", "worker.engines.prepared"},
-    "session": {"act", "checks", "complete", "core", "dispatch", "files", "settings"},
+    "session": {"act", "checks", "complete", "core", "dispatch", "files", "ignores", "settings"},
     "lsp": {"act", "complete", "core", "files", "paths", "session", "syntax"},
     "app": {
         "automatic", "complete", "dispatch", "local", "lsp", "models", "paths", "remote", "session", "settings",
@@ -38,7 +39,7 @@ ARROWS: dict[str, set[str]] = {
     "doctor": {"core", "local", "models", "paths", "settings", "worker.engines"},
     "demo": {"automatic", "commands.models", "core", "files", "lsp.stdio", "models", "session.consent", "settings"},
     "commands": {
-        "app", "automatic", "core", "demo", "doctor", "files", "models", "paths", "settings", "worker",
+        "app", "automatic", "core", "demo", "doctor", "files", "models", "paths", "settings", "store", "worker",
     },
     "__main__": {"commands"},
 }  # fmt: skip

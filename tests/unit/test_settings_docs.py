@@ -1,6 +1,7 @@
 """Docs, JSON Schema and commands say what the code does."""
 
 import json
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -148,6 +149,33 @@ def test_explain(
         "reason": "src/a.py is never read (`src/`)",
         "source": f"{kit.workspace_file}:2 privacy.never_read",
     } in (decision["eliminated"])
+
+
+def test_explain_tiers_and_money(
+    kit: SettingsKit, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`route explain` says what the request was taken for, how its chain is ordered, and what budgets leave."""
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
+    kit.load(
+        "[budget]\nday_usd = 5\nworkspace_month_usd = 3\n"
+        '[routes.rewrite]\nstrategy = "cheapest"\nsimple = ["opus", "near"]\nmodels = ["opus"]\n'
+    )
+    file = kit.workspace / "a.py"
+    file.write_text("x = 1\n" * 100)
+    arguments = ("route", "explain", "rewrite", file, "--workspace", kit.workspace)
+    _, out, _ = run(capsys, *arguments)
+    assert "tier: simple, from rewrite (1), about 200 tokens (-1)" in out
+    assert "strategy: cheapest" in out
+    assert f"budget: $0.00 of $5.00 a day  [{kit.user_file}:2 budget.day_usd]" in out
+    assert re.search(r"near +chosen \(about \$0.0000\)", out)
+    decision = json.loads(run(capsys, *arguments, "--files", "9", "--json")[1])
+    assert (decision["tier"], decision["candidates"]) == ("standard", ["opus"])
+    assert [row["limit"] for row in decision["budget"]] == ["a day", "a month in this workspace"]
+
+    state = Path(os.environ["TURNOUT_STATE_DIR"])
+    (state / "ledger.sqlite").write_text("no database at all, but long enough to be looked at" * 99)
+    status, out, err = run(capsys, *arguments)
+    assert (status, "cannot be read" in err) == (0, True)
 
 
 def test_link(kit: SettingsKit, capsys: pytest.CaptureFixture[str]) -> None:

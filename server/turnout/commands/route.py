@@ -2,12 +2,17 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turnout.core.requests import KINDS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from turnout.core.budget import Standing
+    from turnout.core.health import Spend
     from turnout.core.requests import Model, Route
     from turnout.core.routing import RouteRequest
 
@@ -23,6 +28,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     explain.add_argument("kind", choices=KINDS, metavar="KIND", help=", ".join(KINDS))
     explain.add_argument("file", type=Path, metavar="FILE")
     explain.add_argument("--workspace", type=Path, metavar="PATH", help="default: around the file")
+    explain.add_argument(
+        "--files", type=int, default=1, metavar="N", help="how many files it is about, this one among them"
+    )
     explain.add_argument("--json", action="store_true", help="print JSON")
     explain.set_defaults(run=run_explain)
 
@@ -30,23 +38,44 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run_explain(args: argparse.Namespace) -> int:
     """Print the decision; the exit status is 1 where no model is left."""
     from turnout.commands.settings import load_for, print_problems
+    from turnout.core.budget import standings
     from turnout.core.explaining import route_to_wire
     from turnout.core.routing import decide
     from turnout.settings.workspace import find_workspace
 
     workspace = args.workspace or find_workspace(args.file.parent)
     loaded = load_for(workspace)
-    request = _request(args.kind, args.file, workspace, loaded.policy.models)
-    route = decide(request, loaded.policy)
+    request = _request(args.kind, args.file, args.files, workspace, loaded.policy.models)
+    spend = _spent(request.workspace)
+    route = decide(request, loaded.policy, spend=spend)
+    limits = list(standings(loaded.policy.budget, spend))
     print_problems(loaded)
     if args.json:
-        print(json.dumps(route_to_wire(route), indent=2))
+        print(json.dumps(route_to_wire(route, limits), indent=2))
     else:
-        print("\n".join(_lines(route, request)))
+        print("\n".join(_lines(route, request, limits)))
     return 0 if route.candidates else 1
 
 
-def _request(kind: str, file: Path, workspace: Path, models: "tuple[Model, ...]") -> "RouteRequest":
+def _spent(workspace: str) -> "Spend":
+    """What the ledger that all servers of this user share says; nothing, and a word on stderr, if it cannot be read."""
+    from datetime import datetime
+
+    from turnout import paths, store
+    from turnout.core.health import Spend
+    from turnout.errors import TurnoutError
+
+    try:
+        today = datetime.now().astimezone().date()
+        return store.spent(paths.state_dir() / "ledger.sqlite", workspace, today)
+    except TurnoutError as error:
+        print(error, file=sys.stderr)
+        return Spend()
+
+
+def _request(
+    kind: str, file: Path, files: int, workspace: Path, models: "tuple[Model, ...]"
+) -> "RouteRequest":
     from turnout.core.languages import language_of
     from turnout.core.requests import COMPLETION_KINDS
     from turnout.core.routing import RouteRequest
@@ -64,17 +93,29 @@ def _request(kind: str, file: Path, workspace: Path, models: "tuple[Model, ...]"
         # A completion is given the text around the cursor, cut to what the model takes.
         input_tokens=0 if completion else size // _BYTES_PER_TOKEN,
         output_tokens=0 if completion else _ANSWER_TOKENS,
+        files=files,
+        workspace=str(workspace.resolve()),
     )
 
 
-def _lines(route: "Route", request: "RouteRequest") -> list[str]:
+def _lines(route: "Route", request: "RouteRequest", limits: "Sequence[Standing]") -> list[str]:
     lines = [f"{route.kind} {', '.join(request.paths)}", f"chain: {route.reason}"]
+    if route.tier is not None:
+        lines.append(f"tier: {route.tier}, from {route.tier_reason}")
+    if route.strategy != "order":
+        lines.append(f"strategy: {route.strategy}")
     if route.deadline_ms is not None:
         lines.append(f"deadline: {route.deadline_ms} ms")
+    lines += (
+        f"budget: ${limit.spent_usd:.2f} of ${limit.limit_usd:.2f} {limit.over}  [{limit.source}]"
+        for limit in limits
+    )
     width = max(len(name) for name in _names(route))
+    notes = {note.model: f" ({note.text})" for note in route.notes}
     for number, model in enumerate(route.candidates):
         role = "chosen" if number == 0 else "if that fails"
-        lines.append(f"  {model.name:{width}}  {role}: {_travel(model, route)}{_cost(model, request)}")
+        place = f"{role}{notes.get(model.name, '')}"
+        lines.append(f"  {model.name:{width}}  {place}: {_travel(model, route)}{_cost(model, request)}")
     if not route.candidates:
         lines.append("  no model may serve this request")
     if route.eliminated:

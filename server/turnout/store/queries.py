@@ -8,8 +8,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, get_args
+
+from turnout.core.health import Spend
+from turnout.errors import TurnoutError
+from turnout.store.totals import amounts, first_day, sum_usd
 
 By = Literal["kind", "model", "provider", "workspace", "branch", "day", "environment"]
 """What sums are told apart by."""
@@ -107,6 +112,25 @@ def set_aside_usd(path: Path) -> float:
         if connection is None:
             return 0.0
         return float(connection.execute("SELECT TOTAL(usd) FROM reservations").fetchone()[0])
+
+
+def spent(path: Path, workspace: str, today: date) -> Spend:
+    """What was spent and set aside by `today`, in `workspace` and in all; nothing where there is no database.
+
+    Raises TurnoutError where the database cannot be read.
+    """
+    try:
+        with _reading(path) as connection:
+            found = [] if connection is None else amounts(connection, today)
+    except sqlite3.Error as exc:
+        raise TurnoutError(f"What was spent cannot be read from {path}: {exc}.") from exc
+    day, month = first_day("day", today), first_day("month", today)
+    return Spend(
+        today_usd=sum_usd(found, day),
+        month_usd=sum_usd(found, month),
+        workspace_today_usd=sum_usd(found, day, workspace),
+        workspace_month_usd=sum_usd(found, month, workspace),
+    )
 
 
 @contextmanager

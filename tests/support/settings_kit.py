@@ -43,7 +43,12 @@ def exposure(loaded: Loaded) -> dict[str, object]:
     return {
         "models": {model.name: model for model in policy.models},
         "reach": {
-            kind: {model.name for model in policy.routes[kind].models if model.leaves_machine}
+            kind: {
+                model.name
+                for chain in (policy.routes[kind], *policy.routes[kind].tiers.values())
+                for model in chain.models
+                if model.leaves_machine
+            }
             for kind in KINDS
         },
         "leaves_machine": policy.privacy.leaves_machine,
@@ -51,7 +56,13 @@ def exposure(loaded: Loaded) -> dict[str, object]:
         "jurisdictions": policy.privacy.jurisdictions,
         "local_only": {pattern.text for pattern in policy.privacy.local_only.patterns},
         "never_read": {pattern.text for pattern in policy.privacy.never_read.patterns},
-        "budget": (policy.budget.day_usd, policy.budget.request_usd),
+        "budget": (
+            policy.budget.day_usd,
+            policy.budget.request_usd,
+            policy.budget.month_usd,
+            policy.budget.workspace_day_usd,
+            policy.budget.workspace_month_usd,
+        ),
         "checks": loaded.settings.routes.refactor.checks,
         "rules": {
             (rule.paths, rule.kinds, tuple(model.name for model in rule.models))

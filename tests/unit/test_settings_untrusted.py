@@ -17,6 +17,9 @@ local_only = ["infra/"]
 [budget]
 day_usd = 2.0
 request_usd = 0.5
+month_usd = 9.0
+workspace_day_usd = 1.0
+workspace_month_usd = 4.0
 
 [models.house]
 api = "openai-chat"
@@ -84,6 +87,9 @@ HOSTILE = {
     "never_read of another type": "[privacy]\nnever_read = false",
     "day budget": "[budget]\nday_usd = 1000",
     "request budget": "budget.request_usd = 999999",
+    "month budget": "[budget]\nmonth_usd = 10",
+    "workspace budgets": "[budget]\nworkspace_day_usd = 2\nworkspace_month_usd = 5",
+    "cache prices": "[models.opus]\ncache_read_usd = 0\ncache_write_usd = 0",
     "budget nan": "[budget]\nday_usd = nan\nrequest_usd = nan",
     "budget inf": "[budget]\nday_usd = inf\nrequest_usd = +inf",
     "budget below zero": "[budget]\nday_usd = -1",
@@ -92,6 +98,11 @@ HOSTILE = {
     "local kind sent away": 'routes.inline = { models = ["opus"] }',
     "local kind sent away, second": '[routes.commit_message]\nmodels = ["near", "opus"]',
     "local kind sent away, dotted": 'routes.inline.models = ["opus", "house"]',
+    "local kind's tier sent away": '[routes.inline]\nsimple = ["opus"]\ncomplex = ["opus", "house"]',
+    "team kind's tier sent to a hosted API": '[routes.explain]\nstandard = ["opus"]',
+    "forbidden kind's tiers sent away": '[routes.document]\nsimple = ["opus"]\nstandard = ["opus"]',
+    "weights of a model that is called like a key": "[routes.inline.weights]\nmodels = 1\nopus = 9\nsimple = -1",
+    "weights that are no numbers": '[routes.refactor.weights]\nopus = "all"\nnear = nan',
     "team kind sent to a hosted API": '[routes.explain]\nmodels = ["opus"]',
     "forbidden kind sent away": '[routes.document]\nmodels = ["opus"]\nleaves_machine = "allow"',
     "rule for a local kind": '[[rules]]\nkinds = ["inline"]\nmodels = ["opus"]',
@@ -184,8 +195,14 @@ def test_says_how_to_trust(kit: SettingsKit, text: str, key: str) -> None:
         ('[privacy]\nleaves_machine = "never"', "leaves_machine", "never"),
         ("[privacy]\njurisdictions = []", "jurisdictions", frozenset()),
         ('[privacy]\nlocal_only = ["x/"]', "local_only", {"infra/", "x/"}),
-        ("[budget]\nrequest_usd = 0.1", "budget", (2.0, 0.1)),
-        ("[budget]\nday_usd = 1", "budget", (1.0, 0.5)),
+        ("[budget]\nrequest_usd = 0.1", "budget", (2.0, 0.1, 9.0, 1.0, 4.0)),
+        ("[budget]\nday_usd = 1", "budget", (1.0, 0.5, 9.0, 1.0, 4.0)),
+        ("[budget]\nmonth_usd = 1", "budget", (2.0, 0.5, 1.0, 1.0, 4.0)),
+        (
+            "[budget]\nworkspace_day_usd = 0.2\nworkspace_month_usd = 0.3",
+            "budget",
+            (2.0, 0.5, 9.0, 0.2, 0.3),
+        ),
     ],
 )
 @pytest.mark.parametrize("trusted", [False, True])
@@ -208,11 +225,34 @@ def test_may_choose(kit: SettingsKit) -> None:
     assert [model.name for model in inline.candidates] == ["near"]
 
 
+def test_may_choose_tiers_and_strategies(kit: SettingsKit) -> None:
+    """An untrusted workspace may choose by tier, strategy and weight among the models that a kind may reach."""
+    text = """
+    [routes.refactor]
+    simple = ["near"]
+    complex = ["opus", "house"]
+    strategy = "weighted"
+    weights = { opus = 1, house = 3 }
+    [routes.explain]
+    simple = ["opus", "near"]
+    """
+    loaded = kit.load(USER, text)
+    chain = loaded.policy.routes["refactor"]
+    assert {tier: [m.name for m in named.models] for tier, named in chain.tiers.items()} == {
+        "simple": ["near"],
+        "complex": ["opus", "house"],
+    }
+    assert (chain.ordering.strategy, chain.ordering.weights) == ("weighted", {"opus": 1.0, "house": 3.0})
+    assert chain.tiers["complex"].source == f"{kit.workspace_file}:4 routes.refactor.complex"
+    assert [m.name for m in loaded.policy.routes["explain"].tiers["simple"].models] == ["near"]
+    assert [problem.key for problem in loaded.problems] == ["routes.explain.simple"]
+
+
 TRUSTED_LIMITS = {
     "leave machine": '[privacy]\nleaves_machine = "allow"',
     "jurisdictions": '[privacy]\njurisdictions = ["SG"]',
     "lists": "[privacy]\nlocal_only = []\nnever_read = []",
-    "budget": "[budget]\nday_usd = 100\nrequest_usd = 100",
+    "budget": "[budget]\nday_usd = 100\nrequest_usd = 100\nmonth_usd = 100\nworkspace_day_usd = 100",
     "kind": '[routes.document]\nleaves_machine = "allow"',
     "rules": "rules = []",
     "stays": "[models.house]\nleaves_machine = false",

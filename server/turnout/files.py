@@ -1,7 +1,7 @@
 """A workspace folder on disk: paths and URIs, the files that may be looked at, and their text.
 
-Invariants: nothing outside the folder is named or read, also not through a link; what git ignores and what is
-hidden is not listed; a file that is not text of sensible size is refused with a reason.
+Invariants: nothing outside the folder is named or read, also not through a link; what ignore files name and what
+is hidden is not listed; what is kept from AI tools, or is not text of sensible size, is refused with a reason.
 """
 
 import os
@@ -14,6 +14,7 @@ from turnout.core.documents import Snapshot, split_lines
 from turnout.core.edits.paths import normalise
 from turnout.core.languages import language_of
 from turnout.errors import FileUnusable, PathRefused
+from turnout.ignores import Ignores
 
 MAX_FILE_BYTES = 1_000_000
 MAX_LISTED = 20_000
@@ -48,6 +49,7 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._real = root.resolve()
+        self._ignores = Ignores(self._real)
 
     def uri(self, path: str) -> str:
         """The URI of a workspace-relative path. Raises PathRefused where it leads out of the folder or into git's."""
@@ -86,10 +88,13 @@ class Folder:
     def read(self, path: str) -> str | None:
         """The text of a file without its byte order mark; None where nothing is.
 
-        Raises FileUnusable for what is not UTF-8 text under MAX_FILE_BYTES, PathRefused outside of the folder.
+        Raises FileUnusable for what is not UTF-8 text under MAX_FILE_BYTES and for what is kept from AI tools,
+        PathRefused outside of the folder.
         """
         target = self.root / path
         self._inside(target)
+        if keeper := self.withheld(path):
+            raise _unusable(path, f"{keeper} keeps it from every model")
         try:
             if not target.exists():
                 return None
@@ -108,19 +113,28 @@ class Folder:
         except UnicodeDecodeError as error:
             raise _unusable(path, "it is not UTF-8 text") from error
 
+    def withheld(self, path: str) -> str | None:
+        """The line of an ignore file that keeps a file from every model, under any name that leads to it."""
+        names = {PurePosixPath(path), PurePosixPath(self._resolved(path))}
+        return next((keeper for name in names if (keeper := self._ignores.withheld(name.as_posix()))), None)
+
+    def _resolved(self, path: str) -> str:
+        real = (self._real / path).resolve()
+        return real.relative_to(self._real).as_posix() if real.is_relative_to(self._real) else path
+
     def paths(self) -> Iterator[str]:
-        """Files nearest the top first, without hidden and git-ignored ones; at most MAX_LISTED.
+        """Files nearest the top first, without hidden and ignored ones; at most MAX_LISTED.
 
         Links are not followed, so a loop of them ends nowhere.
         """
-        ignores = _Ignores(self._real)
+        ignores = Ignores(self._real, kept=True)
         queue = [PurePosixPath()]
         listed = 0
         while queue:
             folder = queue.pop(0)
             for name, is_folder in self._entries(folder):
                 path = folder / name
-                if ignores.ignored(path, is_folder=is_folder):
+                if ignores.left_out(path, is_folder=is_folder):
                     continue
                 if is_folder:
                     queue.append(path)
@@ -143,41 +157,6 @@ class Folder:
         except OSError:
             return []
         return sorted(name_and_kind for name_and_kind in found if _is_unicode(name_and_kind[0]))
-
-
-class _Ignores:
-    """The `.gitignore` files from the root down to a folder, read as the folders are entered."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._specs: dict[PurePosixPath, object] = {}
-
-    def ignored(self, path: PurePosixPath, *, is_folder: bool) -> bool:
-        """Whether git would leave `path` out; the deepest file that decides wins."""
-        for folder in path.parents:
-            spec = self._spec(folder)
-            relative = path.relative_to(folder).as_posix() + ("/" if is_folder else "")
-            verdict = spec.check_file(relative).include if spec is not None else None  # type: ignore[attr-defined]
-            if verdict is not None:
-                return bool(verdict)
-        return False
-
-    def _spec(self, folder: PurePosixPath) -> object:
-        if folder not in self._specs:
-            self._specs[folder] = _read_ignores(self._root / folder / ".gitignore")
-        return self._specs[folder]
-
-
-def _read_ignores(path: Path) -> object | None:
-    import pathspec  # 7 ms: only when a folder is listed
-
-    try:
-        if path.is_symlink() or not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
-            return None
-        lines = path.read_text("utf-8", errors="replace").splitlines()
-        return pathspec.GitIgnoreSpec.from_lines(lines)
-    except (OSError, ValueError):
-        return None
 
 
 def _unusable(path: str, reason: str) -> FileUnusable:

@@ -51,6 +51,8 @@ class RouteRequest:
     files: int = 1
     workspace: str = ""
     tools: bool = False
+    withheld: Objection | None = None
+    """What is kept from every model by an ignore file, and the line of that file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,9 @@ def limits(
         stays = (f"{request.kind} requests may not leave this machine", chain.leaves_machine_source)
     elif local:
         stays = (f"{local[0]} may not leave this machine (`{local[1].text}`)", local[1].source)
-    forbidden = (f"{unread[0]} is never read (`{unread[1].text}`)", unread[1].source) if unread else None
+    forbidden = request.withheld
+    if unread:
+        forbidden = (f"{unread[0]} is never read (`{unread[1].text}`)", unread[1].source)
     return Limits(leaves, forbidden, stays, tuple(standings(policy.budget, spend)))
 
 

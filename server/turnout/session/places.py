@@ -12,8 +12,10 @@ from typing import TypeVar
 
 from turnout.errors import PathRefused
 from turnout.files import uri_to_path
+from turnout.ignores import Ignores, top_of
 from turnout.settings.workspace import policy_paths
 
+_Key = TypeVar("_Key")
 _Kept = TypeVar("_Kept")
 
 LINKS_KEPT_S = 5.0
@@ -37,12 +39,16 @@ class Places:
         self._clock = clock
         self._places: dict[str, Place] = {}
         self._looked_up: dict[str, tuple[float, tuple[str, ...]]] = {}
+        self._ignores: dict[Path, Ignores] = {}
+        self._withheld: dict[str, tuple[float, tuple[str, str] | None]] = {}
 
     def set_roots(self, roots: Sequence[Path]) -> None:
         """The folders that the editor has open, replacing those before."""
         self.roots = tuple(roots)
         self._places = {}
         self._looked_up = {}
+        self._ignores = {}
+        self._withheld = {}
 
     def find(self, uri: str) -> Place:
         """The place of a document in its innermost folder."""
@@ -65,8 +71,34 @@ class Places:
             _keep_few(self._looked_up)[uri] = (now_s, paths)
         return paths
 
+    def withheld(self, uri: str, *, typing: bool = False) -> tuple[str, str] | None:
+        """That an ignore file keeps a document from every model, and the line that says so; None where none does.
 
-def _keep_few(kept: dict[str, _Kept]) -> dict[str, _Kept]:
+        While `typing`, what was found a moment ago will do. Raises as `policy_paths` does.
+        """
+        now_s = self._clock()
+        looked_s, found = self._withheld.get(uri, (float("-inf"), None))
+        if not typing or now_s - looked_s > LINKS_KEPT_S:
+            found = self._look_for_keeper(uri, self.policy_paths(uri, typing=typing))
+            _keep_few(self._withheld)[uri] = (now_s, found)
+        return found
+
+    def _look_for_keeper(self, uri: str, paths: Sequence[str]) -> tuple[str, str] | None:
+        root = self.find(uri).root
+        for path in paths:
+            file = Path(path) if root is None else root / path
+            if not file.is_absolute():
+                continue  # no file: there is nothing around it
+            base = root.resolve() if root and not Path(path).is_absolute() else top_of(file.parent)
+            if base not in self._ignores:
+                _keep_few(self._ignores)[base] = Ignores(base)
+            inside = path if not Path(path).is_absolute() else file.relative_to(base).as_posix()
+            if keeper := self._ignores[base].withheld(inside):
+                return f"{path} is kept from every model by an ignore file", keeper
+        return None
+
+
+def _keep_few(kept: dict[_Key, _Kept]) -> dict[_Key, _Kept]:
     """Make room in what can be found again."""
     if len(kept) >= MAX_PLACES:
         kept.clear()

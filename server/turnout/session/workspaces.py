@@ -175,7 +175,9 @@ class Workspaces:
         """Whether the settings let anybody read a file."""
         root = self.root_of(uri)
         never_read = self._open(root).loaded.policy.privacy.never_read
-        return not any(never_read.match(fold_path(path)) for path in self._places.policy_paths(uri))
+        if any(never_read.match(fold_path(path)) for path in self._places.policy_paths(uri)):
+            return False
+        return self._places.withheld(uri) is None
 
     def rules(self, uri: str) -> Rules:
         """What the settings say about completions in a document."""
@@ -235,6 +237,7 @@ class Workspaces:
             kind=kind,
             paths=tuple(path for uri in uris for path in self._places.policy_paths(uri, typing=filling)),
             language=language_of(uris[0]) if uris else "",
+            withheld=next(filter(None, (self._places.withheld(uri, typing=filling) for uri in uris)), None),
             keys_present=self._keys(opened),
             # The worker cuts a completion's context to what its model takes.
             input_tokens=0 if filling else input_tokens,

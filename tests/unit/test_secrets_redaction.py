@@ -1,6 +1,7 @@
 """Secrets out of prompts and back into answers: nothing gets out, no line moves, nothing comes back spoiled."""
 
 import itertools
+import json
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.secrets import TOKENS, made, pem
-from turnout.core.requests import ChatPrompt, ContextChunk, FimPrompt, Message, Prompt
+from turnout.core.requests import ChatPrompt, ContextChunk, FimPrompt, Message, Prompt, ToolCall
 from turnout.core.secrets import Redacted, Restorer, redacting
 from turnout.core.secrets.scan import drained
 from turnout.errors import RedactionLost
@@ -127,6 +128,22 @@ def test_stable() -> None:
     assert fourth == f"word{placeholder}word"
     assert placeholder not in second
     assert redacted.counts == (("GitHub token", 1), ("npm token", 1))
+
+
+def test_tools() -> None:
+    """Secrets in calls and in results of tools are taken out, and are back in the arguments of the next call."""
+    password = 'p"9\\\\kW' + made(8)
+    call = ToolCall("1", "write", json.dumps({"text": f"k = '{TOKENS['npm']}'"}))
+    prompt = ChatPrompt(
+        (Message("assistant", "", (call,)), Message("tool", f"{TOKENS['GitHub']} url://u:{password}@h"))
+    )
+    redacted = redact(prompt)
+    first, second = redacted.prompt.messages  # type: ignore[union-attr]
+    assert TOKENS["npm"] not in first.calls[0].arguments
+    assert TOKENS["GitHub"] not in second.content
+    assert Restorer(redacted).whole(first.calls[0].arguments) == call.arguments
+    arguments = json.dumps({"text": second.content})
+    assert json.loads(Restorer(redacted).whole(arguments)) == {"text": prompt.messages[1].content}
 
 
 def test_length_class() -> None:

@@ -4,14 +4,15 @@ Invariant: a secret has the same placeholder wherever it is in one prompt, and n
 only passed on with every placeholder turned back into what it stood for, and is refused where one is spoiled.
 """
 
+import json
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 
-from turnout.core.requests import ChatPrompt, FimPrompt, Prompt
+from turnout.core.requests import ChatPrompt, FimPrompt, Message, Prompt
 from turnout.core.secrets.scan import Finding, finding
 from turnout.errors import RedactionLost
 
@@ -86,6 +87,10 @@ class Restorer:
         held, self._held = self._held, ""
         return self._restored(held)
 
+    def whole(self, json_text: str) -> str:
+        """A text of JSON that came at once, such as the arguments of a tool call."""
+        return self._restored(json_text, lambda value: json.dumps(value)[1:-1])
+
     def _settled(self) -> int:
         """Where something begins that may yet become a placeholder, or where the text ends."""
         held = self._held.upper()
@@ -97,7 +102,7 @@ class Restorer:
                 return len(held) - size
         return len(held)
 
-    def _restored(self, text: str) -> str:
+    def _restored(self, text: str, written: Callable[[str], str] = str) -> str:
         if not self._mark or self._mark not in text.upper():
             return text
         pieces = self._whole.split(text)
@@ -106,7 +111,7 @@ class Restorer:
         numbers = [int(number) for number in pieces[1::2]]
         if not all(number in self._originals for number in numbers):
             raise _lost()
-        originals = [self._originals[number] for number in numbers]
+        originals = [written(self._originals[number]) for number in numbers]
         return "".join(chain.from_iterable(zip(pieces[::2], [*originals, ""], strict=True)))
 
 
@@ -118,21 +123,34 @@ def _lost() -> RedactionLost:
 
 
 def _texts(prompt: Prompt) -> list[str]:
-    """Every text of a prompt that a model is shown."""
+    """Every text of a prompt that a model is shown, but for its own thoughts: those are of what it was shown before."""
     if isinstance(prompt, ChatPrompt):
-        return [message.content for message in prompt.messages]
+        return [text for message in prompt.messages for text in _texts_of(message)]
     shown = [(chunk.path, chunk.text) for chunk in prompt.context]
     return [prompt.prefix, prompt.suffix, prompt.path, *chain.from_iterable(shown)]
+
+
+def _texts_of(message: Message) -> list[str]:
+    return [message.content, *(call.arguments for call in message.calls)]
 
 
 def _with_texts(prompt: Prompt, texts: Sequence[str]) -> Prompt:
     """`prompt` with other texts, in the order of `_texts`."""
     if isinstance(prompt, ChatPrompt):
-        turns = zip(prompt.messages, texts, strict=True)
-        return replace(prompt, messages=tuple(replace(message, content=text) for message, text in turns))
+        left = iter(texts)
+        return replace(prompt, messages=tuple(_with_texts_of(message, left) for message in prompt.messages))
     chunks = zip(prompt.context, texts[3::2], texts[4::2], strict=True)
     context = tuple(replace(chunk, path=path, text=text) for chunk, path, text in chunks)
     return replace(prompt, prefix=texts[0], suffix=texts[1], path=texts[2], context=context)
+
+
+def _with_texts_of(message: Message, left: Iterator[str]) -> Message:
+    content = next(left)
+    return replace(
+        message,
+        content=content,
+        calls=tuple(replace(call, arguments=next(left)) for call in message.calls),
+    )
 
 
 def _on_both_sides(findings: Iterable[Finding], cursor: int) -> tuple[list[Finding], list[Finding]]:

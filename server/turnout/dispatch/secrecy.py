@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from turnout.core.requests import Delta, Done, Prompt, Route, StreamItem
@@ -43,6 +44,8 @@ async def restored(stream: AsyncIterator[StreamItem], redacted: Redacted) -> Asy
             text = restorer.feed(item.text) if isinstance(item, Delta) else ""
             if isinstance(item, Done):
                 text = restorer.rest()
+                calls = tuple(replace(call, arguments=restorer.whole(call.arguments)) for call in item.calls)
+                item = replace(item, calls=calls)
             if text:
                 yield Delta(text)
             if not isinstance(item, Delta):

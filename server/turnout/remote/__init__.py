@@ -4,6 +4,6 @@ Invariant: this is the only package that imports httpx, and importing it does no
 """
 
 from turnout.remote.backend import RemoteBackend, preload
-from turnout.remote.writing import APIS
+from turnout.remote.writing import APIS, Writer, Written
 
-__all__ = ["APIS", "RemoteBackend", "preload"]
+__all__ = ["APIS", "RemoteBackend", "Writer", "Written", "preload"]

@@ -5,7 +5,6 @@ and closing the iterator at any point closes the connection, which is how a prov
 """
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -135,10 +134,10 @@ class RemoteBackend:
 def _call(peer: Peer, written: Written) -> "Call":
     from turnout.remote.transport import Call
 
-    # An editor may hold half of a surrogate pair, which UTF-8 cannot carry.
-    encoded = json.dumps(written.body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     wire = written.wire
-    return Call(peer, written.target, dict(wire.headers), wire.key_header, wire.key_prefix, encoded)
+    return Call(
+        peer, written.target, dict(wire.headers), wire.key_header, wire.key_prefix, written.encoded()
+    )
 
 
 async def _require_stream(peer: Peer, response: "Response") -> None:

@@ -3,6 +3,7 @@
 Invariant: a prompt goes only to an API that takes its kind; a chat is never made of a hole, nor a hole of a chat.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -42,6 +43,11 @@ class Written:
     forced: str = ""
     stop: tuple[str, ...] = ()
     tools: frozenset[str] = frozenset()
+
+    def encoded(self) -> bytes:
+        """The body as it is sent."""
+        # An editor may hold half of a surrogate pair, which UTF-8 cannot carry.
+        return json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 class Writer:

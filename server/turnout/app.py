@@ -34,6 +34,7 @@ _LATER = (
     *GROUPS,
     "turnout.models",
     "turnout.remote",
+    "turnout.session.budgets",
     "turnout.session.checking",
     "turnout.session.consent",
     "turnout.session.failures",
@@ -83,9 +84,10 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     from turnout import models
     from turnout import remote as remote_models
     from turnout.complete import Completer, Warmer
-    from turnout.dispatch import Dispatcher
+    from turnout.dispatch import Dispatcher, Vitals
     from turnout.local import LocalBackend
     from turnout.models import on_gpu, speeds
+    from turnout.session.budgets import Budgets
     from turnout.session.checking import FolderChecks
     from turnout.session.consent import SessionConsents
     from turnout.session.editor_keys import EditorKeys, WithEditorKeys
@@ -99,6 +101,7 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     from turnout.store import Ledger
 
     ledger = Ledger(_ledger_path())
+    vitals = Vitals()
     editor_keys = EditorKeys(editor.api_key, keys.resolve, on_answer=lambda: settings_read())
     workspaces = Workspaces(
         editor,
@@ -107,6 +110,7 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
         keys.resolve,
         ledger.spent,
         editor_keys=editor_keys,
+        health=vitals.health,
     )
 
     def first_model() -> str | None:
@@ -121,7 +125,14 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     consents = SessionConsents(editor)
     backends = {"local": local, **dict.fromkeys(remote_models.APIS, WithEditorKeys(remote, editor_keys))}
     measuring = Measuring(reporter.record, speeds.Keeper(), local.runs)
-    dispatcher = Dispatcher(workspaces, backends, consents, measuring)  # type: ignore[arg-type]
+    dispatcher = Dispatcher(
+        workspaces,
+        backends,  # type: ignore[arg-type]
+        consents,
+        measuring,
+        purse=Budgets(ledger, editor),
+        vitals=vitals,
+    )
     pulls = Pulls(editor, _pull, on_ready=lambda _name: reporter.settings_changed())
 
     def settings_read() -> None:

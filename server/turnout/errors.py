@@ -27,6 +27,8 @@ TurnoutError
 │   │   ├── SecretsFound     its text holds secrets, which the settings do not let out
 │   │   └── RedactionLost    an answer that spoiled the placeholder of a secret
 │   ├── ConnectionFailed     no connection, or it broke before the first byte
+│   ├── CircuitOpen          an endpoint that failed lately and is left alone for a while
+│   ├── BudgetExceeded       a budget has no room for what it may cost
 │   ├── DeadlineExceeded     no answer in time
 │   ├── StreamTruncated      the stream ended without its terminal event
 │   └── ProtocolViolation    bytes that are not the protocol
@@ -185,6 +187,14 @@ class RedactionLost(RequestRejected):
 
 class ConnectionFailed(BackendError):
     """No connection, or it broke before the first byte."""
+
+
+class CircuitOpen(BackendError):
+    """An endpoint that failed several times in a row and is left alone for a while."""
+
+
+class BudgetExceeded(BackendError):
+    """A budget has no room for what the request may cost; one that stays on this machine costs nothing."""
 
 
 class DeadlineExceeded(BackendError):

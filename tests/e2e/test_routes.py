@@ -139,21 +139,39 @@ async def test_both_formats(home: Home) -> None:
 
 async def test_fallback(home: Home) -> None:
     """When a model fails, in the middle of its answer too, the next of the route answers and the receipt says why."""
-    refused = answer(401, b'{"error": {"message": "bad key"}}')
-    replies = [
-        openai_cut(ANSWER),
-        answer(500, b"{}"),
-        refused,
-        b"",
-        answer(200, b"<html>"),
-    ]
+    works = openai_answer(ANSWER)  # or the endpoint would soon be left alone
+    replies = [openai_cut(ANSWER), answer(500, b"{}"), works, b"", answer(200, b"<html>")]
     async with scripted_server(*replies) as server:
         home.configure(house(server))
         async with editing(home, options={}, TURNOUT_FAKE_SCRIPT=SCRIPT) as editor:
-            for number in range(len(replies)):
+            for number, reply in enumerate(replies):
                 receipt = await rewrite(editor, home.uri(f"{number}.py"))
-                assert (receipt["model"], "house" in receipt["reason"]) == ("near", True), receipt
+                expected = ("house", False) if reply is works else ("near", True)
+                assert (receipt["model"], "house" in receipt["reason"]) == expected, receipt
         assert len(server.requests) >= len(replies)
+
+
+async def test_a_refused_key_is_said(home: Home) -> None:
+    """No other model hides a wrong key from the user who asked for this one; the document is untouched."""
+    refused = answer(401, b'{"error": {"message": "bad key"}}')
+    async with scripted_server(refused) as server:
+        home.configure(house(server))
+        async with editing(home, options={}, TURNOUT_FAKE_SCRIPT=SCRIPT) as editor:
+            with pytest.raises(JsonRpcException, match=r"house .* answered 401. Check that"):
+                await rewrite(editor, home.uri("a.py"))
+
+
+async def test_an_endpoint_that_keeps_failing_is_left_alone(home: Home) -> None:
+    """After three failures in a row the next request does not wait for a fourth, and the explanation says why."""
+    async with scripted_server(answer(500, b"{}")) as server:
+        home.configure(house(server))
+        async with editing(home, options={}, TURNOUT_FAKE_SCRIPT=SCRIPT) as editor:
+            for number in range(5):
+                assert (await rewrite(editor, home.uri(f"{number}.py")))["model"] == "near"
+            found = await explained(editor, "rewrite", home.uri("a.py"))
+        assert len(server.requests) == 3
+    [out] = [entry for entry in found["eliminated"] if entry["model"] == "house"]
+    assert "failed" in out["reason"]
 
 
 async def test_no_model_left(home: Home) -> None:

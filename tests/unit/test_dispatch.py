@@ -30,6 +30,7 @@ from turnout.errors import (
     ConsentRefused,
     DeadlineExceeded,
     ModelMissing,
+    OutOfCredit,
     Overloaded,
     RouteError,
     StreamTruncated,
@@ -190,7 +191,7 @@ async def test_the_rendered_prompt_is_held_to_the_budget() -> None:
 async def test_one_operation_asks_the_user_and_a_failing_model_once() -> None:
     """A refactor over many files is one question and one failure, and a new one begins afresh."""
     around = Around(route(OPUS, GLM, NEAR, ask=True))
-    backend = Scripted({"opus": [Unauthorized("bad key")], "glm": [Delta("ok"), DONE]})
+    backend = Scripted({"opus": [OutOfCredit("no money")], "glm": [Delta("ok"), DONE]})
     dispatcher = setup(around, backend)
     operation = dispatcher.operation()
     for _ in range(3):
@@ -198,13 +199,25 @@ async def test_one_operation_asks_the_user_and_a_failing_model_once() -> None:
         assert answer.model == GLM
     assert backend.asked == ["opus", "glm", "glm", "glm"]
     assert [question.model.name for question in around.questions] == ["opus", "glm"]
-    assert operation.passed_over == ("opus: bad key",)
+    assert operation.passed_over == ("opus: no money",)
     around.answer = False
     refused = dispatcher.operation()
     backend.scripts["near"] = [Delta("here"), DONE]
     for _ in range(2):
         assert (await refused.ask("fix", lambda _model: PROMPT, FILES, lambda _text: None)).model == NEAR
     assert len(around.questions) == 4
+
+
+async def test_a_refused_key_is_said_and_not_hidden_by_another_model() -> None:
+    """The user would go on paying for, or putting up with, another model for months; typing alone goes on."""
+    around = Around(route(OPUS, NEAR))
+    backend = Scripted({"opus": [Unauthorized("bad key")], "near": [Delta("ok"), DONE]})
+    dispatcher = setup(around, backend)
+    with pytest.raises(Unauthorized):
+        await dispatcher.run(ask())
+    assert (backend.asked, around.receipts[0].outcome) == (["opus"], "failed: bad key")
+    around.route = replace(around.route, kind="inline")
+    assert (await dispatcher.run(replace(ask(), kind="inline"))).model == NEAR
 
 
 async def test_when_nobody_answers_the_error_names_every_reason() -> None:

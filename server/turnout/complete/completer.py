@@ -136,6 +136,7 @@ class Completer:
             received=received,
             context_ms=context_ms,
             on_waiting=under_way.wait,
+            on_restart=seen.clear,
         )
         try:
             with self._busy(snapshot, hole.position):

@@ -31,6 +31,8 @@ class Ask:
 
     `on_text` sees text as it arrives and may return True to end the generation there.
     `on_waiting` hears why nothing comes yet.
+    `on_restart` hears that another model begins anew, so that the text until then is void; None says that it cannot be
+    taken back, and the request fails instead.
     `outcome` names what became of the whole text, for the receipt.
     `received` and `context_ms` are for the receipt: when the request came, and what gathering its context took.
     """
@@ -44,6 +46,7 @@ class Ask:
     received: float | None = None
     context_ms: float | None = None
     on_waiting: Callable[[str], None] = lambda _reason: None
+    on_restart: Callable[[], None] | None = lambda: None
 
 
 class Runner(Protocol):

@@ -3,8 +3,20 @@
 Nothing outside imports a module of this package but through the names here.
 """
 
+from turnout.dispatch.chain import Patience
 from turnout.dispatch.dispatcher import Dispatcher
 from turnout.dispatch.operation import Operation
-from turnout.dispatch.seams import Consent, Consents, Ledger, Routes
+from turnout.dispatch.seams import Consent, Consents, Ledger, Purse, Routes
+from turnout.dispatch.vitals import Vitals
 
-__all__ = ["Consent", "Consents", "Dispatcher", "Ledger", "Operation", "Routes"]
+__all__ = [
+    "Consent",
+    "Consents",
+    "Dispatcher",
+    "Ledger",
+    "Operation",
+    "Patience",
+    "Purse",
+    "Routes",
+    "Vitals",
+]

@@ -7,9 +7,10 @@ import uuid
 from dataclasses import dataclass, field
 
 from turnout.core.answers import Ask
-from turnout.core.receipts import Receipt
+from turnout.core.receipts import Receipt, Send
 from turnout.core.requests import Account, Done, Model, Route, Timings, Usage, Waiting
 from turnout.dispatch.prompts import estimated_tokens
+from turnout.dispatch.providers import provider
 
 
 @dataclass(slots=True)
@@ -29,6 +30,8 @@ class Try:
     """Kinds of secrets that were taken out of its prompt, and how many of each."""
     reached: bool = True
     """False where the failure says that nothing got to the model."""
+    reservation: str = ""
+    """What is set aside for it in the ledger, if anything."""
 
     def usage(self) -> Usage:
         """Tokens as counted; where nobody counted, an estimate of what was read and written until then."""
@@ -36,12 +39,12 @@ class Try:
             return self.done.usage
         if not self.reached:
             return Usage()
-        return Usage(estimated_tokens(self.size), len(self.pieces), estimated=True)
+        written = max(len(self.pieces), estimated_tokens(sum(map(len, self.pieces))))
+        return Usage(estimated_tokens(self.size), written, estimated=True)
 
     def cost_usd(self) -> float | None:
         """Dollars for `usage`; None where a price is unknown."""
-        usage = self.usage()
-        return self.model.cost_usd(usage.input, usage.output)
+        return self.model.cost_of(self.usage())
 
     def note(self, item: Account | Waiting) -> None:
         """Keep what is neither text nor the end."""
@@ -49,6 +52,20 @@ class Try:
             self.account = item
         else:
             self.waiting = item.reason
+
+    def send(self) -> Send:
+        """What it came to, for the receipt."""
+        usage = self.usage()
+        return Send(
+            self.model.name,
+            provider(self.model),
+            self.size,
+            usage.input,
+            usage.output,
+            usage.cached,
+            self.cost_usd(),
+            usage.estimated,
+        )
 
     def timings(self) -> Timings:
         """Times as the backend told them; where it told nothing, when the first text came."""
@@ -67,14 +84,21 @@ class Attempt:
     route: Route | None = None
     tries: list[Try] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
+    answered: Try | None = None
+
+    @property
+    def decisive(self) -> Try | None:
+        """The try that answered; where none did, the last."""
+        return self.answered or (self.tries[-1] if self.tries else None)
 
     def receipt(self, outcome: str, now: float) -> Receipt:
-        """One receipt for all candidates that were asked: sums, and the times of the last."""
-        route, tries = self.route, self.tries
-        reached = [tried for tried in tries if tried.reached]
+        """One receipt for all candidates that were asked: sums, and the times of the one that answered."""
+        route = self.route
+        reached = [tried for tried in self.tries if tried.reached]
         usages = [tried.usage() for tried in reached]
-        costs = [tried.cost_usd() for tried in reached]
-        last = tries[-1] if tries else None
+        sends = tuple(tried.send() for tried in reached)
+        costs = [send.cost_usd for send in sends]
+        last = self.decisive
         timings = last.timings() if last else Timings()
         reason = "; passed over ".join([route.reason if route else "no decision", *self.passed])
         return Receipt(
@@ -100,6 +124,10 @@ class Attempt:
             prefill_ms=timings.prefill,
             model_ms=timings.model,
             stop_ms=timings.stop,
+            # What stays here costs nothing, so that its figures are of interest to nobody's purse.
+            estimated=any(send.estimated for send in sends if send.cost_usd != 0),
+            workspace=route.workspace if route else "",
+            sends=sends,
         )
 
 

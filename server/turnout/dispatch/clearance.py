@@ -13,7 +13,7 @@ from turnout.dispatch.operation import Operation
 from turnout.dispatch.prompts import estimated_tokens, prompt_bytes
 from turnout.dispatch.seams import Consent, Consents
 from turnout.dispatch.secrecy import without_secrets
-from turnout.errors import BackendError, ConsentRefused
+from turnout.errors import BudgetExceeded, ConsentRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +28,24 @@ class Clearance:
     async def clear(self, model: Model, prompt: Prompt) -> Redacted:
         """The prompt that may be sent to `model`, and what was taken out of it.
 
-        Raises BackendError or ConsentRefused where none may. May take as long as the user takes to answer. What stays on this machine is cleared at once.
+        Raises BackendError or ConsentRefused where none may.
+        May take as long as the user takes to answer; what this machine's own engine gets is cleared at once.
         """
-        if not model.leaves_machine:
+        if model.api == "local" and not model.leaves_machine:
             return Redacted(prompt)
-        redacted = await without_secrets(prompt, self.route)
+        redacted = await without_secrets(prompt, self.route) if model.leaves_machine else Redacted(prompt)
         size = prompt_bytes(redacted.prompt)
         estimate = model.cost_usd(estimated_tokens(size) + 1, prompt.max_tokens)
         self._within_limit(estimate)
-        await self._agreed(model, size, estimate)
+        if model.leaves_machine:
+            await self._agreed(model, size, estimate)
         return redacted
 
     def _within_limit(self, estimate_usd: float | None) -> None:
         limit = self.route.limit_usd
         if limit is not None and (estimate_usd is None or estimate_usd > limit):
             price = "an unknown price" if estimate_usd is None else f"${estimate_usd:.4f}"
-            raise BackendError(
+            raise BudgetExceeded(
                 f"It may cost {price}, and ${limit:.4f} is left for it.",
                 advice="Raise budget.request_usd or budget.day_usd in your config.toml.",
             )

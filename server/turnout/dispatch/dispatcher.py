@@ -5,29 +5,25 @@ user agreed where the route says to ask; a request has exactly one outcome and e
 """
 
 import asyncio
-import logging
+import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from turnout.core.answers import Answer, Ask
 from turnout.core.receipts import Receipt
-from turnout.core.requests import Api, Backend, Done, Elimination, Route
+from turnout.core.requests import Api, Backend, Done, Route
 from turnout.dispatch.attempt import Attempt, Try
+from turnout.dispatch.chain import Chain, Patience
 from turnout.dispatch.clearance import Clearance
 from turnout.dispatch.operation import Operation
-from turnout.dispatch.seams import Consents, Ledger, Routes
+from turnout.dispatch.paying import Payer
+from turnout.dispatch.seams import Consents, Ledger, Purse, Routes
 from turnout.dispatch.sending import Sender
-from turnout.errors import (
-    BackendError,
-    ConsentRefused,
-    DeadlineExceeded,
-    ModelError,
-    RouteError,
-    TurnoutError,
-)
+from turnout.dispatch.vitals import Vitals
+from turnout.errors import DeadlineExceeded, TurnoutError
 
-logger = logging.getLogger(__name__)
+PATIENCE = Patience(asyncio.sleep, random.random)
 
 
 class Dispatcher:
@@ -40,12 +36,18 @@ class Dispatcher:
         consents: Consents,
         ledger: Ledger,
         clock: Callable[[], float] = time.perf_counter,
+        *,
+        purse: Purse | None = None,
+        vitals: Vitals | None = None,
+        patience: Patience = PATIENCE,
     ) -> None:
+        """Without a `purse` nothing is set aside; `vitals` are shared with whoever decides routes by them."""
         self._routes = routes
         self._consents = consents
         self._ledger = ledger
         self._clock = clock
-        self._sender = Sender(backends, clock)
+        self._patience = patience
+        self._sender = Sender(backends, Payer(purse), vitals or Vitals(), clock)
 
     def operation(self) -> Operation:
         """A piece of the user's work that may take several requests, with one memory for all of them."""
@@ -61,7 +63,7 @@ class Dispatcher:
         outcome = "failed: internal error"
         try:
             attempt.route = self._routes.decide(ask.kind, tuple(f.uri for f in ask.files), ask.input_tokens)
-            answered = await self._within_deadline(attempt, attempt.route, operation)
+            answered = attempt.answered = await self._within_deadline(attempt, attempt.route, operation)
             finish = answered.done.finish if answered.done else "stop"
             text = "".join(answered.pieces)
             outcome = ask.outcome(text) if finish != "superseded" else "superseded"
@@ -78,44 +80,26 @@ class Dispatcher:
 
     async def _within_deadline(self, attempt: Attempt, route: Route, operation: Operation) -> Try:
         limit_ms = route.deadline_ms
+        clearance = Clearance(attempt.ask, route, operation, self._consents)
         try:
-            async with asyncio.timeout(None if limit_ms is None else limit_ms / 1000):
-                return await self._first_answer(attempt, route, operation)
+            async with asyncio.timeout(None if limit_ms is None else limit_ms / 1000) as deadline:
+                until = deadline.when()
+                chain = Chain(attempt, route, operation, clearance, self._sender, self._patience, until)
+                return await chain.answer()
         except TimeoutError:
-            waiting = attempt.tries[-1].waiting if attempt.tries else ""
+            last = attempt.decisive
+            waiting = last.waiting if last else ""
             raise DeadlineExceeded(
                 f"No answer within {limit_ms} ms{waiting and f': {waiting}'}.",
                 advice=f"Raise routes.{attempt.ask.kind}.deadline_ms, or put a faster model first.",
             ) from None
-
-    async def _first_answer(self, attempt: Attempt, route: Route, operation: Operation) -> Try:
-        clearance = Clearance(attempt.ask, route, operation, self._consents)
-        last: TurnoutError | None = None
-        for model in route.candidates:
-            try:
-                operation.check(model)
-                return await self._sender.send(attempt, clearance, model)
-            except (BackendError, ModelError, ConsentRefused) as error:
-                logger.info("%s passed over for %s: %s", model.name, attempt.ask.kind, type(error).__name__)
-                operation.give_up(model, error)
-                attempt.passed.append(f"{model.name}: {error.message}")
-                last = error
-        if last is not None and len(route.candidates) == 1:
-            raise last
-        raise RouteError(
-            f"No model could answer this {attempt.ask.kind} request: "
-            + ("; ".join(attempt.passed) or _why_none(route.eliminated)),
-            advice=last.advice
-            if last
-            else f"`turnout route explain {attempt.ask.kind} FILE` shows each setting that decided.",
-        ) from last
 
     def _keep(self, attempt: Attempt, receipt: Receipt) -> None:
         """Record `receipt`; where its stream was closed early, once it is known what the request came to.
 
         What cost money does not wait: the next request has to find it spent.
         """
-        last = attempt.tries[-1] if attempt.tries else None
+        last = attempt.decisive
         if last is None or last.done is not None or last.account is None or receipt.cost_usd != 0:
             self._ledger.record(receipt)
             return
@@ -126,9 +110,3 @@ class Dispatcher:
             self._ledger.record(replace(whole, total_ms=receipt.total_ms))
 
         last.account.settled.add_done_callback(complete)
-
-
-def _why_none(eliminated: tuple[Elimination, ...]) -> str:
-    if not eliminated:
-        return "its route names no model."
-    return "; ".join(f"{e.model}: {e.reason} ({e.source})" for e in eliminated)

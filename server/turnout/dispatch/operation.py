@@ -7,7 +7,7 @@ from turnout.core.answers import Answer, Ask
 from turnout.core.receipts import SentFile
 from turnout.core.requests import ChatPrompt, Kind, Model
 from turnout.dispatch.prompts import CHARACTERS_PER_TOKEN
-from turnout.errors import RequestRejected, TurnoutError
+from turnout.errors import BudgetExceeded, CircuitOpen, RequestRejected, TurnoutError
 
 RunWithin: TypeAlias = "Callable[[Ask, Operation], Awaitable[Answer]]"
 
@@ -54,6 +54,6 @@ class Operation:
             raise error
 
     def give_up(self, model: Model, error: TurnoutError) -> None:
-        """Remember a failure that has nothing to do with the prompt."""
-        if not isinstance(error, RequestRejected):
+        """Remember a failure that has nothing to do with the prompt, and that time alone does not mend."""
+        if not isinstance(error, RequestRejected | CircuitOpen | BudgetExceeded):
             self._given_up.setdefault(model, error)

@@ -28,7 +28,7 @@ def estimated_tokens(size: int) -> int:
 def worst_usd(model: Model, prompt: Prompt, size: int) -> float | None:
     """Dollars that `prompt` of `size` bytes may cost at worst; None where a price is unknown."""
     tokens = size // _LEAST_BYTES_PER_TOKEN + _TOKENS_PER_MESSAGE * (len(_texts(prompt)) + 1)
-    return model.cost_usd(tokens, prompt.max_tokens)
+    return model.worst_usd(tokens, prompt.max_tokens)
 
 
 def _texts(prompt: Prompt) -> list[str]:

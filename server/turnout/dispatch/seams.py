@@ -1,10 +1,13 @@
 """What the dispatcher needs of the rest: routes, the user's consent, and someone who keeps receipts."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Protocol
 
+from turnout.core.limits import Limit
 from turnout.core.receipts import Receipt, SentFile
 from turnout.core.requests import Kind, Model, Route
+from turnout.core.spending import Refusal, Reservation
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,4 +42,16 @@ class Routes(Protocol):
 
     def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
         """The route of a request about `uris` (the first one names the workspace)."""
+        ...
+
+
+class Purse(Protocol):
+    """Keeps what may be spent, together with everybody else who spends from it."""
+
+    def reserve(self, reservation: Reservation, limits: tuple[Limit, ...]) -> Awaitable[Refusal | None]:
+        """Set aside what a send may cost, also where nobody awaits the answer; the receipt takes its place."""
+        ...
+
+    def settle(self, reservation_id: str, usd: float | None) -> None:
+        """Say what one send came to whose request goes on; returns at once."""
         ...

@@ -1,23 +1,30 @@
 """One prompt to one model and its answer back.
 
-Invariants: nothing goes out that was not cleared right before; closing the stream is what stops the model.
+Invariants: nothing goes out that was not cleared and paid for right before; closing the stream is what stops the model;
+every send that began is heard of by the vitals exactly once.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 
-from turnout.core.requests import Api, Backend, Delta, Done, Model
+from turnout.core.requests import Api, Backend, Delta, Done, Model, Route
 from turnout.core.secrets import Redacted
 from turnout.dispatch.attempt import Attempt, Try
 from turnout.dispatch.clearance import Clearance
+from turnout.dispatch.floor import Floor
+from turnout.dispatch.paying import Payer
 from turnout.dispatch.prompts import prompt_bytes
 from turnout.dispatch.secrecy import restored
+from turnout.dispatch.vitals import Vitals
 from turnout.errors import (
     ConnectionFailed,
+    DeadlineExceeded,
     EngineMissing,
     KeyMissing,
     ModelError,
     StreamTruncated,
+    TurnoutError,
     WorkerUnavailable,
 )
 
@@ -25,41 +32,82 @@ _UNREACHED = (ConnectionFailed, EngineMissing, KeyMissing, ModelError, WorkerUna
 """Failures that say that nothing of the prompt got to the model."""
 
 
+class _TooSlow(DeadlineExceeded):
+    """No text in the time that the route gives one candidate, which says nothing of its endpoint."""
+
+
 class Sender:
     """Sends on the backends of all APIs."""
 
-    def __init__(self, backends: Mapping[Api, Backend], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, backends: Mapping[Api, Backend], payer: Payer, vitals: Vitals, clock: Callable[[], float]
+    ) -> None:
         self._backends = backends
+        self._payer = payer
+        self._vitals = vitals
         self._clock = clock
 
-    async def send(self, attempt: Attempt, clearance: Clearance, model: Model) -> Try:
+    async def send(self, attempt: Attempt, clearance: Clearance, model: Model, floor: Floor) -> Try:
         """Ask `model`; raises TurnoutError where it did not answer. What was sent is in `attempt.tries` either way."""
         cleared = await clearance.clear(model, attempt.ask.prompt(model))
         tried = Try(model, prompt_bytes(cleared.prompt), self._clock(), redacted=cleared.counts)
-        attempt.tries.append(tried)
+        self._vitals.enter(model)
         try:
-            await self._stream(attempt, tried, cleared)
-        except _UNREACHED:
-            tried.reached = False
+            await self._payer.set_aside(attempt, clearance.route, tried, cleared.prompt)
+            attempt.tries.append(tried)
+            await self._stream(clearance.route, tried, cleared, floor)
+        except TurnoutError as error:
+            self._failed(tried, error)
             raise
+        except BaseException:
+            self._vitals.left(model, self._silent_ms(tried))
+            raise
+        finally:
+            floor.leave(tried)
+        self._vitals.answered(tried)
         return tried
 
-    async def _stream(self, attempt: Attempt, tried: Try, cleared: Redacted) -> None:
+    def _failed(self, tried: Try, error: TurnoutError) -> None:
+        tried.reached = not isinstance(error, _UNREACHED)
+        self._payer.settle(tried)
+        if isinstance(error, _TooSlow):
+            self._vitals.left(tried.model, self._silent_ms(tried))
+        else:
+            self._vitals.failed(tried.model, error)
+
+    def _silent_ms(self, tried: Try) -> float | None:
+        return None if tried.first is not None else (self._clock() - tried.sent) * 1000
+
+    async def _stream(self, route: Route, tried: Try, cleared: Redacted, floor: Floor) -> None:
+        limit_ms = route.first_token_ms
+        tried.sent = self._clock()
+        try:
+            async with asyncio.timeout(None if limit_ms is None else limit_ms / 1000) as first_text:
+                await self._read(tried, cleared, floor, first_text)
+        except TimeoutError:
+            if not first_text.expired():
+                raise
+            raise _TooSlow(
+                f"It sent no text within {limit_ms} ms{tried.waiting and f': {tried.waiting}'}.",
+                advice=f"Raise routes.{route.kind}.first_token_ms, or put a faster model first.",
+            ) from None
+
+    async def _read(self, tried: Try, cleared: Redacted, floor: Floor, first_text: asyncio.Timeout) -> None:
         answer = self._backends[tried.model.api].stream(tried.model, cleared.prompt)
-        stream = restored(answer, cleared)
-        ask = attempt.ask
-        async with aclosing(stream):
+        async with aclosing(restored(answer, cleared)) as stream:
             async for item in stream:
                 if isinstance(item, Done):
                     tried.done = item
                     return
                 if not isinstance(item, Delta):
                     tried.note(item)
-                    ask.on_waiting(tried.waiting)
+                    floor.waits(tried)
                     continue
+                if tried.first is None:
+                    tried.first = self._clock()
+                    first_text.reschedule(None)
                 tried.waiting = ""
-                tried.first = tried.first if tried.first is not None else self._clock()
                 tried.pieces.append(item.text)
-                if ask.on_text(item.text):
+                if floor.say(tried, item.text):
                     return
         raise StreamTruncated(f"The answer of {tried.model.name} ended without its end.")

@@ -51,6 +51,8 @@ class Ledger:
         self._on_disk: list[Amount] = []
         self._off_disk: list[Amount] = []
         """Of receipts that are still to be written, or could not be: a budget must not open because a disk is full."""
+        self._sums: dict[tuple[str, str], Spend] = {}
+        """What `spent` answered since something changed: every keystroke asks."""
         self._swept: datetime | None = None
         self._writer = Writer(path, self._begin, self._refresh)
 
@@ -61,20 +63,23 @@ class Ledger:
         if cost_usd > 0:
             with self._lock:
                 self._off_disk.append(amount)
+                self._sums.clear()
         self._writer.add(_Record(self, receipt, at, amount), urgent=cost_usd > 0)
 
     def event(self, receipt_id: str, event: str, length: int | None = None) -> None:
         """Keep what became of a suggestion (`shown`, `accepted full`, `rejected`); `length` in characters."""
         self._writer.add(_Event(receipt_id, self._now(), event, length), urgent=False)
 
-    async def reserve(self, reservation: Reservation, limits: tuple[Limit, ...]) -> Refusal | None:
-        """Set aside what a send may cost at worst; None once it is on disk, or why it may not be sent.
+    def reserve(
+        self, reservation: Reservation, limits: tuple[Limit, ...]
+    ) -> "asyncio.Future[Refusal | None]":
+        """Set aside what a send may cost at worst: None once it is on disk, or why it may not be sent.
 
-        The receipt with its `receipt_id` takes its place, also where whoever waits here is cancelled.
+        The receipt with its `receipt_id` takes its place, also where nobody waits for the answer.
         """
         answer: asyncio.Future[Refusal | None] = asyncio.get_running_loop().create_future()
         self._writer.add(_Reserve(self, reservation, limits, self._now(), answer), urgent=True)
-        return await answer
+        return answer
 
     def settle(self, reservation_id: str, usd: float | None) -> None:
         """Say what one send of a request came to that is not over yet; None leaves it at its worst case."""
@@ -85,13 +90,15 @@ class Ledger:
         today = self._now().date()
         day, month = first_day("day", today), first_day("month", today)
         with self._lock:
-            known = [*self._on_disk, *self._off_disk]
-        return Spend(
-            today_usd=sum_usd(known, day),
-            month_usd=sum_usd(known, month),
-            workspace_today_usd=sum_usd(known, day, workspace),
-            workspace_month_usd=sum_usd(known, month, workspace),
-        )
+            if (day, workspace) not in self._sums:
+                known = [*self._on_disk, *self._off_disk]
+                self._sums[day, workspace] = Spend(
+                    today_usd=sum_usd(known, day),
+                    month_usd=sum_usd(known, month),
+                    workspace_today_usd=sum_usd(known, day, workspace),
+                    workspace_month_usd=sum_usd(known, month, workspace),
+                )
+            return self._sums[day, workspace]
 
     def spent_today_usd(self) -> float:
         """Dollars spent since local midnight by all servers of the user; what is only set aside is not in it."""
@@ -134,6 +141,7 @@ class Ledger:
         """Forget a cost that is on disk by now."""
         with self._lock, contextlib.suppress(ValueError):
             self._off_disk.remove(amount)
+            self._sums.clear()
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         with connection:
@@ -152,6 +160,7 @@ class Ledger:
         seen = amounts(connection, now.date())
         with self._lock:
             self._on_disk = seen
+            self._sums.clear()
 
 
 @dataclass(frozen=True, slots=True)

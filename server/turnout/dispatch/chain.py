@@ -1,0 +1,185 @@
+"""The candidates of a route, one after the other, until one answers.
+
+Invariants: a candidate is asked only after those before it failed, or beside one that is silent for too long where the
+route wants that; text never travels further for the sake of speed; when this ends, nothing of it is still running.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from turnout.core.policy import reach
+from turnout.core.requests import COMPLETION_KINDS, Elimination, Model, Route
+from turnout.dispatch.attempt import Attempt, Try
+from turnout.dispatch.backoff import pause_s
+from turnout.dispatch.clearance import Clearance
+from turnout.dispatch.floor import Floor, Outrun
+from turnout.dispatch.operation import Operation
+from turnout.dispatch.sending import Sender
+from turnout.errors import BackendError, ConsentRefused, ModelError, RouteError, TurnoutError
+
+logger = logging.getLogger(__name__)
+
+_PASSED_OVER = (BackendError, ModelError, ConsentRefused)
+"""Failures of one candidate, after which the next one may be asked."""
+
+_NEVER_HEDGED = frozenset({"refactor"})
+"""Its answers are long and dear, and nobody waits for the first word of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How pauses are made: `sleep` in seconds, and `chance` from 0 to 1 for what spreads them."""
+
+    sleep: Callable[[float], Awaitable[None]]
+    chance: Callable[[], float]
+
+
+class Chain:
+    """The candidates of one request; `until` is its deadline on the event loop's clock, None without one."""
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        route: Route,
+        operation: Operation,
+        clearance: Clearance,
+        sender: Sender,
+        patience: Patience,
+        until: float | None,
+    ) -> None:
+        self._attempt = attempt
+        self._route = route
+        self._operation = operation
+        self._clearance = clearance
+        self._sender = sender
+        self._patience = patience
+        self._until = until
+        self._floor = Floor(attempt.ask)
+        self._left = deque(route.candidates)
+        self._last: TurnoutError | None = None
+
+    async def answer(self) -> Try:
+        """The first answer; raises TurnoutError where there is none."""
+        hedges = self._route.hedge_ms is not None and self._route.kind not in _NEVER_HEDGED
+        while self._left:
+            model = self._left.popleft()
+            answered = await (self._race(model) if hedges else self._one(model))
+            if answered is not None:
+                return answered
+        if self._last is not None and len(self._route.candidates) == 1:
+            raise self._last
+        raise self._nobody()
+
+    async def _one(self, model: Model) -> Try | None:
+        """The answer of one candidate, None where it was passed over."""
+        try:
+            return await self._persist(model)
+        except _PASSED_OVER as error:
+            self._pass_over(model, error)
+            return None
+
+    async def _persist(self, model: Model) -> Try:
+        """The answer of one candidate, which is asked again where that may help."""
+        failures = 0
+        while True:
+            self._operation.check(model)
+            try:
+                return await self._sender.send(self._attempt, self._clearance, model, self._floor)
+            except BackendError as error:
+                failures += 1
+                pause = self._pause_s(error, failures)
+                if pause is None:
+                    raise
+                logger.info("%s is asked again in %.2f s: %s", model.name, pause, type(error).__name__)
+                await self._patience.sleep(pause)
+
+    def _pause_s(self, error: BackendError, failures: int) -> float | None:
+        if self._floor.lost or self._route.kind in COMPLETION_KINDS:
+            return None  # the next keystroke asks again anyway
+        left_s = None if self._until is None else self._until - asyncio.get_running_loop().time()
+        chance = self._patience.chance()
+        return pause_s(error, failures, others=bool(self._left), left_s=left_s, chance=chance)
+
+    async def _race(self, first: Model) -> Try | None:
+        """The first answer of `first` and, should it be silent for too long, of one that is asked beside it."""
+        running = {asyncio.create_task(self._persist(first)): first}
+        wait_s = (self._route.hedge_ms or 0) / 1000
+        self._floor.on_taken = lambda: _cancel_all_but(asyncio.current_task(), running)
+        try:
+            done, _ = await asyncio.wait(running, timeout=wait_s)
+            if not done and self._floor.holder is None and (second := self._second(first)) is not None:
+                self._left.remove(second)
+                running[asyncio.create_task(self._persist(second))] = second
+            while running:
+                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    answered = self._finished(task, running.pop(task))
+                    if answered is not None:
+                        return answered
+            return None
+        finally:
+            self._floor.on_taken = lambda: None
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    def _finished(self, task: "asyncio.Task[Try]", model: Model) -> Try | None:
+        """The answer of a racer, None where it has none; one that was only slower may be asked again."""
+        if task.cancelled():
+            self._left.appendleft(model)
+            return None
+        try:
+            return task.result()
+        except Outrun:
+            self._left.appendleft(model)
+        except _PASSED_OVER as error:
+            self._pass_over(model, error)
+        return None
+
+    def _second(self, first: Model) -> Model | None:
+        """Who may be asked beside `first`: to whom text travels no further, and about whom nobody has to be asked."""
+        for model in self._left:
+            consent = model.leaves_machine and self._route.ask_before_leaving
+            if reach(model) <= reach(first) and (not consent or self._operation.agreed(model)):
+                return model
+        return None
+
+    def _pass_over(self, model: Model, error: TurnoutError) -> None:
+        """Go on without `model`; raises where that would not help, or hide what the user has to mend."""
+        kind = self._attempt.ask.kind
+        logger.info("%s passed over for %s: %s", model.name, kind, type(error).__name__)
+        self._operation.give_up(model, error)
+        self._attempt.passed.append(f"{model.name}: {error.message}")
+        self._last = error
+        stops = getattr(error, "remedy", "") == "stop" and kind not in COMPLETION_KINDS
+        if stops or (self._floor.lost and self._left):
+            raise error
+
+    def _nobody(self) -> RouteError:
+        kind = self._attempt.ask.kind
+        error = RouteError(
+            f"No model could answer this {kind} request: "
+            + ("; ".join(self._attempt.passed) or _why_none(self._route.eliminated)),
+            advice=self._last.advice
+            if self._last
+            else f"`turnout route explain {kind} FILE` shows each setting that decided.",
+        )
+        error.__cause__ = self._last
+        return error
+
+
+def _cancel_all_but(
+    speaker: "asyncio.Task[object] | None", running: "dict[asyncio.Task[Try], Model]"
+) -> None:
+    for task in running:
+        if task is not speaker:
+            task.cancel()
+
+
+def _why_none(eliminated: tuple[Elimination, ...]) -> str:
+    if not eliminated:
+        return "its route names no model."
+    return "; ".join(f"{e.model}: {e.reason} ({e.source})" for e in eliminated)

@@ -1,0 +1,52 @@
+"""Whose text reaches the one who asked, where several models are asked for the same.
+
+Invariant: a listener hears one answer from its beginning; before another one begins it is told to forget the first.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from turnout.core.answers import Ask
+from turnout.dispatch.attempt import Try
+
+
+class Outrun(Exception):
+    """Another model was faster; the text of this one is not wanted."""
+
+
+@dataclass(slots=True)
+class Floor:
+    """Belongs to whichever model speaks first, until it leaves; `on_taken` hears when that happens."""
+
+    ask: Ask
+    holder: Try | None = None
+    heard: bool = False
+    """Whether text reached the listener that is not part of the holder's answer."""
+    on_taken: Callable[[], None] = lambda: None
+
+    @property
+    def lost(self) -> bool:
+        """Whether what was heard cannot be taken back, so that no other model can begin."""
+        return self.heard and self.ask.on_restart is None
+
+    def say(self, tried: Try, text: str) -> bool:
+        """Pass on text of `tried`; True where no more is wanted. Raises Outrun where another one is speaking."""
+        if self.holder is None:
+            self.holder = tried
+            if self.heard and self.ask.on_restart is not None:
+                self.ask.on_restart()
+            self.heard = False
+            self.on_taken()
+        if self.holder is not tried:
+            raise Outrun
+        return bool(self.ask.on_text(text))
+
+    def waits(self, tried: Try) -> None:
+        """Pass on what `tried` waits for, unless another one is speaking."""
+        if self.holder in (None, tried):
+            self.ask.on_waiting(tried.waiting)
+
+    def leave(self, tried: Try) -> None:
+        """`tried` will say no more."""
+        if self.holder is tried:
+            self.holder, self.heard = None, True

@@ -1,0 +1,74 @@
+"""Sets money aside before a send, and gives back what it did not take.
+
+Invariants: under a limit nothing is sent whose worst case is not on record; without one nobody waits for the record.
+"""
+
+from turnout.core.requests import Prompt, Route
+from turnout.core.spending import Refusal, Reservation
+from turnout.dispatch.attempt import Attempt, Try
+from turnout.dispatch.prompts import worst_usd
+from turnout.dispatch.providers import provider
+from turnout.dispatch.seams import Purse
+from turnout.errors import BudgetExceeded
+
+_LONGEST_S = 3600.0
+"""A request without a deadline is taken for lost after this."""
+
+_GRACE_S = 30.0
+"""What may pass between the end of a request and its receipt."""
+
+
+class Payer:
+    """Pays for all sends; without a purse nothing is set aside."""
+
+    def __init__(self, purse: Purse | None) -> None:
+        self._purse = purse
+
+    async def set_aside(self, attempt: Attempt, route: Route, tried: Try, prompt: Prompt) -> None:
+        """Reserve the worst case of `tried`; raises BudgetExceeded where a limit has no room for it."""
+        usd = worst_usd(tried.model, prompt, tried.size)
+        if usd is None and route.limits:
+            raise BudgetExceeded(
+                "Its price is unknown, and there is a budget.",
+                advice=f"Set `input_usd` and `output_usd` of [models.{tried.model.name}].",
+            )
+        if self._purse is None or not usd:
+            return
+        reservation = _reservation(attempt, route, tried, usd)
+        answer = self._purse.reserve(reservation, route.limits)
+        tried.reservation = reservation.id
+        if route.limits and (refusal := await answer) is not None:
+            raise _exceeded(refusal, usd)
+
+    def settle(self, tried: Try) -> None:
+        """Free what a send that came to nothing did not take, for the rest of its request and for others."""
+        if self._purse is not None and tried.reservation:
+            self._purse.settle(tried.reservation, tried.cost_usd())
+
+
+def _reservation(attempt: Attempt, route: Route, tried: Try, usd: float) -> Reservation:
+    limit_ms = route.deadline_ms
+    return Reservation(
+        id=f"{attempt.id}.{len(attempt.tries)}.{tried.model.name}",
+        receipt_id=attempt.id,
+        usd=usd,
+        seconds=(_LONGEST_S if limit_ms is None else limit_ms / 1000) + _GRACE_S,
+        workspace=route.workspace,
+        kind=attempt.ask.kind,
+        model=tried.model.name,
+        provider=provider(tried.model),
+        leaves_machine=tried.model.leaves_machine,
+        bytes_sent=tried.size,
+    )
+
+
+def _exceeded(refusal: Refusal, usd: float) -> BudgetExceeded:
+    if refusal.limit is None:
+        return BudgetExceeded(
+            "There is a budget, and what is spent cannot be recorded.",
+            advice="Run `turnout doctor`: the ledger in the state directory cannot be written.",
+        )
+    return BudgetExceeded(
+        f"It may cost ${usd:.4f}, and ${refusal.taken_usd:.4f} of {refusal.limit} is spent or set aside.",
+        advice=f"Raise the limit ({refusal.limit.source}), or use a local model.",
+    )

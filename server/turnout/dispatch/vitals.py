@@ -1,0 +1,147 @@
+"""How models and their endpoints are doing, by what became of the requests to them.
+
+Invariant: only what an endpoint did counts against it; a request that it was right to refuse does not, and what this
+machine's own model does is the business of its worker.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from turnout.core.health import Circuit, Health, ModelHealth
+from turnout.core.requests import Model
+from turnout.dispatch.attempt import Try
+from turnout.dispatch.breaker import Breaker
+from turnout.dispatch.providers import endpoint
+from turnout.errors import (
+    CircuitOpen,
+    ConnectionFailed,
+    DeadlineExceeded,
+    Overloaded,
+    ProtocolViolation,
+    RateLimited,
+    StreamTruncated,
+    TurnoutError,
+)
+
+_COUNTED = (ConnectionFailed, DeadlineExceeded, Overloaded, ProtocolViolation, StreamTruncated)
+"""Failures of an endpoint, the silence that the backend's watchdog ends among them."""
+
+_WEIGHT = 0.3
+"""Of the newest measurement beside all before it."""
+
+_MIN_TOKENS = 20
+"""A shorter answer says more about the way to the model than about its speed."""
+
+_LONGEST_REST_S = 60.0
+"""Whoever asks for more rest after too many requests is asked again after this."""
+
+
+@dataclass(slots=True)
+class _Pace:
+    """How fast one model answered lately, and until when it wants to be left alone."""
+
+    first_token_ms: float | None = None
+    tokens_per_second: float | None = None
+    samples: int = 0
+    measured_at: float | None = None
+    rests_until: float | None = None
+
+
+class Vitals:
+    """Hears of every send; `clock` gives seconds and only ever goes up."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.now = clock
+        self._breakers: dict[str, Breaker] = {}
+        self._paces: dict[Model, _Pace] = {}
+
+    def health(self, models: Iterable[Model]) -> Health:
+        """What is known of `models`, as of `now`."""
+        known = ((model.name, self._of(model)) for model in models)
+        return Health({name: health for name, health in known if health is not None})
+
+    def enter(self, model: Model) -> None:
+        """A send begins; raises CircuitOpen where its endpoint is left alone for now.
+
+        One of the three below has to follow.
+        """
+        breaker = self._breakers.get(endpoint(model))
+        if breaker is not None and not breaker.enter(self.now()):
+            wait_s = max(0.0, (breaker.until or 0.0) - self.now())
+            raise CircuitOpen(
+                f"Its endpoint failed several times in a row (last: {breaker.reason}) and is left alone for "
+                f"{wait_s:.0f} s.",
+                advice="Wait, or choose another model for this kind of request.",
+            )
+
+    def answered(self, tried: Try) -> None:
+        """A send was answered to its end, or as far as was wanted."""
+        breaker = self._breakers.get(endpoint(tried.model))
+        if breaker is not None:
+            breaker.worked()
+        timings, usage = tried.timings(), tried.usage()
+        total_ms = timings.total if timings.model is None else timings.model
+        pace = self._measured(tried.model, timings.first_token)
+        if pace is None or total_ms is None or timings.first_token is None:
+            return
+        took_ms = total_ms - timings.first_token
+        if usage.output >= _MIN_TOKENS and not usage.estimated and took_ms > 0:
+            speed = (usage.output - 1) * 1000 / took_ms
+            pace.tokens_per_second = _moved(pace.tokens_per_second, speed)
+
+    def failed(self, model: Model, error: TurnoutError) -> None:
+        """A send came to nothing."""
+        key = endpoint(model)
+        if key and isinstance(error, _COUNTED):
+            self._breakers.setdefault(key, Breaker()).failed(type(error).__name__, self.now())
+        elif key in self._breakers:
+            self._breakers[key].told_nothing()
+        if isinstance(error, RateLimited) and error.retry_after_s is not None:
+            rest_s = min(error.retry_after_s, _LONGEST_REST_S)
+            self._paces.setdefault(model, _Pace()).rests_until = self.now() + rest_s
+
+    def left(self, model: Model, silent_ms: float | None = None) -> None:
+        """A send was given up from our side; `silent_ms` is how long nothing had come, where that was too long.
+
+        A model that is always too slow would otherwise never be measured, and go on being asked first.
+        """
+        breaker = self._breakers.get(endpoint(model))
+        if breaker is not None:
+            breaker.told_nothing()
+        if silent_ms is not None:
+            self._measured(model, silent_ms)
+
+    def _measured(self, model: Model, first_token_ms: float | None) -> _Pace | None:
+        if first_token_ms is None:
+            return None
+        pace = self._paces.setdefault(model, _Pace())
+        pace.first_token_ms = _moved(pace.first_token_ms, first_token_ms)
+        pace.samples += 1
+        pace.measured_at = self.now()
+        return pace
+
+    def _of(self, model: Model) -> ModelHealth | None:
+        pace, breaker, now = self._paces.get(model), self._breakers.get(endpoint(model)), self.now()
+        if pace is None and breaker is None:
+            return None
+        pace = pace or _Pace()
+        circuit: Circuit = "closed"
+        until, reason = None, ""
+        if breaker is not None:
+            circuit, until, reason = breaker.circuit(now), breaker.until, breaker.reason
+        if pace.rests_until is not None and pace.rests_until > max(now, until or now):
+            circuit, until, reason = "open", pace.rests_until, "too many requests"
+        return ModelHealth(
+            circuit,
+            reason,
+            until,
+            pace.first_token_ms,
+            pace.tokens_per_second,
+            pace.samples,
+            pace.measured_at,
+        )
+
+
+def _moved(before: float | None, now: float) -> float:
+    return now if before is None else before + _WEIGHT * (now - before)

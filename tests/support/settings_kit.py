@@ -52,6 +52,7 @@ def exposure(loaded: Loaded) -> dict[str, object]:
             for kind in KINDS
         },
         "leaves_machine": policy.privacy.leaves_machine,
+        "secrets": policy.privacy.secrets,
         "route_limits": {kind: policy.routes[kind].leaves_machine for kind in KINDS},
         "jurisdictions": policy.privacy.jurisdictions,
         "local_only": {pattern.text for pattern in policy.privacy.local_only.patterns},

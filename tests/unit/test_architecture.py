@@ -36,10 +36,12 @@ ARROWS: dict[str, set[str]] = {
         "automatic", "complete", "dispatch", "local", "lsp", "models", "paths", "remote", "session", "settings",
         "store",
     },
+    "preview": {"act", "complete", "core", "dispatch", "files", "remote", "syntax"},
     "doctor": {"core", "local", "models", "paths", "settings", "worker.engines"},
     "demo": {"automatic", "commands.models", "core", "files", "lsp.stdio", "models", "session.consent", "settings"},
     "commands": {
-        "app", "automatic", "core", "demo", "doctor", "files", "models", "paths", "settings", "store", "worker",
+        "app", "automatic", "complete", "core", "demo", "doctor", "files", "ignores", "models", "paths", "preview",
+        "settings", "store", "worker",
     },
     "__main__": {"commands"},
 }  # fmt: skip

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from turnout.commands.sending import add_arguments, prompt_lines, prompt_to_wire, shown_prompt
 from turnout.core.requests import KINDS
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--files", type=int, default=1, metavar="N", help="how many files it is about, this one among them"
     )
     explain.add_argument("--json", action="store_true", help="print JSON")
+    add_arguments(explain)
     explain.set_defaults(run=run_explain)
 
 
@@ -50,11 +52,13 @@ def run_explain(args: argparse.Namespace) -> int:
     route = decide(request, loaded.policy, spend=spend)
     limits = list(standings(loaded.policy.budget, spend))
     print_problems(loaded)
+    shown = shown_prompt(args, loaded, route, workspace) if args.prompt else None
     if args.json:
-        print(json.dumps(route_to_wire(route, limits), indent=2))
+        prompt = {"prompt": prompt_to_wire(shown)} if shown else {}
+        print(json.dumps({**route_to_wire(route, limits), **prompt}, indent=2))
     else:
-        print("\n".join(_lines(route, request, limits)))
-    return 0 if route.candidates else 1
+        print("\n".join([*_lines(route, request, limits), *(prompt_lines(shown) if shown else ())]))
+    return 0 if route.candidates and (shown or not args.prompt) else 1
 
 
 def _spent(workspace: str) -> "Spend":
@@ -95,7 +99,20 @@ def _request(
         output_tokens=0 if completion else _ANSWER_TOKENS,
         files=files,
         workspace=str(workspace.resolve()),
+        withheld=_withheld(file, workspace),
     )
+
+
+def _withheld(file: Path, workspace: Path) -> tuple[str, str] | None:
+    """That an ignore file keeps the file from every model, and its line."""
+    from turnout.ignores import Ignores, top_of
+
+    named = file.parent.resolve() / file.name
+    for path in dict.fromkeys((named, file.resolve())):
+        top = workspace.resolve() if path.is_relative_to(workspace.resolve()) else top_of(path.parent)
+        if keeper := Ignores(top).withheld(path.relative_to(top).as_posix()):
+            return f"{path.name} is kept from every model by an ignore file", keeper
+    return None
 
 
 def _lines(route: "Route", request: "RouteRequest", limits: "Sequence[Standing]") -> list[str]:

@@ -135,9 +135,7 @@ def _call(peer: Peer, written: Written) -> "Call":
     from turnout.remote.transport import Call
 
     wire = written.wire
-    return Call(
-        peer, written.target, dict(wire.headers), wire.key_header, wire.key_prefix, written.encoded()
-    )
+    return Call(peer, written.target, dict(wire.headers), wire.key_header, wire.key_prefix, written.encoded())
 
 
 async def _require_stream(peer: Peer, response: "Response") -> None:

@@ -1,0 +1,126 @@
+"""`turnout route explain --prompt`: exactly what would be sent, to which model, and what was taken out of it."""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from turnout.core.requests import Model, Route
+    from turnout.preview import Preview, Subject
+    from turnout.settings import Loaded
+
+
+def add_arguments(explain: argparse.ArgumentParser) -> None:
+    """Register `--prompt` and what a prompt depends on besides its file."""
+    shown = explain.add_argument_group("the prompt")
+    shown.add_argument(
+        "--prompt", action="store_true", help="print what would be sent first, and send nothing"
+    )
+    shown.add_argument(
+        "--model", metavar="NAME", help="as sent to this model of the route (default: the first)"
+    )
+    shown.add_argument(
+        "--lines", metavar="A-B", help="lines that it is about, from 1 (default: the whole file)"
+    )
+    shown.add_argument(
+        "--cursor", metavar="LINE:COLUMN", help="where to complete, from 1 (default: the end of the file)"
+    )
+    shown.add_argument(
+        "--instruction", default="", metavar="TEXT", help="what the user says, or what a fix is to fix"
+    )
+
+
+def shown_prompt(
+    args: argparse.Namespace, loaded: "Loaded", route: "Route", workspace: Path
+) -> "Preview | None":
+    """What the request would send; None, and the reason on stderr, where it would send nothing."""
+    from turnout.complete import Rules
+    from turnout.errors import TurnoutError
+    from turnout.files import Folder
+    from turnout.preview import preview
+
+    completion = loaded.settings.completion
+    rules = Rules(max_tokens=completion.max_tokens, multiline=completion.multiline)
+    try:
+        model = _model(args.model, route)
+        folder = Folder(workspace)
+        return preview(_subject(args, workspace), model, route, folder, rules, _readable(loaded, workspace))
+    except (TurnoutError, OSError) as error:
+        print(f"nothing would be sent: {error}", file=sys.stderr)
+        return None
+
+
+def prompt_lines(preview: "Preview") -> list[str]:
+    """The preview as it is printed under the decision."""
+    where = f"POST {preview.url}" if preview.url else "to the model on this machine"
+    taken = [f"{count} x {kind}" for kind, count in preview.redacted]
+    head = ["", f"{preview.model.name}: {where}"]
+    head += [f"taken out: {', '.join(taken)}"] if taken else []
+    return [*head, "", preview.text]
+
+
+def prompt_to_wire(preview: "Preview") -> dict[str, Any]:
+    """The preview as JSON; `text` is the body of the request where there is a `url`."""
+    return {
+        "model": preview.model.name,
+        "url": preview.url or None,
+        "redacted": dict(preview.redacted),
+        "text": preview.text,
+    }
+
+
+def _model(name: str | None, route: "Route") -> "Model":
+    from turnout.errors import RouteError
+
+    for model in route.candidates:
+        if name in (None, model.name):
+            return model
+    raise RouteError(f"{name} may not serve this request." if name else "No model may serve this request.")
+
+
+def _readable(loaded: "Loaded", workspace: Path) -> Callable[[str], bool]:
+    from turnout.core.globs import fold_path
+    from turnout.settings.workspace import policy_paths
+
+    never_read = loaded.policy.privacy.never_read
+    return lambda path: (
+        not any(never_read.match(fold_path(each)) for each in policy_paths(workspace / path, workspace))
+    )
+
+
+def _subject(args: argparse.Namespace, workspace: Path) -> "Subject":
+    from turnout.core.documents import Position, split_lines
+    from turnout.errors import FileUnusable
+    from turnout.preview import Subject
+
+    file = args.file.resolve()
+    if not file.is_relative_to(workspace.resolve()):
+        raise FileUnusable(f"{args.file} is outside of the workspace {workspace}.")
+    lines = split_lines(file.read_text("utf-8", errors="replace"))
+    first, end = _numbers(args.lines, r"(\d+)-(\d+)", (1, len(lines)))
+    last = len(lines[-1]) if lines else 0
+    line, column = _numbers(args.cursor, r"(\d+):(\d+)", (max(1, len(lines)), last + 1))
+    return Subject(
+        args.kind,
+        file.relative_to(workspace.resolve()).as_posix(),
+        max(0, first - 1),
+        min(end, len(lines)),
+        Position(max(0, line - 1), max(0, column - 1)),
+        args.instruction,
+    )
+
+
+def _numbers(text: str | None, form: str, otherwise: tuple[int, int]) -> tuple[int, int]:
+    from turnout.errors import RequestRejected
+
+    if text is None:
+        return otherwise
+    found = re.fullmatch(form, text)
+    if found is None:
+        raise RequestRejected(
+            f"{text} is not a place in a file.", advice="Write --lines 3-9 or --cursor 3:7."
+        )
+    return int(found[1]), int(found[2])

@@ -1,0 +1,152 @@
+"""What a request would send, made by the very code that sends it, and sent to nobody.
+
+Invariant: the text is the one that would go out, secrets taken out and all; only a key is never part of it.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NoReturn
+
+from turnout import remote, syntax
+from turnout.act.actions import Action, Fault
+from turnout.act.perform import perform
+from turnout.act.refactor import propose
+from turnout.act.scope import Request
+from turnout.act.seams import Seams
+from turnout.complete import Rules
+from turnout.complete.prompts import fim_prompt
+from turnout.core import holes
+from turnout.core.answers import Answer, PromptFor
+from turnout.core.documents import Position, Snapshot, Span
+from turnout.core.edits.changes import Transaction
+from turnout.core.receipts import SentFile
+from turnout.core.requests import ChatPrompt, Kind, Model, Prompt, Route
+from turnout.dispatch.secrecy import without_secrets
+from turnout.errors import FileUnusable, RequestRejected, TurnoutError
+from turnout.files import Folder
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What the request is about: the lines `first` to before `end` of a file, a cursor, and what the user said."""
+
+    kind: Kind
+    path: str
+    first: int
+    end: int
+    cursor: Position
+    instruction: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be sent: a prompt to a model here, or the body of a request to `url`.
+
+    `redacted` are the kinds of secrets that were taken out of it, and how many of each.
+    """
+
+    model: Model
+    url: str
+    text: str
+    redacted: tuple[tuple[str, int], ...]
+
+
+def preview(
+    subject: Subject,
+    model: Model,
+    route: Route,
+    folder: Folder,
+    rules: Rules,
+    may_read: Callable[[str], bool],
+) -> Preview:
+    """What `model` would be sent first for `subject`, along `route`; raises TurnoutError where nothing would be."""
+    prompt = _prompt(subject, model, folder, rules, may_read)
+    if not model.leaves_machine:
+        return Preview(model, "", _shown(prompt) if model.api == "local" else _body(model, prompt)[1], ())
+    redacted = asyncio.run(without_secrets(prompt, route))
+    url, body = _body(model, redacted.prompt)
+    return Preview(model, url, body, redacted.counts)
+
+
+def _body(model: Model, prompt: Prompt) -> tuple[str, str]:
+    written = remote.Writer().write(model, prompt)
+    return written.target.url, written.encoded().decode("utf-8")
+
+
+def _shown(prompt: Prompt) -> str:
+    """A prompt for the model process here, which lays it out in the tokens of its model."""
+    if isinstance(prompt, ChatPrompt):
+        return "\n".join(f"[{message.role}]\n{message.content}" for message in prompt.messages)
+    return f"[{prompt.path}]\n{prompt.prefix}[cursor]{prompt.suffix}"
+
+
+def _prompt(
+    subject: Subject, model: Model, folder: Folder, rules: Rules, may_read: Callable[[str], bool]
+) -> Prompt:
+    file = folder.snapshot(folder.uri(subject.path))
+    if file is None:
+        raise FileUnusable(f"There is no file {subject.path}.")
+    if subject.kind in ("inline", "popup"):
+        kind = "inline" if subject.kind == "inline" else "popup"
+        return fim_prompt(kind, file, subject.path, holes.cut(file, subject.cursor), rules)  # type: ignore[arg-type]
+    asker = _Recorder(model)
+    seams = Seams(asker, _OnDisk(folder, may_read), syntax)
+    try:
+        asyncio.run(_act(subject, file, seams))
+    except _Recorded as recorded:
+        return recorded.prompt
+    raise RequestRejected(f"No model would be asked for {subject.kind} here.")
+
+
+async def _act(subject: Subject, file: Snapshot, seams: Seams) -> None:
+    span = Span(Position(subject.first, 0), Position(subject.end, 0))
+    match subject.kind:
+        case "refactor":
+            await propose(Request(subject.instruction, file.uri, span), seams)
+        case "rewrite" | "fix" | "document" | "test" | "explain":
+            fault = Fault(span, subject.instruction) if subject.kind == "fix" else None
+            symbol = syntax.enclosing(file.language, file.text, subject.first)
+            name = symbol.name if symbol else ""
+            action = Action(subject.kind, name, file.uri, subject.first, subject.end, fault=fault, name=name)
+            await perform(action, file, seams, instruction=subject.instruction)
+        case _:
+            raise RequestRejected(f"This version makes no {subject.kind} requests.")
+
+
+class _Recorded(TurnoutError):
+    """The prompt that was about to be sent."""
+
+    def __init__(self, prompt: ChatPrompt) -> None:
+        super().__init__("It was not sent.")
+        self.prompt = prompt
+
+
+class _Recorder:
+    """Takes the first prompt instead of sending it."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    async def ask(
+        self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
+    ) -> Answer:
+        raise _Recorded(prompt(self._model))
+
+
+class _OnDisk:
+    """A folder without an editor in front of it; nothing is ever applied to it."""
+
+    def __init__(self, folder: Folder, may_read: Callable[[str], bool]) -> None:
+        self._may_read = may_read
+        self.uri = folder.uri
+        self.path = folder.path
+        self.exists = folder.exists
+        self.snapshot = folder.snapshot
+        self._paths = folder.paths
+
+    def paths(self) -> Iterator[str]:
+        return filter(self._may_read, self._paths())
+
+    async def apply(self, transaction: Transaction) -> NoReturn:
+        raise RequestRejected("A preview changes nothing.")

@@ -1,0 +1,165 @@
+"""`route explain --prompt`: what is printed is what would be sent."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.provider import openai_answer
+from support.scripted_server import scripted_server
+from support.secrets import TOKENS
+from support.settings_kit import SettingsKit
+from turnout import syntax
+from turnout.__main__ import main
+from turnout.act.actions import Action
+from turnout.act.perform import perform
+from turnout.act.seams import Seams
+from turnout.complete import Rules
+from turnout.core.documents import Position
+from turnout.core.receipts import Receipt
+from turnout.core.requests import KINDS, Kind, Route
+from turnout.core.routing import RouteRequest, decide
+from turnout.dispatch import Dispatcher
+from turnout.files import Folder
+from turnout.preview import Subject, preview
+from turnout.remote import RemoteBackend
+
+SECRET = TOKENS["GitHub"]
+TEXT = f"TOKEN = '{SECRET}'\n\n\ndef total(prices):\n    return sum(prices)\n"
+SETTINGS = """
+[models.far]
+api = "openai-chat"
+model = "far-1"
+base_url = "https://far.example/v1"
+context_tokens = 32000
+[models.hole]
+api = "completions"
+model = "qwen2.5-coder"
+base_url = "https://hole.example/v1"
+""" + "".join(
+    f'[routes.{kind}]\nmodels = ["{"hole" if kind in ("inline", "popup") else "far"}", "near"]\n'
+    for kind in KINDS
+)
+
+
+@pytest.fixture
+def kit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SettingsKit:
+    """A user's settings and a workspace."""
+    return SettingsKit(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def file(kit: SettingsKit) -> Path:
+    """A file with a secret, in a workspace whose routes all begin elsewhere."""
+    kit.load(SETTINGS)
+    path = kit.workspace / "a.py"
+    path.write_text(TEXT)
+    return path
+
+
+def run(capsys: pytest.CaptureFixture[str], file: Path, kind: str, *more: str) -> tuple[int, str, str]:
+    """Exit status, output and errors of the command."""
+    status = main(["route", "explain", kind, str(file), "--workspace", str(file.parent), "--prompt", *more])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "commit_message"])
+def test_what_would_be_sent(file: Path, capsys: pytest.CaptureFixture[str], kind: Kind) -> None:
+    """For every kind: the address, the body with the file in it, no secret, and what was taken out."""
+    status, out, err = run(capsys, file, kind, "--json", "--instruction", "use float", "--cursor", "5:1")
+    assert (status, err) == (0, "")
+    shown = json.loads(out)["prompt"]
+    completes = kind in ("inline", "popup")
+    address = (
+        "https://hole.example/v1/completions" if completes else "https://far.example/v1/chat/completions"
+    )
+    assert (shown["model"], shown["url"]) == ("hole" if completes else "far", address)
+    body = json.loads(shown["text"])
+    assert body["model"] == ("qwen2.5-coder" if completes else "far-1")
+    assert "def total" in shown["text"]
+    assert SECRET not in out
+    assert shown["redacted"] == {"GitHub token": 1}
+    status, text, _ = run(capsys, file, kind, "--instruction", "use float", "--cursor", "5:1")
+    assert f"POST {address}\ntaken out: 1 x GitHub token\n\n{shown['text']}" in text
+
+
+def test_here(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What stays here is shown as it is."""
+    status, out, _ = run(capsys, file, "explain", "--model", "near", "--lines", "4-5")
+    assert status == 0
+    assert "near: to the model on this machine" in out
+    assert "def total(prices)" in out
+    assert "TOKEN" not in out
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "more", "reason"),
+    [
+        ('[privacy]\nsecrets = "block"', "explain", (), "there are secrets in the text"),
+        ('[privacy]\nleaves_machine = "never"', "explain", ("--model", "far"), "far may not serve"),
+        ('[privacy]\nnever_read = ["a.py"]', "explain", (), "No model may serve"),
+        ("", "commit_message", (), "makes no commit_message requests"),
+        ("", "explain", ("--lines", "x"), "x is not a place"),
+    ],
+)
+def test_nothing_would_be_sent(
+    file: Path, kit: SettingsKit, capsys: pytest.CaptureFixture[str], settings: str, kind: str, more: tuple[str, ...],
+    reason: str,
+) -> None:  # fmt: skip
+    """Where nothing would be sent, nothing is shown, and the reason is said."""
+    kit.load(SETTINGS + settings)
+    status, out, err = run(capsys, file, kind, *more)
+    assert status == 1
+    assert reason in err
+    assert "POST" not in out
+
+
+def test_ignored(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that an ignore file keeps from every model has no candidate, with the line that says so."""
+    (file.parent / ".cursorignore").write_text("*.py\n")
+    status, out, _ = run(capsys, file, "explain")
+    assert status == 1
+    assert ".cursorignore:1" in out
+
+
+async def test_the_same_bytes(file: Path, kit: SettingsKit) -> None:
+    """What is shown is what a server receives, byte for byte."""
+    async with scripted_server(openai_answer("It adds.")) as server:
+        far = f"""[models.far]\napi = "openai-chat"\nmodel = "far-1"\nbase_url = "{server.url}/v1"\n"""
+        more = (
+            'leaves_machine = true\n[routes.explain]\nmodels = ["far"]\n[privacy]\nleaves_machine = "allow"\n'
+        )
+        loaded = kit.load(far + more)
+        folder = Folder(kit.workspace)
+        subject = Subject("explain", "a.py", 0, 5, Position(0, 0))
+        route = decide(RouteRequest("explain", ("a.py",)), loaded.policy)
+        model = route.candidates[0]
+        shown = await asyncio.to_thread(preview, subject, model, route, folder, Rules(), lambda _: True)
+        backend = RemoteBackend(lambda _: None)
+        dispatcher = Dispatcher(_One(route), {"openai-chat": backend}, _One(route), _One(route))  # type: ignore[arg-type]
+        workspace: Any = folder
+        action = Action("explain", "", folder.uri("a.py"), 0, 5)
+        snapshot = folder.snapshot(action.uri)
+        assert snapshot is not None
+        try:
+            await perform(action, snapshot, Seams(dispatcher.operation(), workspace, syntax))
+        finally:
+            await backend.close()
+    assert [request.body.decode() for request in server.requests] == [shown.text]
+    assert SECRET not in shown.text
+
+
+class _One:
+    """Always the same route, and nobody asks or keeps anything."""
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+
+    def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+        return self._route
+
+    def record(self, receipt: Receipt) -> None:
+        pass

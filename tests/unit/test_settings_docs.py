@@ -95,6 +95,29 @@ def test_show(kit: SettingsKit, capsys: pytest.CaptureFixture[str], monkeypatch:
     }
 
 
+def test_show_what_nobody_set(kit: SettingsKit, capsys: pytest.CaptureFixture[str]) -> None:
+    """Facts that the catalogue and an endpoint give a model are shown with where they are from, behind what is set."""
+    kit.load(
+        "[models.opus]\ninput_usd = 4\n"
+        '[models.it]\napi = "openai-chat"\nmodel = "m"\nbase_url = "http://x.example/v1/"\n'
+        '[models.fim]\napi = "mistral-fim"\nmodel = "codestral-latest"\njurisdiction = "self-hosted"\n'
+    )
+    _, out, _ = run(capsys, "settings", "show", kit.workspace, "--json")
+    shown = {key: (entry["value"], entry["source"]) for key, entry in json.loads(out)["settings"].items()}
+    assert shown["models.opus.input_usd"] == (4.0, f"{kit.user_file}:2 models.opus.input_usd")
+    assert shown["models.opus.output_usd"] == (25.0, "the catalogue: claude-opus-4-6")
+    assert shown["models.opus.jurisdiction"] == ("US", "the catalogue: Anthropic")
+    assert shown["models.opus.base_url"] == ("https://api.anthropic.com", "the public endpoint of its API")
+    assert shown["models.it.base_url"] == ("http://x.example/v1/", f"{kit.user_file}:6 models.it.base_url")
+    assert shown["models.it.leaves_machine"] == (True, "from its base_url")
+    assert shown["models.it.context_tokens"] == (128_000, "assumed, as nothing is known of this model")
+    assert shown["models.fim.context_tokens"] == (8192, "assumed, as nothing is known of this model")
+    assert shown["models.fim.jurisdiction"] == ("FR", "the catalogue: Mistral AI")
+    assert "models.it.input_usd" not in shown
+    keys = list(shown)
+    assert keys.index("models.opus.jurisdiction") < keys.index("models.sonnet.api")
+
+
 def test_check(kit: SettingsKit, capsys: pytest.CaptureFixture[str]) -> None:
     """`settings check` is silent about what is right, and fails on what is wrong."""
     status, out, err = run(capsys, "settings", "check", kit.workspace)

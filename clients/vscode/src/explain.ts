@@ -1,7 +1,8 @@
 /** Answers two questions of the user: why is there nothing here, and why that model. */
 import * as vscode from "vscode";
 
-import { Explain, KINDS, type RouteExplanation, Why } from "./protocol";
+import { Explain, KINDS, Why } from "./protocol";
+import { routeReport } from "./routetext";
 import type { Server } from "./server";
 
 const SCHEME = "turnout-report";
@@ -49,20 +50,6 @@ export async function explainRoute(server: Server, reports: Reports): Promise<vo
   if (!kind) return;
   const explanation = await server.request(Explain, { kind, ...here });
   await reports.show(`Route for ${kind}`, routeReport(kind, explanation));
-}
-
-/** The explanation as Markdown. */
-export function routeReport(kind: string, { chosen, eliminated }: RouteExplanation): string {
-  const verdict = chosen ? `Goes to **${chosen}**.` : "No model may take this request.";
-  const rows = eliminated.map(
-    ({ model, reason, source }) => `| ${cell(model)} | ${cell(reason)} | ${cell(source ?? "")} |`,
-  );
-  const table = ["| Passed over | Why | Where that is set |", "|---|---|---|", ...rows];
-  return [`# Route for ${kind}`, "", verdict, "", ...(rows.length ? table : [])].join("\n");
-}
-
-function cell(text: string): string {
-  return text.replaceAll("|", "\\|").replace(/\s+/g, " ");
 }
 
 /** The caret, as a request has it. */

@@ -176,6 +176,11 @@ export interface RouteExplanation {
   candidates: string[];
   eliminated: { model: string; reason: string; source?: string | null }[];
   askBeforeLeaving?: boolean;
+  strategy?: string;
+  tier?: string | null;
+  tierReason?: string;
+  notes?: { model: string; note: string }[];
+  budget?: { limit: string; limitUsd: number; spentUsd: number; source: string }[];
 }
 
 export interface Status {

@@ -35,21 +35,36 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run_show(args: argparse.Namespace) -> int:
     """Print every effective value."""
     loaded = load_for(args.path)
-    values = _flat(loaded.settings.model_dump(mode="json", exclude_none=True))
+    values = _effective(loaded)
     if args.json:
-        entries = {key: {"value": value, "source": loaded.source(key)} for key, value in values.items()}
+        entries = {key: {"value": value, "source": source} for key, (value, source) in values.items()}
         print(
             json.dumps(
                 {"settings": entries, "problems": [str(problem) for problem in loaded.problems]}, indent=2
             )
         )
         return 0
-    lines = [f"{key} = {_printable(value)}" for key, value in values.items()]
+    lines = [f"{key} = {_printable(value)}" for key, (value, _) in values.items()]
     width = min(60, max(map(len, lines)))
-    for line, key in zip(lines, values, strict=True):
-        print(f"{line:{width}}  # {loaded.source(key)}")
+    for line, (_, source) in zip(lines, values.values(), strict=True):
+        print(f"{line:{width}}  # {source}")
     print_problems(loaded)
     return 0
+
+
+def _effective(loaded: "Loaded") -> dict[str, tuple[Any, str]]:
+    """Values with their sources by dotted key: what layers set, and behind each model what follows from that."""
+    from turnout.settings.derived import derived
+
+    written = _flat(loaded.settings.model_dump(mode="json", exclude_none=True))
+    values = {key: (value, loaded.source(key)) for key, value in written.items()}
+    places = {key: (number, 0) for number, key in enumerate(values)}
+    for number, found in enumerate(derived(loaded), start=1):
+        model = found.key.rpartition(".")[0] + "."
+        last = max(place for key, (place, _) in places.items() if key.startswith(model))
+        places[found.key] = (last, number)
+        values[found.key] = (found.value, found.source)
+    return {key: values[key] for key in sorted(values, key=places.__getitem__)}
 
 
 def run_check(args: argparse.Namespace) -> int:

@@ -332,7 +332,19 @@ def explain(server: Server, params: Json, request: Any) -> None:
         "reason": "leaves the machine",
         "source": "config.toml:3 privacy.leaves_machine",
     }
-    server.answer(request, {"candidates": ["near"], "chosen": "near", "eliminated": [passed]})
+    answer = {
+        "candidates": ["near"],
+        "chosen": "near",
+        "eliminated": [passed],
+        "strategy": "cheapest",
+        "tier": "simple",
+        "tierReason": "fix (1), about 200 tokens (-1)",
+        "notes": [{"model": "near", "note": "about $0.0000"}],
+        "budget": [
+            {"limit": "a day", "limitUsd": 5, "spentUsd": 0.5, "source": "config.toml:2 budget.day_usd"}
+        ],
+    }
+    server.answer(request, answer)
 
 
 def receipts(server: Server, params: Json, request: Any) -> None:

@@ -60,11 +60,25 @@ end
 ---@return string[]
 local function describe_decision(kind, result)
   local lines = { ("`%s` goes to **%s**"):format(kind, chosen_of(result)) }
+  if type(result.tier) == "string" then
+    lines[#lines + 1] = ("Taken to be %s: %s"):format(result.tier, result.tierReason)
+  end
+  if result.strategy and result.strategy ~= "order" then
+    lines[#lines + 1] = ("Ordered by `%s`"):format(result.strategy)
+  end
+  local notes = {}
+  for _, placed in ipairs(result.notes or {}) do
+    notes[placed.model] = ": " .. placed.note
+  end
   for i, candidate in ipairs(result.candidates or {}) do
-    lines[#lines + 1] = ("%d. %s"):format(i, name_of(candidate))
+    local name = name_of(candidate)
+    lines[#lines + 1] = ("%d. %s%s"):format(i, name, notes[name] or "")
   end
   for _, passed in ipairs(result.eliminated or {}) do
     lines[#lines + 1] = ("- not %s: %s (%s)"):format(passed.model, passed.reason, passed.source)
+  end
+  for _, row in ipairs(result.budget or {}) do
+    lines[#lines + 1] = ("Spent $%.2f of $%.2f %s (%s)"):format(row.spentUsd, row.limitUsd, row.limit, row.source)
   end
   return lines
 end

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,19 @@ from support.scripted_server import (
     chunked,
     scripted_server,
 )
-from support.streams import RECORDINGS, Outcome, Recording
-from turnout.core.requests import Api, ChatPrompt, Delta, Done, FimPrompt, Message, Model, Prompt
+from support.streams import DIALECTS, OTHERS, RECORDINGS, TOOLS, Outcome, Recording
+from turnout.core.requests import (
+    Api,
+    ChatPrompt,
+    Delta,
+    Done,
+    FimPrompt,
+    Message,
+    Model,
+    Prompt,
+    Timings,
+    Tool,
+)
 from turnout.errors import (
     BackendError,
     ConnectionFailed,
@@ -45,6 +57,7 @@ PROMPT = ChatPrompt(
     (Message("system", "Be brief."), Message("user", "Hé 🚃")), max_tokens=7, stop=("\n", "END")
 )
 
+OFFERED = tuple(Tool(name, "Tells it.", '{"type": "object"}') for name in sorted(TOOLS))
 ANTHROPIC, OPENAI = RECORDINGS[0], RECORDINGS[1]
 SHORT = b'data: {"choices":[{"delta":{"content":"ab"},"finish_reason":"stop"}]}\n\n'
 FIRST = b'data: {"choices":[{"delta":{"content":"ab"}}]}\n\n'
@@ -236,20 +249,22 @@ class TestRefusedBeforeSending:
         assert words in outcome.error.message
 
 
-@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda recording: recording.name)
+@pytest.mark.parametrize("recording", [*RECORDINGS, *DIALECTS, *OTHERS], ids=lambda recording: recording.name)
 async def test_whole_stream(backend: RemoteBackend, recording: Recording) -> None:
-    """A whole stream arrives with its text, its usage and the time of its first token."""
-    api: Api = "anthropic" if recording.wire.path == "/v1/messages" else "openai-chat"
+    """A whole stream arrives with its text, its calls, its usage and the time of its first token."""
     async with scripted_server(STREAM_HEAD + chunked(recording.data) + LAST_CHUNK) as server:
-        outcome = await run(backend, far(server.url, api))
+        outcome = await run(backend, far(server.url, recording.api), replace(PROMPT, tools=OFFERED, stop=()))
     assert outcome.text == recording.text
     assert outcome.done is not None
-    assert (outcome.done.finish, outcome.done.usage) == (recording.finish, recording.usage)
+    assert replace(outcome.done, timings=Timings(), thoughts=()) == recording.done
+    assert tuple(json.loads(thought.data) for thought in outcome.done.thoughts) == recording.thoughts
+    assert {(thought.api, thought.model) for thought in outcome.done.thoughts} <= {(recording.api, "m-1")}
     timings = outcome.done.timings
     assert timings.queue is None
-    assert timings.first_token is not None
     assert timings.total is not None
-    assert 0 <= timings.first_token <= timings.total
+    if recording.text:
+        assert timings.first_token is not None
+        assert 0 <= timings.first_token <= timings.total
 
 
 @pytest.mark.parametrize("recording", [ANTHROPIC, OPENAI], ids=lambda recording: recording.name)
@@ -548,4 +563,4 @@ def test_import_is_cheap() -> None:
 
 def test_public_names() -> None:
     """The package exports these names and no others."""
-    assert turnout.remote.__all__ == ["APIS", "RemoteBackend", "preload"]
+    assert turnout.remote.__all__ == ["APIS", "RemoteBackend", "Writer", "Written", "preload"]

@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.streams import HOLES, PEER, PROMPT_CHARACTERS, RECORDINGS, Outcome, Recording, read
+from support.streams import (
+    DIALECTS,
+    HOLES,
+    OTHERS,
+    PEER,
+    PROMPT_CHARACTERS,
+    RECORDINGS,
+    TOOLS,
+    Outcome,
+    Recording,
+    read,
+)
 from turnout.core.requests import Done, Finish, Usage
 from turnout.errors import (
     BackendError,
@@ -21,34 +32,41 @@ from turnout.errors import (
 )
 from turnout.remote import anthropic, openai_chat, reply
 from turnout.remote.format import Format
+from turnout.remote.reply import Reply
 
-recordings = pytest.mark.parametrize("recording", [*RECORDINGS, *HOLES], ids=lambda recording: recording.name)
+ALL = (*RECORDINGS, *DIALECTS, *OTHERS, *HOLES)
+recordings = pytest.mark.parametrize("recording", ALL, ids=lambda recording: recording.name)
 
 
 @recordings
 def test_whole(recording: Recording) -> None:
-    """A whole stream gives its text, why it ended, and the provider's own count of tokens."""
-    expected = Outcome(recording.text, Done(recording.finish, recording.usage))
+    """A whole stream gives its text, its tool calls, why it ended, and the provider's own count of tokens."""
+    expected = Outcome(recording.text, recording.done)
     assert read(recording.wire, [recording.data]) == expected
     assert read(recording.wire, [bytes([byte]) for byte in recording.data]) == expected
 
 
 @recordings
 def test_cut_at_every_byte(recording: Recording) -> None:
-    """A stream cut before its terminal event is truncated; from there on it is a success with the whole text."""
-    data, complete_at = recording.data, recording.complete_at
-    for cut in range(len(data)):
-        outcome = read(recording.wire, [data[:cut]])
-        assert recording.text.startswith(outcome.text)
-        if cut < complete_at:
-            assert isinstance(outcome.error, StreamTruncated), cut
+    """A stream cut before its terminal event is truncated; from there on it is a success with all of its output."""
+    reply = Reply(PEER, recording.wire.interpreter(PEER), PROMPT_CHARACTERS, TOOLS)
+    text = ""
+    for cut, byte in enumerate(recording.data, 1):
+        if not reply.finished:
+            text += "".join(step.text for step in reply.feed(bytes([byte])))
+        assert recording.text.startswith(text)
+        if cut < recording.complete_at:
+            with pytest.raises(StreamTruncated):
+                reply.ending()
+            assert not reply.thoughts
         else:
-            assert outcome.done is not None, cut
-            assert (outcome.text, outcome.done.finish) == (recording.text, recording.finish), cut
+            ending = reply.ending()
+            assert (text, ending.finish, ending.calls) == (recording.text, recording.finish, recording.calls)
+            assert tuple(map(json.loads, reply.thoughts)) == recording.thoughts
 
 
-@pytest.mark.parametrize("recording", [*RECORDINGS, *HOLES], ids=lambda recording: recording.name)
-@settings(deadline=None, max_examples=60)
+@recordings
+@settings(deadline=None, max_examples=40)
 @given(data=st.data())
 def test_split_anywhere(recording: Recording, data: st.DataObject) -> None:
     """The outcome of a cut stream is the same wherever it was split on its way."""
@@ -61,9 +79,9 @@ def test_split_anywhere(recording: Recording, data: st.DataObject) -> None:
     assert (split.text, split.done, type(split.error)) == (whole.text, whole.done, type(whole.error))
 
 
-@pytest.mark.parametrize("recording", [*RECORDINGS, *HOLES], ids=lambda recording: recording.name)
-@settings(deadline=None, max_examples=100)
-@given(at=st.integers(0, 2000), gone=st.integers(0, 60), noise=st.binary(max_size=12))
+@recordings
+@settings(deadline=None, max_examples=40)
+@given(at=st.integers(0, 4000), gone=st.integers(0, 60), noise=st.binary(max_size=12))
 def test_corrupted_anywhere(recording: Recording, at: int, gone: int, noise: bytes) -> None:
     """Damaged bytes end in one outcome of ours, and its text can be encoded."""
     data = recording.data

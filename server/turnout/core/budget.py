@@ -3,7 +3,7 @@
 Invariant: arithmetic on a policy's limits and on what was spent, nothing else; a limit that is not set limits nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from turnout.core.health import Spend
@@ -57,9 +57,9 @@ def standings(budget: Budget, spend: Spend) -> Iterator[Standing]:
             yield Standing(over, limit_usd, spent_usd, source)
 
 
-def left_usd(budget: Budget, spend: Spend) -> float | None:
-    """Most that one request may cost as things stand; None without any limit."""
-    limits = [standing.left_usd for standing in standings(budget, spend)]
+def left_usd(budget: Budget, over_time: Iterable[Standing]) -> float | None:
+    """Most that one request may cost as the limits `over_time` stand; None without any limit."""
+    limits = [standing.left_usd for standing in over_time]
     if budget.request_usd is not None:
         limits.append(budget.request_usd)
     return min(limits, default=None)

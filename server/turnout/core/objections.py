@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from turnout.core.budget import Standing, standings
+from turnout.core.budget import Standing, left_usd, standings
 from turnout.core.globs import PathSet, Pattern
 from turnout.core.health import Health, Spend
 from turnout.core.policy import SELF_HOSTED, Budget, Chain, Policy, stricter
@@ -66,6 +66,8 @@ class Limits:
     forbidden: Objection | None
     local: Objection | None
     standings: tuple[Standing, ...]
+    left_usd: float | None
+    """Most that the request may cost, None without a budget."""
 
 
 def limits(
@@ -86,7 +88,8 @@ def limits(
     forbidden = request.withheld
     if unread:
         forbidden = (f"{unread[0]} is never read (`{unread[1].text}`)", unread[1].source)
-    return Limits(leaves, forbidden, stays, tuple(standings(policy.budget, spend)))
+    over_time = tuple(standings(policy.budget, spend))
+    return Limits(leaves, forbidden, stays, over_time, left_usd(policy.budget, over_time))
 
 
 def _first_match(
@@ -110,7 +113,7 @@ def objection(
     return (
         _foreign(model, policy)
         or _unable(model, request, policy)
-        or _unaffordable(model, request, policy.budget, limits.standings)
+        or _unaffordable(model, request, policy.budget, limits)
         or _resting(model, health, now)
     )
 
@@ -141,19 +144,19 @@ def _unable(model: Model, request: RouteRequest, policy: Policy) -> Objection | 
     return None
 
 
-def _unaffordable(
-    model: Model, request: RouteRequest, budget: Budget, limits: Sequence[Standing]
-) -> Objection | None:
-    if budget.request_usd is None and not limits:
+def _unaffordable(model: Model, request: RouteRequest, budget: Budget, limits: Limits) -> Objection | None:
+    if limits.left_usd is None:
         return None
     cost = model.worst_usd(request.input_tokens, request.output_tokens)
     if cost is None:
-        source = budget.request_source if budget.request_usd is not None else limits[0].source
+        source = budget.request_source if budget.request_usd is not None else limits.standings[0].source
         return "its price is unknown, and there is a budget", source
+    if cost == 0:
+        return None
     if budget.request_usd is not None and cost > budget.request_usd:
         return f"it may cost ${cost:.4f}, over ${budget.request_usd:.4g} per request", budget.request_source
-    for limit in limits:
-        if cost > 0 and limit.spent_usd + cost > limit.limit_usd:
+    for limit in limits.standings:
+        if limit.spent_usd + cost > limit.limit_usd:
             return (
                 f"with ${limit.spent_usd:.2f} spent it goes over ${limit.limit_usd:.2f} {limit.over}",
                 limit.source,
@@ -163,8 +166,8 @@ def _unaffordable(
 
 def _resting(model: Model, health: Health, now: float) -> Objection | None:
     """Why the breaker lets nothing through to `model` now; no setting says so."""
-    known = health.of(model.name)
-    if known.circuit_at(now) != "open":
+    known = health.models.get(model.name)
+    if known is None or known.circuit_at(now) != "open":
         return None
     pause = "" if known.until is None else f", and is asked again in {known.until - now:.0f} s"
     return f"it failed lately{known.reason and f' ({known.reason})'}{pause}", MEASURED

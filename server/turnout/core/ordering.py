@@ -76,15 +76,18 @@ def _late_last(
     models: Sequence[Model], deadline: tuple[int, str], seen: Circumstances, notes: dict[str, str]
 ) -> Sequence[Model]:
     limit_ms, source = deadline
-    late = []
+    in_time: list[Model] = []
+    late: list[Model] = []
     for model in models:
         known = seen.measured(model)
-        if known is not None and known.first_token_ms is not None and known.first_token_ms > limit_ms:
-            late.append(model)
-            notes[model.name] = (
-                f"asked last: its first text takes about {known.first_token_ms:.0f} ms of {limit_ms} ms ({source})"
-            )
-    return [*(model for model in models if model not in late), *late] if late else models
+        if known is None or known.first_token_ms is None or known.first_token_ms <= limit_ms:
+            in_time.append(model)
+            continue
+        late.append(model)
+        notes[model.name] = (
+            f"asked last: its first text takes about {known.first_token_ms:.0f} ms of {limit_ms} ms ({source})"
+        )
+    return in_time + late
 
 
 def _by_price(model: Model, _weights: Mapping[str, float], seen: Circumstances) -> _Place:

@@ -126,12 +126,10 @@ class Model:
 
     def worst_usd(self, input_tokens: int, output_tokens: int) -> float | None:
         """Most that a request of at most that many tokens can cost: also if all of its input goes to the cache."""
-        writes = self.api in _WRITING_APIS or self.cache_write_usd is not None
-        costs = [
-            self.cost_usd(input_tokens, output_tokens, written_tokens=written)
-            for written in ((0, input_tokens) if writes else (0,))
-        ]
-        return max((cost for cost in costs if cost is not None), default=None)
+        dearer = self.api in _WRITING_APIS
+        if self.cache_write_usd is not None:
+            dearer = self.input_usd is not None and self.cache_write_usd > self.input_usd
+        return self.cost_usd(input_tokens, output_tokens, written_tokens=input_tokens if dearer else 0)
 
     def _write_usd(self, input_usd: float) -> float:
         return _WRITE_FACTOR * input_usd if self.cache_write_usd is None else self.cache_write_usd

@@ -7,7 +7,7 @@ Who is let in is for `objections` to say and the order for `ordering`: neither c
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from turnout.core.budget import left_usd, limits_of
+from turnout.core.budget import limits_of
 from turnout.core.complexity import estimate
 from turnout.core.globs import fold_path
 from turnout.core.health import Health, Spend
@@ -56,7 +56,7 @@ def decide(
         reason=chosen.source,
         deadline_ms=chain.deadline_ms,
         ask_before_leaving=limited.leaves_machine != "allow",
-        limit_usd=left_usd(policy.budget, spend),
+        limit_usd=limited.left_usd,
         limits=tuple(limits_of(policy.budget, request.workspace)),
         workspace=request.workspace,
         first_token_ms=chain.first_token_ms,
@@ -107,6 +107,8 @@ def _soonest(chain: Chain) -> tuple[int, str] | None:
 
 def _in_every(rules: Sequence[Rule]) -> _Chosen:
     first, *others = rules
+    if not others:
+        return _Chosen(first.models, first.unusable, first.source)
     models = []
     outside = list(first.unusable)
     for model in first.models:

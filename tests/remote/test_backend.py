@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import turnout.remote
+from support.certificates import certificate
 from support.scripted_server import (
     LAST_CHUNK,
     STREAM_HEAD,
@@ -87,17 +88,7 @@ async def backend() -> AsyncIterator[RemoteBackend]:
 @pytest.fixture
 def self_signed(tmp_path: Path) -> ssl.SSLContext:
     """What a server with a certificate of its own making speaks."""
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    options = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout"
-    try:
-        subprocess.run(
-            ["openssl", *options.split(), key, "-out", certificate], check=True, capture_output=True
-        )
-    except FileNotFoundError:
-        pytest.skip("needs the openssl command to make a certificate")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    return context
+    return certificate(tmp_path)[1]
 
 
 def far(

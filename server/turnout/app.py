@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -187,7 +188,7 @@ def _load(
     editor_workspace: Sequence[Mapping[str, object]],
 ) -> Loaded:
     from turnout import automatic
-    from turnout.settings import load
+    from turnout.settings import approvals, load
 
     return load(
         workspace,
@@ -195,6 +196,7 @@ def _load(
         trusted=trusted,
         editor_workspace=editor_workspace,
         auto_model=automatic.model_name,
+        approve=partial(approvals.approved, workspace) if workspace and trusted else approvals.approve_none,
     )
 
 

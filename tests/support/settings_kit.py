@@ -7,6 +7,7 @@ import pytest
 
 from turnout.core.requests import KINDS
 from turnout.settings import Loaded, load
+from turnout.settings.approvals import Approve
 
 
 class SettingsKit:
@@ -29,12 +30,13 @@ class SettingsKit:
         *,
         trusted: bool = False,
         beside: Sequence[Mapping[str, object]] = (),
+        approve: Approve = lambda bindings: bindings,
     ) -> Loaded:
         """Write the files that are given, and load."""
         for file, content in ((self.user_file, user), (self.workspace_file, workspace)):
             if content is not None:
                 file.write_bytes(content.encode() if isinstance(content, str) else content)
-        return load(self.workspace, editor, trusted=trusted, editor_workspace=beside)
+        return load(self.workspace, editor, trusted=trusted, editor_workspace=beside, approve=approve)
 
 
 def exposure(loaded: Loaded) -> dict[str, object]:

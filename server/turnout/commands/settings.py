@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,15 +102,16 @@ def load_for(path: Path | None, auto_model: Callable[[], str] | None = None) -> 
 
     Only a command that runs models has to know what `auto` stands for, and gives `auto_model`.
     """
-    from turnout.settings import load
+    from turnout.settings import approvals, load
     from turnout.settings.trust import is_trusted
     from turnout.settings.workspace import find_workspace
 
     workspace = find_workspace(Path()) if path is None else path.resolve()
     trusted = is_trusted(workspace)
+    approve = partial(approvals.approved, workspace) if trusted else approvals.approve_none
     if auto_model is None:
-        return load(workspace, None, trusted=trusted)
-    return load(workspace, None, trusted=trusted, auto_model=auto_model)
+        return load(workspace, None, trusted=trusted, approve=approve)
+    return load(workspace, None, trusted=trusted, approve=approve, auto_model=auto_model)
 
 
 def print_problems(loaded: "Loaded") -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from turnout import paths
 from turnout.core.policy import Policy, stricter
 from turnout.core.requests import LeavesMachine
+from turnout.settings.approvals import Approve, hold_back
 from turnout.settings.choosing import choose
 from turnout.settings.compiling import compile_policy
 from turnout.settings.endpoints import AUTO, Endpoints, bind_to_endpoint, build_models, name_auto
@@ -54,22 +55,24 @@ def load(
     trusted: bool,
     editor_workspace: Sequence[Mapping[str, object]] = (),
     auto_model: Callable[[], str] = lambda: AUTO,
+    approve: Approve = lambda bindings: bindings,
 ) -> Loaded:
     """Load the settings for a workspace; `editor` is the client's `turnout` section, `trusted` the user's word.
 
     `editor_workspace` are the sections that the client found in the workspace itself, the nearest last.
+    `approve` says which keys a workspace may have sent where.
     `auto_model` names the model that `auto` stands for, and is asked only where some entry says `auto`.
     """
     read = _read(workspace, editor, editor_workspace)
     merged = _merge(read, workspace or Path(), trusted=trusted)
     _fail_closed(merged.leaves, read)
     settings = _settings(merged.leaves, merged.rules)
-    endpoints = name_auto(merged.endpoints, auto_model)
+    endpoints = hold_back(name_auto(merged.endpoints, auto_model), merged.leaves, approve)
     policy, unknown = compile_policy(settings, endpoints, merged.leaves, merged.rules)
     return Loaded(
         settings=settings,
         policy=policy,
-        problems=(*read.problems, *merged.problems, *merged.endpoints.problems, *unknown),
+        problems=(*read.problems, *merged.problems, *endpoints.problems, *unknown),
         files=read.files,
         sources=_source_table(merged),
     )

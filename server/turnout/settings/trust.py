@@ -23,21 +23,21 @@ _MAX_BYTES = 1024 * 1024
 
 def is_trusted(workspace: Path) -> bool:
     """Whether the user trusts the folder, whichever links lead to it."""
-    return _real(workspace) in _load()
+    return real_path(workspace) in _load()
 
 
 def trust(workspace: Path) -> Path:
     """Trust a folder and return its real path; raises SettingsError if there is none or it cannot be noted."""
     if not workspace.is_dir():
         raise SettingsError(f"{workspace} is not a folder.", advice="Give the path of a workspace.")
-    real = _real(workspace)
+    real = real_path(workspace)
     _change(lambda trusted: trusted | {real})
     return Path(real)
 
 
 def distrust(workspace: Path) -> bool:
     """Take trust back; False where there was none. The folder need not exist any more."""
-    real = _real(workspace)
+    real = real_path(workspace)
     found = real in _load()
     if found:
         _change(lambda trusted: trusted - {real})
@@ -54,7 +54,8 @@ def trusted_workspaces() -> tuple[Path, ...]:
     return tuple(Path(entry) for entry in sorted(_load()))
 
 
-def _real(workspace: Path) -> str:
+def real_path(workspace: Path) -> str:
+    """The name under which a folder is noted, whichever links lead to it."""
     return os.path.realpath(workspace)
 
 
@@ -72,14 +73,22 @@ def _load() -> frozenset[str]:
 
 
 def _change(change: Callable[[frozenset[str]], frozenset[str]]) -> None:
+    change_file(_FILE, lambda: json.dumps(sorted(change(_load())), indent=1) + "\n")
+
+
+def change_file(name: str, change: Callable[[], str]) -> None:
+    """Replace the text of a file of the state directory, one process at a time; raises SettingsError.
+
+    `change` gives the new text, and may look at the old one: nobody changes it meanwhile.
+    """
     try:
         directory = paths.state_dir()
-        with (directory / f"{_FILE}.lock").open("w") as lock:
+        with (directory / f"{name}.lock").open("w") as lock:
             _hold(lock.fileno())
-            _replace(directory / _FILE, json.dumps(sorted(change(_load())), indent=1) + "\n")
+            _replace(directory / name, change())
     except OSError as exc:
         raise SettingsError(
-            f"The list of trusted workspaces cannot be written: {exc}.",
+            f"{name} cannot be written: {exc}.",
             advice="Check the permissions of that folder, or set TURNOUT_STATE_DIR.",
         ) from exc
 

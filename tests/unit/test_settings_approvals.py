@@ -1,0 +1,103 @@
+"""Keys and the servers they are sent to: a trusted workspace cannot turn a key to another server later."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from support.settings_kit import SettingsKit
+from turnout.__main__ import main
+from turnout.settings import Loaded, approvals
+
+HOUSE = """
+[models.house]
+api = "openai-chat"
+model = "m"
+base_url = "{url}"
+key = "{key}"
+"""
+USER = HOUSE.format(url="https://house.example/v1", key="env:HOUSE_KEY")
+
+
+@pytest.fixture
+def kit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SettingsKit:
+    """A user's settings and a workspace."""
+    return SettingsKit(tmp_path, monkeypatch)
+
+
+def names(loaded: Loaded) -> set[str]:
+    """The usable models that a workspace or the user added."""
+    return {model.name for model in loaded.policy.models} - {"near", "opus", "sonnet", "glm"}
+
+
+def load(kit: SettingsKit, user: str, workspace: str) -> Loaded:
+    """Load as the server does for a trusted folder."""
+    kit.load(user, workspace)
+    return kit.load(trusted=True, approve=partial(approvals.approved, kit.workspace))
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "usable"),
+    [
+        ("https://house.example/v1", "env:HOUSE_KEY", True),
+        ("https://house.example/v2/other", "env:HOUSE_KEY", True),
+        ("https://HOUSE.example/v1", "env:HOUSE_KEY", True),
+        ("https://evil.example/v1", "env:HOUSE_KEY", False),
+        ("https://house.example:8443/v1", "env:HOUSE_KEY", False),
+        ("http://house.example/v1", "env:HOUSE_KEY", False),
+        ("https://house.example.evil.example/v1", "env:HOUSE_KEY", False),
+        ("https://house.example/v1", "env:ANTHROPIC_API_KEY", False),
+        ("https://house.example/v1", "keyring:HOUSE_KEY", False),
+        ("https://evil.example/v1", "editor", True),
+    ],
+)
+def test_later_changes(kit: SettingsKit, url: str, key: str, usable: bool) -> None:
+    """What the folder named when it was trusted stays usable; a new pair of key and server is refused, and said."""
+    assert names(load(kit, "", USER)) == {"house"}
+    changed = load(kit, "", HOUSE.format(url=url, key=key))
+    assert names(changed) == ({"house"} if usable else set())
+    said = [str(problem) for problem in changed.problems]
+    assert any("was not approved for" in text and key in text for text in said) is not usable
+
+
+def test_asked_again(kit: SettingsKit, capsys: pytest.CaptureFixture[str]) -> None:
+    """`turnout trust` names every key with its server and approves them; taking trust back forgets them."""
+    kit.load("", HOUSE.format(url="https://one.example/v1", key="env:HOUSE_KEY"))
+    assert main(["trust", str(kit.workspace)]) == 0
+    assert "env:HOUSE_KEY may be sent to https://one.example\n" in capsys.readouterr().out
+    assert names(load(kit, "", HOUSE.format(url="https://two.example/v1", key="env:HOUSE_KEY"))) == set()
+    assert main(["trust", str(kit.workspace)]) == 0
+    assert names(kit.load(trusted=True, approve=partial(approvals.approved, kit.workspace))) == {"house"}
+    assert main(["trust", "--remove", str(kit.workspace)]) == 0
+    assert approvals.approved(kit.workspace, frozenset({("env:X", "https://x.example")}))
+
+
+def test_trusted_before_there_was_a_key(kit: SettingsKit) -> None:
+    """A folder that was trusted without any key may not bring one in by itself."""
+    kit.load("", "")
+    assert main(["trust", str(kit.workspace)]) == 0
+    assert names(load(kit, "", USER)) == set()
+
+
+def test_the_users_own(kit: SettingsKit) -> None:
+    """What the user binds together needs no approval, whatever else the folder says; a key is not sent along."""
+    load(kit, "", "")
+    assert names(load(kit, USER, '[models.house]\nmodel = "other"\n')) == {"house"}
+    moved = load(kit, USER, '[models.house]\nbase_url = "https://evil.example/v1"\n')
+    assert [model.key for model in moved.policy.models if model.name == "house"] == [None]
+
+
+def test_unreadable(kit: SettingsKit) -> None:
+    """A list that cannot be read approves nothing."""
+    load(kit, "", USER)
+    file = next((kit.workspace.parent / "state").glob("approved-endpoints"))
+    for broken in ("{", "[]", '{"x": 3}', "\0", '{"x": [["a"]]}'):
+        file.write_text(broken)
+        assert names(load(kit, "", USER)) == set(), broken
+
+
+def test_untrusted(kit: SettingsKit) -> None:
+    """A folder that nobody trusts leaves nothing in the list."""
+    kit.load("", USER)
+    kit.load(trusted=False, approve=approvals.approve_none)
+    assert not (kit.workspace.parent / "state" / "approved-endpoints").exists()

@@ -29,6 +29,8 @@ _ERROR_BODY_S = 5.0
 _DRAIN_S = 0.05
 _TAIL_S = 2.0
 """How long usage and the terminal event may follow the end of the text."""
+_SLOW_KEYS = "keyring:"
+"""Keys that somebody may have to unlock a store for."""
 _SLICE_BYTES = 4096
 """Bytes to read before the event loop has another turn: less than a millisecond of JSON."""
 
@@ -41,7 +43,8 @@ def preload() -> None:
 class RemoteBackend:
     """Runs prompts on remote models; see `core.requests.Backend`.
 
-    `resolve_key` turns a reference such as `env:ANTHROPIC_API_KEY` into the key, or None where there is none.
+    `resolve_key` turns a reference such as `env:ANTHROPIC_API_KEY` into the key, or None where there is none;
+    a `keyring:` one may block and is asked for on a thread.
     `stall_timeout_s` bounds the wait for the first output, and for each further one.
     `clock` gives seconds and only ever goes up.
     """
@@ -65,7 +68,7 @@ class RemoteBackend:
         """Run `prompt` on `model`; yields Deltas and one Done, or raises a BackendError."""
         written = self._writer.write(model, prompt)
         target = written.target
-        key, server = self._key(model, target), server_of(model, target.host)
+        key, server = await self._key(model, target), server_of(model, target.host)
         peer = Peer(model.name, target.host, model.key or "", key, server)
         transport = await self._loaded()
         call = _call(peer, written)
@@ -97,7 +100,7 @@ class RemoteBackend:
         if self._transport is not None:
             await self._transport.close()
 
-    def _key(self, model: Model, target: Endpoint) -> str:
+    async def _key(self, model: Model, target: Endpoint) -> str:
         if model.key is None:
             if model.base_url is not None:
                 return ""
@@ -105,7 +108,7 @@ class RemoteBackend:
                 f"{model.name} names no key for {target.host}.",
                 advice=f'Set `key` of [models.{model.name}], for example to "env:NAME".',
             )
-        key = (self._resolve_key(model.key) or "").strip()
+        key = (await self._resolved(model.key) or "").strip()
         if not key:
             raise KeyMissing(
                 f"{model.name} has no key: `{model.key}` is not set or empty.",
@@ -117,6 +120,11 @@ class RemoteBackend:
                 advice="Copy the key again, without quotes and line breaks.",
             )
         return key
+
+    async def _resolved(self, reference: str) -> str | None:
+        if reference.startswith(_SLOW_KEYS):
+            return await asyncio.to_thread(self._resolve_key, reference)
+        return self._resolve_key(reference)
 
     async def _loaded(self) -> "Transport":
         if self._transport is None:

@@ -1,5 +1,6 @@
 """What goes wrong outside has a message of its own that says what to do, and takes no other request with it."""
 
+import asyncio
 import json
 import struct
 from collections.abc import AsyncIterator
@@ -61,6 +62,21 @@ def far(url: str, api: Api = "openai-chat") -> Model:
 async def ask(backend: RemoteBackend, model: Model, prompt: ChatPrompt = PROMPT) -> str:
     """The text of one answer."""
     return "".join([item.text async for item in backend.stream(model, prompt) if isinstance(item, Delta)])
+
+
+class Comments:
+    """A server that sends comments, up to 100 MB of them."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    async def __call__(self, exchange: Exchange) -> None:
+        await exchange.send(STREAM_HEAD)
+        piece = chunked(b": keep-alive\n\n" * 5000)
+        while self.sent < 100 << 20:
+            await exchange.send(piece)
+            self.sent += len(piece)
+            await asyncio.sleep(0)
 
 
 def error(message: str, **more: object) -> bytes:

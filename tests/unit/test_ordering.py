@@ -237,7 +237,11 @@ def test_tiers() -> None:
     large = decide(replace(REQUEST, files=9), plain)
     assert (large.tier, large.candidates) == ("complex", (FAIR, DEAR))
     assert large.tier_reason == "refactor (2), 9 files (+1)"
+    assert large.why.startswith(
+        "X; taken to be complex: refactor (2), 9 files (+1); ordered by cheapest; fair about $"
+    )
     ruled = decide(replace(REQUEST, files=9), replace(plain, rules=RuleSet([Rule((DEAR, CHEAP), "R")])))
+    assert ruled.why == "R"
     assert (ruled.tier, ruled.strategy, ruled.candidates) == (None, "order", (DEAR, CHEAP))
 
 

@@ -179,9 +179,21 @@ class Route:
     """What the request was taken for, where its route has chains for tiers; `tier_reason` says what made it so."""
     tier_reason: str = ""
     notes: tuple[Note, ...] = ()
+    """Why candidates stand where they stand, where that is not as written."""
     secrets: SecretsMode = "redact"
     """What becomes of secrets in text that goes to a model with `leaves_machine`."""
     secrets_source: str = ""
+
+    @property
+    def why(self) -> str:
+        """The whole of the reasons for these candidates in this order, for a receipt."""
+        said = [self.reason]
+        if self.tier is not None:
+            said.append(f"taken to be {self.tier}: {self.tier_reason}")
+        if self.strategy != "order":
+            said.append(f"ordered by {self.strategy}")
+        said += (f"{note.model} {note.text}" for note in self.notes)
+        return "; ".join(said)
 
 
 @dataclass(frozen=True, slots=True)

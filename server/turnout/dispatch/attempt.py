@@ -100,7 +100,7 @@ class Attempt:
         costs = [send.cost_usd for send in sends]
         last = self.decisive
         timings = last.timings() if last else Timings()
-        reason = "; passed over ".join([route.reason if route else "no decision", *self.passed])
+        reason = "; passed over ".join([route.why if route else "no decision", *self.passed])
         return Receipt(
             id=self.id,
             kind=self.ask.kind,

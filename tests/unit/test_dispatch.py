@@ -1,30 +1,12 @@
 """The dispatcher: only candidates of the route, consent before text leaves, one outcome and one receipt each time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
-from turnout.core.answers import Ask
-from turnout.core.receipts import Receipt, SentFile
-from turnout.core.requests import (
-    Account,
-    ChatPrompt,
-    Delta,
-    Done,
-    Elimination,
-    Message,
-    Model,
-    Prompt,
-    Route,
-    StreamItem,
-    Timings,
-    Usage,
-    Waiting,
-)
-from turnout.dispatch import Consent, Dispatcher
+from support.dispatch_kit import DONE, FILES, GLM, NEAR, OPUS, PROMPT, Around, Scripted, ask, route, setup
+from turnout.core.requests import Account, Delta, Done, Timings, Usage, Waiting
 from turnout.errors import (
     ConnectionFailed,
     ConsentRefused,
@@ -37,76 +19,6 @@ from turnout.errors import (
     TurnoutError,
     Unauthorized,
 )
-
-NEAR = Model("near", "local", "tiny")
-OPUS = Model("opus", "anthropic", "big", leaves_machine=True, input_usd=5.0, output_usd=25.0)
-GLM = Model("glm", "openai-chat", "glm", leaves_machine=True)
-FILES = (SentFile("file:///a.py", 70),)
-PROMPT = ChatPrompt((Message("user", "do it"),))
-
-Script = list[StreamItem | TurnoutError]
-
-
-@dataclass
-class Scripted:
-    """A backend that plays a script for each model and remembers what it was asked."""
-
-    scripts: dict[str, Script]
-    asked: list[str] = field(default_factory=list)
-    closed: int = 0
-    hang: bool = False
-    accounts: list[Account] = field(default_factory=list)
-    """What this backend begins its streams with, if anything."""
-
-    async def stream(self, model: Model, prompt: Prompt) -> AsyncIterator[StreamItem]:
-        self.asked.append(model.name)
-        try:
-            for account in self.accounts:
-                yield account
-            for item in self.scripts[model.name]:
-                if isinstance(item, TurnoutError):
-                    raise item
-                yield item
-            if self.hang:
-                await asyncio.Event().wait()
-        finally:
-            self.closed += 1
-
-
-@dataclass
-class Around:
-    """Routes, consent and ledger in one."""
-
-    route: Route
-    answer: bool = True
-    questions: list[Consent] = field(default_factory=list)
-    receipts: list[Receipt] = field(default_factory=list)
-
-    def decide(self, kind: Any, uris: tuple[str, ...], input_tokens: int) -> Route:
-        return self.route
-
-    async def may_leave(self, question: Consent) -> bool:
-        self.questions.append(question)
-        return self.answer
-
-    def record(self, receipt: Receipt) -> None:
-        self.receipts.append(receipt)
-
-
-def route(*models: Model, ask: bool = False, deadline_ms: int | None = None) -> Route:
-    out = (Elimination("codex", "no key", "built-in defaults: models.codex"),)
-    return Route("refactor", models, out, "config.toml:3 routes.refactor", deadline_ms, ask)
-
-
-def setup(around: Around, backend: Scripted) -> Dispatcher:
-    return Dispatcher(around, dict.fromkeys(("local", "anthropic", "openai-chat"), backend), around, around)  # type: ignore[arg-type]
-
-
-def ask(on_text: Callable[[str], bool | None] = lambda _text: None) -> Ask:
-    return Ask("refactor", FILES, lambda _model: PROMPT, on_text)
-
-
-DONE = Done("stop", Usage(100, 20, 40), Timings(1.0, 5.0, 9.0))
 
 
 async def test_an_answer_has_its_receipt() -> None:

@@ -59,6 +59,8 @@ class Chain:
         self._until = until
         self._floor = Floor(attempt.ask)
         self._left = deque(route.candidates)
+        self._running: dict[asyncio.Task[Try], Model] = {}
+        """Those that are asked at once, where a silent model is hedged."""
         self._last: TurnoutError | None = None
 
     async def answer(self) -> Try:
@@ -101,15 +103,16 @@ class Chain:
             return None  # the next keystroke asks again anyway
         left_s = None if self._until is None else self._until - asyncio.get_running_loop().time()
         chance = self._patience.chance()
-        return pause_s(error, failures, others=bool(self._left), left_s=left_s, chance=chance)
+        others = bool(self._left) or len(self._running) > 1
+        return pause_s(error, failures, others=others, left_s=left_s, chance=chance)
 
     async def _race(self, first: Model) -> Try | None:
         """The first answer of `first` and, should it be silent for too long, of one that is asked beside it."""
-        running = {asyncio.create_task(self._persist(first)): first}
-        wait_s = (self._route.hedge_ms or 0) / 1000
-        self._floor.on_taken = lambda: _cancel_all_but(asyncio.current_task(), running)
+        running = self._running
+        running[asyncio.create_task(self._persist(first))] = first
+        self._floor.on_taken = self._cancel_others
         try:
-            done, _ = await asyncio.wait(running, timeout=wait_s)
+            done, _ = await asyncio.wait(running, timeout=(self._route.hedge_ms or 0) / 1000)
             if not done and self._floor.holder is None and (second := self._second(first)) is not None:
                 self._left.remove(second)
                 running[asyncio.create_task(self._persist(second))] = second
@@ -121,10 +124,16 @@ class Chain:
                         return answered
             return None
         finally:
-            self._floor.on_taken = lambda: None
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+            running.clear()
+
+    def _cancel_others(self) -> None:
+        """End those who are silent still; called by the one who speaks."""
+        for task in self._running:
+            if task is not asyncio.current_task():
+                task.cancel()
 
     def _finished(self, task: "asyncio.Task[Try]", model: Model) -> Try | None:
         """The answer of a racer, None where it has none; one that was only slower may be asked again."""
@@ -169,14 +178,6 @@ class Chain:
         )
         error.__cause__ = self._last
         return error
-
-
-def _cancel_all_but(
-    speaker: "asyncio.Task[object] | None", running: "dict[asyncio.Task[Try], Model]"
-) -> None:
-    for task in running:
-        if task is not speaker:
-            task.cancel()
 
 
 def _why_none(eliminated: tuple[Elimination, ...]) -> str:

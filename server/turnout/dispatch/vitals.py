@@ -33,6 +33,9 @@ _WEIGHT = 0.3
 _MIN_TOKENS = 20
 """A shorter answer says more about the way to the model than about its speed."""
 
+_SILENCE_MS = 1000.0
+"""Whoever was left sooner may have been about to answer: most requests are cancelled by the next keystroke."""
+
 _LONGEST_REST_S = 60.0
 """Whoever asks for more rest after too many requests is asked again after this."""
 
@@ -102,14 +105,15 @@ class Vitals:
             self._paces.setdefault(model, _Pace()).rests_until = self.now() + rest_s
 
     def left(self, model: Model, silent_ms: float | None = None) -> None:
-        """A send was given up from our side; `silent_ms` is how long nothing had come, where that was too long.
+        """A send was given up from our side; `silent_ms` is how long nothing had come, None where something had.
 
         A model that is always too slow would otherwise never be measured, and go on being asked first.
         """
         breaker = self._breakers.get(endpoint(model))
         if breaker is not None:
             breaker.told_nothing()
-        if silent_ms is not None:
+        known = self._paces.get(model)
+        if silent_ms is not None and silent_ms >= max(_SILENCE_MS, (known and known.first_token_ms) or 0.0):
             self._measured(model, silent_ms)
 
     def _measured(self, model: Model, first_token_ms: float | None) -> _Pace | None:

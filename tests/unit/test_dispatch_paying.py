@@ -1,0 +1,104 @@
+"""Money: the worst case is set aside before every send, and what was not taken is given back."""
+
+from dataclasses import replace
+
+import pytest
+
+from support.dispatch_kit import GLM, NEAR, OPUS, Around, Scripted, ask, route, says, setup
+from support.ledger_kit import DAY
+from turnout.core.requests import Delta
+from turnout.core.spending import Refusal
+from turnout.dispatch.prompts import prompt_bytes, worst_usd
+from turnout.errors import BudgetExceeded, ConnectionFailed, StreamTruncated
+
+SONNET = replace(OPUS, name="sonnet")
+
+
+async def test_the_worst_case_is_set_aside_for_what_costs() -> None:
+    """Prompt and longest answer at the model's prices, for its workspace; local models need nothing."""
+    around = Around(route(OPUS, limits=(DAY,), workspace="/work/here", deadline_ms=60_000))
+    answer = await setup(around, Scripted({"opus": says("x")})).run(ask())
+    [reserved] = around.reserved
+    assert (reserved.receipt_id, reserved.workspace) == (answer.receipt.id, "/work/here")
+    assert (reserved.model, reserved.provider, reserved.seconds) == ("opus", "anthropic", 90.0)
+    assert answer.receipt.cost_usd is not None
+    assert reserved.usd > 2048 * 25e-6
+    assert answer.receipt.workspace == "/work/here"
+    around.route = route(NEAR, limits=(DAY,))
+    await setup(around, Scripted({"near": says("x")})).run(ask())
+    assert len(around.reserved) == 1
+
+
+async def test_a_model_for_which_no_money_is_left_is_passed_over() -> None:
+    """A cheaper one or one on this machine answers, and the receipt says why."""
+    around = Around(route(OPUS, NEAR, limits=(DAY,)), refusals=[Refusal(DAY, 0.97)])
+    backend = Scripted({"near": says("x")})
+    answer = await setup(around, backend).run(ask())
+    assert backend.asked == ["near"]
+    assert "$0.9700 of $1.00 a day is spent or set aside" in answer.receipt.reason
+    assert not answer.receipt.leaves_machine
+
+
+@pytest.mark.parametrize(
+    ("model", "refusals", "message"),
+    [
+        (OPUS, [Refusal(DAY, 1.0)], "budget.day_usd"),
+        (OPUS, [Refusal(None)], "cannot be recorded"),
+        (GLM, [], "price is unknown"),
+    ],
+)
+async def test_without_money_nothing_is_sent(
+    model: object, refusals: list[Refusal | None], message: str
+) -> None:
+    """A limit that is reached, a ledger that is broken and a price that nobody knows all refuse, each in its words."""
+    around, backend = Around(route(model, limits=(DAY,)), refusals=refusals), Scripted({})  # type: ignore[arg-type]
+    with pytest.raises(BudgetExceeded) as caught:
+        await setup(around, backend).run(ask())
+    assert message in str(caught.value)
+    assert (backend.asked, around.receipts[0].cost_usd) == ([], 0)
+
+
+async def test_without_limits_nobody_waits_for_the_ledger() -> None:
+    """What is set aside is on record for others all the same, and a ledger that is broken refuses nothing."""
+    around = Around(route(OPUS), refusals=[Refusal(None)])
+    assert (await setup(around, Scripted({"opus": says("x")})).run(ask())).model == OPUS
+
+
+async def test_what_a_failed_send_did_not_take_is_free_for_the_next() -> None:
+    """A connection that was refused took nothing, a stream that broke what it came to."""
+    around = Around(route(OPUS, SONNET, NEAR, limits=(DAY,)))
+    scripts = {
+        "opus": [ConnectionFailed("no")],
+        "sonnet": [Delta("ha"), StreamTruncated("cut")],
+        "near": says("x"),
+    }
+    answer = await setup(around, Scripted(scripts)).run(ask())
+    first, second = around.reserved
+    assert around.settled[0] == (first.id, 0.0)
+    assert around.settled[1][0] == second.id
+    assert around.settled[1][1] == pytest.approx(answer.receipt.cost_usd)
+    assert answer.receipt.estimated
+    assert [(send.model, send.estimated) for send in answer.receipt.sends] == [
+        ("sonnet", True),
+        ("near", False),
+    ]
+
+
+async def test_two_operations_at_once_do_not_share_a_name() -> None:
+    """Every send has a reservation of its own."""
+    around = Around(route(OPUS, SONNET, NEAR))
+    scripts = {"opus": [ConnectionFailed("no")], "sonnet": [ConnectionFailed("no")], "near": says("x")}
+    for _ in range(2):
+        await setup(around, Scripted(scripts)).run(ask())
+    assert len({reserved.id for reserved in around.reserved}) == 4
+
+
+@pytest.mark.parametrize("text", ["x" * 1000, "def f(x):\n    return x\n" * 50, "é" * 400], ids=len)
+def test_the_worst_case_is_more_than_the_usual(text: str) -> None:
+    """A token for two bytes, and the longest answer."""
+    from turnout.core.requests import ChatPrompt, Message
+
+    prompt = ChatPrompt((Message("user", text),), max_tokens=100)
+    worst = worst_usd(OPUS, prompt, prompt_bytes(prompt))
+    assert worst is not None
+    assert worst > OPUS.cost_usd(len(text) // 3, 100)  # type: ignore[operator]

@@ -1,12 +1,13 @@
 """Against llmock, a provider that others wrote: it breaks streams on demand and judges how we take it."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
 
 from support.child_server import child_server
-from turnout.core.requests import Api, ChatPrompt, Delta, Done, Message, Model
+from turnout.core.requests import Api, ChatPrompt, Delta, Done, Message, Model, Tool
 from turnout.errors import (
     BackendError,
     DeadlineExceeded,
@@ -22,9 +23,11 @@ from turnout.remote import RemoteBackend
 PROMPT = ChatPrompt((Message("user", "Say something of a few words."),))
 REPLY = {"type": "reply", "text": "naïve words, one after the other"}
 LONG_REPLY = {"type": "reply", "text": "word " * 300}
-BASES: dict[Api, str] = {"anthropic": "/anthropic", "openai-chat": "/v1"}
+BASES: dict[Api, str] = {"anthropic": "/anthropic", "openai-chat": "/v1", "openai-responses": "/v1"}
+TOOL = Tool("weather", "Tells the weather.", '{"type": "object", "properties": {"city": {"type": "string"}}}')
+WITH_TOOLS = ChatPrompt(PROMPT.messages, tools=(TOOL,))
 
-both_formats = pytest.mark.parametrize("api", ["anthropic", "openai-chat"])
+every_format = pytest.mark.parametrize("api", list(BASES))
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +61,10 @@ async def hasty() -> AsyncIterator[RemoteBackend]:
     await made.close()
 
 
-async def ask(backend: RemoteBackend, url: str, api: Api) -> tuple[str, Done]:
+async def ask(backend: RemoteBackend, url: str, api: Api, prompt: ChatPrompt = PROMPT) -> tuple[str, Done]:
     """All of one stream."""
     text, model = "", Model("far", api, "m-1", base_url=url + BASES[api], key="env:KEY")
-    async for item in backend.stream(model, PROMPT):
+    async for item in backend.stream(model, prompt):
         if isinstance(item, Done):
             return text, item
         text += item.text
@@ -82,7 +85,7 @@ async def verdict(control: httpx.AsyncClient) -> dict[str, object]:
     return found
 
 
-@both_formats
+@every_format
 async def test_answer(control: httpx.AsyncClient, backend: RemoteBackend, url: str, api: Api) -> None:
     """A whole answer arrives with the usage that llmock counted."""
     await plan(control, REPLY)
@@ -93,7 +96,7 @@ async def test_answer(control: httpx.AsyncClient, backend: RemoteBackend, url: s
     assert not done.usage.estimated
 
 
-@both_formats
+@every_format
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
@@ -126,7 +129,7 @@ async def test_broken_stream(
     assert (found["passed"], found["findings"]) == (True, [])
 
 
-@both_formats
+@every_format
 @pytest.mark.parametrize(
     ("status", "error"),
     [
@@ -160,7 +163,7 @@ async def test_refusal(
     assert await requests(control) == 1
 
 
-@both_formats
+@every_format
 async def test_closing_midway(control: httpx.AsyncClient, backend: RemoteBackend, url: str, api: Api) -> None:
     """Closing a stream midway hangs up, and the next request finds everything in order."""
     await plan(control, {**REPLY, "times": 2})
@@ -169,3 +172,66 @@ async def test_closing_midway(control: httpx.AsyncClient, backend: RemoteBackend
     assert isinstance(await anext(stream), Delta)
     await stream.aclose()
     assert (await ask(backend, url, api))[0] == REPLY["text"]
+
+
+@every_format
+async def test_tool_calls(control: httpx.AsyncClient, backend: RemoteBackend, url: str, api: Api) -> None:
+    """Tools that llmock calls arrive whole, with text before them, and with what they were asked."""
+    city = {"city": "Málaga 🚃"}
+    calls = [{"name": "weather", "arguments": city}, {"name": "weather", "arguments": {}}]
+    await plan(control, {"type": "reply", "text": "Let me see.", "tool_calls": calls})
+    text, done = await ask(backend, url, api, WITH_TOOLS)
+    assert (text, done.finish) == ("Let me see.", "stop")
+    assert [(call.name, json.loads(call.arguments)) for call in done.calls] == [
+        ("weather", city),
+        ("weather", {}),
+    ]
+    assert len({call.id for call in done.calls}) == 2
+
+
+@every_format
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("malformed_arguments", "not a JSON object"), ("unknown_tool", "a tool that it was not given")],
+)
+async def test_broken_tool_calls(
+    control: httpx.AsyncClient, backend: RemoteBackend, url: str, api: Api, kind: str, words: str
+) -> None:
+    """A call with arguments that are no JSON, or of a tool that was not offered, is an error."""
+    await plan(control, {"type": "tool_fault", "kind": kind})
+    with pytest.raises(ProtocolViolation, match=words):
+        await ask(backend, url, api, WITH_TOOLS)
+    assert (await verdict(control))["passed"]
+
+
+@every_format
+@pytest.mark.parametrize(("kind", "after"), [("disconnect", 3), ("truncate", 3), ("disconnect", 5)])
+async def test_cut_tool_call(
+    control: httpx.AsyncClient, backend: RemoteBackend, url: str, api: Api, kind: str, after: int
+) -> None:
+    """A stream that breaks in or around a call gives no call, also where what came until then would pass for one."""
+    calls = [{"name": "weather", "arguments": {"city": "Rome " * 50}}] * 3
+    await plan(
+        control,
+        {"type": "stream_fault", "kind": kind, "after_chunks": after},
+        {"type": "reply", "tool_calls": calls, "times": 2},
+    )
+    with pytest.raises(StreamTruncated):
+        await ask(backend, url, api, WITH_TOOLS)
+    _, done = await ask(backend, url, api, WITH_TOOLS)
+    assert len(done.calls) == 3
+    assert (await verdict(control))["passed"]
+
+
+@every_format
+@pytest.mark.parametrize("wait", ["delay", "slow_first_token"])
+async def test_slow(
+    control: httpx.AsyncClient, backend: RemoteBackend, hasty: RemoteBackend, url: str, api: Api, wait: str
+) -> None:
+    """An answer that comes late is one for whoever waits, and an error for whoever does not."""
+    await plan(control, {"type": wait, "seconds": 0.1}, REPLY)
+    text, _ = await ask(backend, url, api)
+    assert text == REPLY["text"]
+    await plan(control, {"type": wait, "seconds": 2}, REPLY)
+    with pytest.raises(DeadlineExceeded):
+        await ask(hasty, url, api)

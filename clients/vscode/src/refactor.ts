@@ -170,8 +170,8 @@ export class Refactoring implements vscode.Disposable {
   /** Closes a review, and the message that offered to apply it. */
   private async end(review: Review): Promise<void> {
     this.setReview(undefined);
-    await this.preview.close(review);
     await vscode.commands.executeCommand("notifications.hideToasts");
+    await this.preview.close(review);
   }
 
   /** `notes` are what the server said of the proposal. */

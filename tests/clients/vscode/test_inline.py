@@ -110,6 +110,18 @@ def test_pause(scripted: OpenScripted) -> None:
     editor.wait_ghost("lo_from_script(42)")
 
 
+def test_suggestions_off(scripted: OpenScripted) -> None:
+    """Where VS Code's own `editor.inlineSuggest.enabled` is off, nothing is asked for and nothing shown."""
+    editor, messages = scripted({"a.py": ""}, **{"editor.inlineSuggest.enabled": False})
+    editor.open("a.py")
+    editor.wait_ready()
+
+    editor.type("hel")
+    editor.press("Tab")
+    editor.saved("a.py", "hel ")
+    assert messages.all("asked", "shown") == []
+
+
 def test_several(scripted: OpenScripted) -> None:
     """Where there are several suggestions, the next one can be shown and taken."""
     editor, messages = scripted({"a.py": ""})

@@ -1,11 +1,15 @@
 """The extension with the real server, from the key to the file."""
 
 import json
+import os
+import signal
+from pathlib import Path
 
 import pytest
 
 from clients.vscode.conftest import OpenReal
-from clients.vscode.editor import NOTIFICATION, STATUS, wait_until
+from clients.vscode.editor import DIALOG, EDITOR, NOTIFICATION, STATUS, wait_until
+from support.processes import processes_of
 from support.real_model import real_model_path
 from turnout import models
 
@@ -125,6 +129,45 @@ def test_refactor(real: OpenReal) -> None:
     editor.command("Turnout: Undo Last Refactor")
     for name, text in files.items():
         editor.wait_file(name, text)
+
+
+def servers_of(directory: Path) -> list[int]:
+    """Process ids of the servers that keep their state there."""
+    return [pid for pid, command in processes_of(directory).items() if "serve --stdio" in command]
+
+
+def test_conflict_and_death(real: OpenReal, tmp_path: Path) -> None:
+    """A line that was edited since stops the whole refactor; a server that is killed is replaced by itself."""
+    chat = [{"contains": f"File {name}:", "text": WHOLE.format("breadth = 1\n")} for name in ("a.py", "b.py")]
+    editor = real({"a.py": "width = 1\n", "b.py": "width = 1\n"}, {"chat": chat})
+    editor.open("a.py")
+    editor.wait_ready()
+
+    editor.command("Turnout: Refactor...")
+    editor.answer("rename width to breadth")
+    editor.wait_for(".statusbar-item", "2 of 2 changes")
+    editor.wait_for(".multiDiffEntry", "b.py")
+    editor.driver.do("click", selector=".tab:has-text('a.py')")
+    editor.wait_for(".editor-instance[aria-label^='a.py']")
+    editor.driver.do("click", selector=EDITOR)
+    editor.press("Control+Home")
+    editor.type("bandwidth_")
+    editor.command("Turnout: Apply Refactor")
+    editor.wait_for(DIALOG, "Nothing was applied.")
+    editor.wait_for(DIALOG, "a.py, line 1")
+    editor.picture("server-conflict")
+    editor.press("Escape")
+    editor.wait_gone(DIALOG)
+    assert (editor.folder / "b.py").read_text() == "width = 1\n"
+
+    (first,) = servers_of(tmp_path)
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: servers_of(tmp_path), lambda now: now and now != [first], "another server")
+    editor.wait_ready()
+    editor.press("Control+End")
+    editor.type("hel")
+    editor.command("Trigger Inline Suggestion")
+    editor.wait_ghost("lo_from_fake(42)")
 
 
 def test_consent(real: OpenReal) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from turnout import __version__
 from turnout.errors import TurnoutError
 
-COMMANDS = ("serve", "models", "doctor", "route", "settings", "trust", "worker", "demo")
+COMMANDS = ("serve", "models", "doctor", "route", "settings", "ledger", "trust", "worker", "demo")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

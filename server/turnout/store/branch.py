@@ -13,7 +13,7 @@ def branch_of(folder: str) -> str:
     try:
         head = _git_dir(Path(folder))
         text = "" if head is None else (head / "HEAD").read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError):
+    except (OSError, ValueError):  # no such file, no text, or no path that there could be
         return ""
     reference = text.removeprefix("ref: ")
     return text[:_DETACHED] if reference == text else reference.removeprefix("refs/heads/")

@@ -4,7 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.dispatch_kit import NEAR, OPUS, Around, Pauses, Script, Scripted, ask, hang, route, says, setup
+from support.dispatch_kit import (
+    DONE,
+    NEAR,
+    OPUS,
+    Around,
+    Pauses,
+    Script,
+    Scripted,
+    ask,
+    hang,
+    route,
+    says,
+    setup,
+)
 from turnout.core.requests import Delta
 from turnout.dispatch.backoff import CAP_S, LONGEST_S, MOST, SHORT_S, pause_s
 from turnout.errors import (
@@ -113,6 +126,9 @@ async def test_what_was_heard_is_taken_back_before_another_model_begins() -> Non
     backend = Scripted({"opus": [Delta("a"), Delta("b"), StreamTruncated("cut")], "near": says("whole")})
     answer = await setup(around, backend).run(ask(heard.append, on_restart=heard.clear))
     assert (heard, answer.text) == (["whole"], "whole")
+    backend.scripts["near"] = [DONE]
+    answer = await setup(around, backend).run(ask(heard.append, on_restart=heard.clear))
+    assert (heard, answer.text) == ([], "")
 
 
 async def test_what_cannot_be_taken_back_is_not_repeated() -> None:

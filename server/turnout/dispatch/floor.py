@@ -29,9 +29,9 @@ class Floor:
         """Whether what was heard cannot be taken back, so that no other model can begin."""
         return self.heard and self.ask.on_restart is None
 
-    def say(self, tried: Try, text: str) -> bool:
-        """Pass on text of `tried`; True where no more is wanted. Raises Outrun where another one is speaking."""
-        if self.holder is None:
+    def take(self, tried: Try) -> None:
+        """`tried` has something to say, or is done without a word; raises Outrun where another one was faster."""
+        if self.holder is None and not self.lost:
             self.holder = tried
             if self.heard and self.ask.on_restart is not None:
                 self.ask.on_restart()
@@ -39,6 +39,10 @@ class Floor:
             self.on_taken()
         if self.holder is not tried:
             raise Outrun
+
+    def say(self, tried: Try, text: str) -> bool:
+        """Pass on text of `tried`; True where no more is wanted. Raises Outrun as `take` does."""
+        self.take(tried)
         return bool(self.ask.on_text(text))
 
     def waits(self, tried: Try) -> None:
@@ -49,4 +53,4 @@ class Floor:
     def leave(self, tried: Try) -> None:
         """`tried` will say no more."""
         if self.holder is tried:
-            self.holder, self.heard = None, True
+            self.holder, self.heard = None, bool(tried.pieces)

@@ -19,6 +19,7 @@ from turnout.dispatch.secrecy import restored
 from turnout.dispatch.vitals import Vitals
 from turnout.errors import (
     ConnectionFailed,
+    ConnectionLost,
     DeadlineExceeded,
     EngineMissing,
     KeyMissing,
@@ -68,7 +69,7 @@ class Sender:
         return tried
 
     def _failed(self, tried: Try, error: TurnoutError) -> None:
-        tried.reached = not isinstance(error, _UNREACHED)
+        tried.reached = tried.first is not None or _may_have_reached(error)
         self._payer.settle(tried)
         if isinstance(error, _TooSlow):
             self._vitals.left(tried.model, self._silent_ms(tried))
@@ -98,6 +99,7 @@ class Sender:
             async for item in stream:
                 if isinstance(item, Done):
                     tried.done = item
+                    floor.take(tried)
                     return
                 if not isinstance(item, Delta):
                     tried.note(item)
@@ -111,3 +113,8 @@ class Sender:
                 if floor.say(tried, item.text):
                     return
         raise StreamTruncated(f"The answer of {tried.model.name} ended without its end.")
+
+
+def _may_have_reached(error: TurnoutError) -> bool:
+    """Whether something of a prompt may have got to the model that failed so: it counts as sent, then."""
+    return isinstance(error, ConnectionLost) or not isinstance(error, _UNREACHED)

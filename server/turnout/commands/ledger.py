@@ -41,16 +41,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Print the sums."""
-    import sqlite3
-
     from turnout import paths
-    from turnout.store import lines, set_aside_usd
+    from turnout.store import Unreadable, lines, set_aside_usd
 
     path = paths.state_dir() / "ledger.sqlite"
     since = since_to_iso(args.since, datetime.now().astimezone())
     try:
         found, aside_usd = lines(path, args.by, since), set_aside_usd(path)
-    except sqlite3.Error as error:
+    except Unreadable as error:
         sys.stderr.write(f"turnout: the ledger at {path} cannot be read: {error}\n")
         return 1
     if args.json:

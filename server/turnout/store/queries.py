@@ -21,6 +21,9 @@ By = Literal["kind", "model", "provider", "workspace", "branch", "day", "environ
 
 BYS: tuple[By, ...] = get_args(By)
 
+Unreadable = sqlite3.Error
+"""What reading a file raises that is no ledger."""
+
 _SPEND = """
 SELECT day, model, kind, leaves_machine AS leavesMachine, COUNT(*) AS requests, TOTAL(cost_usd) AS costUsd,
        SUM(cost_usd IS NULL) AS unpriced, SUM(bytes_sent) AS bytesSent,

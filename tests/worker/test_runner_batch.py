@@ -151,7 +151,7 @@ async def test_work_that_cannot_begin_leaves_the_other_lane_alone(batch: tuple[R
 
 
 async def test_who_waits_hears_how_far_loading_is() -> None:
-    """Progress of a long load goes to every request that waits for it."""
+    """Progress of a long load goes to every request that waits for it, and so does its end."""
 
     class Slow(SteppedBatch):
         def load(self, on_progress: Callable[[int, int], None]) -> None:
@@ -166,6 +166,7 @@ async def test_who_waits_hears_how_far_loading_is() -> None:
     job = rig.submit("inline", "a")
     begun.set()
     assert [await rig.until("loading", job) for _ in range(4)] == [(done, 4) for done in range(4)]
+    assert await rig.until("prefill", job) == (0, 0)
     engine.permit(5)
     await rig.until("finished", job)
     assert await asyncio.to_thread(rig.runner.close, GUARD_S)

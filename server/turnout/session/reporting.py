@@ -51,10 +51,12 @@ class Reporter:
         self._show(replace(self._status, state="ready", model=self._first_model(), message=""))
 
     def loading(self, model: str, phase: str, done: int, of: int) -> None:
-        """Show that a model is being loaded; reading a prompt is too short to show."""
+        """Show that a model is being loaded, and when it is; reading a prompt is too short to show."""
         if phase == "loading":
             share = f", {done * 100 // of} %" if of else ""
             self._show(replace(self._status, state="loading", model=model, message=f"loading {model}{share}"))
+        elif self._status.state == "loading":
+            self._show(replace(self._status, state="busy", model=model, message=""))
 
     def _latency(self, receipt: Receipt) -> float | None:
         if receipt.kind in COMPLETION_KINDS and receipt.outcome == "shown":

@@ -137,6 +137,7 @@ class Runner:
             self.state = "failed"
         else:
             self.state = "idle"
+            self.tell_waiting("prefill", 0, 0)  # or they would go on as waiting for the model
         finally:
             self.on_load(False)
         self.post(("loaded", None, None))
@@ -215,12 +216,12 @@ class Runner:
         with self._wake:
             self.running = tuple(other for other in self.running if other is not job)
 
-    def tell_waiting(self, done: int, of: int) -> None:
-        """Report to every job that waits how much of the model is loaded."""
+    def tell_waiting(self, phase: Literal["loading", "prefill"], done: int, of: int) -> None:
+        """Report to every job that waits what it waits for, and how much of that is done; `of` 0: unknown."""
         with self._wake:
             waiting = tuple(self._queue)
         for job in waiting:
-            self.post(("loading", job, (done, of)))
+            self.post((phase, job, (done, of)))
 
     def _finish(self, job: Job, reason: Reason, error: str = "") -> None:
         self.post(("finished", job, (reason, error)))
@@ -255,7 +256,7 @@ class _Loading:
         if now_s - self._told_s >= _TELL_EVERY_S:
             self._told_s = now_s
             self._runner.on_load(True)
-            self._runner.tell_waiting(done, of)
+            self._runner.tell_waiting("loading", done, of)
 
 
 class _Run:

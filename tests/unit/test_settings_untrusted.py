@@ -1,10 +1,14 @@
 """A repository's settings file, written by somebody who wants the user's text, keys, money or machine."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from support.settings_kit import SettingsKit, exposure
+from turnout.core.policy import reach
 from turnout.core.requests import KINDS
 from turnout.core.routing import RouteRequest, decide
 
@@ -246,6 +250,49 @@ def test_may_choose_tiers_and_strategies(kit: SettingsKit) -> None:
     assert chain.tiers["complex"].source == f"{kit.workspace_file}:4 routes.refactor.complex"
     assert [m.name for m in loaded.policy.routes["explain"].tiers["simple"].models] == ["near"]
     assert [problem.key for problem in loaded.problems] == ["routes.explain.simple"]
+
+
+_CHAINS = st.lists(st.sampled_from(["near", "opus", "sonnet", "glm", "house", "nobody"]), max_size=3)
+_ROUTES = st.dictionaries(
+    st.sampled_from(["inline", "explain", "refactor", "document"]),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "models": _CHAINS,
+            "simple": _CHAINS,
+            "standard": _CHAINS,
+            "complex": _CHAINS,
+            "strategy": st.sampled_from(["order", "cheapest", "fastest", "weighted"]),
+            "weights": st.dictionaries(
+                st.sampled_from(["near", "opus", "house"]), st.floats(0, 9), max_size=2
+            ),
+            "leaves_machine": st.sampled_from(["never", "ask", "allow"]),
+        },
+    ),
+    max_size=3,
+)
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(_ROUTES, st.sampled_from([0, 500, 5_000, 9_000]), st.integers(1, 5))
+def test_any_choice_stays_within_reach(
+    kit: SettingsKit, routes: dict[str, Any], input_tokens: int, files: int
+) -> None:
+    """Whatever an untrusted workspace chooses, no kind of request gets further than with the user's own chain."""
+    loaded = kit.load(USER, "", beside=[{"routes": routes}])
+    limits = {"inline": 0, "explain": 1, "refactor": 2, "document": 0}
+    for kind, limit in limits.items():
+        request = RouteRequest(
+            kind,  # type: ignore[arg-type]
+            ("a.py",),
+            keys_present=frozenset({"opus", "sonnet", "glm"}),
+            input_tokens=input_tokens,
+            output_tokens=100,
+            files=files,
+        )
+        route = decide(request, loaded.policy)
+        assert all(reach(model) <= limit for model in route.candidates), (kind, route)
+        assert route.ask_before_leaving
 
 
 TRUSTED_LIMITS = {

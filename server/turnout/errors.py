@@ -26,7 +26,8 @@ TurnoutError
 │   │   ├── ModelFailed      a local model that cannot be loaded, or that fails to run
 │   │   ├── SecretsFound     its text holds secrets, which the settings do not let out
 │   │   └── RedactionLost    an answer that spoiled the placeholder of a secret
-│   ├── ConnectionFailed     no connection, or it broke before the first byte
+│   ├── ConnectionFailed     no connection
+│   │   └── ConnectionLost       it broke before the first byte of an answer, maybe after the whole request was sent
 │   ├── CircuitOpen          an endpoint that failed lately and is left alone for a while
 │   ├── BudgetExceeded       a budget has no room for what it may cost
 │   ├── DeadlineExceeded     no answer in time
@@ -186,7 +187,11 @@ class RedactionLost(RequestRejected):
 
 
 class ConnectionFailed(BackendError):
-    """No connection, or it broke before the first byte."""
+    """No connection."""
+
+
+class ConnectionLost(ConnectionFailed):
+    """A connection that broke before the first byte of an answer, maybe after the whole request was sent."""
 
 
 class CircuitOpen(BackendError):

@@ -42,6 +42,7 @@ from turnout.core.requests import (
 from turnout.errors import (
     BackendError,
     ConnectionFailed,
+    ConnectionLost,
     DeadlineExceeded,
     KeyMissing,
     Overloaded,
@@ -326,8 +327,8 @@ COMMENTS = chunked(b": nothing to see here\n" * 3000)
 @pytest.mark.parametrize(
     ("script", "error", "words"),
     [
-        (b"", ConnectionFailed, "without an answer"),
-        (b"HTTP/1.1 200 O", ConnectionFailed, "without an answer"),
+        (b"", ConnectionLost, "without an answer"),
+        (b"HTTP/1.1 200 O", ConnectionLost, "without an answer"),
         (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", ProtocolViolation, "did not answer with HTTP"),
         (then_repeat(b"HTTP/1.1 200 OK\r\nx: ", b"y" * 4096), ProtocolViolation, "did not answer with HTTP"),
         (STREAM_HEAD, StreamTruncated, "lost the connection"),

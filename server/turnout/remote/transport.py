@@ -19,7 +19,14 @@ from typing import cast
 import httpx
 
 from turnout import __version__
-from turnout.errors import BackendError, ConnectionFailed, ProtocolViolation, RequestRejected, StreamTruncated
+from turnout.errors import (
+    BackendError,
+    ConnectionFailed,
+    ConnectionLost,
+    ProtocolViolation,
+    RequestRejected,
+    StreamTruncated,
+)
 from turnout.remote.endpoints import Endpoint
 from turnout.remote.failures import Peer
 from turnout.remote.watchdog import Watchdog
@@ -206,7 +213,7 @@ def _unanswered(peer: Peer, exc: Exception) -> BackendError:
         return ProtocolViolation(f"{peer} did not answer with HTTP.", advice=_settings(peer))
     if isinstance(exc, httpx.ConnectError):
         return ConnectionFailed(f"{peer} refused the connection or has no address.", advice=_NETWORK)
-    return ConnectionFailed(f"{peer} closed the connection without an answer.", advice=_NETWORK)
+    return ConnectionLost(f"{peer} closed the connection without an answer.", advice=_NETWORK)
 
 
 def _untrusted(peer: Peer, code: int) -> BackendError:

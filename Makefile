@@ -5,7 +5,7 @@ PYTHON ?=
 export PYTHON
 VENV := .venv/bin
 
-.PHONY: help demo test lint types unit model torch bench bench-gpu soak clean
+.PHONY: help demo test lint types unit peers model torch bench bench-gpu soak clean
 
 help:
 	@echo "make demo    set up, fetch the default model and show the main job on a sample project"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint    ruff: rules and format"
 	@echo "make types   mypy --strict"
 	@echo "make unit    the tests that need neither a model nor an editor"
+	@echo "make peers   against the LiteLLM proxy, which it installs into .cache first"
 	@echo "make bench   figures: start-up, keystroke, memory, each beside a bare pygls server"
 	@echo "make bench-gpu  the GPU engine on an NVIDIA GPU: is it right, and how fast"
 	@echo "make soak    half an hour of six editors typing while models are killed under them"
@@ -45,6 +46,11 @@ torch:
 unit:
 	@tools/setup_venv.sh local,dev
 	@$(VENV)/pytest -m "not real_model and not editor and not gpu"
+
+peers:
+	@tools/setup_venv.sh local,dev
+	@tools/setup_peers.sh
+	@TURNOUT_TEST_LITELLM="$(CURDIR)/.cache/peers/bin/litellm" $(VENV)/pytest tests/remote/test_litellm.py
 
 bench: model
 	@PYTHONPATH=tests $(VENV)/python -m bench

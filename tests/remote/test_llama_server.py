@@ -1,4 +1,4 @@
-"""Against llama.cpp's own HTTP server, which nobody here wrote: real streams of the default model in both formats."""
+"""Against llama.cpp's own HTTP server, which nobody here wrote: real streams of the default model in all formats."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -12,7 +12,7 @@ from turnout.remote import RemoteBackend
 
 pytestmark = pytest.mark.real_model
 
-both_formats = pytest.mark.parametrize("api", ["anthropic", "openai-chat"])
+every_format = pytest.mark.parametrize("api", ["anthropic", "openai-chat", "openai-responses"])
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def prompt(text: str, max_tokens: int) -> ChatPrompt:
     )
 
 
-@both_formats
+@every_format
 async def test_answer(backend: RemoteBackend, url: str, api: Api) -> None:
     """An answer has text, its own ending, the server's count of tokens and the time of its first token."""
     text, done = await ask(backend, url, api, prompt("Which language has the keyword `def`?", 32))
@@ -61,14 +61,14 @@ async def test_answer(backend: RemoteBackend, url: str, api: Api) -> None:
     assert done.timings.first_token is not None
 
 
-@both_formats
+@every_format
 async def test_length(backend: RemoteBackend, url: str, api: Api) -> None:
     """An answer that hits its limit says so."""
     _, done = await ask(backend, url, api, prompt("Count from one to a hundred.", 2))
     assert (done.finish, done.usage.output) == ("length", 2)
 
 
-@both_formats
+@every_format
 async def test_cached(backend: RemoteBackend, url: str, api: Api) -> None:
     """Tokens that the server had already evaluated are counted as part of the input, and as cached."""
     await ask(backend, url, api, prompt("Name a colour.", 1))
@@ -76,7 +76,7 @@ async def test_cached(backend: RemoteBackend, url: str, api: Api) -> None:
     assert 0 < done.usage.cached < done.usage.input
 
 
-@both_formats
+@every_format
 async def test_closing_midway(backend: RemoteBackend, url: str, api: Api) -> None:
     """Closing a long answer frees the server for the next one."""
     for _ in range(3):  # more often than the server has slots
@@ -87,7 +87,7 @@ async def test_closing_midway(backend: RemoteBackend, url: str, api: Api) -> Non
     assert text
 
 
-@both_formats
+@every_format
 async def test_too_long(backend: RemoteBackend, url: str, api: Api) -> None:
     """A prompt beyond the context is refused with the server's own figures and what to do."""
     with pytest.raises(RequestRejected, match="exceed") as caught:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from support.streams import Outcome, read
+from support.streams import PEER, PROMPT_CHARACTERS, Outcome, read
 from turnout.core.requests import ChatPrompt, Done, Finish, Message, Model, Usage
 from turnout.errors import (
     BackendError,
@@ -16,6 +16,7 @@ from turnout.errors import (
     StreamTruncated,
 )
 from turnout.remote import openai_responses
+from turnout.remote.reply import Reply
 
 PROMPT = ChatPrompt(
     (Message("system", "a"), Message("system", "b"), Message("user", "c")), temperature=0.5, stop=("X",)
@@ -103,3 +104,13 @@ def test_body(name: str, temperature: float | None) -> None:
     assert request.get("temperature") == temperature
     assert request["store"] is False
     assert not {"stop", "tools", "include"} & request.keys()
+
+
+@pytest.mark.parametrize(("limit", "finish"), [(2, "length"), (3, "stop"), (None, "stop")])
+def test_limit_that_is_not_told(limit: int | None, finish: Finish) -> None:
+    """An answer of as many tokens as were allowed has hit its limit, also where the server calls it completed."""
+    wire = openai_responses.FORMAT
+    reply = Reply(PEER, wire.interpreter(PEER), PROMPT_CHARACTERS, limit=limit)
+    for piece in sse(TEXT, ending()):
+        list(reply.feed(piece))
+    assert reply.ending().finish == finish

@@ -159,6 +159,14 @@ DIALECTS = (
 
 OTHERS = (
     Recording(
+        "litellm",
+        openai_chat.FORMAT,
+        "naïve 🚃 → é, one after the other",
+        "stop",
+        Usage(8, 12, cost_usd=0.0000224),
+        _STOP,
+    ),
+    Recording(
         "anthropic-tools",
         anthropic.FORMAT,
         _TEXT,

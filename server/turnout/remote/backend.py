@@ -72,7 +72,8 @@ class RemoteBackend:
         peer = Peer(model.name, target.host, model.key or "", key, server)
         transport = await self._loaded()
         call = _call(peer, written)
-        reply = Reply(peer, written.wire.interpreter(peer), written.prompt_characters, written.tools)
+        interpreter = written.wire.interpreter(peer)
+        reply = Reply(peer, interpreter, written.prompt_characters, written.tools, written.limit)
         cut = Cut(peer, written.forced, written.stop)
         watchdog = Watchdog(peer, self._stall_timeout_s, self._clock)
         started, first_token_ms = self._clock(), None

@@ -22,6 +22,7 @@ class Format(Generic[P]):
     `path` is appended to the base, or that of `paths` for one of its hosts.
     The key goes into header `key_header`, after `key_prefix`.
     `body` takes the host as well, because compatible servers differ in what they accept.
+    `tells_limit` says that all its servers tell an answer that hit its limit of tokens from one that ended.
     """
 
     base_url: str
@@ -32,3 +33,4 @@ class Format(Generic[P]):
     key_prefix: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     paths: Mapping[str, str] = field(default_factory=dict)
+    tells_limit: bool = True

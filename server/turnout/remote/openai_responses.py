@@ -208,4 +208,5 @@ FORMAT = Format(
     key_prefix="Bearer ",
     body=body,
     interpreter=ResponsesInterpreter,
+    tells_limit=False,  # llama-server says `completed` of both
 )

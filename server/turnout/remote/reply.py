@@ -73,7 +73,8 @@ class Interpreter(Protocol):
 class Reply:
     """Reads one answer from its bytes.
 
-    `prompt_characters` serve to estimate tokens that were never counted, `tools` are the names that may be called.
+    `prompt_characters` serve to estimate tokens that were never counted, `tools` are the names that may be called,
+    and an answer of `limit` tokens is taken to have hit it.
     """
 
     def __init__(
@@ -82,12 +83,14 @@ class Reply:
         interpreter: Interpreter,
         prompt_characters: int,
         tools: frozenset[str] = frozenset(),
+        limit: int | None = None,
     ) -> None:
         self._peer = peer
         self._interpreter = interpreter
         self._decoder = Decoder()
         self._prompt_characters = prompt_characters
         self._tools = tools
+        self._limit = limit
         self._characters = 0
         self._idle_bytes = 0
         self._total_bytes = 0
@@ -129,7 +132,10 @@ class Reply:
             raise StreamTruncated(
                 f"{self._peer} ended its stream in the middle.", advice="Try again; the answer was not used."
             )
-        return Done(finish=finish, usage=self.usage(), calls=self._offered(self._interpreter.calls))
+        usage = self.usage()
+        if self._limit is not None and usage.output >= self._limit and not usage.estimated:
+            finish = "length"
+        return Done(finish=finish, usage=usage, calls=self._offered(self._interpreter.calls))
 
     @property
     def thoughts(self) -> tuple[str, ...]:

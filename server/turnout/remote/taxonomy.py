@@ -95,6 +95,7 @@ BY_CODE: Mapping[str, Verdict] = {
     # LiteLLM's own
     "auth_error": KEY,
     "budget_exceeded": CREDIT,
+    "no_db_connection": KEY,  # without a database it knows of no key but its own
     "throttling_error": SLOWER,
     "token_not_found_in_db": KEY,
 }
@@ -124,13 +125,14 @@ BY_PHRASE: Sequence[tuple[str, Verdict]] = (
     # Gemini answers 400 to a wrong key
     ("api key not valid", KEY),
     ("api key expired", KEY),
-    # Anthropic, vLLM and DeepSeek, SGLang, Kimi, Mistral, Gemini
+    # Anthropic, vLLM and DeepSeek, SGLang, Kimi, Mistral, Gemini, LiteLLM
     ("prompt is too long", SMALLER),
     ("maximum context length", SMALLER),
     ("longer than the model's context length", SMALLER),
     ("exceeded model token limit", SMALLER),
     ("too large for model", SMALLER),
     ("exceeds the maximum number of tokens", SMALLER),
+    ("contextwindowexceedederror", SMALLER),
     # DeepSeek, LiteLLM, OpenRouter
     ("model not exist", NAME),
     ("invalid model name", NAME),

@@ -34,7 +34,7 @@ APIS: frozenset[Api] = frozenset({*CHAT, *HOLES, "completions"})
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One request, ready to be sent; `forced` and `stop` are for `fill.Cut`, `tools` are names that may be called."""
+    """One request, ready to be sent; `forced` and `stop` are for `fill.Cut`, `tools` and `limit` for `reply.Reply`."""
 
     wire: Format[Any]
     target: Endpoint
@@ -43,6 +43,7 @@ class Written:
     forced: str = ""
     stop: tuple[str, ...] = ()
     tools: frozenset[str] = frozenset()
+    limit: int | None = None
 
     def encoded(self) -> bytes:
         """The body as it is sent."""
@@ -98,6 +99,7 @@ def _chat(model: Model, prompt: ChatPrompt) -> Written:
         # Not every API takes every stop sequence, and here they all hold.
         stop=prompt.stop,
         tools=frozenset(tool.name for tool in prompt.tools),
+        limit=None if wire.tells_limit else prompt.max_tokens,
     )
 
 

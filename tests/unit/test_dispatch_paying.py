@@ -16,14 +16,14 @@ SONNET = replace(OPUS, name="sonnet")
 
 async def test_the_worst_case_is_set_aside_for_what_costs() -> None:
     """Prompt and longest answer at the model's prices, for its workspace; local models need nothing."""
-    around = Around(route(OPUS, limits=(DAY,), workspace="/work/here", deadline_ms=60_000))
+    around = Around(route(OPUS, limits=(DAY,), workspace="/src/here", deadline_ms=60_000))
     answer = await setup(around, Scripted({"opus": says("x")})).run(ask())
     [reserved] = around.reserved
-    assert (reserved.receipt_id, reserved.workspace) == (answer.receipt.id, "/work/here")
+    assert (reserved.receipt_id, reserved.workspace) == (answer.receipt.id, "/src/here")
     assert (reserved.model, reserved.provider, reserved.seconds) == ("opus", "anthropic", 90.0)
     assert answer.receipt.cost_usd is not None
     assert reserved.usd > 2048 * 25e-6
-    assert answer.receipt.workspace == "/work/here"
+    assert answer.receipt.workspace == "/src/here"
     around.route = route(NEAR, limits=(DAY,))
     await setup(around, Scripted({"near": says("x")})).run(ask())
     assert len(around.reserved) == 1

@@ -19,7 +19,7 @@ from turnout.store.rows import Tags, insert_receipt
 from turnout.store.schema import make_tables
 from turnout.store.totals import taken_usd
 
-HERE = Limit(0.5, "day", "/work/here", "config.toml:3 budget.workspace_day_usd")
+HERE = Limit(0.5, "day", "/src/here", "config.toml:3 budget.workspace_day_usd")
 MONTH = Limit(2.0, "month", None, "config.toml:4 budget.month_usd")
 
 
@@ -80,13 +80,13 @@ async def test_workspaces_and_months_have_their_own_limits(
 ) -> None:
     """A workspace's limit counts what is spent in it alone; the month's goes on until the month ends."""
     one, other = ledgers
-    one.record(receipt("elsewhere", cost_usd=0.9, workspace="/work/there"))
-    one.record(receipt("yesterday", cost_usd=0.4, workspace="/work/here"))
+    one.record(receipt("elsewhere", cost_usd=0.9, workspace="/src/there"))
+    one.record(receipt("yesterday", cost_usd=0.4, workspace="/src/here"))
     one.flush()
-    assert await other.reserve(reservation("a", 0.2, workspace="/work/here"), (HERE,)) == Refusal(HERE, 0.4)
-    assert other.spent("/work/here").workspace_today_usd == pytest.approx(0.4)
+    assert await other.reserve(reservation("a", 0.2, workspace="/src/here"), (HERE,)) == Refusal(HERE, 0.4)
+    assert other.spent("/src/here").workspace_today_usd == pytest.approx(0.4)
     clock.now = clock.now.replace(day=30)
-    assert await other.reserve(reservation("b", 0.8, workspace="/work/here"), (MONTH,)) is not None
+    assert await other.reserve(reservation("b", 0.8, workspace="/src/here"), (MONTH,)) is not None
     clock.now = clock.now.replace(month=4, day=1)
     assert await other.reserve(reservation("c", 2.0), (MONTH,)) is None
 
@@ -94,8 +94,8 @@ async def test_workspaces_and_months_have_their_own_limits(
 async def test_a_server_that_died_is_counted_at_its_worst(path: Path, clock: Clock) -> None:
     """Nobody knows what it was charged: its money stays taken, and when its time is over a receipt says so."""
     dead = Ledger(path, now=clock)
-    assert await dead.reserve(reservation("a", 0.6, workspace="/work/here"), (DAY,)) is None
-    assert await dead.reserve(reservation("a", 0.1, 1, model="glm", workspace="/work/here"), (DAY,)) is None
+    assert await dead.reserve(reservation("a", 0.6, workspace="/src/here"), (DAY,)) is None
+    assert await dead.reserve(reservation("a", 0.1, 1, model="glm", workspace="/src/here"), (DAY,)) is None
     dead.close()  # without the receipt, as a kill leaves it
     heir = Ledger(path, now=clock)
     assert await heir.reserve(reservation("b", 0.4), (DAY,)) is not None
@@ -107,10 +107,10 @@ async def test_a_server_that_died_is_counted_at_its_worst(path: Path, clock: Clo
     assert (lost["costUsd"], lost["estimated"], lost["model"]) == (pytest.approx(0.7), True, "glm")
     assert lost["outcome"] == reservations.LOST
     assert set_aside_usd(path) == 0
-    assert heir.spent("/work/here").workspace_today_usd == pytest.approx(0.7)
+    assert heir.spent("/src/here").workspace_today_usd == pytest.approx(0.7)
     by_model = {line.name: line.cost_usd for line in lines(path, "model", "2026-03-31")}
     assert by_model == {"opus": pytest.approx(0.6), "glm": pytest.approx(0.1)}
-    heir.record(receipt("a", cost_usd=0.05, workspace="/work/here"))  # it was only suspended
+    heir.record(receipt("a", cost_usd=0.05, workspace="/src/here"))  # it was only suspended
     heir.flush()
     assert heir.spent("").today_usd == pytest.approx(0.05)
     heir.close()

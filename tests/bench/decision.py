@@ -25,34 +25,34 @@ def measure(count: int) -> list[Row]:
 
     A file is seen for the first time at every hundredth decision, which is when its path is matched anew.
     A plain loop that takes as long as the median decision runs in between: its p99 is what this machine adds to both.
+    Where other work stops the process in one decision of a hundred, p99 tells of that work; so every decision is
+    made three times, and the quickest counts in a row of its own.
     """
     asked = [(request, _policy(strategy)) for strategy, request in product(_STRATEGIES, _requests())]
     health = Health({f"model{number}": _health(number) for number in range(MODELS)})
-    for request, policy in asked:
-        assert decide(request, policy, health, _SPEND, now=100.0).candidates
-    turns = _turns_like([_timed(partial(decide, *each, health, _SPEND, now=100.0)) for each in asked * 20])
+    made = [partial(decide, *each, health, _SPEND, now=100.0) for each in asked]
+    assert all(work().candidates for work in made)
+    turns = _turns_like([_timed(work) for work in made * 20])
     took: list[float] = []
+    quickest: list[float] = []
     new: list[float] = []
     plain: list[float] = []
     for number in range(count):
-        request, policy = asked[number % len(asked)]
         if number % 100 == 0:
+            request, policy = asked[number // 100 % len(asked)]
             request = _about(request.kind, number // 100 % (RULES + 1), f"new{number}")
-        began = time.perf_counter()
-        decide(request, policy, health, _SPEND, now=100.0)
-        (took if number % 100 else new).append((time.perf_counter() - began) * 1000)
-        plain.append(_timed(lambda: _spin(turns)))
+            new.append(_timed(partial(decide, request, policy, health, _SPEND, now=100.0)))
+            continue
+        thrice = [_timed(made[number % len(made)]) for _ in range(3)]
+        took.append(thrice[0])
+        quickest.append(min(thrice))
+        plain.append(_timed(partial(_spin, turns)))
     name = f"routing decision, {MODELS} models and {RULES} rules"
+    beside = percentile(plain, 0.99), "a plain loop of the same median"
     return [
         Row(f"{name}, p50", "ms", percentile(took + new, 0.5)),
-        Row(
-            f"{name}, p99",
-            "ms",
-            percentile(took + new, 0.99),
-            percentile(plain, 0.99),
-            "a plain loop of the same median",
-            limit=0.2,
-        ),
+        Row(f"{name}, p99", "ms", percentile(took + new, 0.99), *beside, limit=0.2),
+        Row(f"{name}, quickest of three, p99", "ms", percentile(quickest, 0.99), limit=0.2),
         Row(f"{name}, a file seen first, p50", "ms", percentile(new, 0.5)),
     ]
 

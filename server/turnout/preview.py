@@ -17,7 +17,7 @@ from turnout.act.seams import Seams
 from turnout.complete import Rules
 from turnout.complete.prompts import fim_prompt
 from turnout.core import holes
-from turnout.core.answers import Answer, PromptFor
+from turnout.core.answers import Answer, PromptFor, tagged
 from turnout.core.documents import Position, Snapshot, Span
 from turnout.core.edits.changes import Transaction
 from turnout.core.receipts import SentFile
@@ -117,7 +117,7 @@ async def _act(subject: Subject, file: Snapshot, seams: Seams) -> None:
 class _Recorded(TurnoutError):
     """The prompt that was about to be sent."""
 
-    def __init__(self, prompt: ChatPrompt) -> None:
+    def __init__(self, prompt: Prompt) -> None:
         super().__init__("It was not sent.")
         self.prompt = prompt
 
@@ -131,7 +131,7 @@ class _Recorder:
     async def ask(
         self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
     ) -> Answer:
-        raise _Recorded(prompt(self._model))
+        raise _Recorded(tagged(prompt(self._model), kind))
 
 
 class _OnDisk:

@@ -331,3 +331,22 @@ def test_names() -> None:
     assert PEER.secret not in str(outcome.error)
     assert PEER.secret not in repr(PEER)
     assert PROMPT_CHARACTERS == 41
+
+
+@pytest.mark.parametrize(
+    ("cost", "cost_usd"),
+    [(0.25, 0.25), (2, 2.0), (0, None), (-1, None), (True, None), ("1", None), (None, None), (1e300, None)],
+)
+def test_cost(cost: object, cost_usd: float | None) -> None:
+    """What a gateway says that an answer cost is kept where it can be a sum; 0 is what it says of unknown prices."""
+    usage = {"prompt_tokens": 9, "completion_tokens": 2, "cost": cost}
+    done = read(openai_chat.FORMAT, [sse(chunk("ab", "stop", usage=usage), "[DONE]")]).done
+    assert done == Done("stop", Usage(9, 2, cost_usd=cost_usd))
+
+
+def test_later_usage_keeps_what_it_does_not_repeat() -> None:
+    """Tokens from the cache that one chunk tells are not lost to another with the same sums."""
+    first = {"prompt_tokens": 9, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 4}}
+    last = {"prompt_tokens": 9, "completion_tokens": 2}
+    events = [chunk("ab", usage=first), chunk(finish="stop", usage=last), "[DONE]"]
+    assert read(openai_chat.FORMAT, [sse(*events)]).done == Done("stop", Usage(9, 2, 4))

@@ -1,12 +1,24 @@
 """The dispatcher: only candidates of the route, consent before text leaves, one outcome and one receipt each time."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
 from support.dispatch_kit import DONE, FILES, GLM, NEAR, OPUS, PROMPT, Around, Scripted, ask, route, setup
-from turnout.core.requests import Account, Delta, Done, Timings, Usage, Waiting
+from turnout.core.requests import (
+    Account,
+    ChatPrompt,
+    Delta,
+    Done,
+    Model,
+    Prompt,
+    StreamItem,
+    Timings,
+    Usage,
+    Waiting,
+)
 from turnout.errors import (
     ConnectionFailed,
     ConsentRefused,
@@ -34,6 +46,21 @@ async def test_an_answer_has_its_receipt() -> None:
     assert (receipt.tokens_in, receipt.tokens_out, receipt.tokens_cached) == (100, 20, 40)
     assert receipt.cost_usd == pytest.approx(100 * 5e-6 + 20 * 25e-6)
     assert (receipt.queue_ms, receipt.first_token_ms) == (1.0, 5.0)
+
+
+async def test_a_chat_says_what_it_is_for() -> None:
+    """A gateway hears of which kind a request is, and no more than that."""
+    heard: list[tuple[str, ...]] = []
+
+    class Listening(Scripted):
+        async def stream(self, model: Model, prompt: Prompt) -> AsyncIterator[StreamItem]:
+            assert isinstance(prompt, ChatPrompt)
+            heard.append(prompt.tags)
+            async for item in super().stream(model, prompt):
+                yield item
+
+    await setup(Around(route(OPUS)), Listening({"opus": [Delta("a"), DONE]})).run(ask())
+    assert heard == [(f"kind:{ask().kind}",)]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The seam between a use case and the routes: ask for a kind, get text and a receipt."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 from turnout.core.receipts import Receipt, SentFile
@@ -23,6 +23,11 @@ PromptFor: TypeAlias = Callable[[Model], ChatPrompt]
 
 Raises RequestRejected where the candidate cannot take the request (too little context); the next candidate may.
 """
+
+
+def tagged(prompt: Prompt, kind: Kind) -> Prompt:
+    """`prompt` with what a gateway is told of its purpose, so that spend can be seen by kind there too."""
+    return replace(prompt, tags=(f"kind:{kind}",)) if isinstance(prompt, ChatPrompt) else prompt
 
 
 @dataclass(frozen=True, slots=True)

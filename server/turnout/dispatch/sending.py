@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 
+from turnout.core.answers import tagged
 from turnout.core.requests import Api, Backend, Delta, Done, Model, Route
 from turnout.core.secrets import Redacted
 from turnout.dispatch.attempt import Attempt, Try
@@ -50,7 +51,8 @@ class Sender:
 
     async def send(self, attempt: Attempt, clearance: Clearance, model: Model, floor: Floor) -> Try:
         """Ask `model`; raises TurnoutError where it did not answer. What was sent is in `attempt.tries` either way."""
-        cleared = await clearance.clear(model, attempt.ask.prompt(model))
+        prompt = tagged(attempt.ask.prompt(model), attempt.ask.kind)
+        cleared = await clearance.clear(model, prompt)
         tried = Try(model, prompt_bytes(cleared.prompt), self._clock(), redacted=cleared.counts)
         self._vitals.enter(model)
         try:

@@ -21,9 +21,15 @@ def test_every_measurement_runs() -> None:
         check=False,
     )
     rows = json.loads(done.stdout)
-    assert len(rows) == 11, done.stderr
+    assert len(rows) == 14, done.stderr
     assert all(row["ours"] >= 0 for row in rows)
-    assert {row["against"] for row in rows} == {"", "bare pygls", "echo process"}
+    assert {row["against"] for row in rows} == {
+        "",
+        "bare pygls",
+        "echo process",
+        "a plain loop of the same median",
+        "the next model asked at once",
+    }
 
 
 def test_a_row_says_over_and_fails_only_far_beyond() -> None:

@@ -48,6 +48,7 @@ _LATER = (
     "turnout.settings.loading",
     "turnout.settings.trust",
     "turnout.store",
+    "turnout.telemetry",
 )
 """Imported on a thread after `initialized`, so that the event loop goes on answering meanwhile."""
 
@@ -100,7 +101,9 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     from turnout.session.workspaces import Workspaces
     from turnout.settings import keys, trust
     from turnout.store import Ledger
+    from turnout.telemetry import Telemetry, Watched
 
+    loop = asyncio.get_running_loop()
     ledger = Ledger(_ledger_path())
     vitals = Vitals()
     editor_keys = EditorKeys(editor.api_key, keys.resolve, on_answer=lambda: settings_read())
@@ -124,11 +127,13 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     )
     remote = remote_models.RemoteBackend(editor_keys.resolve)
     consents = SessionConsents(editor)
-    backends = {"local": local, **dict.fromkeys(remote_models.APIS, WithEditorKeys(remote, editor_keys))}
-    measuring = Measuring(reporter.record, speeds.Keeper(), local.runs)
+    telemetry = Telemetry(reporter.record, lambda text: _warn_later(loop, editor, text))
+    elsewhere = Watched(WithEditorKeys(remote, editor_keys), telemetry)
+    backends = {"local": Watched(local, telemetry), **dict.fromkeys(remote_models.APIS, elsewhere)}
+    measuring = Measuring(telemetry.record, speeds.Keeper(), local.runs)
     dispatcher = Dispatcher(
         workspaces,
-        backends,  # type: ignore[arg-type]
+        backends,
         consents,
         measuring,
         purse=Budgets(ledger, editor),
@@ -140,7 +145,9 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
         reporter.settings_changed()
         if workspaces.has_remote():
             # On a thread and ahead of time: the first request would stop typing for the 0.1 s that it takes.
-            asyncio.get_running_loop().run_in_executor(None, remote_models.preload)
+            loop.run_in_executor(None, remote_models.preload)
+        told = workspaces.settings("").settings.telemetry
+        loop.run_in_executor(None, partial(telemetry.configure, told.endpoint, prompts=told.prompts))
 
     warmer = Warmer(
         local,
@@ -157,6 +164,7 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
         await pulls.close()
         await local.close()
         await measuring.close()
+        await asyncio.to_thread(telemetry.close)
         await remote.close()
         await asyncio.to_thread(ledger.close)
 
@@ -178,6 +186,10 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
         settings_changed=consents.forget,
         settings_read=settings_read,
     )
+
+
+def _warn_later(loop: asyncio.AbstractEventLoop, editor: LspEditor, text: str) -> None:
+    loop.call_soon_threadsafe(editor.say_once, text, "warning")
 
 
 def _load(

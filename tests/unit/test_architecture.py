@@ -24,6 +24,7 @@ ARROWS: dict[str, set[str]] = {
     "dispatch": {"core"},
     "store": {"core"},
     "syntax": {"core"},
+    "telemetry": {"core"},
     "remote": {"core"},
     "models": {"machine", "paths"},
     "automatic": {"models", "worker.engines"},
@@ -34,7 +35,7 @@ ARROWS: dict[str, set[str]] = {
     "lsp": {"act", "complete", "core", "files", "paths", "session", "syntax"},
     "app": {
         "automatic", "complete", "dispatch", "local", "lsp", "models", "paths", "remote", "session", "settings",
-        "store",
+        "store", "telemetry",
     },
     "preview": {"act", "complete", "core", "dispatch", "files", "remote", "syntax"},
     "doctor": {"core", "local", "models", "paths", "settings", "worker.engines"},
@@ -58,6 +59,8 @@ FOREIGN = {
     "exllamav3": {"worker"},
     "jinja2": {"worker"},
     "sqlite3": {"store"},
+    "opentelemetry": {"telemetry"},
+    "requests": {"telemetry"},
 }
 
 

@@ -329,12 +329,27 @@ DEFAULT_MODELS: dict[str, ModelSettings] = {
 }
 
 
+class TelemetrySettings(_Table):
+    """What an OpenTelemetry collector is told; only the user's own settings count, whoever is trusted."""
+
+    endpoint: BaseUrl | None = Field(
+        default=None,
+        description="Where a collector takes OTLP over HTTP, such as `http://localhost:4318`; nobody is told anything "
+        "when unset. Needs `pip install 'turnout[otel]'`.",
+    )
+    prompts: bool = Field(
+        default=False,
+        description="Whether spans hold the prompts and answers of models that are not on this machine.",
+    )
+
+
 class Settings(_Table):
     """All settings."""
 
     privacy: PrivacySettings = PrivacySettings()
     budget: BudgetSettings = BudgetSettings()
     completion: CompletionSettings = CompletionSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     models: dict[ModelName, ModelSettings] = DEFAULT_MODELS
     routes: RoutesSettings = RoutesSettings()
     rules: Annotated[tuple[RuleSettings, ...], Field(strict=False)] = ()

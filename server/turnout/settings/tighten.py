@@ -71,6 +71,10 @@ _CHOICES: frozenset[KeyPath] = frozenset(("routes", "*", key) for key in (*CHAIN
 """Keys that choose among what the user has set up; `loading` checks the models."""
 
 
+_USERS_ALONE: frozenset[KeyPath] = frozenset({("telemetry", "endpoint"), ("telemetry", "prompts")})
+"""Keys that no workspace sets, trusted or not: they are about what is told of all of the user's work."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tightened:
     """A workspace's leaves, sorted by how they apply."""
@@ -91,6 +95,9 @@ def tighten(
     problems: list[Problem] = []
     for path, leaf in leaves.items():
         pattern = _pattern(path)
+        if pattern in _USERS_ALONE:
+            problems.append(Problem(leaf.layer.where(path), dotted(path), "only counts in your own settings"))
+            continue
         combine = _ALWAYS.get(pattern) or (None if trusted else _UNTRUSTED.get(pattern))
         if combine is not None:
             before = own[path].value if path in own else None

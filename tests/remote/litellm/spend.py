@@ -11,7 +11,7 @@ class Records(CustomLogger):
     """Hears of every request that succeeded."""
 
     async def async_log_success_event(
-        self, kwargs: dict[str, object], response: object, start: object, end: object
+        self, kwargs: dict[str, object], response_obj: object, start_time: object, end_time: object
     ) -> None:
         """Keep the cost and the tags of one request."""
         logged = kwargs["standard_logging_object"]

@@ -37,6 +37,8 @@ def test_sound_text_has_no_faults() -> None:
         ('[privacy]\nleaves_machine = "ne|', {'"never"'}),
         ("[completion]\nenabled = |", {"true", "false"}),
         ('[models.mine]\n[routes.inline]\nmodels = ["near", "m|', {'"mine"', '"opus"'}),
+        ('[models.mine]\n[routes.fix]\nsimple = ["|', {'"mine"', '"near"'}),
+        ("[routes.fix]\nstrategy = |", {'"order"', '"weighted"'}),
         ('[[rules]]\nkinds = ["|', {'"inline"', '"refactor"'}),
         ("[[rules]]\nmod|", {"models = ", "paths = "}),
     ],

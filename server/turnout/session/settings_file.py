@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from turnout.core.requests import KINDS
+from turnout.settings.choosing import CHAINS
 from turnout.settings.describe import allowed, known_keys, node_at
 from turnout.settings.layers import Layer, check_layer
 from turnout.settings.problems import Problem
@@ -116,7 +117,7 @@ def _values(path: KeyPath, typed: str, text: str) -> Iterator[Suggestion]:
         choices = [True, False]
     if node.get("type") == "array":
         choices = list((node_at((*path, 0)) or {}).get("enum", ()))
-        if path[-1] == "models" and _MODEL_LISTS.match(".".join(map(str, path))):
+        if path[-1] in CHAINS and _MODEL_LISTS.match(".".join(map(str, path))):
             choices = _model_names(text)
     for choice in choices:
         yield Suggestion(json.dumps(choice), "value", "", node.get("description", ""), len(typed))

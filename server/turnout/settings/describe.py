@@ -47,6 +47,9 @@ def allowed(node: Node) -> str:
         return _number(node)
     if kind == "string":
         return _text(node)
+    entry = _child(node, "NAME")
+    if entry is not None and entry.get("type") == "number":
+        return f"a table of models' names, each with {_number(entry)}"
     return {"boolean": "true or false", "object": "a table"}.get(str(kind), "another value")
 
 

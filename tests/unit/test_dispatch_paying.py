@@ -102,3 +102,12 @@ def test_the_worst_case_is_more_than_the_usual(text: str) -> None:
     worst = worst_usd(OPUS, prompt, prompt_bytes(prompt))
     assert worst is not None
     assert worst > OPUS.cost_usd(len(text) // 3, 100)  # type: ignore[operator]
+
+
+def test_tools_are_paid_for() -> None:
+    """Tools, their calls and what led to those are a part of what is sent, and of what it may cost."""
+    from turnout.core.requests import ChatPrompt, Message, Thought, Tool, ToolCall
+
+    called = Message("assistant", "", (ToolCall("1", "f", "{}"),), (Thought("anthropic", "m", "thought"),))
+    prompt = ChatPrompt((called,), tools=(Tool("f", "does", "{ }"),))
+    assert prompt_bytes(prompt) == len("{}" + "thought" + "f" + "does" + "{ }")

@@ -3,7 +3,7 @@
 Invariant: `worst_usd` is never less than what a provider that counts honestly will charge for text of source code.
 """
 
-from turnout.core.requests import FimPrompt, Model, Prompt
+from turnout.core.requests import FimPrompt, Message, Model, Prompt
 
 CHARACTERS_PER_TOKEN = 3.5
 """Rough average for source code; only for figures that say of themselves that they are estimates."""
@@ -34,4 +34,14 @@ def worst_usd(model: Model, prompt: Prompt, size: int) -> float | None:
 def _texts(prompt: Prompt) -> list[str]:
     if isinstance(prompt, FimPrompt):
         return [prompt.prefix, prompt.suffix, *(chunk.text for chunk in prompt.context)]
-    return [message.content for message in prompt.messages]
+    spoken = [text for message in prompt.messages for text in _said(message)]
+    return spoken + [f"{tool.name}{tool.description}{tool.parameters}" for tool in prompt.tools]
+
+
+def _said(message: Message) -> list[str]:
+    """What is sent of one turn: a turn that called tools goes back with its calls and what led to them."""
+    return [
+        message.content,
+        *(call.arguments for call in message.calls),
+        *(thought.data for thought in message.thoughts),
+    ]

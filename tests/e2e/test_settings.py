@@ -90,6 +90,25 @@ async def test_layers(home: Home) -> None:
         assert await chosen(editor, "rewrite", home) == "near"
 
 
+async def test_explained_by_tier_strategy_and_budget(home: Home) -> None:
+    """A route is explained with what the request is taken for, its order, and what each budget leaves."""
+    home.configure(HOUSE + '[routes.commit_message]\nsimple = ["house", "near"]\nstrategy = "cheapest"\n'
+                   "[budget]\nmonth_usd = 3\n")  # fmt: skip
+    async with editing(home, options={}) as editor:
+        answer: dict[str, Any] = await editor.request("turnout/explain", {"kind": "commit_message"})
+    assert (answer["candidates"], answer["tier"], answer["strategy"]) == (
+        ["house", "near"],
+        "simple",
+        "cheapest",
+    )
+    assert answer["tierReason"] == "commit_message (0)"
+    assert [note["model"] for note in answer["notes"]] == ["house", "near"]
+    (month,) = answer["budget"]
+    assert (month["limit"], month["limitUsd"], month["spentUsd"]) == ("a month", 3.0, 0.0)
+    assert answer["limitUsd"] == 3.0
+    assert answer["health"] == []
+
+
 async def test_settings_that_are_asked_for(home: Home) -> None:
     """A client that sends no settings, and can answer for them, is asked; also after each empty change."""
     home.configure(HOUSE)

@@ -5,6 +5,7 @@ Invariant: the answer holds exactly the models that were given; nothing here let
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -28,20 +29,15 @@ _Place = tuple[float, str]
 """Where a model goes, the lowest first, and why."""
 
 
+@dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What an order depends on besides the models; made once per decision."""
+    """What an order depends on besides the models; workspace and tokens as in a `RouteRequest`."""
 
-    __slots__ = ("health", "input_tokens", "now", "output_tokens", "workspace")
-
-    def __init__(
-        self, health: Health, now: float, workspace: str, input_tokens: int, output_tokens: int
-    ) -> None:
-        """Tokens as in a `RouteRequest`."""
-        self.health = health
-        self.now = now
-        self.workspace = workspace
-        self.input_tokens = input_tokens or TYPICAL_INPUT_TOKENS
-        self.output_tokens = min(output_tokens, TYPICAL_OUTPUT_TOKENS)
+    health: Health
+    now: float
+    workspace: str
+    input_tokens: int
+    output_tokens: int
 
     def measured(self, model: Model) -> ModelHealth | None:
         """The measurements of a model, None where there are too few or they are too old."""
@@ -92,7 +88,8 @@ def _late_last(
 
 def _by_price(model: Model, _weights: Mapping[str, float], seen: Circumstances) -> _Place:
     """The lowest price for this request first; an unknown price is the highest."""
-    cost = model.cost_usd(seen.input_tokens, seen.output_tokens)
+    output_tokens = min(seen.output_tokens, TYPICAL_OUTPUT_TOKENS)
+    cost = model.cost_usd(seen.input_tokens or TYPICAL_INPUT_TOKENS, output_tokens)
     return (math.inf, "its price is unknown") if cost is None else (cost, f"about ${cost:.4f}")
 
 
@@ -101,7 +98,8 @@ def _by_speed(model: Model, _weights: Mapping[str, float], seen: Circumstances) 
     known = seen.measured(model)
     if known is None or known.first_token_ms is None:
         return -1.0, "not measured lately, so it is tried"
-    rest_ms = 1000 * seen.output_tokens / known.tokens_per_second if known.tokens_per_second else 0.0
+    output_tokens = min(seen.output_tokens, TYPICAL_OUTPUT_TOKENS)
+    rest_ms = 1000 * output_tokens / known.tokens_per_second if known.tokens_per_second else 0.0
     expected_ms = known.first_token_ms + rest_ms
     return expected_ms, f"about {expected_ms:.0f} ms"
 

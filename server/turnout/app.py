@@ -121,7 +121,8 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
         model = workspaces.model("", "inline")
         return model.name if model else None
 
-    reporter = Reporter(ledger, editor, first_model)
+    budgets = Budgets(workspaces, ledger, editor)
+    reporter = Reporter(budgets, editor, first_model)
     local = LocalBackend(
         models.locate, folder=on_gpu.folder, gpu_needs=on_gpu.needs, on_progress=reporter.loading
     )
@@ -132,11 +133,11 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     backends = {"local": Watched(local, telemetry), **dict.fromkeys(remote_models.APIS, elsewhere)}
     measuring = Measuring(telemetry.record, speeds.Keeper(), local.runs)
     dispatcher = Dispatcher(
-        workspaces,
+        budgets,
         backends,
         consents,
         measuring,
-        purse=Budgets(ledger, editor),
+        purse=budgets,
         vitals=vitals,
     )
     pulls = Pulls(editor, _pull, on_ready=lambda _name: reporter.settings_changed())

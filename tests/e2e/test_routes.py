@@ -334,3 +334,20 @@ async def test_trusted_workspace(home: Home, server: ScriptedServer) -> None:
         assert model == ("near" if trusts is False else "house")
         assert "privacy.leaves_machine" in said
     assert len(server.requests) == 2
+
+
+async def test_a_used_up_budget_moves_requests_to_this_machine(home: Home, server: ScriptedServer) -> None:
+    """The user is told once, the next model of the route answers, and what may not be paid for is never sent."""
+    home.configure(house(server, more="input_usd = 10\noutput_usd = 1000\n") + "[budget]\nday_usd = 2.1\n")
+    async with editing(home, options={}, TURNOUT_FAKE_SCRIPT=SCRIPT) as editor:
+        models = [(await rewrite(editor, home.uri(f"{number}.py")))["model"] for number in range(5)]
+        said = await editor.said()
+        receipts = (await editor.request("turnout/receipts", {"count": 10}))["receipts"]
+        found = await explained(editor, "rewrite", home.uri("a.py"))
+    sent = len(server.requests)
+    assert 0 < sent < 5
+    assert models == ["house"] * sent + ["near"] * (5 - sent)
+    assert sum(receipt["costUsd"] for receipt in receipts) == pytest.approx(sent * 0.021)
+    assert "house is passed over" in said
+    [out] = [entry for entry in found["eliminated"] if entry["model"] == "house"]
+    assert out["source"].endswith("budget.day_usd")

@@ -51,8 +51,8 @@ class Ledger:
         self._on_disk: list[Amount] = []
         self._off_disk: list[Amount] = []
         """Of receipts that are still to be written, or could not be: a budget must not open because a disk is full."""
-        self._sums: dict[tuple[str, str], Spend] = {}
-        """What `spent` answered since something changed: every keystroke asks."""
+        self._sums: dict[tuple[str, str, bool], Spend] = {}
+        """What was answered since something changed: every keystroke asks."""
         self._swept: datetime | None = None
         self._writer = Writer(path, self._begin, self._refresh)
 
@@ -87,24 +87,31 @@ class Ledger:
 
     def spent(self, workspace: str) -> Spend:
         """What all servers of the user have spent and set aside, as last seen on disk, plus our own since."""
+        return self._sum(workspace, reserved=True)
+
+    def settled(self, workspace: str) -> Spend:
+        """What they have spent; what is only set aside is not in it."""
+        return self._sum(workspace, reserved=False)
+
+    def spent_today_usd(self) -> float:
+        """Dollars that all servers of the user have spent since local midnight."""
+        return self.settled("").today_usd
+
+    def _sum(self, workspace: str, *, reserved: bool) -> Spend:
         today = self._now().date()
         day, month = first_day("day", today), first_day("month", today)
+        key = (day, workspace, reserved)
         with self._lock:
-            if (day, workspace) not in self._sums:
-                known = [*self._on_disk, *self._off_disk]
-                self._sums[day, workspace] = Spend(
+            if key not in self._sums:
+                on_disk = self._on_disk if reserved else [a for a in self._on_disk if not a.reserved]
+                known = [*on_disk, *self._off_disk]
+                self._sums[key] = Spend(
                     today_usd=sum_usd(known, day),
                     month_usd=sum_usd(known, month),
                     workspace_today_usd=sum_usd(known, day, workspace),
                     workspace_month_usd=sum_usd(known, month, workspace),
                 )
-            return self._sums[day, workspace]
-
-    def spent_today_usd(self) -> float:
-        """Dollars spent since local midnight by all servers of the user; what is only set aside is not in it."""
-        with self._lock:
-            known = [*(a for a in self._on_disk if not a.reserved), *self._off_disk]
-        return sum_usd(known, first_day("day", self._now().date()))
+            return self._sums[key]
 
     def last(self, count: int) -> list[dict[str, Any]]:
         """The newest receipts as clients are promised them, newest first; waits for those not yet on disk."""

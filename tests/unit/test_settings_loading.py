@@ -314,3 +314,13 @@ def test_any_editor_settings(kit: SettingsKit, editor: dict[str, Any]) -> None:
     assert decide(RouteRequest("inline", ("a.py",)), loaded.policy)
     assert all(str(problem).isprintable() for problem in loaded.problems)
     json.dumps(loaded.settings.model_dump(mode="json"))
+
+
+def test_a_tier_of_unknown_models_has_none(kit: SettingsKit) -> None:
+    """A typing error in a tier's chain does not fall through to the route's, which may go further."""
+    loaded = kit.load('[routes.document]\nsimple = ["naer"]\nmodels = ["opus", "near"]')
+    route = decide(RouteRequest("document", keys_present=frozenset({"opus"})), loaded.policy)
+    assert (route.tier, route.candidates) == ("simple", ())
+    assert [str(problem) for problem in loaded.problems] == [
+        f"{kit.user_file}:2: routes.document.simple: `naer`: there is no such model (did you mean `near`?)"
+    ]

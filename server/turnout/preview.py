@@ -22,6 +22,7 @@ from turnout.core.documents import Position, Snapshot, Span
 from turnout.core.edits.changes import Transaction
 from turnout.core.receipts import SentFile
 from turnout.core.requests import ChatPrompt, Kind, Model, Prompt, Route
+from turnout.core.secrets import Redacted
 from turnout.dispatch.secrecy import without_secrets
 from turnout.errors import FileUnusable, RequestRejected, TurnoutError
 from turnout.files import Folder
@@ -62,9 +63,9 @@ def preview(
 ) -> Preview:
     """What `model` would be sent first for `subject`, along `route`; raises TurnoutError where nothing would be."""
     prompt = _prompt(subject, model, folder, rules, may_read)
-    if not model.leaves_machine:
-        return Preview(model, "", _shown(prompt) if model.api == "local" else _body(model, prompt)[1], ())
-    redacted = asyncio.run(without_secrets(prompt, route))
+    if model.api == "local":
+        return Preview(model, "", _shown(prompt), ())
+    redacted = asyncio.run(without_secrets(prompt, route)) if model.leaves_machine else Redacted(prompt)
     url, body = _body(model, redacted.prompt)
     return Preview(model, url, body, redacted.counts)
 

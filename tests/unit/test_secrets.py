@@ -200,6 +200,13 @@ LEFT_ALONE = [
     'csrf_token = "{% csrf_token %}"',
     "<input type='password' name='password' autocomplete='new-password2'>",
     'data-testid="login-password-1"',
+    'dict_key = f"fp16_{self.compute_capability}"',
+    'token = f"tok_{self.user_id}_v2x"',
+    "token = Keyword.Type",
+    "out_token = Generic.Error2",
+    'jsonnet_token = r"[^\\W\\d]\\w*1"',
+    'pkey = r"HARDWARE\\DESCRIPTION\\System\\Processor1"',
+    '("PyPI token", "pypi-AgE")',
     "lorem ipsum dolor sit amet, consetetur sadipscing elitr",
 ]
 """Text without any secret."""

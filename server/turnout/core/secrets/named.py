@@ -32,7 +32,8 @@ _NOT_SECRET = re.compile(
 )
 _REFERENCE = re.compile(
     r"[$%{<@(]|\*{3}|.*(?:\$\{|\{\{|<[a-z]|\(|\)|::|->|process\.env|os\.environ|getenv|\.\.\.)|(?:env|keyring|vault|file|ref):"
-    r"|[A-Z][A-Z0-9_]*\Z|[a-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)+\Z|https?://|[./~]*/[\w.-]+/"
+    r"|[A-Z][A-Z0-9_]*\Z|[a-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)+\Z|[A-Za-z_]+(?:\.[A-Za-z_]\w*)+\Z|.*\\[A-Za-z]|.*\{[A-Za-z_]"
+    r"|https?://|[./~]*/[\w.-]+/"
 )
 _MADE_UP = re.compile(
     r"(?i)your|example|changeme|change[_-]?me|placeholder|dummy|sample|redacted|replace|insert|todo|foobar|xxxx|0000000|1234567"
@@ -44,7 +45,7 @@ _VERSIONED = re.compile(r"[-_.]*[a-z]+(?:[-_.:/][a-z0-9.]+)+", re.IGNORECASE)
 
 _USER_INFO = re.compile(r"[A-Za-z0-9_.~%+-]{0,80}:(?P<value>[^\s\"'`@/<>{}$*:]{3,120})@[A-Za-z0-9\[]")
 _PLAIN_PASSWORDS = frozenset(
-    {"password", "passwd", "pass", "pwd", "secret", "changeme", "example", "pw", "xxx"}
+    {"password", "passwd", "pass", "pwd", "secret", "changeme", "example", "pw", "xxx", "token", "mypassword"}
 )
 
 
@@ -111,7 +112,8 @@ def _looks_made_by_chance(value: str, *, weak: bool) -> bool:
         )
     if len(value) < 16:
         inner = value.rstrip("0123456789")  # a word with a number behind it is a name
-        return classes >= 3 and not inner.isalpha() and entropy_bits(value) >= 2.75
+        odd = any(not c.isalnum() and c not in "-_./:" for c in value) or any(map(str.isdigit, inner))
+        return classes >= 3 and odd and entropy_bits(value) >= 2.75
     if _UUID.fullmatch(value) or _HEX.fullmatch(value):
         return any(c.isdigit() for c in value)
     if _VERSIONED.fullmatch(value):

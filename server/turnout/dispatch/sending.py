@@ -7,6 +7,7 @@ every send that began is heard of by the vitals exactly once.
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
+from typing import Any, cast
 
 from turnout.core.answers import tagged
 from turnout.core.requests import Api, Backend, Delta, Done, Model, Route
@@ -84,9 +85,12 @@ class Sender:
     async def _stream(self, route: Route, tried: Try, cleared: Redacted, floor: Floor) -> None:
         limit_ms = route.first_token_ms
         tried.sent = self._clock()
+        if limit_ms is None:
+            await self._read(tried, cleared, floor, lambda: None)
+            return
         try:
-            async with asyncio.timeout(None if limit_ms is None else limit_ms / 1000) as first_text:
-                await self._read(tried, cleared, floor, first_text)
+            async with asyncio.timeout(limit_ms / 1000) as first_text:
+                await self._read(tried, cleared, floor, lambda: first_text.reschedule(None))
         except TimeoutError:
             if not first_text.expired():
                 raise
@@ -95,9 +99,13 @@ class Sender:
                 advice=f"Raise routes.{route.kind}.first_token_ms, or put a faster model first.",
             ) from None
 
-    async def _read(self, tried: Try, cleared: Redacted, floor: Floor, first_text: asyncio.Timeout) -> None:
+    async def _read(
+        self, tried: Try, cleared: Redacted, floor: Floor, on_first_text: Callable[[], None]
+    ) -> None:
         answer = self._backends[tried.model.api].stream(tried.model, cleared.prompt)
-        async with aclosing(restored(answer, cleared)) as stream:
+        # A Protocol cannot say "async generator"; closing it is what stops the model.
+        whole = restored(answer, cleared) if cleared.counts else cast("Any", answer)
+        async with aclosing(whole) as stream:
             async for item in stream:
                 if isinstance(item, Done):
                     tried.done = item
@@ -109,7 +117,7 @@ class Sender:
                     continue
                 if tried.first is None:
                     tried.first = self._clock()
-                    first_text.reschedule(None)
+                    on_first_text()
                 tried.waiting = ""
                 tried.pieces.append(item.text)
                 if floor.say(tried, item.text):

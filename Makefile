@@ -13,7 +13,7 @@ help:
 	@echo "make lint    ruff: rules and format"
 	@echo "make types   mypy --strict"
 	@echo "make unit    the tests that need neither a model nor an editor"
-	@echo "make peers   against the LiteLLM proxy, which it installs into .cache first"
+	@echo "make peers   against the LiteLLM proxy and the providers' own packages, installed into .cache"
 	@echo "make bench   figures: start-up, keystroke, memory, each beside a bare pygls server"
 	@echo "make bench-gpu  the GPU engine on an NVIDIA GPU: is it right, and how fast"
 	@echo "make soak    half an hour of six editors typing while models are killed under them"
@@ -50,7 +50,8 @@ unit:
 peers:
 	@tools/setup_venv.sh local,dev
 	@tools/setup_peers.sh
-	@TURNOUT_TEST_LITELLM="$(CURDIR)/.cache/peers/bin/litellm" $(VENV)/pytest tests/remote/test_litellm.py
+	@TURNOUT_TEST_LITELLM="$(CURDIR)/.cache/peers/bin/litellm" TURNOUT_TEST_SDKS="$(CURDIR)/.cache/peers/bin/python" \
+	  $(VENV)/pytest tests/remote/test_litellm.py tests/remote/test_sdks.py
 
 bench: model
 	@PYTHONPATH=tests $(VENV)/python -m bench

@@ -181,7 +181,7 @@ OTHERS = (
         openai_responses.FORMAT,
         _TEXT,
         "stop",
-        Usage(64, 21, 48),
+        Usage(64, 21, 48, written=12),
         b"event: response.completed",
         (_weather("call_1"),),
         ({"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "gAAAAAB="},),

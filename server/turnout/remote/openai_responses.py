@@ -184,11 +184,12 @@ class ResponsesInterpreter:
 
     def _count(self, usage: Mapping[str, object]) -> None:
         if usage:
-            cached = payload.count(payload.child(usage, "input_tokens_details"), "cached_tokens")
+            details = payload.child(usage, "input_tokens_details")
             self.counted = Counted(
                 payload.count(usage, "input_tokens"),
                 payload.count(usage, "output_tokens"),
-                cached or 0,
+                payload.count(details, "cached_tokens") or 0,
+                payload.count(details, "cache_write_tokens") or 0,
                 cost_usd=payload.amount(usage, "cost"),
             )
 

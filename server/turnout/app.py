@@ -139,6 +139,7 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
         measuring,
         purse=budgets,
         vitals=vitals,
+        forbids=workspaces.forbids,
     )
     pulls = Pulls(editor, _pull, on_ready=lambda _name: reporter.settings_changed())
 

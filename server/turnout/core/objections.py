@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from turnout.core.budget import Standing, left_usd, standings
-from turnout.core.globs import PathSet, Pattern
+from turnout.core.globs import PathSet, Pattern, fold_path
 from turnout.core.health import Health, Spend
 from turnout.core.policy import SELF_HOSTED, Budget, Chain, Policy, stricter
 from turnout.core.requests import COMPLETION_KINDS, Api, Kind, LeavesMachine, Model
@@ -106,16 +106,30 @@ def objection(
     model: Model, request: RouteRequest, policy: Policy, limits: Limits, health: Health, now: float
 ) -> Objection | None:
     """Why `model` may not or cannot serve the request now, and the setting that says so."""
-    if limits.forbidden:
-        return limits.forbidden
-    if model.leaves_machine and limits.local:
-        return limits.local
     return (
-        _foreign(model, policy)
+        _against_policy(model, policy, limits)
         or _unable(model, request, policy)
         or _unaffordable(model, request, policy.budget, limits)
         or _resting(model, health, now)
     )
+
+
+def forbidden(model: Model, request: RouteRequest, policy: Policy) -> Objection | None:
+    """Why `policy` keeps the text of `request` from a model that was chosen under an earlier one; None where not."""
+    if model.leaves_machine and model not in policy.models:
+        return "it is not set up like that any more", policy.model_sources.get(model.name, "the settings")
+    folded = tuple(map(fold_path, request.paths))
+    found = limits(request, policy, policy.routes[request.kind], folded, Spend())
+    return _against_policy(model, policy, found)
+
+
+def _against_policy(model: Model, policy: Policy, limits: Limits) -> Objection | None:
+    """What does not depend on how a model is and what it costs: whether it may have the text at all."""
+    if limits.forbidden:
+        return limits.forbidden
+    if model.leaves_machine and limits.local:
+        return limits.local
+    return _foreign(model, policy)
 
 
 def _foreign(model: Model, policy: Policy) -> Objection | None:

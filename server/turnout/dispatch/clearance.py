@@ -11,9 +11,9 @@ from turnout.core.requests import Model, Prompt, Route
 from turnout.core.secrets import Redacted
 from turnout.dispatch.operation import Operation
 from turnout.dispatch.prompts import estimated_tokens, prompt_bytes
-from turnout.dispatch.seams import Consent, Consents
+from turnout.dispatch.seams import Consent, Consents, Forbids
 from turnout.dispatch.secrecy import without_secrets
-from turnout.errors import BudgetExceeded, ConsentRefused
+from turnout.errors import BudgetExceeded, ConsentRefused, RouteError
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Clearance:
     route: Route
     operation: Operation
     consents: Consents
+    forbids: Forbids
 
     async def clear(self, model: Model, prompt: Prompt) -> Redacted:
         """The prompt that may be sent to `model`, and what was taken out of it.
@@ -32,6 +33,7 @@ class Clearance:
         May take as long as the user takes to answer; what this machine's own engine gets is cleared at once.
         """
         if model.api == "local" and not model.leaves_machine:
+            self._still_allowed(model)
             return Redacted(prompt)
         redacted = await without_secrets(prompt, self.route) if model.leaves_machine else Redacted(prompt)
         size = prompt_bytes(redacted.prompt)
@@ -39,7 +41,17 @@ class Clearance:
         self._within_limit(estimate)
         if model.leaves_machine:
             await self._agreed(model, size, estimate)
+        self._still_allowed(model)
         return redacted
+
+    def _still_allowed(self, model: Model) -> None:
+        """Ask the policy as it is now: the route was decided before a pause, a question or another model's failure."""
+        objection = self.forbids(self.ask.kind, tuple(file.uri for file in self.ask.files), model)
+        if objection is not None:
+            raise RouteError(
+                f"Nothing was sent to {model.name}, because the settings changed meanwhile: {objection}.",
+                advice="Ask again.",
+            )
 
     def _within_limit(self, estimate_usd: float | None) -> None:
         limit = self.route.limit_usd

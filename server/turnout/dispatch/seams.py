@@ -1,6 +1,6 @@
 """What the dispatcher needs of the rest: routes, the user's consent, and someone who keeps receipts."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,6 +43,10 @@ class Routes(Protocol):
     def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
         """The route of a request about `uris` (the first one names the workspace)."""
         ...
+
+
+Forbids = Callable[[Kind, tuple[str, ...], Model], str | None]
+"""Why the settings as they are now keep the text of some files from a model; None where they do not."""
 
 
 class Purse(Protocol):

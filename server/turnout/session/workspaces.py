@@ -21,7 +21,7 @@ from turnout.core.globs import fold_path
 from turnout.core.health import Health, Spend
 from turnout.core.languages import language_of
 from turnout.core.requests import COMPLETION_KINDS, Elimination, Kind, Model, Route, SecretsMode
-from turnout.core.routing import RouteRequest
+from turnout.core.objections import RouteRequest, forbidden
 from turnout.files import Folder
 from turnout.session.editor import Editor
 from turnout.session.places import Places
@@ -230,10 +230,27 @@ class Workspaces:
             for opened in self._opened.values()
         )
 
+    def forbids(self, kind: Kind, uris: tuple[str, ...], model: Model) -> str | None:
+        """Why the settings as they are now keep the text of documents from a model; None where they do not."""
+        for root in dict.fromkeys(map(self.root_of, uris)):
+            request = self._request_in(root, kind, tuple(u for u in uris if self.root_of(u) == root), 0)
+            against = forbidden(model, request, self._open(root).loaded.policy)
+            if against is not None:
+                return f"{against[0]} ({against[1]})"
+        return None
+
     def _decide_in(self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+        request = self._request_in(root, kind, uris, input_tokens)
+        policy = self._open(root).loaded.policy
+        spend, health = self._spent(request.workspace), self._health(policy.models)
+        return routing.decide(request, policy, health, spend, self._clock())
+
+    def _request_in(
+        self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int
+    ) -> RouteRequest:
         opened = self._open(root)
         filling = kind in COMPLETION_KINDS
-        request = RouteRequest(
+        return RouteRequest(
             kind=kind,
             paths=tuple(path for uri in uris for path in self._places.policy_paths(uri, typing=filling)),
             language=language_of(uris[0]) if uris else "",

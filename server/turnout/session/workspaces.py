@@ -20,8 +20,8 @@ from turnout.core.explaining import route_to_wire
 from turnout.core.globs import fold_path
 from turnout.core.health import Health, Spend
 from turnout.core.languages import language_of
-from turnout.core.requests import COMPLETION_KINDS, Elimination, Kind, Model, Route, SecretsMode
 from turnout.core.objections import RouteRequest, forbidden
+from turnout.core.requests import COMPLETION_KINDS, Elimination, Kind, Model, Route, SecretsMode
 from turnout.files import Folder
 from turnout.session.editor import Editor
 from turnout.session.places import Places
@@ -262,9 +262,6 @@ class Workspaces:
             files=len(uris),
             workspace=str(root or ""),
         )
-        policy = opened.loaded.policy
-        spend, health = self._spent(request.workspace), self._health(policy.models)
-        return routing.decide(request, policy, health, spend, self._clock())
 
     def _first_root(self) -> Path | None:
         return next(iter(self._places.roots), None)

@@ -67,13 +67,9 @@ class RemoteBackend:
     async def stream(self, model: Model, prompt: Prompt) -> AsyncGenerator[StreamItem, None]:
         """Run `prompt` on `model`; yields Deltas and one Done, or raises a BackendError."""
         written = self._writer.write(model, prompt)
-        target = written.target
-        key, server = await self._key(model, target), server_of(model, target.host)
-        peer = Peer(model.name, target.host, model.key or "", key, server)
+        peer = await self._peer(model, written.target)
         transport = await self._loaded()
-        call = _call(peer, written)
-        interpreter = written.wire.interpreter(peer)
-        reply = Reply(peer, interpreter, written.prompt_characters, written.tools, written.limit)
+        call, reply = _call(peer, written), _reply(peer, written)
         cut = Cut(peer, written.forced, written.stop)
         watchdog = Watchdog(peer, self._stall_timeout_s, self._clock)
         started, first_token_ms = self._clock(), None
@@ -100,6 +96,10 @@ class RemoteBackend:
         """Close all connections; a later request opens new ones."""
         if self._transport is not None:
             await self._transport.close()
+
+    async def _peer(self, model: Model, target: Endpoint) -> Peer:
+        key = await self._key(model, target)
+        return Peer(model.name, target.host, model.key or "", key, server_of(model, target.host))
 
     async def _key(self, model: Model, target: Endpoint) -> str:
         if model.key is None:
@@ -145,6 +145,11 @@ def _call(peer: Peer, written: Written) -> "Call":
 
     wire = written.wire
     return Call(peer, written.target, dict(wire.headers), wire.key_header, wire.key_prefix, written.encoded())
+
+
+def _reply(peer: Peer, written: Written) -> Reply:
+    interpreter = written.wire.interpreter(peer)
+    return Reply(peer, interpreter, written.prompt_characters, written.tools, written.limit)
 
 
 async def _require_stream(peer: Peer, response: "Response") -> None:

@@ -18,12 +18,14 @@ from turnout.core.requests import (
     FimPrompt,
     Message,
     Model,
+    Tool,
 )
 from turnout.errors import (
     EngineMissing,
     ModelError,
     ModelFailed,
     ModelMissing,
+    RequestRejected,
     WorkerCrashed,
     WorkerUnavailable,
 )
@@ -49,6 +51,20 @@ async def test_a_chat_is_answered(make: Make) -> None:
     """Messages go in their roles."""
     prompt = ChatPrompt((Message("system", "be kind"), Message("user", "hi"), Message("assistant", "yes?")))
     assert (await collect(make(), prompt))[0] == "fake reply to: hi"
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        ChatPrompt((Message("user", "hi"),), tools=(Tool("f", "does", "{}"),)),
+        ChatPrompt((Message("user", "hi"), Message("tool", "done", call_id="1"))),
+    ],
+    ids=["offered", "answered"],
+)
+async def test_tools_are_refused(make: Make, prompt: ChatPrompt) -> None:
+    """A conversation with tools goes to another model, rather than to one that would not see them."""
+    with pytest.raises(RequestRejected, match="no tools"):
+        await collect(make(), prompt)
 
 
 async def test_every_part_of_a_hole_reaches_the_engine(make: Make, workers: Workers) -> None:

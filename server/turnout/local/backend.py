@@ -182,7 +182,9 @@ def _parts(prompt: Prompt) -> list[wire.Part]:
 
 def _role(prompt: ChatPrompt, message: Message) -> Literal["system", "user", "assistant"]:
     if prompt.tools or message.role == "tool":
-        raise RequestRejected("Models on this machine are given no tools.", advice="Name a remote model first.")
+        raise RequestRejected(
+            "Models on this machine are given no tools.", advice="Name a remote model first."
+        )
     return message.role
 
 

@@ -61,7 +61,7 @@ class Telemetry:
             self._exporter.count(receipt)
 
     def close(self) -> None:
-        """Tell what is left to tell; waits for the collector a few seconds at most."""
+        """Tell what is left to tell; waits for the collector two seconds at most."""
         self.configure(None, prompts=False)
 
     async def stream(

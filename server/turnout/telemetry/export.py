@@ -27,7 +27,8 @@ from turnout.core.receipts import Receipt
 from turnout.core.requests import ChatPrompt, Done, Model, Prompt
 from turnout.errors import TurnoutError
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 2.0
+"""How long a collector has for an answer; a server that ends waits for it about that long, too."""
 METRICS_EVERY_S = 60.0
 
 _PROVIDERS = {
@@ -125,7 +126,6 @@ class Exporter:
     def close(self) -> None:
         """Send what is left, and end."""
         timeout_ms = int(TIMEOUT_S * 1000)
-        self._traces.force_flush(timeout_ms)
         self._traces.shutdown()
         self._metrics.shutdown(timeout_ms)
 

@@ -24,6 +24,7 @@ from turnout.core.requests import (
 )
 from turnout.core.spending import Refusal, Reservation
 from turnout.dispatch import Consent, Dispatcher, Patience, Vitals
+from turnout.dispatch.seams import Forbids
 from turnout.errors import TurnoutError
 
 NEAR = Model("near", "local", "tiny")
@@ -142,12 +143,18 @@ def route(*models: Model, ask: bool = False, deadline_ms: int | None = None, **m
 
 
 def setup(
-    around: Around, backend: Scripted, vitals: Vitals | None = None, pauses: Pauses | None = None
+    around: Around,
+    backend: Scripted,
+    vitals: Vitals | None = None,
+    pauses: Pauses | None = None,
+    forbids: Forbids = lambda _kind, _uris, _model: None,
 ) -> Dispatcher:
     """A dispatcher over one backend for every API."""
     backends: Any = dict.fromkeys(("local", "anthropic", "openai-chat"), backend)
     patience = Patience((pauses or Pauses()).sleep, lambda: 0.5)
-    return Dispatcher(around, backends, around, around, purse=around, vitals=vitals, patience=patience)
+    return Dispatcher(
+        around, backends, around, around, purse=around, vitals=vitals, patience=patience, forbids=forbids
+    )
 
 
 def ask(on_text: Callable[[str], bool | None] = lambda _text: None, **more: Any) -> Ask:

@@ -304,3 +304,14 @@ async def test_whoever_asks_hears_what_is_waited_for() -> None:
     with pytest.raises(DeadlineExceeded, match=r"within 20 ms\."):
         await setup(around, backend).run(replace(ask(), on_waiting=heard.append))
     assert heard == ["the worker is loading the model"]
+
+
+async def test_tools_that_a_model_asks_for_are_in_the_answer() -> None:
+    """Those of the model that answered; a broken answer leaves none behind."""
+    call = ToolCall("c1", "read", "{}")
+    around = Around(route(OPUS, NEAR))
+    backend = Scripted(
+        {"opus": [Delta("let me"), StreamTruncated("cut")], "near": [replace(DONE, calls=(call,))]}
+    )
+    answer = await setup(around, backend).run(ask())
+    assert (answer.calls, answer.text) == ((call,), "")

@@ -6,10 +6,10 @@ import pytest
 
 from support.dispatch_kit import GLM, NEAR, OPUS, Around, Scripted, ask, route, says, setup
 from support.ledger_kit import DAY
-from turnout.core.requests import Delta
+from turnout.core.requests import ChatPrompt, Delta, Message, Model
 from turnout.core.spending import Refusal
 from turnout.dispatch.prompts import prompt_bytes, worst_usd
-from turnout.errors import BudgetExceeded, ConnectionFailed, StreamTruncated
+from turnout.errors import BudgetExceeded, ConnectionFailed, RouteError, StreamTruncated
 
 SONNET = replace(OPUS, name="sonnet")
 
@@ -93,11 +93,25 @@ async def test_two_operations_at_once_do_not_share_a_name() -> None:
     assert len({reserved.id for reserved in around.reserved}) == 4
 
 
+async def test_the_policy_is_asked_again_after_money_was_set_aside() -> None:
+    """That may take a while, in which the settings may change; nothing is sent then, and nothing is spent."""
+    asked: list[str] = []
+
+    def forbids(kind: object, uris: object, model: Model) -> str | None:
+        asked.append(model.name)
+        return "it may not any more" if len(asked) == 2 else None
+
+    around, backend = Around(route(OPUS, limits=(DAY,))), Scripted({"opus": says("x")})
+    dispatcher = setup(around, backend, forbids=forbids)
+    with pytest.raises(RouteError, match="settings changed"):
+        await dispatcher.run(ask())
+    assert (asked, backend.asked) == (["opus", "opus"], [])
+    assert around.receipts[0].cost_usd == 0
+
+
 @pytest.mark.parametrize("text", ["x" * 1000, "def f(x):\n    return x\n" * 50, "é" * 400], ids=len)
 def test_the_worst_case_is_more_than_the_usual(text: str) -> None:
     """A token for two bytes, and the longest answer."""
-    from turnout.core.requests import ChatPrompt, Message
-
     prompt = ChatPrompt((Message("user", text),), max_tokens=100)
     worst = worst_usd(OPUS, prompt, prompt_bytes(prompt))
     assert worst is not None

@@ -5,17 +5,20 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 from turnout.core.receipts import Receipt, SentFile
-from turnout.core.requests import ChatPrompt, Finish, Kind, Model, Prompt
+from turnout.core.requests import ChatPrompt, Finish, Kind, Model, Prompt, Thought, ToolCall
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A finished generation, its receipt, and the model that gave it."""
+    """A finished generation, its receipt, the model that gave it, and the tools that it asks for."""
 
     text: str
     finish: Finish
     receipt: Receipt
     model: Model
+    calls: tuple[ToolCall, ...] = ()
+    thoughts: tuple[Thought, ...] = ()
+    """What the model wants to have back with the answers of its tools."""
 
 
 PromptFor: TypeAlias = Callable[[Model], ChatPrompt]

@@ -33,7 +33,7 @@ class Clearance:
         May take as long as the user takes to answer; what this machine's own engine gets is cleared at once.
         """
         if model.api == "local" and not model.leaves_machine:
-            self._still_allowed(model)
+            self.still_allowed(model)
             return Redacted(prompt)
         redacted = await without_secrets(prompt, self.route) if model.leaves_machine else Redacted(prompt)
         size = prompt_bytes(redacted.prompt)
@@ -41,11 +41,14 @@ class Clearance:
         self._within_limit(estimate)
         if model.leaves_machine:
             await self._agreed(model, size, estimate)
-        self._still_allowed(model)
+        self.still_allowed(model)
         return redacted
 
-    def _still_allowed(self, model: Model) -> None:
-        """Ask the policy as it is now: the route was decided before a pause, a question or another model's failure."""
+    def still_allowed(self, model: Model) -> None:
+        """Raise RouteError where the policy as it is now objects to `model`.
+
+        The route was decided before a pause, a question or another model's failure.
+        """
         objection = self.forbids(self.ask.kind, tuple(file.uri for file in self.ask.files), model)
         if objection is not None:
             raise RouteError(

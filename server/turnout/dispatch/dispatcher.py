@@ -81,7 +81,8 @@ class Dispatcher:
         finally:
             receipt = attempt.receipt(outcome, self._clock())
             self._keep(attempt, receipt)
-        return Answer(text, finish, receipt, answered.model)
+        done = answered.done or Done("stop")
+        return Answer(text, finish, receipt, answered.model, done.calls, done.thoughts)
 
     async def _within_deadline(self, attempt: Attempt, route: Route, operation: Operation) -> Try:
         limit_ms = route.deadline_ms

@@ -24,8 +24,11 @@ class Payer:
     def __init__(self, purse: Purse | None) -> None:
         self._purse = purse
 
-    async def set_aside(self, attempt: Attempt, route: Route, tried: Try, prompt: Prompt) -> None:
-        """Reserve the worst case of `tried`; raises BudgetExceeded where a limit has no room for it."""
+    async def set_aside(self, attempt: Attempt, route: Route, tried: Try, prompt: Prompt) -> bool:
+        """Reserve the worst case of `tried`; raises BudgetExceeded where a limit has no room for it.
+
+        True where that took its time, so that what was found right before may not be right any more.
+        """
         usd = worst_usd(tried.model, prompt, tried.size)
         if usd is None and route.limits:
             raise BudgetExceeded(
@@ -33,12 +36,16 @@ class Payer:
                 advice=f"Set `input_usd` and `output_usd` of [models.{tried.model.name}].",
             )
         if self._purse is None or not usd:
-            return
+            return False
         reservation = _reservation(attempt, route, tried, usd)
         answer = self._purse.reserve(reservation, route.limits)
         tried.reservation = reservation.id
-        if route.limits and (refusal := await answer) is not None:
+        if not route.limits:
+            return False
+        refusal = await answer
+        if refusal is not None:
             raise _exceeded(refusal, usd)
+        return True
 
     def settle(self, tried: Try) -> None:
         """Free what a send that came to nothing did not take, for the rest of its request and for others."""

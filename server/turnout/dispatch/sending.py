@@ -57,7 +57,8 @@ class Sender:
         tried = Try(model, prompt_bytes(cleared.prompt), self._clock(), redacted=cleared.counts)
         self._vitals.enter(model)
         try:
-            await self._payer.set_aside(attempt, clearance.route, tried, cleared.prompt)
+            if await self._payer.set_aside(attempt, clearance.route, tried, cleared.prompt):
+                clearance.still_allowed(model)
             attempt.tries.append(tried)
             await self._stream(clearance.route, tried, cleared, floor)
         except TurnoutError as error:

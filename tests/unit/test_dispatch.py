@@ -16,6 +16,7 @@ from turnout.core.requests import (
     Prompt,
     StreamItem,
     Timings,
+    ToolCall,
     Usage,
     Waiting,
 )

@@ -89,8 +89,13 @@ def test_a_decision_for_want_of_money_is_said_once() -> None:
         Elimination("x", "y", "z"),
     )
     decided = replace(route(NEAR, limits=(DAY,)), eliminated=out)
-    editor = FakeEditor()
-    budgets = Budgets(Around(decided), Book(), editor)
+    book, editor = Book(), FakeEditor()
+    budgets = Budgets(Around(decided), book, editor)
+    assert budgets.decide("fix", (), 0) is decided
+    assert (
+        editor.said == []
+    )  # nothing was spent: it never had a chance under this budget, as with an unknown price
+    book.spend = Spend(today_usd=0.9)
     for _ in range(3):
         assert budgets.decide("fix", (), 0) is decided
     [said] = editor.said

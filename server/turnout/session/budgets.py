@@ -45,11 +45,11 @@ class Budgets:
         self._told: set[tuple[Limit, str, bool]] = set()
 
     def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
-        """Pass the decision on, and tell of a model that it left out for want of money."""
+        """Pass the decision on, and tell of a model that it left out since money was spent."""
         route = self._routes.decide(kind, uris, input_tokens)
         for limit in route.limits:
             short = next((e for e in route.eliminated if e.source == limit.source), None)
-            if short is not None:
+            if short is not None and self._used_usd(limit) > 0:
                 self._tell(limit, f"{short.model} is passed over, because {short.reason}", over=True)
         return route
 
@@ -57,7 +57,7 @@ class Budgets:
         """Keep a receipt, and look how much of each limit is left after it."""
         self._ledger.record(receipt)
         for limit in self._limits.get(receipt.workspace, ()) if receipt.cost_usd else ():
-            used_usd = _under(limit, self._ledger.settled(limit.workspace or ""))
+            used_usd = self._used_usd(limit)
             if used_usd >= WARN_AT * limit.usd:
                 self._tell(limit, f"${used_usd:.2f} of {limit} is spent", over=False)
 
@@ -79,6 +79,12 @@ class Budgets:
         """Dollars spent since local midnight."""
         return self._ledger.spent_today_usd()
 
+    def _used_usd(self, limit: Limit) -> float:
+        spend = self._ledger.settled(limit.workspace or "")
+        if limit.workspace is None:
+            return spend.today_usd if limit.period == "day" else spend.month_usd
+        return spend.workspace_today_usd if limit.period == "day" else spend.workspace_month_usd
+
     def _heard(self, done: "asyncio.Future[Refusal | None]", reservation: Reservation) -> None:
         refusal = None if done.cancelled() else done.result()
         if refusal is not None and refusal.limit is not None:
@@ -99,9 +105,3 @@ class Budgets:
             else " When it is used up, other models of the route are asked, such as one on this machine."
         )
         self._editor.say(f"Turnout: {what} ({limit.source}).{then}", "warning")
-
-
-def _under(limit: Limit, spend: Spend) -> float:
-    if limit.workspace is None:
-        return spend.today_usd if limit.period == "day" else spend.month_usd
-    return spend.workspace_today_usd if limit.period == "day" else spend.workspace_month_usd

@@ -1,15 +1,17 @@
 """Money: the worst case is set aside before every send, and what was not taken is given back."""
 
+import contextlib
 from dataclasses import replace
 
 import pytest
 
-from support.dispatch_kit import GLM, NEAR, OPUS, Around, Scripted, ask, route, says, setup
+from support.dispatch_kit import FILES, GLM, NEAR, OPUS, Around, Scripted, ask, hang, route, says, setup
 from support.ledger_kit import DAY
+from turnout.core.answers import Ask
 from turnout.core.requests import ChatPrompt, Delta, Message, Model
 from turnout.core.spending import Refusal
 from turnout.dispatch.prompts import prompt_bytes, worst_usd
-from turnout.errors import BudgetExceeded, ConnectionFailed, RouteError, StreamTruncated
+from turnout.errors import BudgetExceeded, ConnectionFailed, RouteError, StreamTruncated, TurnoutError
 
 SONNET = replace(OPUS, name="sonnet")
 
@@ -125,3 +127,39 @@ def test_tools_are_paid_for() -> None:
     called = Message("assistant", "", (ToolCall("1", "f", "{}"),), (Thought("anthropic", "m", "thought"),))
     prompt = ChatPrompt((called,), tools=(Tool("f", "does", "{ }"),))
     assert prompt_bytes(prompt) == len("{}" + "thought" + "f" + "does" + "{ }")
+
+
+CUT = [Delta("x" * 3000), StreamTruncated("cut")]
+
+
+@pytest.mark.parametrize(
+    ("scripts", "limit_usd", "asked"),
+    [
+        ({"opus": [CUT] * 3, "sonnet": [says("x")]}, 0.0535, ["opus"]),
+        ({"opus": [CUT] * 3, "sonnet": [says("x")]}, 0.08, ["opus", "sonnet"]),
+        ({"opus": [[hang]], "sonnet": [says("x")]}, 0.08, ["opus"]),
+        ({"opus": [[hang]], "sonnet": [says("x")]}, 0.11, ["opus", "sonnet"]),
+        ({"opus": [[ConnectionFailed("no")]], "sonnet": [says("x")]}, 0.0535, ["opus", "sonnet"]),
+    ],
+    ids=["no money for a fallback", "fallback", "no money for a hedge", "hedge", "what failed was free"],
+)
+async def test_all_sends_of_a_request_share_its_limit(
+    scripts: dict[str, list[list[object]]], limit_usd: float, asked: list[str]
+) -> None:
+    """Each is held to what the earlier ones came to, and to the worst case of those that are still under way."""
+    chosen = route(OPUS, SONNET, kind="explain", limit_usd=limit_usd, hedge_ms=1, deadline_ms=40)
+    backend = Scripted({}, turns=scripts)  # type: ignore[arg-type]
+    around = Around(chosen)
+    with contextlib.suppress(TurnoutError):
+        await setup(around, backend).run(ask(kind="explain", on_restart=lambda: None))
+    assert backend.asked == asked
+    assert (around.receipts[0].cost_usd or 0) <= limit_usd
+
+
+async def test_the_worst_case_is_held_to_the_limit_of_a_request() -> None:
+    """A token for two bytes, and input at the price of writing it to the cache."""
+    long = ChatPrompt((Message("user", "x" * 100_000),), max_tokens=8000)
+    around, backend = Around(route(OPUS, limit_usd=0.40)), Scripted({"opus": says("x")})
+    with pytest.raises(BudgetExceeded, match=r"may cost \$0.5127, and \$0.4000 is left"):
+        await setup(around, backend).run(Ask("rewrite", FILES, lambda _model: long))
+    assert backend.asked == []

@@ -32,6 +32,10 @@ class Try:
     """False where the failure says that nothing got to the model."""
     reservation: str = ""
     """What is set aside for it in the ledger, if anything."""
+    worst_usd: float | None = None
+    """Dollars that it may come to, None where its price is unknown."""
+    over: bool = False
+    """Whether nothing more will come of it."""
 
     def usage(self) -> Usage:
         """Tokens as counted; where nobody counted, an estimate of what was read and written until then."""
@@ -45,6 +49,10 @@ class Try:
     def cost_usd(self) -> float | None:
         """Dollars for `usage`; None where a price is unknown."""
         return self.model.cost_of(self.usage())
+
+    def taken_usd(self) -> float:
+        """Dollars that nobody else may spend: what it came to, and its worst case as long as it is under way."""
+        return (self.cost_usd() if self.over else self.worst_usd) or 0.0
 
     def note(self, item: Account | Waiting) -> None:
         """Keep what is neither text nor the end."""
@@ -85,6 +93,13 @@ class Attempt:
     tries: list[Try] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
     answered: Try | None = None
+    paid: list[Try] = field(default_factory=list)
+    """Every try that money was meant for, those included for which there was not enough."""
+
+    @property
+    def taken_usd(self) -> float:
+        """Dollars that this request has come to, with the worst case of what is under way."""
+        return sum(tried.taken_usd() for tried in self.paid)
 
     @property
     def decisive(self) -> Try | None:

@@ -6,21 +6,22 @@ the prompt that it returned.
 
 from dataclasses import dataclass
 
-from turnout.core.answers import Ask
 from turnout.core.requests import Model, Prompt, Route
 from turnout.core.secrets import Redacted
+from turnout.dispatch.attempt import Attempt
 from turnout.dispatch.operation import Operation
-from turnout.dispatch.prompts import estimated_tokens, prompt_bytes
+from turnout.dispatch.paying import require_room
+from turnout.dispatch.prompts import estimated_tokens, prompt_bytes, worst_usd
 from turnout.dispatch.seams import Consent, Consents, Forbids
 from turnout.dispatch.secrecy import without_secrets
-from turnout.errors import BudgetExceeded, ConsentRefused, RouteError
+from turnout.errors import ConsentRefused, RouteError
 
 
 @dataclass(frozen=True, slots=True)
 class Clearance:
     """What one request may do."""
 
-    ask: Ask
+    attempt: Attempt
     route: Route
     operation: Operation
     consents: Consents
@@ -37,10 +38,10 @@ class Clearance:
             return Redacted(prompt)
         redacted = await without_secrets(prompt, self.route) if model.leaves_machine else Redacted(prompt)
         size = prompt_bytes(redacted.prompt)
-        estimate = model.cost_usd(estimated_tokens(size) + 1, prompt.max_tokens)
-        self._within_limit(estimate)
+        # Nobody is asked about what there is no money for.
+        require_room(self.attempt, self.route, model, worst_usd(model, redacted.prompt, size))
         if model.leaves_machine:
-            await self._agreed(model, size, estimate)
+            await self._agreed(model, size, model.cost_usd(estimated_tokens(size) + 1, prompt.max_tokens))
         self.still_allowed(model)
         return redacted
 
@@ -49,26 +50,19 @@ class Clearance:
 
         The route was decided before a pause, a question or another model's failure.
         """
-        objection = self.forbids(self.ask.kind, tuple(file.uri for file in self.ask.files), model)
+        ask = self.attempt.ask
+        objection = self.forbids(ask.kind, tuple(file.uri for file in ask.files), model)
         if objection is not None:
             raise RouteError(
                 f"Nothing was sent to {model.name}, because the settings changed meanwhile: {objection}.",
                 advice="Ask again.",
             )
 
-    def _within_limit(self, estimate_usd: float | None) -> None:
-        limit = self.route.limit_usd
-        if limit is not None and (estimate_usd is None or estimate_usd > limit):
-            price = "an unknown price" if estimate_usd is None else f"${estimate_usd:.4f}"
-            raise BudgetExceeded(
-                f"It may cost {price}, and ${limit:.4f} is left for it.",
-                advice="Raise budget.request_usd or budget.day_usd in your config.toml.",
-            )
-
     async def _agreed(self, model: Model, size: int, estimate_usd: float | None) -> None:
         if not self.route.ask_before_leaving or self.operation.agreed(model):
             return
-        question = Consent(self.ask.kind, model, self.ask.files, size, estimate_usd)
+        ask = self.attempt.ask
+        question = Consent(ask.kind, model, ask.files, size, estimate_usd)
         if not await self.consents.may_leave(question):
             raise ConsentRefused("Nothing was sent to it, because you did not agree.")
         self.operation.agree(model)

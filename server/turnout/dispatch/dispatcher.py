@@ -86,7 +86,7 @@ class Dispatcher:
 
     async def _within_deadline(self, attempt: Attempt, route: Route, operation: Operation) -> Try:
         limit_ms = route.deadline_ms
-        clearance = Clearance(attempt.ask, route, operation, self._consents, self._forbids)
+        clearance = Clearance(attempt, route, operation, self._consents, self._forbids)
         try:
             async with asyncio.timeout(None if limit_ms is None else limit_ms / 1000) as deadline:
                 until = deadline.when()

@@ -1,9 +1,10 @@
 """Sets money aside before a send, and gives back what it did not take.
 
 Invariants: under a limit nothing is sent whose worst case is not on record; without one nobody waits for the record.
+All sends of one request together never come to more than it may cost: each is held to what the others leave.
 """
 
-from turnout.core.requests import Prompt, Route
+from turnout.core.requests import Model, Prompt, Route
 from turnout.core.spending import Refusal, Reservation
 from turnout.dispatch.attempt import Attempt, Try
 from turnout.dispatch.prompts import worst_usd
@@ -30,11 +31,9 @@ class Payer:
         True where that took its time, so that what was found right before may not be right any more.
         """
         usd = worst_usd(tried.model, prompt, tried.size)
-        if usd is None and route.limits:
-            raise BudgetExceeded(
-                "Its price is unknown, and there is a budget.",
-                advice=f"Set `input_usd` and `output_usd` of [models.{tried.model.name}].",
-            )
+        require_room(attempt, route, tried.model, usd)
+        tried.worst_usd = usd
+        attempt.paid.append(tried)
         if self._purse is None or not usd:
             return False
         reservation = _reservation(attempt, route, tried, usd)
@@ -51,6 +50,23 @@ class Payer:
         """Free what a send that came to nothing did not take, for the rest of its request and for others."""
         if self._purse is not None and tried.reservation:
             self._purse.settle(tried.reservation, tried.cost_usd())
+
+
+def require_room(attempt: Attempt, route: Route, model: Model, usd: float | None) -> None:
+    """Raise BudgetExceeded where a send to `model` that may cost `usd` does not fit beside the others of `attempt`."""
+    if usd is None and (route.limits or route.limit_usd is not None):
+        raise BudgetExceeded(
+            "Its price is unknown, and there is a budget.",
+            advice=f"Set `input_usd` and `output_usd` of [models.{model.name}].",
+        )
+    if not usd or route.limit_usd is None:
+        return
+    left_usd = max(0.0, route.limit_usd - attempt.taken_usd)
+    if usd > left_usd:
+        raise BudgetExceeded(
+            f"It may cost ${usd:.4f}, and ${left_usd:.4f} is left for it.",
+            advice="Raise budget.request_usd or budget.day_usd in your config.toml.",
+        )
 
 
 def _reservation(attempt: Attempt, route: Route, tried: Try, usd: float) -> Reservation:

@@ -54,12 +54,15 @@ class Sender:
         """Ask `model`; raises TurnoutError where it did not answer. What was sent is in `attempt.tries` either way."""
         prompt = tagged(attempt.ask.prompt(model), attempt.ask.kind)
         cleared = await clearance.clear(model, prompt)
-        tried = Try(model, prompt_bytes(cleared.prompt), self._clock(), redacted=cleared.counts)
+        tried = Try(
+            model, prompt_bytes(cleared.prompt), self._clock(), redacted=cleared.counts, reached=False
+        )
         self._vitals.enter(model)
         try:
             if await self._payer.set_aside(attempt, clearance.route, tried, cleared.prompt):
                 clearance.still_allowed(model)
             attempt.tries.append(tried)
+            tried.reached = True
             await self._stream(clearance.route, tried, cleared, floor)
         except TurnoutError as error:
             self._failed(tried, error)
@@ -68,6 +71,7 @@ class Sender:
             self._vitals.left(model, self._silent_ms(tried))
             raise
         finally:
+            tried.over = True
             floor.leave(tried)
         self._vitals.answered(tried)
         return tried

@@ -213,6 +213,8 @@ def test_secrets_are_not_repeated(kit: SettingsKit, key: str, value: str) -> Non
         ('[privacy]\nlocal_only = "x"', "ask"),
         ('[[rules]]\npaths = ["x"]\nmodels = "near"', "ask"),
         ('[routes.refactor]\nmodels = "near"', "ask"),
+        ("[budget]\nday_usdd = 1", "ask"),
+        ('[budget]\nday_usd = "1"', "ask"),
         ('[prviacy]\nleaves_machine = "never"', "ask"),
         ("not toml", "never"),
         (b"\xff", "never"),

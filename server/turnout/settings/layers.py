@@ -35,7 +35,7 @@ WORDS: Mapping[LayerName, str] = {
 """How the layers that are no files are called."""
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_RESTRICTIVE = frozenset({"privacy", "routes", "rules"})
+_RESTRICTIVE = frozenset({"privacy", "budget", "routes", "rules"})
 _PROTECTIVE = frozenset({"local_only", "never_read", "jurisdictions", "disabled_languages"})
 _SECRET = frozenset({"key", "base_url"})
 

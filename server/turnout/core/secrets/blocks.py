@@ -12,11 +12,11 @@ from turnout.core.secrets.forms import Span
 _MARK = "PRIVATE KEY"
 _LINE = re.compile(r"-----(BEGIN|END) (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 _PIECE = re.compile(r"[A-Za-z0-9+/=]{4,}")
-_GAP = re.compile(r"(?:\\+[rnt]|\s|[\"'`,;#*>|\\().]|[+-](?=[\s\"'`])|//+(?=\s))*")
+_GAP = re.compile(r"(?:\\++[rnt]?|\s|[\"'`,;#*>|().]|[+-](?=[\s\"'`])|//++(?=\s))*+")
 """Between the lines of a key: the end of a line in any spelling, quotes, and the marks of comments."""
 _HEADERS = re.compile(r"(?:\s|\\+[rn])*(?:[A-Z][A-Za-z-]{3,20}: [^\n\\]{0,120}(?:(?:\\+[rn])+|\s+))+")
-_NO_BODY = re.compile(r"[^A-Za-z0-9+/=\s\"'`,;#*>|\\().-]")
-_STEP = re.compile(r"\\+[rnt]|[A-Za-z0-9+/=]{4,}")
+_BODY = re.compile(r"[A-Za-z0-9+/=\s\"'`,;#*>|\\().-]*+")
+_STEP = re.compile(r"\\++[rnt]?|[A-Za-z0-9+/=]{4,}")
 _WHOLE_LINE = 16
 """Characters that a line of a key has at least, but for its last one."""
 _MOST = 20_000
@@ -65,10 +65,10 @@ def _is_last(text: str, piece: re.Match[str]) -> bool:
 
 def _before(text: str, start: int, end: int) -> list[Span]:
     """The lines in front of an END whose BEGIN is not in the text, or was not followed by them."""
-    window = max(start, end - _MOST)
-    for other in _NO_BODY.finditer(text, window, end):
-        window = other.end()
-    steps = [step.span() for step in _STEP.finditer(text, window, end) if not step[0].startswith("\\")]
+    window = text[max(start, end - _MOST) : end]
+    body = _BODY.match(window[::-1])
+    at = end - (body.end() if body else 0)
+    steps = [step.span() for step in _STEP.finditer(text, at, end) if not step[0].startswith("\\")]
     pieces: list[Span] = []
     for first, after in reversed(steps):
         if pieces and after - first < _WHOLE_LINE:

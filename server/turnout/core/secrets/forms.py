@@ -1,7 +1,8 @@
 """Keys and tokens that are known by their form, as a table.
 
 Invariant: each form begins at one of its literals, so that a text is searched for those and not for expressions;
-an expression takes the whole token, and none can backtrack further than the token is long.
+an expression takes the whole token, and is bounded where it may begin again inside of one, so that the work grows as
+the text does.
 """
 
 import re
@@ -79,7 +80,7 @@ FORMS: tuple[Form, ...] = (
     _form("Groq key", "gsk_", r"gsk_[A-Za-z0-9]{52}(?![A-Za-z0-9_])"),
     _form("xAI key", "xai-", r"xai-[A-Za-z0-9]{70,90}(?![A-Za-z0-9_])"),
     _form("age key", "AGE-SECRET-KEY-1", r"AGE-SECRET-KEY-1[0-9A-Z]{58}"),
-    _form("JWT", "eyJ", rf"eyJ[{_WORD}-]{{8,}}\.eyJ[{_WORD}-]{{8,}}\.[{_WORD}-]{{16,}}"),
+    _form("JWT", "eyJ", rf"eyJ[{_WORD}-]{{8,2000}}+\.eyJ[{_WORD}-]{{8,16000}}+\.[{_WORD}-]{{16,16000}}+"),
     _form(AUTHORIZATION, "earer ", rf"earer[ \t]+(?P<value>[{_WORD}.~+/-]{{20,}}=*)", group="value", inside_words=True),
     _form(AUTHORIZATION, "asic ", r"asic[ \t]+(?P<value>[A-Za-z0-9+/]{16,}={0,2})", group="value",
           inside_words=True),

@@ -41,7 +41,7 @@ _MADE_UP = re.compile(
 )
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]+")
-_VERSIONED = re.compile(r"[-_.]*[a-z]+(?:[-_.:/][a-z0-9.]+)+", re.IGNORECASE)
+_VERSIONED = re.compile(r"[-_.]*[a-z]+(?:[-_.:/][a-z0-9.]++)++", re.IGNORECASE)
 
 _USER_INFO = re.compile(r"[A-Za-z0-9_.~%+-]{0,80}:(?P<value>[^\s\"'`@/<>{}$*:]{3,120})@[A-Za-z0-9\[]")
 _PLAIN_PASSWORDS = frozenset(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from turnout.core.secrets.blocks import private_keys
-from turnout.core.secrets.forms import AUTHORIZATION, FORMS, Span, matches
+from turnout.core.secrets.forms import AUTHORIZATION, FORMS, LOOKS_A_TURN, Span, matches
 from turnout.core.secrets.named import assignments, user_infos
 from turnout.core.secrets.wrapped import Run, runs
 
@@ -48,15 +48,15 @@ def finding(text: str) -> Generator[None, None, list[Finding]]:
             else:
                 found.append((form.kind, [span]))
         yield
-    found += ((kind, [span]) for kind, span in (yield from _named(text)))
+    found += yield from _named(text)
     for number, run in enumerate((yield from runs(text))):
         text = run.text
         found += yield from _crossing(run, text)
         if run.joined:
-            found += ((kind, run.pieces(*span)) for kind, span in (yield from _named(text)))
+            found += yield from _named(text, run)
         if number % _RUNS_A_TURN == 0:
             yield
-    return _in_order(found)
+    return (yield from _in_order(found))
 
 
 def drained(steps: Generator[None, None, Result]) -> Result:
@@ -69,16 +69,16 @@ def drained(steps: Generator[None, None, Result]) -> Result:
             return result
 
 
-def _named(text: str) -> Generator[None, None, list[tuple[str, Span]]]:
-    """The secrets that are told by what stands around them."""
-    found: list[tuple[str, Span]] = []
+def _named(text: str, run: Run | None = None) -> Generator[None, None, list[_Found]]:
+    """The secrets that are told by what stands around them, in a text or in that of a run."""
+    found: list[_Found] = []
     both = (("password in a URL", user_infos(text)), ("assigned secret", assignments(text, _lowered(text))))
     for kind, spans in both:
         for span in spans:
             if span is None:
                 yield
             else:
-                found.append((kind, span))
+                found.append((kind, run.pieces(*span) if run else [span]))
         yield
     return found
 
@@ -91,7 +91,10 @@ def _crossing(run: Run, text: str) -> Generator[None, None, list[_Found]]:
         if form.kind == AUTHORIZATION:
             continue
         for span in matches(form, text, joints):
-            pieces = run.pieces(*span) if span else []
+            if span is None:
+                yield
+                continue
+            pieces = run.pieces(*span)
             if len(pieces) > 1:
                 found.append((form.kind, pieces))
         if run.size > _LONG_RUN:
@@ -105,13 +108,15 @@ def _lowered(text: str) -> str:
     return lowered if len(lowered) == len(text) else text.replace("\u0130", "i").lower()
 
 
-def _in_order(found: list[_Found]) -> list[Finding]:
+def _in_order(found: list[_Found]) -> Generator[None, None, list[Finding]]:
     """The pieces by place; what overlaps one before it is cut down to what is left of it, and is one of its group."""
     pieces = sorted(
         (start, -end, group, kind) for group, (kind, spans) in enumerate(found) for start, end in spans
     )
     kept: list[Finding] = []
-    for start, minus_end, group, kind in pieces:
+    for number, (start, minus_end, group, kind) in enumerate(pieces):
+        if number % LOOKS_A_TURN == 0:
+            yield
         last = kept[-1] if kept else None
         if last is None or start >= last.end:
             kept.append(Finding(kind, start, -minus_end, group))

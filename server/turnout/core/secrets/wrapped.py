@@ -5,13 +5,14 @@ between them, or where the second line is a piece of a token and nothing else.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Generator
 from dataclasses import dataclass, field
 
 _LEFT = re.compile(r"[\"'`]?[ \t]*[+\\.&]?[ \t]*\r?\Z")
 _RIGHT = re.compile(r"[ \t]*(?:[#*>|]+[ \t]+|//+[ \t]*)?(?:(?:[+.&][ \t]*)?[brfuRBFU]{0,2}[\"'`])?")
 _WRAPPED = re.compile(
-    r"[ \t]*(?:[#*>|]+[ \t]+|//+[ \t]*)?(?P<piece>[A-Za-z0-9_+/.~-]+={0,2})[\"'`]?[,;)]{0,2}\s*\Z"
+    r"[ \t]*+(?>[#*>|]+[ \t]+|//+[ \t]*)?(?P<piece>[A-Za-z0-9_+/.~-]++={0,2})[\"'`]?[,;)]{0,2}\s*+\Z"
 )
 _TOKEN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+/=.~-:@%")
 _QUOTES = frozenset("\"'`")
@@ -44,12 +45,19 @@ class Run:
     def pieces(self, start: int, end: int) -> list[tuple[int, int]]:
         """A span of the run as spans of the whole text, one for each line."""
         found = []
-        for index, (here, there) in enumerate(self.starts):
-            after = self.starts[index + 1][0] if index + 1 < len(self.starts) else self.size
-            first, last = max(start, here), min(end, after)
-            if first < last:
-                found.append((there + first - here, there + last - here))
+        index = bisect_right(self.starts, start, key=_here) - 1
+        while start < end:
+            here, there = self.starts[index]
+            index += 1
+            after = min(end, self.starts[index][0]) if index < len(self.starts) else end
+            if start < after:
+                found.append((there + start - here, there + after - here))
+            start = max(start, after)
         return found
+
+
+def _here(line: tuple[int, int]) -> int:
+    return line[0]
 
 
 def runs(text: str) -> Generator[None, None, list[Run]]:

@@ -1,0 +1,75 @@
+"""Looking for secrets takes work that grows as the text does, whatever the text: no expression backtracks for long."""
+
+from collections.abc import Callable
+from time import thread_time
+
+import pytest
+
+from support.secrets import made
+from turnout.core.secrets.scan import drained, finding
+
+BEGIN, END = "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----"
+
+MOST = 12
+"""Times as much work for four times the text: four where it is linear, sixteen where it is quadratic."""
+
+
+def work(text: str) -> float:
+    """What a scan of `text` costs, at its best of three."""
+    costs = []
+    for _ in range(3):
+        begun = thread_time()
+        drained(finding(text))
+        costs.append(thread_time() - begun)
+    return min(costs)
+
+
+def tokens(count: int) -> str:
+    """Bare tokens, one on each line."""
+    return "\n".join("ghp_" + made(36) for _ in range(count))
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        pytest.param(lambda n: f"abc\n{'/' * n}!\n", 2_500, id="slashes on a wrapped line"),
+        pytest.param(lambda n: f"abc\n{'A/' * n}!\n", 10_000, id="slashes in a wrapped piece"),
+        pytest.param(lambda n: f"abc\n{' ' * n}!\n", 10_000, id="margin of a wrapped line"),
+        pytest.param(lambda n: f"abc\nA{' ' * n}!\n", 10_000, id="white space behind a wrapped piece"),
+        pytest.param(lambda n: BEGIN + "\\" * n + "\n", 2_500, id="backslashes after BEGIN"),
+        pytest.param(lambda n: BEGIN + "/" * n + "!", 10_000, id="slashes after BEGIN"),
+        pytest.param(lambda n: BEGIN + "\nAbcd: " + "\\n" * n + "!", 10_000, id="headers after BEGIN"),
+        pytest.param(lambda n: "\\" * n + END + "\n", 2_500, id="backslashes before END"),
+        pytest.param(lambda n: (BEGIN + "\n") * n, 500, id="many a BEGIN"),
+        pytest.param(lambda n: (END + "\n") * n, 500, id="many an END"),
+        pytest.param(lambda n: "eyJ-" * n, 4_000, id="beginnings of a JWT"),
+        pytest.param(
+            lambda n: "eyJ-" * n + ".eyJ-" + "a" * 4 * n, 4_000, id="beginnings of a JWT in its payload"
+        ),
+        pytest.param(lambda n: "key=" * n, 2_000, id="assigned again and again"),
+        pytest.param(lambda n: "://" + "a:" * n, 20_000, id="colons in a URL"),
+        pytest.param(lambda n: ("password" + " " * 200) * n, 100, id="names without a value"),
+        pytest.param(tokens, 500, id="tokens one a line"),
+        pytest.param(lambda n: "abc\\\n" * n, 2_000, id="continued lines"),
+    ],
+)
+def test_grows_with_the_text(text: Callable[[int], str], size: int) -> None:
+    """Four times the text is never sixteen times the work."""
+    assert work(text(4 * size)) < MOST * work(text(size))
+
+
+def test_dotted_value() -> None:
+    """A value of many dotted parts is judged as any other: this test would never end."""
+    value = "ab." + ".".join(f"{'xyz'[part % 3]}{part % 10}" for part in range(80)) + "!Q7"
+    drained(finding(f'secret = "{value}"\n'))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [tokens(2_000), 'token = "x" \\\n' * 2_000, "ghp_\n" * 20_000],
+    ids=["tokens one a line", "continued lines", "beginnings"],
+)
+def test_a_step_is_short(text: str) -> None:
+    """Four times the text is looked at in nearly four times as many steps, not in longer ones."""
+    few, many = (sum(1 for _ in finding(text * times)) for times in (1, 4))
+    assert many >= 2 * few

@@ -214,6 +214,31 @@ def test_spoiled(spoiled: str) -> None:
         assert TOKENS["GitHub"] not in str(caught.value)
 
 
+@pytest.mark.parametrize("before", ["Größe", "ﬃ", "ŉ", "ß" * 60, "ΐ", "İı", "ſ", "日本"])
+def test_any_language(before: str) -> None:
+    """A placeholder is restored behind any characters, also behind those that upper case makes longer."""
+    shown = sent(ONE.prompt)
+    whole = f"{before} {shown} {before}"
+    expected = whole.replace(shown, f"key = '{TOKENS['GitHub']}'")
+    for cut in range(len(whole)):
+        assert answer(ONE, whole[:cut], whole[cut:]) == expected
+
+
+@pytest.mark.parametrize("size", range(8, len(MARK)))
+def test_cut_off(size: int) -> None:
+    """An answer that ends within a placeholder is refused, also where the cut leaves only a part of its mark."""
+    for end in (MARK[:size], MARK[:size].lower()):
+        for pieces in ([f"key = {end}"], ["key = ", *end]):
+            with pytest.raises(RedactionLost):
+                answer(ONE, *pieces)
+
+
+@pytest.mark.parametrize("end", ["T", "TURN", "turnout", "_TURNOUT", "TURNOUT_X", "ß TURNOUT"])
+def test_word_at_the_end(end: str) -> None:
+    """An answer may end with what is only the beginning of a word."""
+    assert answer(ONE, f"key = {end}") == f"key = {end}"
+
+
 def test_never_shown() -> None:
     """No secret is in what a prompt without it looks like in a log or a traceback."""
     assert TOKENS["GitHub"] not in repr(ONE)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
+from string import ascii_lowercase, ascii_uppercase
 
 from turnout.core.requests import ChatPrompt, FimPrompt, Message, Prompt
 from turnout.core.secrets.scan import Finding, finding
@@ -20,6 +21,10 @@ _LONGEST = 96
 """Characters of the longest placeholder; below that, one is as long as what it stands for, if it can be."""
 _LEAST_REPEATED = 10
 """Characters of a secret that is looked for everywhere else in its prompt: shorter ones may be plain words."""
+_LEAST_MARK = 8
+"""Characters at the end of an answer that are taken for the beginning of a placeholder, and not of a word."""
+_UPPER = str.maketrans(ascii_lowercase, ascii_uppercase)
+"""Every character keeps its place: `str.upper` makes two of some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +74,8 @@ class Restorer:
     def __init__(self, redacted: Redacted) -> None:
         self._originals = redacted.originals
         self._mark = redacted.mark
-        self._whole = re.compile(re.escape(redacted.mark) + r"(\d{1,6})_x*_")
-        self._beginning = re.compile(r"(?:\d{0,6}|\d{1,6}_x{0,200})\Z", re.IGNORECASE)
+        self._whole = re.compile(re.escape(redacted.mark) + r"(\d{1,6})_x*_", re.ASCII)
+        self._beginning = re.compile(r"(?:\d{0,6}|\d{1,6}_X{0,200})\Z", re.ASCII)
         self._held = ""
 
     def feed(self, text: str) -> str:
@@ -83,8 +88,10 @@ class Restorer:
         return self._restored(ready)
 
     def rest(self) -> str:
-        """What was held back until the end."""
+        """What was held back until the end; raises RedactionLost where that is a part of a placeholder."""
         held, self._held = self._held, ""
+        if len(held) >= _LEAST_MARK and self._mark.startswith(held.translate(_UPPER)):
+            raise _lost()
         return self._restored(held)
 
     def whole(self, json_text: str) -> str:
@@ -93,7 +100,7 @@ class Restorer:
 
     def _settled(self) -> int:
         """Where something begins that may yet become a placeholder, or where the text ends."""
-        held = self._held.upper()
+        held = self._held.translate(_UPPER)
         at = held.rfind(self._mark)
         if at >= 0 and self._beginning.match(held, at + len(self._mark)):
             return at
@@ -103,10 +110,10 @@ class Restorer:
         return len(held)
 
     def _restored(self, text: str, written: Callable[[str], str] = str) -> str:
-        if not self._mark or self._mark not in text.upper():
+        if not self._mark or self._mark not in text.translate(_UPPER):
             return text
         pieces = self._whole.split(text)
-        if any(self._mark in piece.upper() for piece in pieces[::2]):
+        if any(self._mark in piece.translate(_UPPER) for piece in pieces[::2]):
             raise _lost()
         numbers = [int(number) for number in pieces[1::2]]
         if not all(number in self._originals for number in numbers):

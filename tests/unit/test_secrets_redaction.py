@@ -214,7 +214,7 @@ def test_spoiled(spoiled: str) -> None:
         assert TOKENS["GitHub"] not in str(caught.value)
 
 
-@pytest.mark.parametrize("before", ["Größe", "ﬃ", "ŉ", "ß" * 60, "ΐ", "İı", "ſ", "日本"])
+@pytest.mark.parametrize("before", ["Größe", "ﬃ", "ŉ", "ß" * 60, "ΐ", "İı", "\u017f", "日本"])
 def test_any_language(before: str) -> None:
     """A placeholder is restored behind any characters, also behind those that upper case makes longer."""
     shown = sent(ONE.prompt)

@@ -139,7 +139,7 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
         measuring,
         purse=budgets,
         vitals=vitals,
-        forbids=workspaces.forbids,
+        permits=workspaces.permits,
     )
     pulls = Pulls(editor, _pull, on_ready=lambda _name: reporter.settings_changed())
 

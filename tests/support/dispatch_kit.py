@@ -24,7 +24,7 @@ from turnout.core.requests import (
 )
 from turnout.core.spending import Refusal, Reservation
 from turnout.dispatch import Consent, Dispatcher, Patience, Vitals
-from turnout.dispatch.seams import Forbids
+from turnout.dispatch.seams import Permits
 from turnout.errors import TurnoutError
 
 NEAR = Model("near", "local", "tiny")
@@ -147,13 +147,13 @@ def setup(
     backend: Scripted,
     vitals: Vitals | None = None,
     pauses: Pauses | None = None,
-    forbids: Forbids = lambda _kind, _uris, _model: None,
+    permits: Permits | None = None,
 ) -> Dispatcher:
     """A dispatcher over one backend for every API."""
     backends: Any = dict.fromkeys(("local", "anthropic", "openai-chat"), backend)
     patience = Patience((pauses or Pauses()).sleep, lambda: 0.5)
     return Dispatcher(
-        around, backends, around, around, purse=around, vitals=vitals, patience=patience, forbids=forbids
+        around, backends, around, around, purse=around, vitals=vitals, patience=patience, permits=permits
     )
 
 

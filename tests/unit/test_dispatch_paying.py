@@ -8,7 +8,7 @@ import pytest
 from support.dispatch_kit import FILES, GLM, NEAR, OPUS, Around, Scripted, ask, hang, route, says, setup
 from support.ledger_kit import DAY
 from turnout.core.answers import Ask
-from turnout.core.requests import ChatPrompt, Delta, Message, Model
+from turnout.core.requests import ChatPrompt, Delta, Message
 from turnout.core.spending import Refusal
 from turnout.dispatch.prompts import prompt_bytes, worst_usd
 from turnout.errors import BudgetExceeded, ConnectionFailed, RouteError, StreamTruncated, TurnoutError
@@ -97,18 +97,27 @@ async def test_two_operations_at_once_do_not_share_a_name() -> None:
 
 async def test_the_policy_is_asked_again_after_money_was_set_aside() -> None:
     """That may take a while, in which the settings may change; nothing is sent then, and nothing is spent."""
-    asked: list[str] = []
-
-    def forbids(kind: object, uris: object, model: Model) -> str | None:
-        asked.append(model.name)
-        return "it may not any more" if len(asked) == 2 else None
-
+    decided = [route(limits=(DAY,)), route(OPUS, limits=(DAY,))]
     around, backend = Around(route(OPUS, limits=(DAY,))), Scripted({"opus": says("x")})
-    dispatcher = setup(around, backend, forbids=forbids)
+    dispatcher = setup(around, backend, permits=lambda _kind, _uris, _tokens: decided.pop())
     with pytest.raises(RouteError, match="settings changed"):
         await dispatcher.run(ask())
-    assert (asked, backend.asked) == (["opus", "opus"], [])
+    assert (decided, backend.asked) == ([], [])
     assert around.receipts[0].cost_usd == 0
+
+
+async def test_a_limit_that_was_lowered_meanwhile_holds() -> None:
+    """Limits over time and the one per request: the lower of what holds now and what held before."""
+    backend = Scripted({"opus": says("x")})
+    around = Around(route(OPUS, limit_usd=1.0))
+    now = route(OPUS, limit_usd=0.01, limits=(DAY,))
+    with pytest.raises(BudgetExceeded, match=r"\$0.0100 is left"):
+        await setup(around, backend, permits=lambda *_: now).run(ask())
+    around.refusals = [Refusal(DAY, 1.0)]
+    now = replace(now, limit_usd=5.0)
+    with pytest.raises(BudgetExceeded, match="a day is spent"):
+        await setup(around, backend, permits=lambda *_: now).run(ask())
+    assert backend.asked == []
 
 
 @pytest.mark.parametrize("text", ["x" * 1000, "def f(x):\n    return x\n" * 50, "é" * 400], ids=len)

@@ -1,15 +1,17 @@
 """The policy is asked before every send: settings may change while a request is under way."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.dispatch_kit import DONE, NEAR, OPUS, Around, Pauses, Scripted, ask, hang, route, says
+from support.dispatch_kit import DONE, NEAR, OPUS, Around, Scripted, ask, hang, route, says, setup
 from support.settings_kit import SettingsKit
-from turnout.core.objections import RouteRequest, forbidden
-from turnout.core.requests import Delta, Model
-from turnout.dispatch import Dispatcher, Patience
+from turnout.core.objections import RouteRequest, withdrawn
+from turnout.core.requests import Delta, Elimination, Model, Route
+from turnout.core.routing import decide
+from turnout.dispatch import Dispatcher
 from turnout.errors import Overloaded, RouteError
 
 OTHER = Model("other", "anthropic", "other", leaves_machine=True, input_usd=1.0, output_usd=1.0)
@@ -21,16 +23,22 @@ class Changing:
     def __init__(self, after: int) -> None:
         self.left = after
 
-    def __call__(self, kind: Any, uris: Any, model: Model) -> str | None:
+    def __call__(self, before: Route) -> Route:
         self.left -= 1
-        return "nothing may leave this machine" if self.left < 0 and model.leaves_machine else None
+        if self.left >= 0:
+            return before
+        kept = tuple(model for model in before.candidates if not model.leaves_machine)
+        lost = [model.name for model in before.candidates if model.leaves_machine]
+        return replace(
+            before,
+            candidates=kept,
+            eliminated=tuple(Elimination(name, "nothing may leave this machine", "here") for name in lost),
+        )
 
 
-def dispatcher(around: Around, backend: Scripted, forbids: Any) -> Dispatcher:
+def dispatcher(around: Around, backend: Scripted, changing: Changing) -> Dispatcher:
     """A dispatcher whose settings change."""
-    backends: Any = dict.fromkeys(("local", "anthropic"), backend)
-    patience = Patience(Pauses().sleep, lambda: 0.5)
-    return Dispatcher(around, backends, around, around, patience=patience, forbids=forbids)
+    return setup(around, backend, permits=lambda _kind, _uris, _tokens: changing(around.route))
 
 
 BUSY = Overloaded("busy", remedy="retry", retry_after_s=0.0)
@@ -72,28 +80,56 @@ async def test_while_the_user_was_asked() -> None:
     assert around.receipts[0].bytes_sent == 0
 
 
-FAR = '[models.far]\napi = "openai-chat"\nmodel = "m"\nbase_url = "https://far.example/v1"\njurisdiction = "US"\n'
+FAR = (
+    '[models.far]\napi = "openai-chat"\nmodel = "m"\nbase_url = "https://far.example/v1"\njurisdiction = "US"\n'
+    "input_usd = 1\noutput_usd = 1\n"
+)
 ALLOW = '[privacy]\nleaves_machine = "allow"\n'
+
+
+ASK = '[privacy]\nleaves_machine = "ask"\n'
 
 
 @pytest.mark.parametrize(
     ("later", "reason"),
     [
         (FAR + ALLOW, None),
-        (FAR + ALLOW + '[budget]\nday_usd = 0\n[routes.explain]\nmodels = ["near"]\n', None),
+        (FAR + ALLOW + 'secrets = "off"\n[budget]\nmonth_usd = 5\n', None),
         (FAR + '[privacy]\nleaves_machine = "never"\n', "nothing may leave"),
-        (FAR + ALLOW + '[routes.explain]\nleaves_machine = "never"\n', "explain requests may not leave"),
+        (FAR + ASK, "you have to be asked"),
+        (FAR + ALLOW + 'secrets = "block"\n', "secrets are handled as `block`"),
+        (
+            FAR + ALLOW + '[routes.explain]\nmodels = ["far"]\nleaves_machine = "never"\n',
+            "explain requests may not leave",
+        ),
+        (FAR + ALLOW + '[routes.explain]\nmodels = ["near"]\n', "not in the chain"),
+        (FAR + ALLOW + '[[rules]]\npaths = ["*.py"]\nmodels = ["near"]\n', "not in the chain"),
+        (FAR + ALLOW + "[budget]\nrequest_usd = 0.000001\n", "over $1e-06 per request"),
         (FAR + ALLOW + 'local_only = ["a.py"]\n', "may not leave"),
         (FAR + ALLOW + 'never_read = ["a.py"]\n', "never read"),
         (FAR + ALLOW + 'jurisdictions = ["DE"]\n', "not among those allowed"),
         (FAR.replace("far.example", "moved.example") + ALLOW, "not set up like that any more"),
-        (ALLOW, "not set up like that any more"),
+        (ALLOW, "there is no such model"),
     ],
 )
-def test_forbidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: str, reason: str | None) -> None:
-    """Later settings forbid what they would not have chosen for the text's sake, and nothing for the money's."""
+def test_what_settings_take_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: str, reason: str | None
+) -> None:
+    """Everything that would have decided otherwise holds for a request under way, and what is only laxer does not."""
     kit = SettingsKit(tmp_path, monkeypatch)
-    far = next(model for model in kit.load(FAR + ALLOW).policy.models if model.name == "far")
-    against = forbidden(far, RouteRequest("explain", ("a.py",)), kit.load(later).policy)
+    request = RouteRequest("explain", ("a.py",), keys_present=frozenset({"far"}), output_tokens=100)
+    chosen = '[routes.explain]\nmodels = ["far"]\n'
+    before = decide(request, kit.load(FAR + ALLOW + chosen).policy)
+    [far] = before.candidates
+    now = decide(request, kit.load(later if "routes.explain" in later else later + chosen).policy)
+    against = withdrawn(far, before, now)
     assert (against is None) is (reason is None)
-    assert against is None or reason in against[0]  # type: ignore[operator]
+    assert against is None or reason in against  # type: ignore[operator]
+
+
+def test_a_model_on_this_machine_only_loses_what_nobody_may_read() -> None:
+    """What becomes of its settings sends no text anywhere."""
+    before = route(NEAR)
+    assert withdrawn(NEAR, before, route(replace(NEAR, context_tokens=1), ask=True, secrets="block")) is None
+    assert withdrawn(NEAR, before, route()) is not None
+    assert withdrawn(NEAR, before, route(replace(OPUS, name="near"))) is not None

@@ -6,13 +6,13 @@ settings lets text go where one of them forbids it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 from turnout.core.budget import Standing, left_usd, standings
-from turnout.core.globs import PathSet, Pattern, fold_path
+from turnout.core.globs import PathSet, Pattern
 from turnout.core.health import Health, Spend
 from turnout.core.policy import SELF_HOSTED, Budget, Chain, Policy, stricter
-from turnout.core.requests import COMPLETION_KINDS, Api, Kind, LeavesMachine, Model
+from turnout.core.requests import COMPLETION_KINDS, Api, Kind, LeavesMachine, Model, Route, SecretsMode
 
 FIM_ONLY_APIS: frozenset[Api] = frozenset({"completions", "mistral-fim", "llama-infill"})
 """APIs that can fill a hole and nothing else."""
@@ -28,6 +28,9 @@ Objection: TypeAlias = tuple[str, str]
 
 MEASURED = "what this server saw"
 """Stands for the setting where none is the reason."""
+
+
+_SECRECY: tuple[SecretsMode, ...] = get_args(SecretsMode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +117,24 @@ def objection(
     )
 
 
-def forbidden(model: Model, request: RouteRequest, policy: Policy) -> Objection | None:
-    """Why `policy` keeps the text of `request` from a model that was chosen under an earlier one; None where not."""
-    if model.leaves_machine and model not in policy.models:
-        return "it is not set up like that any more", policy.model_sources.get(model.name, "the settings")
-    folded = tuple(map(fold_path, request.paths))
-    found = limits(request, policy, policy.routes[request.kind], folded, Spend())
-    return _against_policy(model, policy, found)
+def withdrawn(model: Model, before: Route, now: Route) -> str | None:
+    """Why `now` does not let `model` have what it was to get as a candidate of `before`; None where it does.
+
+    Both are decisions about the same request. What is only laxer than before takes nothing back.
+    """
+    namesake = next((each for each in now.candidates if each.name == model.name), None)
+    if namesake is None:
+        out = next((each for each in now.eliminated if each.model == model.name), None)
+        return f"{out.reason} ({out.source})" if out else "it is not in the settings any more"
+    if not model.leaves_machine and not namesake.leaves_machine:
+        return None
+    if namesake != model:
+        return "it is not set up like that any more"
+    if now.ask_before_leaving and not before.ask_before_leaving:
+        return "you have to be asked before text leaves this machine"
+    if _SECRECY.index(now.secrets) < _SECRECY.index(before.secrets):
+        return f"secrets are handled as `{now.secrets}` ({now.secrets_source})"
+    return None
 
 
 def _against_policy(model: Model, policy: Policy, limits: Limits) -> Objection | None:

@@ -1,18 +1,19 @@
 """Whether one prompt may go to one model: asked for every send, right before its bytes go out.
 
-Invariant: the first try, a retry, a fallback and a hedge all come through `Clearance.clear`, and nothing is sent but
-the prompt that it returned.
+Invariant: the first try, a retry, a fallback and a hedge all come through `Clearance.clear`, nothing is sent but the
+prompt that it returned, and not before `Clearance.renewed` has found the same decision once more.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from turnout.core.objections import withdrawn
 from turnout.core.requests import Model, Prompt, Route
 from turnout.core.secrets import Redacted
 from turnout.dispatch.attempt import Attempt
 from turnout.dispatch.operation import Operation
 from turnout.dispatch.paying import require_room
 from turnout.dispatch.prompts import estimated_tokens, prompt_bytes, worst_usd
-from turnout.dispatch.seams import Consent, Consents, Forbids
+from turnout.dispatch.seams import Consent, Consents, Permits
 from turnout.dispatch.secrecy import without_secrets
 from turnout.errors import ConsentRefused, RouteError
 
@@ -25,7 +26,7 @@ class Clearance:
     route: Route
     operation: Operation
     consents: Consents
-    forbids: Forbids
+    permits: Permits | None
 
     async def clear(self, model: Model, prompt: Prompt) -> Redacted:
         """The prompt that may be sent to `model`, and what was taken out of it.
@@ -34,7 +35,6 @@ class Clearance:
         May take as long as the user takes to answer; what this machine's own engine gets is cleared at once.
         """
         if model.api == "local" and not model.leaves_machine:
-            self.still_allowed(model)
             return Redacted(prompt)
         redacted = await without_secrets(prompt, self.route) if model.leaves_machine else Redacted(prompt)
         size = prompt_bytes(redacted.prompt)
@@ -42,21 +42,25 @@ class Clearance:
         require_room(self.attempt, self.route, model, worst_usd(model, redacted.prompt, size))
         if model.leaves_machine:
             await self._agreed(model, size, model.cost_usd(estimated_tokens(size) + 1, prompt.max_tokens))
-        self.still_allowed(model)
         return redacted
 
-    def still_allowed(self, model: Model) -> None:
-        """Raise RouteError where the policy as it is now objects to `model`.
+    def renewed(self, model: Model) -> Route:
+        """The route with the limits on money as they are now; raises RouteError where `model` lost its place in it.
 
-        The route was decided before a pause, a question or another model's failure.
+        It was decided before a pause, a question or another model's failure, so it is decided anew.
         """
+        if self.permits is None:
+            return self.route
         ask = self.attempt.ask
-        objection = self.forbids(ask.kind, tuple(file.uri for file in ask.files), model)
+        now = self.permits(ask.kind, tuple(file.uri for file in ask.files), ask.input_tokens)
+        objection = withdrawn(model, self.route, now)
         if objection is not None:
             raise RouteError(
                 f"Nothing was sent to {model.name}, because the settings changed meanwhile: {objection}.",
                 advice="Ask again.",
             )
+        limits_usd = [limit for limit in (self.route.limit_usd, now.limit_usd) if limit is not None]
+        return replace(self.route, limits=now.limits, limit_usd=min(limits_usd, default=None))
 
     async def _agreed(self, model: Model, size: int, estimate_usd: float | None) -> None:
         if not self.route.ask_before_leaving or self.operation.agreed(model):

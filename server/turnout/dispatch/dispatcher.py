@@ -18,7 +18,7 @@ from turnout.dispatch.chain import Chain, Patience
 from turnout.dispatch.clearance import Clearance
 from turnout.dispatch.operation import Operation
 from turnout.dispatch.paying import Payer
-from turnout.dispatch.seams import Consents, Forbids, Ledger, Purse, Routes
+from turnout.dispatch.seams import Consents, Ledger, Permits, Purse, Routes
 from turnout.dispatch.sending import Sender
 from turnout.dispatch.vitals import Vitals
 from turnout.errors import DeadlineExceeded, TurnoutError
@@ -40,13 +40,13 @@ class Dispatcher:
         purse: Purse | None = None,
         vitals: Vitals | None = None,
         patience: Patience = PATIENCE,
-        forbids: Forbids = lambda _kind, _uris, _model: None,
+        permits: Permits | None = None,
     ) -> None:
         """Without a `purse` nothing is set aside; `vitals` are shared with whoever decides routes by them.
 
-        `forbids` is asked before every send, since settings may change while a request is under way.
+        `permits` is asked before every send, since settings may change while a request is under way.
         """
-        self._forbids = forbids
+        self._permits = permits
         self._routes = routes
         self._consents = consents
         self._ledger = ledger
@@ -86,7 +86,7 @@ class Dispatcher:
 
     async def _within_deadline(self, attempt: Attempt, route: Route, operation: Operation) -> Try:
         limit_ms = route.deadline_ms
-        clearance = Clearance(attempt, route, operation, self._consents, self._forbids)
+        clearance = Clearance(attempt, route, operation, self._consents, self._permits)
         try:
             async with asyncio.timeout(None if limit_ms is None else limit_ms / 1000) as deadline:
                 until = deadline.when()

@@ -45,8 +45,11 @@ class Routes(Protocol):
         ...
 
 
-Forbids = Callable[[Kind, tuple[str, ...], Model], str | None]
-"""Why the settings as they are now keep the text of some files from a model; None where they do not."""
+Permits = Callable[[Kind, tuple[str, ...], int], Route]
+"""The route of a request, as in `Routes`, by the settings alone as they are now.
+
+How its models are, what was spent and whose key is there are left out: those change what is wise, not what is allowed.
+"""
 
 
 class Purse(Protocol):

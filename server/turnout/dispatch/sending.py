@@ -54,16 +54,17 @@ class Sender:
         """Ask `model`; raises TurnoutError where it did not answer. What was sent is in `attempt.tries` either way."""
         prompt = tagged(attempt.ask.prompt(model), attempt.ask.kind)
         cleared = await clearance.clear(model, prompt)
+        route = clearance.renewed(model)
         tried = Try(
             model, prompt_bytes(cleared.prompt), self._clock(), redacted=cleared.counts, reached=False
         )
         self._vitals.enter(model)
         try:
-            if await self._payer.set_aside(attempt, clearance.route, tried, cleared.prompt):
-                clearance.still_allowed(model)
+            if await self._payer.set_aside(attempt, route, tried, cleared.prompt):
+                clearance.renewed(model)
             attempt.tries.append(tried)
             tried.reached = True
-            await self._stream(clearance.route, tried, cleared, floor)
+            await self._stream(route, tried, cleared, floor)
         except TurnoutError as error:
             self._failed(tried, error)
             raise

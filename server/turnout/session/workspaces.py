@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, get_args
@@ -20,7 +21,7 @@ from turnout.core.explaining import route_to_wire
 from turnout.core.globs import fold_path
 from turnout.core.health import Health, Spend
 from turnout.core.languages import language_of
-from turnout.core.objections import RouteRequest, forbidden
+from turnout.core.objections import RouteRequest
 from turnout.core.requests import COMPLETION_KINDS, Elimination, Kind, Model, Route, SecretsMode
 from turnout.files import Folder
 from turnout.session.editor import Editor
@@ -230,20 +231,24 @@ class Workspaces:
             for opened in self._opened.values()
         )
 
-    def forbids(self, kind: Kind, uris: tuple[str, ...], model: Model) -> str | None:
-        """Why the settings as they are now keep the text of documents from a model; None where they do not."""
-        for root in dict.fromkeys(map(self.root_of, uris)):
-            request = self._request_in(root, kind, tuple(u for u in uris if self.root_of(u) == root), 0)
-            against = forbidden(model, request, self._open(root).loaded.policy)
-            if against is not None:
-                return f"{against[0]} ({against[1]})"
-        return None
+    def permits(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+        """The same as `decide` by the settings alone: however models are, whatever was spent, whosever key is there."""
+        roots = list(dict.fromkeys(map(self.root_of, uris))) or [self._first_root()]
+        by_root = {root: tuple(uri for uri in uris if self.root_of(uri) == root) for root in roots}
+        return reduce(
+            _within, (self._permit_in(root, kind, own, input_tokens) for root, own in by_root.items())
+        )
 
     def _decide_in(self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
         request = self._request_in(root, kind, uris, input_tokens)
         policy = self._open(root).loaded.policy
         spend, health = self._spent(request.workspace), self._health(policy.models)
         return routing.decide(request, policy, health, spend, self._clock())
+
+    def _permit_in(self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+        request, policy = self._request_in(root, kind, uris, input_tokens), self._open(root).loaded.policy
+        request = replace(request, keys_present=frozenset(model.name for model in policy.models))
+        return routing.decide(request, policy)
 
     def _request_in(
         self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int

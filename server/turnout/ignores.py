@@ -5,6 +5,7 @@ a file whose parent folder is ignored cannot be taken back in; and a file for AI
 keeps its whole folder from every model.
 """
 
+import errno
 import os
 import sys
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class _Rules:
 def top_of(folder: Path) -> Path:
     """The folder from which ignore files hold for `folder`: that of its git repository, or itself."""
     for around in (folder, *folder.parents):
-        if (around / ".git").exists():
+        if os.path.exists(around / ".git"):  # noqa: PTH110  # a path may be too long to be one
             return around
     return folder
 
@@ -92,10 +93,10 @@ def _look_at(file: Path, *, follow: bool) -> _Look | None:
     """What tells one version of a file from the next; None where nothing is. git follows no link to its own files."""
     try:
         stat = os.stat(file, follow_symlinks=follow)  # noqa: PTH116  # asked on every letter
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except OSError:
-        return (0, -1, 0)
+    except OSError as error:
+        return None if error.errno == errno.ENAMETOOLONG else (0, -1, 0)
     return (stat.st_mtime_ns, stat.st_size, stat.st_ino)
 
 

@@ -10,7 +10,7 @@ from support.session_kit import FakeEditor
 from turnout.act.proposals import Check
 from turnout.core.edits.changes import file_change
 from turnout.core.health import Spend
-from turnout.core.requests import Model
+from turnout.core.requests import Kind, Model
 from turnout.errors import PathRefused
 from turnout.files import Folder, path_to_uri
 from turnout.session.checking import FolderChecks
@@ -34,6 +34,15 @@ def workspaces(
     editor: FakeEditor, *roots: Path, trusted: Callable[[Path], bool] = lambda _path: False
 ) -> Workspaces:
     made = Workspaces(editor, load, trusted, lambda _reference: None, lambda _workspace: Spend())
+    made.set_roots(list(roots))
+    return made
+
+
+def with_keys(*roots: Path) -> Workspaces:
+    """Workspaces where every model has its key."""
+    made = Workspaces(
+        FakeEditor(), load, lambda _path: False, lambda _reference: "key", lambda _workspace: Spend()
+    )
     made.set_roots(list(roots))
     return made
 
@@ -332,3 +341,78 @@ def test_what_waits_for_trust_is_said_by_where_it_stands(folders: Path) -> None:
         "Turnout: .turnout.toml: models.near.engine",
         "Turnout: the workspace's editor settings: models.near.model",
     ]
+
+
+OUTSIDE = (
+    "untitled:{root}/secrets/x.py",
+    "untitled:secrets/x.py",
+    "git:{root}/secrets/x.py?%7B%22ref%22%3A%22HEAD%22%7D",
+    "vscode-notebook-cell:{root}/secrets/n.ipynb#c1",
+    "vscode-remote://ssh-remote+host/home/them/work/secrets/x.py",
+    "file://server{root}/secrets/x.py",
+    "fugitive://{root}/.git//0/secrets/x.py",
+    "gitsigns:///c#/.git//:0:secrets/x.py",
+    "git:{root}/link.py",
+)
+"""Documents that are no files here, with the path of one in them."""
+
+
+@pytest.mark.parametrize("uri", OUTSIDE)
+@pytest.mark.parametrize("kind", ["inline", "rewrite"])
+def test_a_document_that_is_no_file_is_held_to_the_path_in_it(folders: Path, uri: str, kind: Kind) -> None:
+    """A path that stays here does so under every scheme that an editor knows it by."""
+    (folders / "config").mkdir()
+    (folders / "config/config.toml").write_text(
+        '[privacy]\nlocal_only = ["secrets/**"]\n[models.hole]\napi = "completions"\nmodel = "qwen2.5-coder"\n'
+        'base_url = "https://hole.example/v1"\n[routes.inline]\nmodels = ["hole", "near"]\n'
+    )
+    (folders / "two/secrets").mkdir()
+    (folders / "two/secrets/x.py").touch()
+    (folders / "two/link.py").symlink_to("secrets/x.py")
+    subject = with_keys(folders / "two")
+    assert subject.decide(kind, ("untitled:Untitled-1",), 0).candidates[0].leaves_machine
+    route = subject.decide(kind, (uri.format(root=folders / "two"),), 0)
+    assert [model.name for model in route.candidates] == ["near"]
+
+
+@pytest.mark.parametrize("uri", OUTSIDE)
+def test_a_document_that_is_no_file_is_held_to_ignore_files(folders: Path, uri: str) -> None:
+    """What an ignore file keeps from every model is kept under every scheme."""
+    (folders / "two/.cursorignore").write_text("secrets/\n")
+    (folders / "two/secrets").mkdir()
+    (folders / "two/secrets/x.py").touch()
+    (folders / "two/link.py").symlink_to("secrets/x.py")
+    (folders / "two/a.py").touch()
+    subject = with_keys(folders / "two")
+    named = uri.format(root=folders / "two")
+    assert not subject.decide("inline", (named,), 0).candidates
+    assert not subject.may_read(named)
+    for open_to_all in ("untitled:Untitled-1", f"git:{folders / 'two'}/a.py?%7B%7D"):
+        assert subject.decide("inline", (open_to_all,), 0).candidates
+
+
+@pytest.mark.parametrize("uri", ["untitled:Untitled-1", "git:/elsewhere/a.py", "file://server/a.py", ""])
+def test_a_document_that_is_no_file_is_held_to_every_folder(folders: Path, uri: str) -> None:
+    """Its text may come from any open folder, so the strictest decides; the model on this machine still answers."""
+    (folders / "one/.turnout.toml").write_text('[privacy]\nleaves_machine = "never"\n')
+    for roots, leaves in (((), True), (("two",), True), (("one",), False), (("two", "one"), False)):
+        subject = with_keys(*(folders / root for root in roots))
+        [first, *_] = subject.decide("rewrite", (uri,), 10).candidates
+        assert first.leaves_machine is leaves, roots
+        if not leaves:
+            assert not any(model.leaves_machine for model in subject.permits("rewrite", (uri,), 10).candidates)
+            of_none = subject.permits("rewrite", (), 10).candidates
+            assert roots[0] == "two" or not any(model.leaves_machine for model in of_none)
+        assert subject.decide("inline", (uri,), 0).candidates[0].name == "near"
+
+
+def test_a_uri_of_too_many_names_is_refused(folders: Path) -> None:
+    """What cannot be held to any rule gets to no model."""
+    with pytest.raises(PathRefused):
+        with_keys(folders / "two").decide("inline", ("untitled:" + "a/" * 3000,), 0)
+
+
+def test_a_path_longer_than_any_file_has_is_under_no_ignore_file(folders: Path) -> None:
+    """There is no such file, so there is nothing around it; what is typed in it is completed here."""
+    uri = "file:///" + "a/" * 3000 + "a.py"
+    assert with_keys(folders / "two").decide("inline", (uri,), 0).candidates[0].name == "near"

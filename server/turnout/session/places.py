@@ -1,14 +1,17 @@
 """Where a document is: its workspace folder, and every path under which privacy has to look at it.
 
 Invariants: a document is found in its folder whether it was opened by the folder's name or through a link;
-a path that cannot be followed is refused, not guessed.
+a path that cannot be followed is refused, not guessed; a document that is no file here (never saved, or of another
+scheme) is under every folder at once, since its text may come from any of them.
 """
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import unquote, urlsplit
 
 from turnout.errors import PathRefused
 from turnout.files import uri_to_path
@@ -17,10 +20,16 @@ from turnout.settings.workspace import policy_paths
 
 _Key = TypeVar("_Key")
 _Kept = TypeVar("_Kept")
+_Held = tuple[str, Path | None]
+"""A document, and the folder whose settings it is held to."""
 
 LINKS_KEPT_S = 5.0
 """How long a link is taken to lead where it led: it can be moved, but not between two letters."""
 MAX_PLACES = 1_000
+
+_MAX_PARTS = 64
+_BETWEEN_NAMES = re.compile(r"[/\\:?#\0]+")
+"""What stands between the names in a URI of any scheme: `gitsigns:///ws/.git//:0:secrets/key.py` has a path in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +38,8 @@ class Place:
 
     root: Path | None
     path: str
+    is_file: bool = True
+    """Whether it is a file of this machine, as far as its URI says."""
 
 
 class Places:
@@ -38,9 +49,9 @@ class Places:
         self.roots: tuple[Path, ...] = ()
         self._clock = clock
         self._places: dict[str, Place] = {}
-        self._looked_up: dict[str, tuple[float, tuple[str, ...]]] = {}
+        self._looked_up: dict[_Held, tuple[float, tuple[str, ...]]] = {}
         self._ignores: dict[Path, Ignores] = {}
-        self._withheld: dict[str, tuple[float, tuple[str, str] | None]] = {}
+        self._withheld: dict[_Held, tuple[float, tuple[str, str] | None]] = {}
 
     def set_roots(self, roots: Sequence[Path]) -> None:
         """The folders that the editor has open, replacing those before."""
@@ -57,45 +68,53 @@ class Places:
             place = _keep_few(self._places)[uri] = _find(uri, self.roots)
         return place
 
-    def policy_paths(self, uri: str, *, typing: bool = False) -> tuple[str, ...]:
-        """Every path that a document's privacy is decided on, also the one that a link leads to.
+    def deciding(self, uri: str) -> tuple[Path | None, ...]:
+        """The folders whose settings a document is held to: its own, and all of them where it is no file here."""
+        place = self.find(uri)
+        return (place.root,) if place.is_file else self.roots or (None,)
+
+    def policy_paths(self, uri: str, root: Path | None, *, typing: bool = False) -> tuple[str, ...]:
+        """Every path that a document's privacy is decided on in `root`, also the one that a link leads to.
 
         They are absolute outside of every folder: `.ssh` and `.aws` are told by their place.
         While `typing`, what the links said a moment ago will do: a letter does not wait for the disk.
         Raises PathRefused for a path that cannot be followed.
         """
         now_s = self._clock()
-        looked_s, paths = self._looked_up.get(uri, (float("-inf"), ()))
+        looked_s, paths = self._looked_up.get((uri, root), (float("-inf"), ()))
         if not typing or now_s - looked_s > LINKS_KEPT_S:
-            paths = _policy_paths(uri, self.find(uri).root)
-            _keep_few(self._looked_up)[uri] = (now_s, paths)
+            paths = _policy_paths(uri, root)
+            _keep_few(self._looked_up)[uri, root] = (now_s, paths)
         return paths
 
-    def withheld(self, uri: str, *, typing: bool = False) -> tuple[str, str] | None:
+    def withheld(self, uri: str, root: Path | None, *, typing: bool = False) -> tuple[str, str] | None:
         """That an ignore file keeps a document from every model, and the line that says so; None where none does.
 
         While `typing`, what was found a moment ago will do. Raises as `policy_paths` does.
         """
         now_s = self._clock()
-        looked_s, found = self._withheld.get(uri, (float("-inf"), None))
+        looked_s, found = self._withheld.get((uri, root), (float("-inf"), None))
         if not typing or now_s - looked_s > LINKS_KEPT_S:
-            found = self._look_for_keeper(uri, self.policy_paths(uri, typing=typing))
-            _keep_few(self._withheld)[uri] = (now_s, found)
+            found = self._look_for_keeper(self.policy_paths(uri, root, typing=typing), root)
+            _keep_few(self._withheld)[uri, root] = (now_s, found)
         return found
 
-    def _look_for_keeper(self, uri: str, paths: Sequence[str]) -> tuple[str, str] | None:
-        root = self.find(uri).root
+    def _look_for_keeper(self, paths: Sequence[str], root: Path | None) -> tuple[str, str] | None:
         for path in paths:
             file = Path(path) if root is None else root / path
             if not file.is_absolute():
                 continue  # no file: there is nothing around it
-            base = root.resolve() if root and not Path(path).is_absolute() else top_of(file.parent)
-            if base not in self._ignores:
-                _keep_few(self._ignores)[base] = Ignores(base)
-            inside = path if not Path(path).is_absolute() else file.relative_to(base).as_posix()
-            if keeper := self._ignores[base].withheld(inside):
+            if keeper := self._keeper(path, file, root):
                 return f"{path} is kept from every model by an ignore file", keeper
         return None
+
+    def _keeper(self, path: str, file: Path, root: Path | None) -> str | None:
+        """The line that keeps `file` from every model, which is `path` in `root`."""
+        base = root.resolve() if root and not Path(path).is_absolute() else top_of(file.parent)
+        if base not in self._ignores:
+            _keep_few(self._ignores)[base] = Ignores(base)
+        inside = path if not Path(path).is_absolute() else file.relative_to(base).as_posix()
+        return self._ignores[base].withheld(inside)
 
 
 def _keep_few(kept: dict[_Key, _Kept]) -> dict[_Key, _Kept]:
@@ -116,7 +135,7 @@ def _find(uri: str, roots: Sequence[Path]) -> Place:
     except (OSError, RuntimeError, ValueError):
         return Place(None, path.name)
     except PathRefused:
-        return Place(None, uri)
+        return Place(None, uri, is_file=False)
 
 
 def _by_real_path(path: Path, roots: Sequence[Path]) -> Place | None:
@@ -134,12 +153,43 @@ def _inside(path: Path, bases: dict[Path, Path]) -> Place | None:
 
 def _policy_paths(uri: str, root: Path | None) -> tuple[str, ...]:
     try:
-        path = uri_to_path(uri)
+        path: Path | None = uri_to_path(uri)
+        names: tuple[str, ...] = ()
     except PathRefused:
-        return (uri.rsplit("/", 1)[-1],)
+        path, names = _path_in(uri), _names_in(uri)
     try:
-        if root is not None:
-            return policy_paths(path, root)
-        return tuple(dict.fromkeys((path.as_posix(), path.resolve().as_posix())))
+        return tuple(dict.fromkeys((*_named_and_real(path, root), *names)))
     except (OSError, RuntimeError, ValueError) as error:
         raise PathRefused(f"{uri} cannot be followed on this machine: {error}.") from error
+
+
+def _named_and_real(path: Path | None, root: Path | None) -> tuple[str, ...]:
+    if path is None:
+        return ()
+    return (path.as_posix(), path.resolve().as_posix()) if root is None else policy_paths(path, root)
+
+
+def _path_in(uri: str) -> Path | None:
+    """The absolute path in a URI that is no file's, which may be that of a file here all the same."""
+    try:
+        text = unquote(urlsplit(uri).path, errors="surrogateescape")
+    except ValueError:
+        return None
+    return Path(text) if text.startswith("/") and "\0" not in text else None
+
+
+def _names_in(uri: str) -> tuple[str, ...]:
+    """The path in a URI of any scheme, from each of its names on: which of them a workspace begins at is not known.
+
+    What follows `?` and `#` is left out in some and is in others: not every editor escapes what it puts into a URI.
+    Raises PathRefused for one with more names than any path has.
+    """
+    text = uri.partition(":")[2] or uri
+    found = []
+    for part in (re.split(r"[?#]", text, maxsplit=1)[0], text):
+        split = _BETWEEN_NAMES.split(unquote(part, errors="surrogateescape"))
+        names = [name for name in split if name not in ("", ".", "..")]
+        if len(names) > _MAX_PARTS:
+            raise PathRefused(f"{uri[:200]} has too long a path.")
+        found += ["/".join(names[start:]) for start in range(len(names))]
+    return tuple(found)

@@ -1,7 +1,7 @@
 """The workspace folders of one editor, and the settings that hold in each until a file or the editor changes them.
 
-Invariants: a document is always under exactly one folder's settings; a request about documents of several folders may
-only do what every one of them allows; what an untrusted folder says only tightens.
+Invariants: a file is always under exactly one folder's settings; a request about documents of several folders, or about
+one that is no file here, may only do what every one of them allows; what an untrusted folder says only tightens.
 """
 
 import asyncio
@@ -174,11 +174,13 @@ class Workspaces:
 
     def may_read(self, uri: str) -> bool:
         """Whether the settings let anybody read a file."""
-        root = self.root_of(uri)
+        return all(self._may_read_in(root, uri) for root in self._places.deciding(uri))
+
+    def _may_read_in(self, root: Path | None, uri: str) -> bool:
         never_read = self._open(root).loaded.policy.privacy.never_read
-        if any(never_read.match(fold_path(path)) for path in self._places.policy_paths(uri)):
+        if any(never_read.match(fold_path(path)) for path in self._places.policy_paths(uri, root)):
             return False
-        return self._places.withheld(uri) is None
+        return self._places.withheld(uri, root) is None
 
     def rules(self, uri: str) -> Rules:
         """What the settings say about completions in a document."""
@@ -186,10 +188,8 @@ class Workspaces:
 
     def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
         """The route of a request about `uris`, by the folder of the first one and within what all others allow."""
-        roots = list(dict.fromkeys(map(self.root_of, uris))) or [self._first_root()]
         first, *others = (
-            self._decide_in(root, kind, tuple(u for u in uris if self.root_of(u) == root), input_tokens)
-            for root in roots
+            self._decide_in(root, kind, own, input_tokens) for root, own in self._by_folder(uris).items()
         )
         for other in others:
             first = _within(first, other)
@@ -202,9 +202,10 @@ class Workspaces:
 
     def explain(self, kind: Kind, uri: str) -> dict[str, Any]:
         """The decision for a kind of request in a document, as `turnout/explain` answers it."""
-        opened = self._open(self.root_of(uri) if uri else self._first_root())
+        uris = (uri,) if uri else ()
+        opened = self._open(next(iter(self._by_folder(uris))))
         policy, spend = opened.loaded.policy, self._spent(str(opened.root or ""))
-        route = self.decide(kind, (uri,) if uri else (), 0)
+        route = self.decide(kind, uris, 0)
         return dict(
             route_to_wire(route, standings(policy.budget, spend), self._health(policy.models), self._clock())
         )
@@ -233,11 +234,16 @@ class Workspaces:
 
     def permits(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
         """The same as `decide` by the settings alone: however models are, whatever was spent, whosever key is there."""
-        roots = list(dict.fromkeys(map(self.root_of, uris))) or [self._first_root()]
-        by_root = {root: tuple(uri for uri in uris if self.root_of(uri) == root) for root in roots}
-        return reduce(
-            _within, (self._permit_in(root, kind, own, input_tokens) for root, own in by_root.items())
-        )
+        folders = self._by_folder(uris).items()
+        return reduce(_within, (self._permit_in(root, kind, own, input_tokens) for root, own in folders))
+
+    def _by_folder(self, uris: tuple[str, ...]) -> dict[Path | None, tuple[str, ...]]:
+        """The folders that have a say on `uris`, each with its own of them; the first folder where there are none."""
+        found: dict[Path | None, tuple[str, ...]] = {}
+        for uri in uris:
+            for root in self._places.deciding(uri):
+                found[root] = (*found.get(root, ()), uri)
+        return found or {self._first_root(): ()}
 
     def _decide_in(self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
         request = self._request_in(root, kind, uris, input_tokens)
@@ -257,9 +263,13 @@ class Workspaces:
         filling = kind in COMPLETION_KINDS
         return RouteRequest(
             kind=kind,
-            paths=tuple(path for uri in uris for path in self._places.policy_paths(uri, typing=filling)),
+            paths=tuple(
+                path for uri in uris for path in self._places.policy_paths(uri, root, typing=filling)
+            ),
             language=language_of(uris[0]) if uris else "",
-            withheld=next(filter(None, (self._places.withheld(uri, typing=filling) for uri in uris)), None),
+            withheld=next(
+                filter(None, (self._places.withheld(uri, root, typing=filling) for uri in uris)), None
+            ),
             keys_present=self._keys(opened),
             # The worker cuts a completion's context to what its model takes.
             input_tokens=0 if filling else input_tokens,

@@ -106,14 +106,19 @@ class DiskFull(ModelError):
 Remedy = Literal["retry", "fall_back", "stop"]
 """What may help: the same model again, another model, or nothing until the user has done something."""
 
+Extent = Literal["unsent", "refused", "taken"]
+"""How far a prompt got: no byte of it went out, it was turned away unread, or a model may have begun with it."""
+
 
 class BackendError(TurnoutError):
     """A model that was asked and did not answer.
 
     `retry_after_s` is how long its provider asks to wait, None where it does not say.
+    `extent` is how far the prompt got before any text came, as far as whoever raises this can know.
     """
 
     remedy: Remedy = "fall_back"
+    extent: Extent = "taken"
 
     def __init__(
         self,
@@ -122,18 +127,24 @@ class BackendError(TurnoutError):
         advice: str = "",
         remedy: Remedy | None = None,
         retry_after_s: float | None = None,
+        extent: Extent | None = None,
     ) -> None:
         super().__init__(message, advice=advice)
         self.remedy = self.remedy if remedy is None else remedy
+        self.extent = self.extent if extent is None else extent
         self.retry_after_s = retry_after_s
 
 
 class EngineMissing(BackendError):
     """The package that runs local models is not installed."""
 
+    extent: Extent = "unsent"
+
 
 class WorkerUnavailable(BackendError):
     """The worker cannot be started or reached."""
+
+    extent: Extent = "unsent"
 
 
 class WorkerCrashed(BackendError):
@@ -143,21 +154,27 @@ class WorkerCrashed(BackendError):
 class KeyMissing(BackendError):
     """A remote model without its key."""
 
+    extent: Extent = "unsent"
+
 
 class Unauthorized(BackendError):
     """The key was refused; another model in its place would only hide that."""
 
     remedy = "stop"
+    extent: Extent = "refused"
 
 
 class OutOfCredit(BackendError):
     """The account cannot pay for the request."""
+
+    extent: Extent = "refused"
 
 
 class RateLimited(BackendError):
     """Too many requests."""
 
     remedy = "retry"
+    extent: Extent = "refused"
 
 
 class Overloaded(BackendError):
@@ -181,6 +198,8 @@ class ModelFailed(RequestRejected):
 class SecretsFound(RequestRejected):
     """A prompt with secrets in it, where the settings block those from leaving the machine."""
 
+    extent: Extent = "unsent"
+
 
 class RedactionLost(RequestRejected):
     """An answer in which the placeholder of a secret is spoiled, so that the secret cannot be put back."""
@@ -189,17 +208,25 @@ class RedactionLost(RequestRejected):
 class ConnectionFailed(BackendError):
     """No connection."""
 
+    extent: Extent = "unsent"
+
 
 class ConnectionLost(ConnectionFailed):
     """A connection that broke before the first byte of an answer, maybe after the whole request was sent."""
+
+    extent: Extent = "taken"
 
 
 class CircuitOpen(BackendError):
     """An endpoint that failed several times in a row and is left alone for a while."""
 
+    extent: Extent = "unsent"
+
 
 class BudgetExceeded(BackendError):
     """A budget has no room for what the request may cost; one that stays on this machine costs nothing."""
+
+    extent: Extent = "unsent"
 
 
 class DeadlineExceeded(BackendError):

@@ -382,6 +382,33 @@ async def test_faults(
         await server.closed.wait()
 
 
+@pytest.mark.parametrize(
+    ("script", "extent"),
+    [
+        (answer(503, b"{}"), "refused"),
+        (answer(400, b"{}"), "refused"),
+        (answer(307, b"", "text/plain", "location: https://evil.example.net/"), "refused"),
+        (STREAM_HEAD + chunked(b'data: {"error":{"type":"overloaded_error"}}\n\n') + LAST_CHUNK, "taken"),
+        (STREAM_HEAD + LAST_CHUNK, "taken"),
+        (b"", "taken"),
+    ],
+)
+async def test_how_far_a_prompt_got(backend: RemoteBackend, script: bytes, extent: str) -> None:
+    """A status other than 200 turned it away; after a 200, and after silence, it may have been read."""
+    async with scripted_server(script) as server:
+        outcome = await run(backend, far(server.url))
+    assert outcome.error is not None
+    assert outcome.error.extent == extent
+
+
+async def test_what_never_went_out(backend: RemoteBackend) -> None:
+    """A request that is refused here, for its address or its key, says that nothing was sent."""
+    for model in (far("http://far.example"), far("http://127.0.0.1:9", key="env:NONE")):
+        outcome = await run(backend, model)
+        assert outcome.error is not None
+        assert outcome.error.extent == "unsent"
+
+
 async def test_retry_after(backend: RemoteBackend) -> None:
     """A provider's wish to wait arrives with the error, and nothing is sent again on its own account."""
     async with scripted_server(answer(429, b"{}", "application/json", "retry-after: 12")) as server:

@@ -8,10 +8,24 @@ import pytest
 from support.dispatch_kit import FILES, GLM, NEAR, OPUS, Around, Scripted, ask, hang, route, says, setup
 from support.ledger_kit import DAY
 from turnout.core.answers import Ask
-from turnout.core.requests import ChatPrompt, Delta, Message
+from turnout.core.requests import ChatPrompt, Delta, Message, Model
 from turnout.core.spending import Refusal
 from turnout.dispatch.prompts import prompt_bytes, worst_usd
-from turnout.errors import BudgetExceeded, ConnectionFailed, RouteError, StreamTruncated, TurnoutError
+from turnout.errors import (
+    BudgetExceeded,
+    ConnectionFailed,
+    ConnectionLost,
+    KeyMissing,
+    ModelMissing,
+    OutOfCredit,
+    Overloaded,
+    RateLimited,
+    RequestRejected,
+    RouteError,
+    StreamTruncated,
+    TurnoutError,
+    Unauthorized,
+)
 
 SONNET = replace(OPUS, name="sonnet")
 
@@ -172,3 +186,35 @@ async def test_the_worst_case_is_held_to_the_limit_of_a_request() -> None:
     with pytest.raises(BudgetExceeded, match=r"may cost \$0.5127, and \$0.4000 is left"):
         await setup(around, backend).run(Ask("rewrite", FILES, lambda _model: long))
     assert backend.asked == []
+
+
+@pytest.mark.parametrize(
+    ("script", "sent", "costs"),
+    [
+        ([Unauthorized("no")], True, False),
+        ([OutOfCredit("no")], True, False),
+        ([RateLimited("no")], True, False),
+        ([RequestRejected("no", extent="refused")], True, False),
+        ([Overloaded("no", extent="refused")], True, False),
+        ([RequestRejected("never", extent="unsent")], False, False),
+        ([KeyMissing("none")], False, False),
+        ([ConnectionFailed("no")], False, False),
+        ([ModelMissing("gone", model="opus")], False, False),
+        ([ConnectionLost("maybe")], True, True),
+        ([Overloaded("in the stream")], True, True),
+        ([Delta("x"), RateLimited("in the stream")], True, True),
+    ],
+    ids=lambda value: f"{value[-1]!r}" if isinstance(value, list) else "",
+)
+@pytest.mark.parametrize("model", [OPUS, GLM], ids=lambda model: model.name)
+async def test_bytes_that_went_out_are_not_always_paid_for(
+    model: Model, script: list[object], sent: bool, costs: bool
+) -> None:
+    """What was turned away costs nothing, also at an unknown price; what never went out is not said to have."""
+    around = Around(route(model, kind="inline"))
+    with contextlib.suppress(TurnoutError):
+        await setup(around, Scripted({model.name: script})).run(ask(kind="inline"))
+    [receipt] = around.receipts
+    assert (receipt.bytes_sent > 0, receipt.leaves_machine) == (sent, sent)
+    assert (receipt.cost_usd != 0) is costs
+    assert around.settled == [] or (around.settled[0][1] != 0) is costs

@@ -30,6 +30,8 @@ class Try:
     """Kinds of secrets that were taken out of its prompt, and how many of each."""
     reached: bool = True
     """False where the failure says that nothing got to the model."""
+    refused: bool = False
+    """Whether it was turned away before the model began, which nobody charges for."""
     reservation: str = ""
     """What is set aside for it in the ledger, if anything."""
     worst_usd: float | None = None
@@ -41,18 +43,24 @@ class Try:
         """Tokens as counted; where nobody counted, an estimate of what was read and written until then."""
         if self.done is not None:
             return self.done.usage
-        if not self.reached:
+        if self._is_free:
             return Usage()
         written = max(len(self.pieces), estimated_tokens(sum(map(len, self.pieces))))
         return Usage(estimated_tokens(self.size), written, estimated=True)
 
     def cost_usd(self) -> float | None:
         """Dollars for `usage`; None where a price is unknown."""
+        if self._is_free:
+            return 0.0
         return self.model.cost_of(self.usage())
 
     def taken_usd(self) -> float:
         """Dollars that nobody else may spend: what it came to, and its worst case as long as it is under way."""
         return (self.cost_usd() if self.over else self.worst_usd) or 0.0
+
+    @property
+    def _is_free(self) -> bool:
+        return self.refused or not self.reached
 
     def note(self, item: Account | Waiting) -> None:
         """Keep what is neither text nor the end."""

@@ -19,20 +19,7 @@ from turnout.dispatch.paying import Payer
 from turnout.dispatch.prompts import prompt_bytes
 from turnout.dispatch.secrecy import restored
 from turnout.dispatch.vitals import Vitals
-from turnout.errors import (
-    ConnectionFailed,
-    ConnectionLost,
-    DeadlineExceeded,
-    EngineMissing,
-    KeyMissing,
-    ModelError,
-    StreamTruncated,
-    TurnoutError,
-    WorkerUnavailable,
-)
-
-_UNREACHED = (ConnectionFailed, EngineMissing, KeyMissing, ModelError, WorkerUnavailable)
-"""Failures that say that nothing of the prompt got to the model."""
+from turnout.errors import BackendError, DeadlineExceeded, StreamTruncated, TurnoutError
 
 
 class _TooSlow(DeadlineExceeded):
@@ -78,7 +65,10 @@ class Sender:
         return tried
 
     def _failed(self, tried: Try, error: TurnoutError) -> None:
-        tried.reached = tried.first is not None or _may_have_reached(error)
+        if tried.first is None:
+            # What fails for another reason than its backend's, as a model that is not here, never got that far.
+            extent = error.extent if isinstance(error, BackendError) else "unsent"
+            tried.reached, tried.refused = extent != "unsent", extent == "refused"
         self._payer.settle(tried)
         if isinstance(error, _TooSlow):
             self._vitals.left(tried.model, self._silent_ms(tried))
@@ -129,8 +119,3 @@ class Sender:
                 if floor.say(tried, item.text):
                     return
         raise StreamTruncated(f"The answer of {tried.model.name} ended without its end.")
-
-
-def _may_have_reached(error: TurnoutError) -> bool:
-    """Whether something of a prompt may have got to the model that failed so: it counts as sent, then."""
-    return isinstance(error, ConnectionLost) or not isinstance(error, _UNREACHED)

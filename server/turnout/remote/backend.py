@@ -66,9 +66,7 @@ class RemoteBackend:
 
     async def stream(self, model: Model, prompt: Prompt) -> AsyncGenerator[StreamItem, None]:
         """Run `prompt` on `model`; yields Deltas and one Done, or raises a BackendError."""
-        written = self._writer.write(model, prompt)
-        peer = await self._peer(model, written.target)
-        transport = await self._loaded()
+        written, peer, transport = await self._ready(model, prompt)
         call, reply = _call(peer, written), _reply(peer, written)
         cut = Cut(peer, written.forced, written.stop)
         watchdog = Watchdog(peer, self._stall_timeout_s, self._clock)
@@ -96,6 +94,15 @@ class RemoteBackend:
         """Close all connections; a later request opens new ones."""
         if self._transport is not None:
             await self._transport.close()
+
+    async def _ready(self, model: Model, prompt: Prompt) -> "tuple[Written, Peer, Transport]":
+        """All that a request takes before its first byte; an error from here says that none was sent."""
+        try:
+            written = self._writer.write(model, prompt)
+            return written, await self._peer(model, written.target), await self._loaded()
+        except BackendError as error:
+            error.extent = "unsent"
+            raise
 
     async def _peer(self, model: Model, target: Endpoint) -> Peer:
         key = await self._key(model, target)
@@ -165,7 +172,9 @@ async def _require_stream(peer: Peer, response: "Response") -> None:
     body = await response.read_at_most(_ERROR_BODY_BYTES, _ERROR_BODY_S)
     if response.status == 200:
         raise not_a_stream(peer, content_type, body)
-    raise refusal(peer, response.status, response.headers, body, time.time())
+    error = refusal(peer, response.status, response.headers, body, time.time())
+    error.extent = "refused"
+    raise error
 
 
 async def _texts(

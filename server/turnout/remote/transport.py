@@ -208,7 +208,9 @@ def _unanswered(peer: Peer, exc: Exception) -> BackendError:
     if isinstance(
         exc, httpx.LocalProtocolError | httpx.UnsupportedProtocol | httpx.InvalidURL | UnicodeError
     ):
-        return RequestRejected(f"{peer}: the request cannot be written as HTTP.", advice=_settings(peer))
+        return RequestRejected(
+            f"{peer}: the request cannot be written as HTTP.", advice=_settings(peer), extent="unsent"
+        )
     if isinstance(exc, httpx.RemoteProtocolError) and not _hung_up(exc):
         return ProtocolViolation(f"{peer} did not answer with HTTP.", advice=_settings(peer))
     if isinstance(exc, httpx.ConnectError):

@@ -47,7 +47,7 @@ FORMS: tuple[Form, ...] = (
     _form("Google key", "AIza", rf"AIza[{_WORD}-]{{35}}(?![{_WORD}-])"),
     _form("Google key", "GOCSPX-", rf"GOCSPX-[{_WORD}-]{{28}}(?![{_WORD}-])"),
     _form("Google token", "ya29.", rf"ya29\.[{_WORD}-]{{30,}}"),
-    _form("Azure key", "AccountKey= SharedAccessKey=", r"Sh?A?\w*?Key=(?P<value>[A-Za-z0-9+/]{40,90}={0,2})",
+    _form("Azure key", "AccountKey= AccessKey=", r"A(?:ccount|ccess)Key=(?P<value>[A-Za-z0-9+/]{40,90}={0,2})",
           group="value", inside_words=True),
     _form("Azure signature", "sig=", r"sig=(?P<value>[A-Za-z0-9%+/]{42,80}(?:%3[Dd]|=))",
           group="value", inside_words=True),

@@ -14,13 +14,17 @@ from turnout.core.secrets.forms import LOOKS_A_TURN, Span
 _LOOKS_A_TURN = LOOKS_A_TURN // 4
 """Fewer than elsewhere: each look takes longer."""
 
-_WORDS = ("key", "token", "secret", "passw", "pwd", "credential", "passphrase", "auth")
+_WORDS = ("key", "token", "secret", "pass", "pwd", "credential", "auth")
 _AROUND = re.compile(
-    r"(?P<word>key|tokens?|secrets?|passw(?:or)?d|pwd|credentials?|passphrase|auth)"
+    r"(?P<word>key|tokens?|secrets?|passw(?:or)?d|pwd|credentials?|passphrase|pass|auth)"
     r"(?P<tail>(?:[_.-]?(?:id|value|prod|production|dev|staging|test|live|default|current|old|new|base64|b64|hex|\d{1,3}))?)"
-    r"(?P<close>[\"'`\]]{0,2})[ \t]*(?::[ \t]?=|=>|[:=]|,(?=[ \t]*[\"']))[ \t]*(?:[brfu]{1,2}(?=[\"']))?"
-    r"(?:(?P<quote>[\"'`])(?P<quoted>[^\"'`\s]{8,400})(?P=quote)|(?P<bare>[A-Za-z0-9_.~+/=!@#$%^&*-]{8,400}))"
+    r"(?:>(?P<element>[^<>\"'`\s]{8,4000})(?=</)"
+    r"|(?P<close>[\"'`\]]{0,2})[ \t]*(?P<sign>:[ \t]?=|=>|[:=]|,(?=[ \t]*[\"']))[ \t]*(?:[brfu]{1,2}(?=[\"']))?"
+    r"(?:(?P<quote>[\"'`])(?P<quoted>[^\"'`\s]{8,4000})(?P=quote)|(?P<bare>[A-Za-z0-9_.~+/=!@#$%^&*-]{8,4000})))"
 )
+_VALUES = ("element", "quoted", "bare")
+_JUDGED = 400
+"""Characters of a value by which it is told: a longer one is no less one of chance for what follows."""
 _NAME = re.compile(r"[A-Za-z0-9_.-]*\Z")
 _KEY_OF = re.compile(
     r"(?:api|access|secret|private|auth|signing|sign|encryption|encrypt|crypt|master|account|storage|service|client"
@@ -43,7 +47,10 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]+")
 _VERSIONED = re.compile(r"[-_.]*[a-z]+(?:[-_.:/][a-z0-9.]++)++", re.IGNORECASE)
 
-_USER_INFO = re.compile(r"[A-Za-z0-9_.~%+-]{0,80}:(?P<value>[^\s\"'`@/<>{}$*:]{3,120})@[A-Za-z0-9\[]")
+_USER_INFO = re.compile(
+    r"[A-Za-z0-9_.~%+-]{0,80}:(?!\d+/|\$)(?P<value>[^\s\"'`@<>{}*:]{3,120})@[A-Za-z0-9\[]"
+)
+_MIXED = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*\d)")
 _PLAIN_PASSWORDS = frozenset(
     {"password", "passwd", "pass", "pwd", "secret", "changeme", "example", "pw", "xxx", "token", "mypassword"}
 )
@@ -76,12 +83,22 @@ def _value(text: str, lowered: str, at: int) -> Span | None:
     before = name[0] if name else ""
     if _NOT_SECRET.search(before) or (found["quote"] is None and found["close"] and text[at - 1 : at] == " "):
         return None
-    group = "quoted" if found["quote"] else "bare"
-    start, end = found.span(group)
-    if group == "bare" and not _stands_alone(text, found):
+    start, end = next(found.span(name) for name in _VALUES if found[name])
+    if found["bare"] and not _stands_alone(text, found):
         return None
-    weak = (found["word"] == "key" and not _KEY_OF.search(before)) or found["word"] == "auth"
+    if found["word"] == "pass" and not _is_for_password(text, found, before):
+        return None
+    weak = found["word"] == "auth" or (found["word"] == "key" and not _KEY_OF.search(before))
     return (start, end) if _looks_made_by_chance(text[start:end], weak=weak) else None
+
+
+def _is_for_password(text: str, found: re.Match[str], before: str) -> bool:
+    """Whether `pass` is short for a password: in `DB_PASS` and `dbPass`, but not in `bypass` or as a test's verdict."""
+    at = found.start()
+    last = text[at - 1 : at]
+    if last.isalpha() and not (last.islower() and text[at].isupper()):
+        return False
+    return not (text.startswith("PASS", at) and not before and found["sign"] == ":")
 
 
 def _stands_alone(text: str, found: re.Match[str]) -> bool:
@@ -91,8 +108,13 @@ def _stands_alone(text: str, found: re.Match[str]) -> bool:
 
 
 def _looks_made_by_chance(value: str, *, weak: bool) -> bool:
-    if _REFERENCE.match(value) or _MADE_UP.search(value):
+    judged, rest = value[:_JUDGED], value[_JUDGED:]
+    if not _is_varied(judged, weak=weak) or any(sign in rest for sign in "(){}<>"):
         return False
+    return not (_REFERENCE.match(judged) or _MADE_UP.search(judged))
+
+
+def _is_varied(value: str, *, weak: bool) -> bool:
     classes = sum(
         (
             any(c.islower() for c in value),
@@ -142,5 +164,8 @@ def user_infos(text: str) -> Iterator[Span | None]:
 
 
 def _is_plain(found: re.Match[str]) -> bool:
-    value = found["value"].lower()
+    chosen = found["value"]
+    if ("/" in chosen or "$" in chosen) and not _MIXED.match(chosen):
+        return True  # a path behind a port, or a variable
+    value = chosen.lower()
     return value in _PLAIN_PASSWORDS or set(value) <= set("x.%s-_") or "your" in value

@@ -27,7 +27,7 @@ from turnout.store.environment import environment_of
 from turnout.store.queries import last_receipts, spend_by_day
 from turnout.store.retention import prune
 from turnout.store.rows import Tags, insert_event, insert_receipt
-from turnout.store.totals import Amount, amounts, first_day, sum_usd
+from turnout.store.totals import Amount, amounts, as_text, sum_of
 from turnout.store.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class Ledger:
     def record(self, receipt: Receipt) -> None:
         """Keep a receipt; returns at once."""
         at, cost_usd = self._now(), receipt.cost_usd or 0.0
-        amount = Amount(receipt.workspace, at.date().isoformat(), cost_usd)
+        amount = Amount(as_text(receipt.workspace), at.date().isoformat(), cost_usd)
         if cost_usd > 0:
             with self._lock:
                 self._off_disk.append(amount)
@@ -99,18 +99,11 @@ class Ledger:
 
     def _sum(self, workspace: str, *, reserved: bool) -> Spend:
         today = self._now().date()
-        day, month = first_day("day", today), first_day("month", today)
-        key = (day, workspace, reserved)
+        key = (today.isoformat(), workspace, reserved)
         with self._lock:
             if key not in self._sums:
                 on_disk = self._on_disk if reserved else [a for a in self._on_disk if not a.reserved]
-                known = [*on_disk, *self._off_disk]
-                self._sums[key] = Spend(
-                    today_usd=sum_usd(known, day),
-                    month_usd=sum_usd(known, month),
-                    workspace_today_usd=sum_usd(known, day, workspace),
-                    workspace_month_usd=sum_usd(known, month, workspace),
-                )
+                self._sums[key] = sum_of([*on_disk, *self._off_disk], today, workspace)
             return self._sums[key]
 
     def last(self, count: int) -> list[dict[str, Any]]:
@@ -142,7 +135,7 @@ class Ledger:
 
     def tags(self, workspace: str) -> Tags:
         """What rows of a workspace are told apart by. Looks at the disk."""
-        return Tags(workspace, branch_of(workspace), self._environment)
+        return Tags(as_text(workspace), branch_of(workspace), self._environment)
 
     def on_disk(self, amount: Amount) -> None:
         """Forget a cost that is on disk by now."""

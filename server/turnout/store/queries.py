@@ -1,6 +1,7 @@
 """What the ledger tells: the last receipts, and sums over them.
 
-Invariant: reading changes nothing and waits for no writer; where there is no ledger there is nothing to tell.
+Invariant: reading changes nothing and waits for no writer, also where an older version wrote; where there is no ledger
+there is nothing to tell.
 """
 
 import json
@@ -14,7 +15,8 @@ from typing import Any, Literal, get_args
 
 from turnout.core.health import Spend
 from turnout.errors import TurnoutError
-from turnout.store.totals import amounts, first_day, sum_usd
+from turnout.store.schema import lend_tables
+from turnout.store.totals import amounts, sum_of
 
 By = Literal["kind", "model", "provider", "workspace", "branch", "day", "environment"]
 """What sums are told apart by."""
@@ -127,13 +129,7 @@ def spent(path: Path, workspace: str, today: date) -> Spend:
             found = [] if connection is None else amounts(connection, today)
     except sqlite3.Error as exc:
         raise TurnoutError(f"What was spent cannot be read from {path}: {exc}.") from exc
-    day, month = first_day("day", today), first_day("month", today)
-    return Spend(
-        today_usd=sum_usd(found, day),
-        month_usd=sum_usd(found, month),
-        workspace_today_usd=sum_usd(found, day, workspace),
-        workspace_month_usd=sum_usd(found, month, workspace),
-    )
+    return sum_of(found, today, workspace)
 
 
 @contextmanager
@@ -141,5 +137,6 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection | None]:
     if not path.exists():
         yield None
         return
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        lend_tables(connection)
         yield connection

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from turnout.core.receipts import Receipt
+from turnout.store.totals import as_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def insert_receipt(connection: sqlite3.Connection, receipt: Receipt, at: datetim
             receipt.tokens_cached,
             receipt.cost_usd,
             receipt.total_ms,
-            receipt.outcome,
+            as_text(receipt.outcome),
             json.dumps(receipt.to_wire(), ensure_ascii=True),
         ),
     )

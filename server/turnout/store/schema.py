@@ -4,6 +4,7 @@ Invariant: it grows by tables, not by columns, so that servers of an older versi
 """
 
 import logging
+import re
 import sqlite3
 import time
 from pathlib import Path
@@ -82,6 +83,8 @@ CREATE INDEX IF NOT EXISTS reservations_by_receipt ON reservations (receipt);
 """`sends` tells apart what a receipt sums up, for requests that went to more than one model.
 `expires` is in seconds of the epoch, and `day` and `at` are local, as in `receipts`."""
 
+_TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) (\(.+?\));", re.DOTALL)
+
 _BUSY_MS = 5000
 """Every server of the user writes to this file, each for well under a millisecond."""
 
@@ -105,6 +108,15 @@ def open_database(path: Path) -> sqlite3.Connection | None:
 def make_tables(connection: sqlite3.Connection) -> None:
     """Make the tables that are not there yet."""
     connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT")
+
+
+def lend_tables(connection: sqlite3.Connection) -> None:
+    """Let a connection that only reads find every table empty that an older version did not make."""
+    known = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    there = {str(name) for (name,) in known}
+    for name, columns in _TABLE.findall(_TABLES):
+        if name not in there:
+            connection.execute(f"CREATE TEMP TABLE {name} {columns}")
 
 
 def _open(path: Path) -> sqlite3.Connection:

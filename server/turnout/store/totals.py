@@ -1,25 +1,28 @@
 """What was spent and what is set aside, by day, month and workspace.
 
-Invariant: what is set aside counts like what is spent, so that requests under way never share the same dollars.
+Invariants: what is set aside counts like what is spent, so that requests under way never share the same dollars; what
+was written while a clock was ahead counts under no limit until its day or month is there.
 """
 
 import sqlite3
+from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from turnout.core.health import Spend
 from turnout.core.limits import Limit
 
 _TAKEN = """
-SELECT (SELECT TOTAL(cost_usd) FROM receipts WHERE cost_usd > 0 AND day >= :first AND {where})
-     + (SELECT TOTAL(usd) FROM reservations WHERE day >= :first AND {where})
+SELECT (SELECT TOTAL(cost_usd) FROM receipts WHERE cost_usd > 0 AND day BETWEEN :first AND :last AND {where})
+     + (SELECT TOTAL(usd) FROM reservations WHERE day BETWEEN :first AND :last AND {where})
 """
 
 _BY_WORKSPACE = """
-SELECT 0 AS reserved, workspace, day, TOTAL(cost_usd) FROM receipts WHERE cost_usd > 0 AND day >= :first
-GROUP BY workspace, day
+SELECT 0 AS reserved, workspace, day, TOTAL(cost_usd) FROM receipts WHERE cost_usd > 0
+  AND day BETWEEN :first AND :last GROUP BY workspace, day
 UNION ALL
-SELECT 1, workspace, day, TOTAL(usd) FROM reservations WHERE day >= :first GROUP BY workspace, day
+SELECT 1, workspace, day, TOTAL(usd) FROM reservations WHERE day BETWEEN :first AND :last GROUP BY workspace, day
 """
 
 
@@ -36,22 +39,33 @@ class Amount:
 def taken_usd(connection: sqlite3.Connection, limit: Limit, today: date) -> float:
     """Dollars spent and set aside under `limit` as of `today`."""
     where = "1" if limit.workspace is None else "workspace = :workspace"
-    values = {"first": first_day(limit.period, today), "workspace": limit.workspace}
+    values = {**_span(limit.period, today), "workspace": as_text(limit.workspace or "")}
     row = connection.execute(_TAKEN.format(where=where), values).fetchone()
     return float(row[0])
 
 
 def amounts(connection: sqlite3.Connection, today: date) -> list[Amount]:
-    """Everything spent and set aside since the first of the month."""
-    rows = connection.execute(_BY_WORKSPACE, {"first": first_day("month", today)})
+    """Everything spent and set aside in the month of `today`."""
+    rows = connection.execute(_BY_WORKSPACE, _span("month", today))
     return [Amount(workspace, day, usd, bool(reserved)) for reserved, workspace, day, usd in rows]
 
 
-def sum_usd(all_amounts: Iterable[Amount], first: str, workspace: str | None = None) -> float:
-    """Dollars since the day `first`, of one workspace or of all."""
-    return sum(a.usd for a in all_amounts if a.day >= first and workspace in (None, a.workspace))
+def sum_of(all_amounts: Iterable[Amount], today: date, workspace: str) -> Spend:
+    """The dollars of `today` and its month, in all and of one workspace."""
+    own_name, spans = as_text(workspace), (_span("day", today), _span("month", today))
+    known = [[a for a in all_amounts if span["first"] <= a.day <= span["last"]] for span in spans]
+    own = [[a for a in some if a.workspace == own_name] for some in known]
+    return Spend(*(sum(a.usd for a in some) for some in (*known, *own)))
 
 
-def first_day(period: str, today: date) -> str:
-    """The first day (ISO) of the period that `today` is in."""
-    return (today if period == "day" else today.replace(day=1)).isoformat()
+def as_text(name: str) -> str:
+    """A name as the ledger writes it: a path may have bytes in it that are no text."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _span(period: str, today: date) -> dict[str, str]:
+    """The first and the last day (ISO) of the period that `today` is in."""
+    if period == "day":
+        return {"first": today.isoformat(), "last": today.isoformat()}
+    last = monthrange(today.year, today.month)[1]
+    return {"first": today.replace(day=1).isoformat(), "last": today.replace(day=last).isoformat()}

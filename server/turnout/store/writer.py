@@ -4,7 +4,6 @@ Invariants: asking never waits for the disk, and seldom for a thread to wake; ev
 is on disk; a job that cannot be written costs itself alone.
 """
 
-import contextlib
 import logging
 import sqlite3
 import threading
@@ -20,11 +19,15 @@ LINGER_S = 2.0
 """How long what is not urgent may wait for more of its kind: waking a thread costs a keystroke more than a receipt."""
 
 
+_UNFIT = (OverflowError, TypeError, ValueError, sqlite3.DataError, sqlite3.IntegrityError)
+"""What a job raises whose values no row can hold."""
+
+
 class Job(Protocol):
     """Something to write."""
 
     def write(self, connection: sqlite3.Connection) -> None:
-        """Do it, inside a transaction; OverflowError and ValueError say that no row can hold it."""
+        """Do it, inside a transaction; the errors in `_UNFIT` say that no row can hold it."""
         ...
 
     def over(self, *, written: bool) -> None:
@@ -106,36 +109,44 @@ class Writer:
             flushed, self._flushed = self._flushed, []
             self._urgent = False
             going = not self._closing
-        written = connection is not None and self._write(connection, jobs)
+        written = self._write(connection, jobs) if connection is not None else frozenset()
         if written and connection is not None:
             # Before the jobs hear of it: a cost must not be missing between what waits and what is on disk.
-            with contextlib.suppress(sqlite3.Error):
-                self._after(connection)
-        for job in jobs:
-            job.over(written=written)
+            self._tell(connection)
+        for number, job in enumerate(jobs):
+            job.over(written=number in written)
         for event in flushed:
             event.set()
         return going
 
-    def _write(self, connection: sqlite3.Connection, jobs: Sequence[Job]) -> bool:
-        """Write all jobs in one transaction; False where that could not be done."""
+    def _tell(self, connection: sqlite3.Connection) -> None:
+        try:
+            self._after(connection)
+        except sqlite3.Error as error:
+            logger.warning("the ledger cannot be read: %s", error)
+        except Exception:  # whoever waits for this thread would wait for ever
+            logger.exception("what was spent cannot be told")
+
+    def _write(self, connection: sqlite3.Connection, jobs: Sequence[Job]) -> frozenset[int]:
+        """Write all jobs in one transaction; the numbers of those that are on disk by then."""
         try:
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
-                for job in jobs:
-                    _write_one(connection, job)
+                return frozenset(n for n, job in enumerate(jobs) if _write_one(connection, job))
         except sqlite3.Error as error:
             logger.warning("receipts were not kept: %s", error)
-            return False
-        return True
+            return frozenset()
 
 
-def _write_one(connection: sqlite3.Connection, job: Job) -> None:
+def _write_one(connection: sqlite3.Connection, job: Job) -> bool:
     """One job; values that no row can hold (a server may claim any number of tokens) cost that job alone."""
     connection.execute("SAVEPOINT job")
     try:
         job.write(connection)
-    except (OverflowError, ValueError) as error:
+    except _UNFIT as error:
         connection.execute("ROLLBACK TO job")
+        connection.execute("RELEASE job")
         logger.warning("a receipt was not kept: %s", error)
+        return False
     connection.execute("RELEASE job")
+    return True

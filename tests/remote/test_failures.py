@@ -228,6 +228,37 @@ def test_refused_key_is_not_repeated() -> None:
     assert "`env:KEY`" in found.advice
 
 
+LONG_KEY = "sk-proj-" + "aB3dE5gH7j" * 12
+
+
+@pytest.mark.parametrize("field", ["code", "type", "status", "error_code", "message"])
+@pytest.mark.parametrize("status", [400, 401, 429, 500])
+@pytest.mark.parametrize("around", ["{}", "x{}", "Incorrect API key provided: {}"])
+def test_no_part_of_a_key_is_repeated(status: int, field: str, around: str) -> None:
+    """A key longer than what is quoted of a code is taken out before anything is cut."""
+    peer = Peer("far", "h.example", "env:KEY", LONG_KEY)
+    said = around.format(LONG_KEY)
+    error = {"message": "words", "details": {"error_code": said}} if field == "error_code" else {field: said}
+    for found in (
+        refusal(peer, status, JSON, json.dumps({"error": error}).encode()),
+        in_stream(peer, {"error": error}),
+        refusal(peer, 302, {"location": f"https://{said}.example/"}, b""),
+    ):
+        shown = str(found) + found.advice
+        assert not any(
+            LONG_KEY[:8].lower() in part.lower() or "gH7jaB3" in part for part in (shown, repr(found))
+        )
+
+
+@pytest.mark.parametrize("code", ["sk-01-a-part-of-the-key", "incorrect key sk-01"])
+def test_a_refused_key_shows_no_code_but_a_known_one(code: str) -> None:
+    """A provider may put a part of the key into any field; a code that Turnout knows is shown."""
+    assert "sk-01" not in str(refusal(PEER, 401, JSON, json.dumps(openai(None, code)).encode()))
+    assert "(invalid_api_key)" in str(
+        refusal(PEER, 401, JSON, json.dumps(openai(code, "invalid_api_key")).encode())
+    )
+
+
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: (

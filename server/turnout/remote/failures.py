@@ -115,12 +115,13 @@ def wait_s(headers: Mapping[str, str]) -> float | None:
 
 
 def _error(peer: Peer, status: int, document: object, headers: Mapping[str, str]) -> BackendError:
-    codes, message = list(_codes(document)), _message(document)
+    codes, message = list(_codes(peer, document)), _message(document)
     verdict = taxonomy.verdict(peer.server, status, codes, message)
     what = f"answered {status}" if status != 200 else "reported an error"
-    named = next((code for code in codes if not code.isdigit()), *codes[:1] or [""])
-    shown = f" ({peer.quote(named)})" if named else ""
-    # A provider may echo parts of a key that it refuses, so those words are not repeated.
+    # A provider may echo parts of a key that it refuses, so neither its words nor a code of its own are repeated.
+    known = [c for c in codes if verdict.error is not Unauthorized or taxonomy.is_code(peer.server, c)]
+    named = next((code for code in known if not code.isdigit()), *known[:1] or [""])
+    shown = f" ({named})" if named else ""
     said = "" if verdict.error is Unauthorized or not message else f": {peer.quote(message)}"
     text, advice = f"{peer} {what}{shown}{said}".rstrip(".") + ".", _advice(verdict, peer)
     return verdict.error(text, advice=advice, remedy=_remedy(verdict, headers), retry_after_s=wait_s(headers))
@@ -147,15 +148,15 @@ def _skew(headers: Mapping[str, str], now_s: float | None) -> str:
     )
 
 
-def _codes(document: object) -> Iterator[str]:
-    """Codes of an error body, the most specific first."""
+def _codes(peer: Peer, document: object) -> Iterator[str]:
+    """Codes of an error body, the most specific first, and without the key, also where it is longer than they are."""
     error = _error_object(document)
     details = error.get("details")
     candidates = [details.get("error_code")] if isinstance(details, dict) else []
     candidates += [error.get("code"), error.get("type"), error.get("status")]
     for candidate in candidates:
         if isinstance(candidate, str | int) and not isinstance(candidate, bool) and candidate != "":
-            yield str(candidate)[:64]
+            yield peer.quote(str(candidate))[:64]
 
 
 def _message(document: object) -> str:
@@ -202,7 +203,7 @@ def _error_object(document: object) -> dict[str, object]:
 
 def _redirect(peer: Peer, status: int, location: str) -> BackendError:
     try:
-        target = urlsplit(location).hostname or peer.host
+        target = urlsplit(peer.quote(location)).hostname or peer.host
     except ValueError:
         target = "an unreadable address"
     return RequestRejected(

@@ -173,3 +173,8 @@ def verdict(server: Server | None, status: int, codes: Sequence[str], message: s
     if 400 <= status < 500:
         return SETTINGS
     return next((IN_STREAM[code] for code in codes if code in IN_STREAM), LATER)
+
+
+def is_code(server: Server | None, code: str) -> bool:
+    """Whether a code is one that is known here, so that it can hold nothing else."""
+    return code in BY_CODE or (server is not None and code in BY_SERVER.get(server, {}))

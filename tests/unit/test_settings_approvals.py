@@ -7,6 +7,7 @@ import pytest
 
 from support.settings_kit import SettingsKit
 from turnout.__main__ import main
+from turnout.errors import SettingsError
 from turnout.settings import Loaded, approvals
 
 HOUSE = """
@@ -94,6 +95,23 @@ def test_unreadable(kit: SettingsKit) -> None:
     for broken in ("{", "[]", '{"x": 3}', "\0", '{"x": [["a"]]}'):
         file.write_text(broken)
         assert names(load(kit, "", USER)) == set(), broken
+
+
+def test_what_cannot_be_read_is_not_written_over(
+    kit: SettingsKit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What other folders may send where would be forgotten, and each of them be taken for new."""
+    load(kit, "", USER)
+    file = kit.workspace.parent / "state" / "approved-endpoints"
+    for broken in ("{", '{"x": 3}', "\0"):
+        file.write_text(broken)
+        with pytest.raises(SettingsError, match="cannot be read") as caught:
+            approvals.approve_all(kit.workspace, [("env:X", "https://x.example")])
+        assert str(file) in caught.value.message + caught.value.advice
+        assert main(["trust", str(kit.workspace)]) != 0
+        assert "cannot be read" in capsys.readouterr().err
+        approvals.forget(kit.workspace)
+        assert file.read_text() == broken
 
 
 def test_untrusted(kit: SettingsKit) -> None:

@@ -4,7 +4,7 @@ Trust is given to a folder and holds for what its settings file says later; a ke
 the endpoint beside it would be sent the key. So a pair of key and server that is new waits for the user's word.
 
 Invariant: the list is written when trust is given, or when a folder that is trusted by the editor is first seen, and
-never grows by itself after that; one that cannot be read or written approves nothing.
+never grows by itself after that; one that cannot be read or written approves nothing, and is not written over.
 """
 
 import json
@@ -36,14 +36,14 @@ _MAX_BYTES = 1024 * 1024
 def approve_all(workspace: Path, bindings: Iterable[Binding]) -> None:
     """Approve `bindings` of a workspace and no others; raises SettingsError where that cannot be noted."""
     own = real_path(workspace)
-    change_file(_FILE, lambda: _written({**(_load() or {}), own: sorted(set(bindings))}))
+    change_file(_FILE, lambda: _written({**_readable(), own: sorted(set(bindings))}))
 
 
 def forget(workspace: Path) -> None:
     """Approve nothing of a workspace any more."""
     own = real_path(workspace)
     if own in (_load() or {}):
-        change_file(_FILE, lambda: _written(_without(_load() or {}, own)))
+        change_file(_FILE, lambda: _written(_without(_readable(), own)))
 
 
 def approved(workspace: Path, bindings: frozenset[Binding]) -> frozenset[Binding]:
@@ -107,6 +107,17 @@ def _load() -> dict[str, list[Binding]] | None:
         return {}
     except (OSError, ValueError):
         return None
+
+
+def _readable() -> dict[str, list[Binding]]:
+    """What is approved, to write it again with a change; raises SettingsError where it cannot be read."""
+    found = _load()
+    if found is None:
+        raise SettingsError(
+            f"{paths.state_dir() / _FILE} cannot be read, so what it approves for other folders would be lost.",
+            advice="Mend it; or remove it, and all trusted folders may again send the keys that they name now.",
+        )
+    return found
 
 
 def _parsed(text: str) -> dict[str, list[Binding]] | None:

@@ -167,6 +167,11 @@ ESTIMATED = Usage(11, 1, estimated=True)  # 41 and 2 characters, four to a token
         ),
         # Counts that cannot be counts are as good as none.
         (
+            [chunk("ab", "stop", usage={"prompt_tokens": 0, "completion_tokens": 0}), "[DONE]"],
+            "stop",
+            ESTIMATED,
+        ),
+        (
             [chunk("ab", "stop", usage={"prompt_tokens": -1, "completion_tokens": True}), "[DONE]"],
             "stop",
             ESTIMATED,

@@ -268,6 +268,18 @@ def test_cost(usage: Usage, prices: dict[str, float | None], expected: float | N
     assert cost == (None if expected is None else pytest.approx(expected))
 
 
+@pytest.mark.parametrize(
+    ("told_usd", "believed"),
+    [(0.00750, True), (0.0750, True), (0.00008, True), (0.0751, False), (1e12, False), (1e-12, False)],
+)
+def test_a_told_cost_is_in_proportion(told_usd: float, believed: bool) -> None:
+    """A gateway may be cheaper or dearer than the prices that are known; beyond reason those prices are taken."""
+    usage = Usage(1000, 100, cost_usd=told_usd)
+    checked = replace(DEAR, api="openai-chat").checked(usage)
+    assert checked == (usage if believed else Usage(1000, 100, estimated=True))
+    assert replace(DEAR, input_usd=None).checked(usage) == usage
+
+
 @given(st.integers(0, 10**6), st.integers(0, 10**4), st.data())
 def test_worst_cost(input_tokens: int, output_tokens: int, data: st.DataObject) -> None:
     """No usage within the limits of a request costs more than the worst case that is reckoned with."""

@@ -5,7 +5,7 @@ Invariant: nothing here does I/O, and every value is frozen.
 
 from asyncio import Future
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, TypeAlias, get_args
 
 from turnout.core.limits import Limit
@@ -67,6 +67,9 @@ _WRITING_APIS: frozenset[Api] = frozenset({"anthropic"})
 _WRITE_FACTOR = 1.25
 """Price of input that goes to a cache for minutes, as a multiple of that of input; holds where it is not known."""
 
+_DISCOUNT, _MARKUP = 100, 10
+"""How far below and above our prices a gateway's may be; input from a cache alone makes it a tenth."""
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -123,6 +126,15 @@ class Model:
         return self.cost_usd(
             usage.input, usage.output, cached_tokens=usage.cached, written_tokens=usage.written
         )
+
+    def checked(self, usage: "Usage") -> "Usage":
+        """`usage` without a cost that is out of all proportion to our prices: its gateway counts wrongly then."""
+        most_usd = self.worst_usd(usage.input, usage.output)
+        if usage.cost_usd is None or not most_usd:
+            return usage
+        if most_usd / _DISCOUNT <= usage.cost_usd <= most_usd * _MARKUP:
+            return usage
+        return replace(usage, cost_usd=None, estimated=True)
 
     def worst_usd(self, input_tokens: int, output_tokens: int) -> float | None:
         """Most that a request of at most that many tokens can cost: also if all of its input goes to the cache."""

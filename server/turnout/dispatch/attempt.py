@@ -42,7 +42,7 @@ class Try:
     def usage(self) -> Usage:
         """Tokens as counted; where nobody counted, an estimate of what was read and written until then."""
         if self.done is not None:
-            return self.done.usage
+            return self.model.checked(self.done.usage)
         if self._is_free:
             return Usage()
         written = max(len(self.pieces), estimated_tokens(sum(map(len, self.pieces))))

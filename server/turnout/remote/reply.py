@@ -143,9 +143,13 @@ class Reply:
         return self._interpreter.thoughts if self._interpreter.calls else ()
 
     def usage(self) -> Usage:
-        """Tokens as far as they were counted until now, estimates where they were not."""
+        """Tokens as far as they were counted until now, estimates where they were not.
+
+        A count of none where there was text is a server's way to say that it did not count.
+        """
         counted = self._interpreter.counted
-        sent, received = counted.input, counted.output
+        sent = counted.input or (None if self._prompt_characters else counted.input)
+        received = counted.output or (None if self._characters else counted.output)
         return Usage(
             input=_estimate(self._prompt_characters) if sent is None else sent,
             output=_estimate(self._characters) if received is None else received,

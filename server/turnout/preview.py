@@ -1,6 +1,7 @@
 """What a request would send, made by the very code that sends it, and sent to nobody.
 
-Invariant: the text is the one that would go out, secrets taken out and all; only a key is never part of it.
+Invariants: the text is the one that would go out, secrets taken out and all, along a route that is decided for all
+files in it; only a key is never part of it.
 """
 
 import asyncio
@@ -53,16 +54,34 @@ class Preview:
     redacted: tuple[tuple[str, int], ...]
 
 
-def preview(
-    subject: Subject,
-    model: Model,
-    route: Route,
-    folder: Folder,
-    rules: Rules,
-    may_read: Callable[[str], bool],
-) -> Preview:
-    """What `model` would be sent first for `subject`, along `route`; raises TurnoutError where nothing would be."""
-    prompt = _prompt(subject, model, folder, rules, may_read)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request would ask first, whichever model it goes to; `files` are those whose text is in it."""
+
+    prompt: Callable[[Model], Prompt]
+    files: tuple[SentFile, ...]
+
+
+def asked(subject: Subject, folder: Folder, rules: Rules, may_read: Callable[[str], bool]) -> Asked:
+    """What would be asked for `subject`; raises TurnoutError where nothing would be."""
+    file = folder.snapshot(folder.uri(subject.path))
+    if file is None:
+        raise FileUnusable(f"There is no file {subject.path}.")
+    if subject.kind in ("inline", "popup"):
+        kind = "inline" if subject.kind == "inline" else "popup"
+        hole = fim_prompt(kind, file, subject.path, holes.cut(file, subject.cursor), rules)  # type: ignore[arg-type]
+        return Asked(lambda _model: hole, (SentFile(file.uri, 0),))
+    seams = Seams(_Recorder(), _OnDisk(folder, may_read), syntax)
+    try:
+        asyncio.run(_act(subject, file, seams))
+    except _Recorded as recorded:
+        return recorded.asked
+    raise RequestRejected(f"No model would be asked for {subject.kind} here.")
+
+
+def preview(asked: Asked, model: Model, route: Route) -> Preview:
+    """What `model` would be sent, along a `route` decided for all files of it; raises TurnoutError where nothing is."""
+    prompt = asked.prompt(model)
     if model.api == "local":
         return Preview(model, "", _shown(prompt), ())
     redacted = asyncio.run(without_secrets(prompt, route)) if model.leaves_machine else Redacted(prompt)
@@ -82,24 +101,6 @@ def _shown(prompt: Prompt) -> str:
     return f"[{prompt.path}]\n{prompt.prefix}[cursor]{prompt.suffix}"
 
 
-def _prompt(
-    subject: Subject, model: Model, folder: Folder, rules: Rules, may_read: Callable[[str], bool]
-) -> Prompt:
-    file = folder.snapshot(folder.uri(subject.path))
-    if file is None:
-        raise FileUnusable(f"There is no file {subject.path}.")
-    if subject.kind in ("inline", "popup"):
-        kind = "inline" if subject.kind == "inline" else "popup"
-        return fim_prompt(kind, file, subject.path, holes.cut(file, subject.cursor), rules)  # type: ignore[arg-type]
-    asker = _Recorder(model)
-    seams = Seams(asker, _OnDisk(folder, may_read), syntax)
-    try:
-        asyncio.run(_act(subject, file, seams))
-    except _Recorded as recorded:
-        return recorded.prompt
-    raise RequestRejected(f"No model would be asked for {subject.kind} here.")
-
-
 async def _act(subject: Subject, file: Snapshot, seams: Seams) -> None:
     span = Span(Position(subject.first, 0), Position(subject.end, 0))
     match subject.kind:
@@ -116,23 +117,20 @@ async def _act(subject: Subject, file: Snapshot, seams: Seams) -> None:
 
 
 class _Recorded(TurnoutError):
-    """The prompt that was about to be sent."""
+    """What was about to be sent."""
 
-    def __init__(self, prompt: Prompt) -> None:
+    def __init__(self, asked: Asked) -> None:
         super().__init__("It was not sent.")
-        self.prompt = prompt
+        self.asked = asked
 
 
 class _Recorder:
-    """Takes the first prompt instead of sending it."""
-
-    def __init__(self, model: Model) -> None:
-        self._model = model
+    """Takes the first request instead of running it."""
 
     async def ask(
         self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
     ) -> Answer:
-        raise _Recorded(tagged(prompt(self._model), kind))
+        raise _Recorded(Asked(lambda model: tagged(prompt(model), kind), files))
 
 
 class _OnDisk:

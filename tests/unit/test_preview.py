@@ -23,7 +23,7 @@ from turnout.core.requests import KINDS, Kind, Route
 from turnout.core.routing import RouteRequest, decide
 from turnout.dispatch import Dispatcher
 from turnout.files import Folder
-from turnout.preview import Subject, preview
+from turnout.preview import Subject, asked, preview
 from turnout.remote import RemoteBackend
 
 SECRET = TOKENS["GitHub"]
@@ -117,6 +117,28 @@ def test_nothing_would_be_sent(
     assert "POST" not in out
 
 
+@pytest.mark.parametrize(
+    ("privacy", "near"),
+    [("", False), ('local_only = ["kept.py"]', True), ('never_read = ["kept.py"]', False)],
+)
+def test_a_refactor_is_decided_on_every_file_of_its_prompt(
+    file: Path, kit: SettingsKit, capsys: pytest.CaptureFixture[str], privacy: str, near: bool
+) -> None:
+    """A file that may not leave the machine keeps the whole prompt here; one that is never read is not in it."""
+    (file.parent / "kept.py").write_text("from a import total\n\nKEPT = total([1])\n")
+    kit.load(f"{SETTINGS}[privacy]\n{privacy}")
+    status, out, _ = run(
+        capsys, file, "refactor", "--json", "--instruction", "let total take floats, also in kept.py"
+    )
+    shown = json.loads(out)
+    assert status == 0
+    assert (shown["prompt"]["model"], shown["chosen"]) == (("near", "near") if near else ("far", "far"))
+    assert (shown["prompt"]["url"] is None) is near
+    assert near or ("KEPT" in shown["prompt"]["text"]) is not privacy.startswith("never_read")
+    status, _, err = run(capsys, file, "refactor", "--model", "far", "--instruction", "see kept.py")
+    assert (status, "far may not serve" in err) == ((1, True) if near else (0, False))
+
+
 def test_ignored(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A file that an ignore file keeps from every model has no candidate, with the line that says so."""
     (file.parent / ".cursorignore").write_text("*.py\n")
@@ -137,7 +159,8 @@ async def test_the_same_bytes(file: Path, kit: SettingsKit) -> None:
         subject = Subject("explain", "a.py", 0, 5, Position(0, 0))
         route = decide(RouteRequest("explain", ("a.py",)), loaded.policy)
         model = route.candidates[0]
-        shown = await asyncio.to_thread(preview, subject, model, route, folder, Rules(), lambda _: True)
+        prompt = await asyncio.to_thread(asked, subject, folder, Rules(), lambda _: True)
+        shown = await asyncio.to_thread(preview, prompt, model, route)
         backend = RemoteBackend(lambda _: None)
         dispatcher = Dispatcher(_One(route), {"openai-chat": backend}, _One(route), _One(route))  # type: ignore[arg-type]
         workspace: Any = folder

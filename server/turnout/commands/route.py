@@ -6,7 +6,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from turnout.commands.sending import add_arguments, prompt_lines, prompt_to_wire, shown_prompt
+from turnout.commands.sending import (
+    add_arguments,
+    asked_prompt,
+    files_of,
+    prompt_lines,
+    prompt_to_wire,
+    shown_prompt,
+)
 from turnout.core.requests import KINDS
 
 if TYPE_CHECKING:
@@ -47,12 +54,14 @@ def run_explain(args: argparse.Namespace) -> int:
 
     workspace = args.workspace or find_workspace(args.file.parent)
     loaded = load_for(workspace)
-    request = _request(args.kind, args.file, args.files, workspace, loaded.policy.models)
+    asked = asked_prompt(args, loaded, workspace) if args.prompt else None
+    files = (asked and files_of(asked)) or [args.file]
+    request = _request(args.kind, files, args.files, workspace, loaded.policy.models)
     spend = _spent(request.workspace)
     route = decide(request, loaded.policy, spend=spend)
     limits = list(standings(loaded.policy.budget, spend))
     print_problems(loaded)
-    shown = shown_prompt(args, loaded, route, workspace) if args.prompt else None
+    shown = shown_prompt(args.model, asked, route) if asked else None
     if args.json:
         prompt = {"prompt": prompt_to_wire(shown)} if shown else {}
         print(json.dumps({**route_to_wire(route, limits), **prompt}, indent=2))
@@ -78,8 +87,9 @@ def _spent(workspace: str) -> "Spend":
 
 
 def _request(
-    kind: str, file: Path, files: int, workspace: Path, models: "tuple[Model, ...]"
+    kind: str, files: "Sequence[Path]", count: int, workspace: Path, models: "tuple[Model, ...]"
 ) -> "RouteRequest":
+    """The request that is decided on; `files` are those whose text is in it, and it is about `count` at least."""
     from turnout.core.languages import language_of
     from turnout.core.requests import COMPLETION_KINDS
     from turnout.core.routing import RouteRequest
@@ -88,18 +98,18 @@ def _request(
 
     known = next(known for known in KINDS if known == kind)
     completion = known in COMPLETION_KINDS
-    size = file.stat().st_size if file.is_file() else 0
+    size = sum(file.stat().st_size for file in files if file.is_file())
     return RouteRequest(
         kind=known,
-        paths=policy_paths(file, workspace),
-        language=language_of(file.name),
+        paths=tuple(dict.fromkeys(path for file in files for path in policy_paths(file, workspace))),
+        language=language_of(files[0].name),
         keys_present=keys_present(models),
         # A completion is given the text around the cursor, cut to what the model takes.
         input_tokens=0 if completion else size // _BYTES_PER_TOKEN,
         output_tokens=0 if completion else _ANSWER_TOKENS,
-        files=files,
+        files=max(count, len(files)),
         workspace=str(workspace.resolve()),
-        withheld=_withheld(file, workspace),
+        withheld=next(filter(None, (_withheld(file, workspace) for file in files)), None),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from turnout.core.requests import Model, Route
-    from turnout.preview import Preview, Subject
+    from turnout.preview import Asked, Preview, Subject
     from turnout.settings import Loaded
 
 
@@ -33,24 +33,39 @@ def add_arguments(explain: argparse.ArgumentParser) -> None:
     )
 
 
-def shown_prompt(
-    args: argparse.Namespace, loaded: "Loaded", route: "Route", workspace: Path
-) -> "Preview | None":
-    """What the request would send; None, and the reason on stderr, where it would send nothing."""
+def asked_prompt(args: argparse.Namespace, loaded: "Loaded", workspace: Path) -> "Asked | None":
+    """What the request would ask; None, and the reason on stderr, where it would ask nothing."""
     from turnout.complete import Rules
     from turnout.errors import TurnoutError
     from turnout.files import Folder
-    from turnout.preview import preview
+    from turnout.preview import asked
 
     completion = loaded.settings.completion
     rules = Rules(max_tokens=completion.max_tokens, multiline=completion.multiline)
     try:
-        model = _model(args.model, route)
-        folder = Folder(workspace)
-        return preview(_subject(args, workspace), model, route, folder, rules, _readable(loaded, workspace))
+        return asked(_subject(args, workspace), Folder(workspace), rules, _readable(loaded, workspace))
     except (TurnoutError, OSError) as error:
-        print(f"nothing would be sent: {error}", file=sys.stderr)
+        _say_nothing(error)
         return None
+
+
+def shown_prompt(name: str | None, asked: "Asked", route: "Route") -> "Preview | None":
+    """What the model `name`, or the first, would be sent; None, and the reason on stderr, where that is nothing."""
+    from turnout.errors import TurnoutError
+    from turnout.preview import preview
+
+    try:
+        return preview(asked, _model(name, route), route)
+    except TurnoutError as error:
+        _say_nothing(error)
+        return None
+
+
+def files_of(asked: "Asked") -> list[Path]:
+    """The files whose text would be sent."""
+    from turnout.files import uri_to_path
+
+    return [uri_to_path(file.uri) for file in asked.files]
 
 
 def prompt_lines(preview: "Preview") -> list[str]:
@@ -70,6 +85,10 @@ def prompt_to_wire(preview: "Preview") -> dict[str, Any]:
         "redacted": dict(preview.redacted),
         "text": preview.text,
     }
+
+
+def _say_nothing(error: Exception) -> None:
+    print(f"nothing would be sent: {error}", file=sys.stderr)
 
 
 def _model(name: str | None, route: "Route") -> "Model":

@@ -135,7 +135,9 @@ def test_a_refactor_is_decided_on_every_file_of_its_prompt(
     assert (shown["prompt"]["model"], shown["chosen"]) == (("near", "near") if near else ("far", "far"))
     assert (shown["prompt"]["url"] is None) is near
     assert near or ("KEPT" in shown["prompt"]["text"]) is not privacy.startswith("never_read")
-    status, _, err = run(capsys, file, "refactor", "--model", "far", "--instruction", "see kept.py")
+    status, _, err = run(
+        capsys, file, "refactor", "--model", "far", "--instruction", "let total take floats, also in kept.py"
+    )
     assert (status, "far may not serve" in err) == ((1, True) if near else (0, False))
 
 

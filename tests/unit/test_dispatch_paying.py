@@ -15,6 +15,7 @@ from turnout.errors import (
     BudgetExceeded,
     ConnectionFailed,
     ConnectionLost,
+    DeadlineExceeded,
     KeyMissing,
     ModelMissing,
     OutOfCredit,
@@ -186,6 +187,27 @@ async def test_the_worst_case_is_held_to_the_limit_of_a_request() -> None:
     with pytest.raises(BudgetExceeded, match=r"may cost \$0.5127, and \$0.4000 is left"):
         await setup(around, backend).run(Ask("rewrite", FILES, lambda _model: long))
     assert backend.asked == []
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [StreamTruncated("cut")],
+        [DeadlineExceeded("silent")],
+        [ConnectionLost("maybe")],
+        [Overloaded("in the stream")],
+        [hang],
+    ],
+    ids=lambda script: type(script[0]).__name__,
+)
+async def test_silence_may_have_been_thinking(script: list[object]) -> None:
+    """Where nobody counted and no text came the worst case is paid, which is what was set aside."""
+    around = Around(route(OPUS, kind="inline", limits=(DAY,), deadline_ms=20))
+    with pytest.raises(TurnoutError):
+        await setup(around, Scripted({"opus": script})).run(ask(kind="inline"))
+    [reserved], [receipt] = around.reserved, around.receipts
+    assert (receipt.cost_usd, receipt.estimated, receipt.tokens_out) == (reserved.usd, True, 0)
+    assert around.settled in ([], [(reserved.id, reserved.usd)])
 
 
 @pytest.mark.parametrize(

@@ -49,9 +49,14 @@ class Try:
         return Usage(estimated_tokens(self.size), written, estimated=True)
 
     def cost_usd(self) -> float | None:
-        """Dollars for `usage`; None where a price is unknown."""
+        """Dollars for `usage`; None where a price is unknown.
+
+        Where it ended without a count and without text it may have thought all the while: then it is the worst case.
+        """
         if self._is_free:
             return 0.0
+        if self.done is None and not self.pieces and self.worst_usd is not None:
+            return self.worst_usd
         return self.model.cost_of(self.usage())
 
     def taken_usd(self) -> float:

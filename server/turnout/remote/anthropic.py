@@ -16,6 +16,7 @@ from turnout.remote.failures import Peer, in_stream, is_error
 from turnout.remote.format import Format
 from turnout.remote.reply import Counted, Step
 from turnout.remote.sse import Event
+from turnout.remote.thoughts import Part
 
 FINISH: Mapping[str, Finish] = {
     "end_turn": "stop",
@@ -114,7 +115,7 @@ class MessagesInterpreter:
         self.calls: tuple[ToolCall, ...] = ()
         self._peer = peer
         self._calls = Calls(peer)
-        self._thoughts: dict[int, dict[str, object]] = {}
+        self._thoughts: dict[int, Part] = {}
         self._reason = ""
         self._usage: dict[str, int] = {}
 
@@ -141,7 +142,7 @@ class MessagesInterpreter:
     @property
     def thoughts(self) -> tuple[str, ...]:
         """The blocks of thinking, which the API wants to have back in front of the calls they led to."""
-        return tuple(json.dumps(block) for block in self._thoughts.values())
+        return tuple(json.dumps(block.whole()) for block in self._thoughts.values())
 
     def _start(self, index: int, block: Mapping[str, object]) -> Step:
         match payload.text(block, "type"):
@@ -149,7 +150,7 @@ class MessagesInterpreter:
                 self._calls.add(index, id=payload.text(block, "id"), name=payload.text(block, "name"))
                 return Step(progress=True)
             case "thinking" | "redacted_thinking":
-                self._thoughts[index] = dict(block)
+                self._thoughts[index] = Part(block)
                 return Step(progress=True)
         text = payload.text(block, "text")
         return Step(text, progress=bool(text))
@@ -162,7 +163,7 @@ class MessagesInterpreter:
         for key, piece in (("thinking", thought), ("signature", payload.text(delta, "signature"))):
             block = self._thoughts.get(index)
             if piece and block is not None:
-                block[key] = payload.text(block, key) + piece
+                block.grow(key, piece)
         unseen = len(thought) + len(arguments)
         return Step(text, progress=bool(text or unseen), unseen=unseen)
 

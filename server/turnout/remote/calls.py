@@ -4,7 +4,7 @@ Invariant: a call that is handed on is whole: it has a name, and its arguments a
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from turnout.core.requests import Finish, ToolCall
 from turnout.errors import BackendError, ProtocolViolation, StreamTruncated
@@ -18,7 +18,7 @@ class _Open:
 
     id: str = ""
     name: str = ""
-    arguments: str = ""
+    arguments: list[str] = field(default_factory=list)
     seal: str = ""
 
 
@@ -35,15 +35,14 @@ class Calls:
         call.id = call.id or id
         call.name = call.name or name
         call.seal = call.seal or seal
-        call.arguments += arguments
+        call.arguments.append(arguments)
 
     def next_key(self, id: str) -> object:  # noqa: A002
         """The key of a piece that has no number: a call of its own where it brings a new `id`, else the last one."""
-        keys = list(self._open)
-        if not keys:
+        if not self._open:
             return 0
-        last = self._open[keys[-1]]
-        return len(keys) if id and id != last.id else keys[-1]
+        key = next(reversed(self._open))
+        return len(self._open) if id and id != self._open[key].id else key
 
     def close(self, finish: Finish, promised: str = "", begun: int = 0) -> tuple[ToolCall, ...]:
         """The calls of an answer that has ended by `finish`; raises BackendError where one of them is not whole.
@@ -67,7 +66,7 @@ class Calls:
 
     def _whole(self, number: int, call: _Open) -> ToolCall:
         # A call without arguments may come with an empty text in their place.
-        arguments = call.arguments.strip() or "{}"
+        arguments = "".join(call.arguments).strip() or "{}"
         try:
             found = payload.parse(arguments)
         except payload.PayloadError:

@@ -19,12 +19,28 @@ LISTS = ("reasoning_details", "thinking_blocks")
 _GROWING = ("text", "thinking", "summary")
 
 
+class Part:
+    """A JSON object of an answer whose texts come in pieces; they are joined once, since there may be many."""
+
+    def __init__(self, fields: Mapping[str, object]) -> None:
+        self.fields = dict(fields)
+        self._texts: dict[str, list[str]] = {}
+
+    def grow(self, key: str, piece: str) -> None:
+        """Add to the text under `key`. Raises PayloadError where that is no text."""
+        self._texts.setdefault(key, [payload.text(self.fields, key)]).append(piece)
+
+    def whole(self) -> dict[str, object]:
+        """The object with its texts as far as they have come."""
+        return self.fields | {key: "".join(pieces) for key, pieces in self._texts.items()}
+
+
 class Thoughts:
     """The thoughts of one answer, by field."""
 
     def __init__(self) -> None:
         self._texts: dict[str, list[str]] = {}
-        self._lists: dict[str, list[dict[str, object]]] = {}
+        self._lists: dict[str, list[Part]] = {}
 
     def add(self, delta: Mapping[str, object]) -> int:
         """Take what `delta` holds of them; gives the number of characters that are new."""
@@ -38,7 +54,7 @@ class Thoughts:
     def whole(self) -> str:
         """All of them as JSON, empty where there were none."""
         fields: dict[str, object] = {name: "".join(pieces) for name, pieces in self._texts.items()}
-        fields |= self._lists
+        fields |= {name: [part.whole() for part in parts] for name, parts in self._lists.items()}
         return json.dumps(fields) if fields else ""
 
     def _add_parts(self, name: str, parts: Sequence[object]) -> int:
@@ -48,10 +64,10 @@ class Thoughts:
             if not isinstance(part, dict):
                 raise payload.PayloadError(f"`{name}` with a part that is not an object")
             grown += sum(len(payload.text(part, key)) for key in _GROWING)
-            if kept and _continues(kept[-1], part):
-                kept[-1] = _joined(kept[-1], part)
+            if kept and _continues(kept[-1].fields, part):
+                _join(kept[-1], part)
             else:
-                kept.append(part)
+                kept.append(Part(part))
         return grown
 
 
@@ -71,10 +87,10 @@ def _continues(last: Mapping[str, object], part: Mapping[str, object]) -> bool:
     return same and not (last.get("signature") or last.get("data") or part.get("data"))
 
 
-def _joined(last: Mapping[str, object], part: Mapping[str, object]) -> dict[str, object]:
-    grown = {
-        key: payload.text(last, key) + payload.text(part, key)
-        for key in _GROWING
-        if last.get(key) is not None or part.get(key) is not None
-    }
-    return {**last, **{key: value for key, value in part.items() if value is not None}, **grown}
+def _join(last: Part, part: Mapping[str, object]) -> None:
+    """Go on with `last`; a field that is null in `part` says nothing."""
+    for key, value in part.items():
+        if key in _GROWING and value is not None:
+            last.grow(key, payload.text(part, key))
+        elif value is not None:
+            last.fields[key] = value

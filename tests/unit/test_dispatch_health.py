@@ -10,7 +10,7 @@ from support.dispatch_kit import GLM, HOUSE, NEAR, OPUS, Around, Scripted, ask, 
 from turnout.core.requests import Delta, Done, Model, Timings, Usage
 from turnout.dispatch import Vitals
 from turnout.dispatch.attempt import Try
-from turnout.dispatch.breaker import CAP_S, FAILURES, FIRST_S, Breaker
+from turnout.dispatch.breaker import CAP_S, FAILURES, FIRST_S, ORDINARY, Breaker
 from turnout.dispatch.providers import endpoint, provider
 from turnout.errors import (
     CircuitOpen,
@@ -25,31 +25,39 @@ from turnout.errors import (
     Unauthorized,
 )
 
-EVENTS = st.lists(st.sampled_from(["enter", "worked", "failed", "told_nothing", "wait"]), max_size=60)
+EVENTS = st.lists(
+    st.tuples(st.sampled_from(["enter", "worked", "failed", "told_nothing", "wait"]), st.integers(0, 5)),
+    max_size=60,
+)
 
 
 @given(EVENTS)
-def test_a_half_open_circuit_has_one_request_under_way(events: list[str]) -> None:
-    """Whatever happens, an open circuit lets nobody through, a half-open one exactly one, and no rest is for ever."""
+def test_a_half_open_circuit_has_one_request_under_way(events: list[tuple[str, int]]) -> None:
+    """Whichever request ends, an open circuit lets nobody through, a half-open one exactly one, no rest is for ever."""
     breaker, now = Breaker(), 0.0
-    probing = under_way = 0
-    for event in events:
+    under_way: list[int] = []
+    probes: set[int] = set()
+    for event, which in events:
         before = breaker.circuit(now)
         if event == "wait":
             now += FIRST_S
         elif event == "enter":
-            allowed = breaker.enter(now)
-            assert allowed == (before != "open")
-            under_way += allowed
-            probing += allowed and before == "half-open"
+            ticket = breaker.enter(now)
+            assert (ticket is None) == (before == "open")
+            if ticket is not None:
+                under_way.append(ticket)
+                probes |= {ticket} - {ORDINARY}
         elif under_way:
-            under_way -= 1
-            probing = 0
-            if event == "failed":
-                breaker.failed("why", now)
+            ended = under_way.pop(which % len(under_way))
+            probes.discard(ended)
+            if event == "worked":
+                breaker.worked()
+                probes.clear()  # the circuit is closed
+            elif event == "failed":
+                breaker.failed("why", now, ended)
             else:
-                getattr(breaker, event)()
-        assert probing <= 1
+                breaker.told_nothing(ended)
+        assert len(probes) <= 1
         assert breaker.until is None or breaker.until <= now + CAP_S
 
 
@@ -126,6 +134,21 @@ async def test_a_cancelled_probe_leaves_the_door_open_for_the_next(vitals: Vital
         await setup(around, Scripted({"opus": [hang]}), vitals).run(ask())
     around.route = route(OPUS)
     assert (await setup(around, Scripted({"opus": says("x")}), vitals).run(ask())).model == OPUS
+
+
+def test_an_older_request_does_not_end_a_probe(vitals: Vitals, time: list[float]) -> None:
+    """One that was sent while all was well, and is given up or fails while the probe is under way, says nothing."""
+    older = vitals.enter(OPUS)
+    for _ in range(FAILURES):
+        vitals.failed(OPUS, Overloaded("busy"))
+    time[0] += FIRST_S
+    probe = vitals.enter(OPUS)
+    vitals.left(OPUS, ticket=older)
+    vitals.failed(OPUS, Overloaded("busy"), older)
+    with pytest.raises(CircuitOpen):
+        vitals.enter(OPUS)
+    vitals.left(OPUS, ticket=probe)
+    assert vitals.enter(OPUS) != probe
 
 
 async def test_many_requests_at_once_send_one_probe(vitals: Vitals, time: list[float]) -> None:

@@ -113,6 +113,34 @@ async def test_a_loser_may_be_asked_when_the_winner_breaks() -> None:
     assert (answer.model, heard, backend.asked) == (OPUS, ["slow"], ["opus", "other", "opus"])
 
 
+async def test_cancelling_twice_leaves_nobody_running() -> None:
+    """A connection may take a while to close; the receipt is written after that, however often one cancels."""
+    asked, closing, close = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def slow_to_leave() -> None:
+        asked.set()
+        try:
+            await hang()
+        finally:
+            closing.set()
+            await close.wait()
+
+    around = Around(hedged(OPUS, OTHER))
+    backend = Scripted({"opus": [hang], "other": [slow_to_leave]})
+    running = asyncio.create_task(setup(around, backend).run(ask(kind="explain")))
+    await asked.wait()
+    running.cancel()
+    await closing.wait()
+    running.cancel()
+    for _ in range(9):
+        await asyncio.sleep(0)
+    assert (running.done(), around.receipts) == (False, [])
+    close.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (backend.closed, [receipt.outcome for receipt in around.receipts]) == (2, ["cancelled"])
+
+
 async def test_a_quick_answer_is_not_hedged_and_a_refused_key_ends_the_race() -> None:
     """The second model is for silence alone."""
     around, backend = Around(hedged(OPUS, OTHER)), Scripted({"opus": says("x"), "other": says("y")})

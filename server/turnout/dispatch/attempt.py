@@ -36,6 +36,8 @@ class Try:
     """What is set aside for it in the ledger, if anything."""
     worst_usd: float | None = None
     """Dollars that it may come to, None where its price is unknown."""
+    ticket: int = 0
+    """What the vitals gave it to hand in at its end."""
     over: bool = False
     """Whether nothing more will come of it."""
 

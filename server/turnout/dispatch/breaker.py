@@ -12,6 +12,9 @@ FIRST_S = 5.0
 CAP_S = 120.0
 """How long it stays open: the first time, and at most, after doubling with every probe that failed."""
 
+ORDINARY = 0
+"""The ticket of a request that finds out nothing."""
+
 
 class Breaker:
     """The circuit of one endpoint; times are seconds on one clock that only goes up."""
@@ -20,7 +23,9 @@ class Breaker:
         self._failures = 0
         self._until: float | None = None
         self._rest_s = FIRST_S
-        self._probing = False
+        self._probes = 0
+        self._probe = 0
+        """The number of the request that is to find out whether it works again, 0 where none is under way."""
         self.reason = ""
         """The last failure, in a word."""
 
@@ -33,28 +38,40 @@ class Breaker:
         """What a request that came now would meet."""
         if self._until is None:
             return "closed"
-        return "open" if now < self._until or self._probing else "half-open"
+        return "open" if now < self._until or self._probe else "half-open"
 
-    def enter(self, now: float) -> bool:
-        """Whether a request may go; one that may has to be followed by exactly one of the three that follow."""
+    def enter(self, now: float) -> int | None:
+        """The ticket of a request that may go, None for one that may not.
+
+        It has to be handed in exactly once, with one of the three that follow; only that of a probe is not 0.
+        """
         circuit = self.circuit(now)
-        self._probing = self._probing or circuit == "half-open"
-        return circuit != "open"
+        if circuit == "half-open":
+            self._probes += 1
+            self._probe = self._probes
+            return self._probe
+        return None if circuit == "open" else ORDINARY
 
     def worked(self) -> None:
-        """It answered: the circuit closes."""
-        self._failures, self._until, self._rest_s, self._probing = 0, None, FIRST_S, False
+        """It answered, whoever asked: the circuit closes."""
+        self._failures, self._until, self._rest_s, self._probe = 0, None, FIRST_S, 0
 
-    def failed(self, reason: str, now: float) -> None:
+    def failed(self, reason: str, now: float, ticket: int = ORDINARY) -> None:
         """It did not answer, or not to the end; after enough of these the circuit opens, for longer each time."""
         self._failures += 1
         self.reason = reason
-        if self._until is not None and self._probing:
+        probed = self._is_probe(ticket)
+        if probed:
             self._rest_s = min(CAP_S, self._rest_s * 2)
-        if self._failures >= FAILURES and (self._until is None or self._probing):
+            self._probe = 0
+        if self._failures >= FAILURES and (self._until is None or probed):
             self._until = now + self._rest_s
-        self._probing = False
 
-    def told_nothing(self) -> None:
+    def told_nothing(self, ticket: int = ORDINARY) -> None:
         """It was left before it had answered, or refused a request that it need not have taken."""
-        self._probing = False
+        if self._is_probe(ticket):
+            self._probe = 0
+
+    def _is_probe(self, ticket: int) -> bool:
+        """Whether `ticket` is that of the probe under way, and not of a request that is older than it."""
+        return ticket != ORDINARY and ticket == self._probe

@@ -7,7 +7,7 @@ route wants that; text never travels further for the sake of speed; when this en
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from turnout.core.policy import reach
@@ -124,9 +124,7 @@ class Chain:
                         return answered
             return None
         finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await _end(running)
             running.clear()
 
     def _cancel_others(self) -> None:
@@ -178,6 +176,23 @@ class Chain:
         )
         error.__cause__ = self._last
         return error
+
+
+async def _end(tasks: Collection["asyncio.Task[Try]"]) -> None:
+    """Cancel `tasks` and see them end, also where whoever waits for that is cancelled again."""
+    again: asyncio.CancelledError | None = None
+    for task in tasks:
+        task.cancel()
+    while pending := [task for task in tasks if not task.done()]:
+        try:
+            await asyncio.wait(pending)
+        except asyncio.CancelledError as error:
+            again = error
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # or it would be reported as one that nobody looked at
+    if again is not None:
+        raise again
 
 
 def _why_none(eliminated: tuple[Elimination, ...]) -> str:

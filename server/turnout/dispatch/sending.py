@@ -45,7 +45,7 @@ class Sender:
         tried = Try(
             model, prompt_bytes(cleared.prompt), self._clock(), redacted=cleared.counts, reached=False
         )
-        self._vitals.enter(model)
+        tried.ticket = self._vitals.enter(model)
         try:
             if await self._payer.set_aside(attempt, route, tried, cleared.prompt):
                 clearance.renewed(model)
@@ -56,7 +56,7 @@ class Sender:
             self._failed(tried, error)
             raise
         except BaseException:
-            self._vitals.left(model, self._silent_ms(tried))
+            self._vitals.left(model, self._silent_ms(tried), tried.ticket)
             raise
         finally:
             tried.over = True
@@ -71,9 +71,9 @@ class Sender:
             tried.reached, tried.refused = extent != "unsent", extent == "refused"
         self._payer.settle(tried)
         if isinstance(error, _TooSlow):
-            self._vitals.left(tried.model, self._silent_ms(tried))
+            self._vitals.left(tried.model, self._silent_ms(tried), tried.ticket)
         else:
-            self._vitals.failed(tried.model, error)
+            self._vitals.failed(tried.model, error, tried.ticket)
 
     def _silent_ms(self, tried: Try) -> float | None:
         return None if tried.first is not None else (self._clock() - tried.sent) * 1000

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from turnout.core.health import Circuit, Health, ModelHealth
 from turnout.core.requests import Model
 from turnout.dispatch.attempt import Try
-from turnout.dispatch.breaker import Breaker
+from turnout.dispatch.breaker import ORDINARY, Breaker
 from turnout.dispatch.providers import endpoint
 from turnout.errors import (
     CircuitOpen,
@@ -64,19 +64,23 @@ class Vitals:
         known = ((model.name, self._of(model)) for model in models)
         return Health({name: health for name, health in known if health is not None})
 
-    def enter(self, model: Model) -> None:
-        """A send begins; raises CircuitOpen where its endpoint is left alone for now.
+    def enter(self, model: Model) -> int:
+        """A send begins, and gets a ticket; raises CircuitOpen where its endpoint is left alone for now.
 
-        One of the three below has to follow.
+        One of the three below has to follow, with that ticket.
         """
         breaker = self._breakers.get(endpoint(model))
-        if breaker is not None and not breaker.enter(self.now()):
+        if breaker is None:
+            return ORDINARY
+        ticket = breaker.enter(self.now())
+        if ticket is None:
             wait_s = max(0.0, (breaker.until or 0.0) - self.now())
             raise CircuitOpen(
                 f"Its endpoint failed several times in a row (last: {breaker.reason}) and is left alone for "
                 f"{wait_s:.0f} s.",
                 advice="Wait, or choose another model for this kind of request.",
             )
+        return ticket
 
     def answered(self, tried: Try) -> None:
         """A send was answered to its end, or as far as was wanted."""
@@ -93,25 +97,25 @@ class Vitals:
             speed = (usage.output - 1) * 1000 / took_ms
             pace.tokens_per_second = _moved(pace.tokens_per_second, speed)
 
-    def failed(self, model: Model, error: TurnoutError) -> None:
+    def failed(self, model: Model, error: TurnoutError, ticket: int = ORDINARY) -> None:
         """A send came to nothing."""
         key = endpoint(model)
         if key and isinstance(error, _COUNTED):
-            self._breakers.setdefault(key, Breaker()).failed(type(error).__name__, self.now())
+            self._breakers.setdefault(key, Breaker()).failed(type(error).__name__, self.now(), ticket)
         elif key in self._breakers:
-            self._breakers[key].told_nothing()
+            self._breakers[key].told_nothing(ticket)
         if isinstance(error, RateLimited) and error.retry_after_s is not None:
             rest_s = min(error.retry_after_s, _LONGEST_REST_S)
             self._paces.setdefault(model, _Pace()).rests_until = self.now() + rest_s
 
-    def left(self, model: Model, silent_ms: float | None = None) -> None:
+    def left(self, model: Model, silent_ms: float | None = None, ticket: int = ORDINARY) -> None:
         """A send was given up from our side; `silent_ms` is how long nothing had come, None where something had.
 
         A model that is always too slow would otherwise never be measured, and go on being asked first.
         """
         breaker = self._breakers.get(endpoint(model))
         if breaker is not None:
-            breaker.told_nothing()
+            breaker.told_nothing(ticket)
         known = self._paces.get(model)
         if silent_ms is not None and silent_ms >= max(_SILENCE_MS, (known and known.first_token_ms) or 0.0):
             self._measured(model, silent_ms)

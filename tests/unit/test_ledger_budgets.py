@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.ledger_kit import DAY, Clock, receipt, reservation
 from turnout.core.limits import Limit
 from turnout.core.spending import Refusal
-from turnout.store import Ledger, last_receipts, lines, reservations, set_aside_usd
+from turnout.store import Ledger, last_receipts, lines, reservations, set_aside_usd, spent
 from turnout.store.rows import Tags, insert_receipt
 from turnout.store.schema import make_tables
 from turnout.store.totals import taken_usd
@@ -89,6 +89,31 @@ async def test_workspaces_and_months_have_their_own_limits(
     assert await other.reserve(reservation("b", 0.8, workspace="/src/here"), (MONTH,)) is not None
     clock.now = clock.now.replace(month=4, day=1)
     assert await other.reserve(reservation("c", 2.0), (MONTH,)) is None
+
+
+async def test_a_request_over_two_folders_counts_in_each_that_has_a_limit(
+    ledgers: tuple[Ledger, Ledger], path: Path, clock: Clock
+) -> None:
+    """Money is put down to the first folder, held to the limits of both, and in the sum of all only once."""
+    one, other = ledgers
+    both = (DAY, HERE)
+    granted = [
+        await ledger.reserve(reservation(f"r{number}", 0.2, workspace="/src/there"), both) is None
+        for number, ledger in enumerate((one, other, one, other))
+    ]
+    assert granted == [True, True, False, False]
+    one.record(receipt("r0", cost_usd=0.15, workspace="/src/there"))
+    one.flush()
+    other.record(receipt("r1", cost_usd=0.2, workspace="/src/there"))
+    other.flush()
+    assert await one.reserve(reservation("own", 0.2, workspace="/src/here"), (HERE,)) == Refusal(
+        HERE, pytest.approx(0.35)
+    )
+    assert await one.reserve(reservation("own", 0.15, workspace="/src/here"), (HERE,)) is None
+    for spend in (one.spent("/src/here"), spent(path, "/src/here", clock().date())):
+        assert spend.workspace_today_usd == pytest.approx(0.5)
+        assert (spend.today_usd, spend.month_usd) == (pytest.approx(0.5), pytest.approx(0.5))
+    assert one.settled("/src/there").workspace_today_usd == pytest.approx(0.35)
 
 
 async def test_a_server_that_died_is_counted_at_its_worst(path: Path, clock: Clock) -> None:

@@ -16,7 +16,7 @@ from turnout.core.limits import Limit
 from turnout.core.receipts import Receipt, Send
 from turnout.core.spending import Refusal, Reservation
 from turnout.store.rows import Tags, insert_receipt, iso
-from turnout.store.totals import taken_usd
+from turnout.store.totals import as_text, taken_usd
 
 LOST = "failed: Its server ended before the answer did; it is counted at the most that it can have cost."
 
@@ -61,6 +61,11 @@ def reserve(
             int(reservation.leaves_machine),
             reservation.bytes_sent,
         ),
+    )
+    others = {limit.workspace for limit in limits} - {None, reservation.workspace}
+    connection.executemany(
+        "INSERT OR IGNORE INTO shared VALUES (?,?)",
+        [(as_text(other), reservation.receipt_id) for other in others if other is not None],
     )
     return None
 

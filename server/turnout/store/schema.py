@@ -79,8 +79,14 @@ CREATE TABLE IF NOT EXISTS reservations (
   bytes_sent INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS reservations_by_receipt ON reservations (receipt);
+CREATE TABLE IF NOT EXISTS shared (
+  workspace TEXT NOT NULL,
+  receipt TEXT NOT NULL,
+  PRIMARY KEY (workspace, receipt)
+);
 """
 """`sends` tells apart what a receipt sums up, for requests that went to more than one model.
+`shared` names further workspaces whose limits a request is held to, beside the one that it is put down to.
 `expires` is in seconds of the epoch, and `day` and `at` are local, as in `receipts`."""
 
 _TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) (\(.+?\));", re.DOTALL)

@@ -24,9 +24,11 @@ from turnout.errors import (
     ConnectionFailed,
     ConsentRefused,
     DeadlineExceeded,
+    KeyMissing,
     ModelMissing,
     OutOfCredit,
     Overloaded,
+    RateLimited,
     RouteError,
     StreamTruncated,
     TurnoutError,
@@ -146,6 +148,32 @@ async def test_one_operation_asks_the_user_and_a_failing_model_once() -> None:
     for _ in range(2):
         assert (await refused.ask("fix", lambda _model: PROMPT, FILES, lambda _text: None)).model == NEAR
     assert len(around.questions) == 4
+
+
+@pytest.mark.parametrize(
+    ("failure", "asked_again"),
+    [
+        (Overloaded("busy", remedy="fall_back"), True),
+        (RateLimited("slow down", retry_after_s=90), True),
+        (ConnectionFailed("refused"), True),
+        (StreamTruncated("cut", remedy="fall_back"), True),
+        (ModelMissing("gone", model="opus"), False),
+        (KeyMissing("none"), False),
+        (OutOfCredit("no money"), False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+async def test_an_operation_gives_up_only_who_fails_for_good(
+    failure: TurnoutError, asked_again: bool
+) -> None:
+    """One busy moment does not move the other thirty-nine files of a refactor to another model."""
+    around = Around(route(OPUS, NEAR))
+    backend = Scripted({"opus": [failure], "near": [Delta("ok"), DONE]})
+    operation = setup(around, backend).operation()
+    for _ in range(2):
+        await operation.ask("refactor", lambda _model: PROMPT, FILES, lambda _text: None)
+    assert (backend.asked.count("opus") == 2) is asked_again
+    assert operation.passed_over == (f"opus: {failure.message}",)
 
 
 async def test_a_refused_key_is_said_and_not_hidden_by_another_model() -> None:

@@ -171,7 +171,7 @@ async def test_all_sends_of_a_request_share_its_limit(
     scripts: dict[str, list[list[object]]], limit_usd: float, asked: list[str]
 ) -> None:
     """Each is held to what the earlier ones came to, and to the worst case of those that are still under way."""
-    chosen = route(OPUS, SONNET, kind="explain", limit_usd=limit_usd, hedge_ms=1, deadline_ms=40)
+    chosen = route(OPUS, SONNET, kind="explain", limit_usd=limit_usd, hedge_ms=1, deadline_ms=200)
     backend = Scripted({}, turns=scripts)  # type: ignore[arg-type]
     around = Around(chosen)
     with contextlib.suppress(TurnoutError):

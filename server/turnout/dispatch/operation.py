@@ -7,9 +7,32 @@ from turnout.core.answers import Answer, Ask
 from turnout.core.receipts import SentFile
 from turnout.core.requests import ChatPrompt, Kind, Model
 from turnout.dispatch.prompts import CHARACTERS_PER_TOKEN
-from turnout.errors import BudgetExceeded, CircuitOpen, RequestRejected, TurnoutError
+from turnout.errors import (
+    BudgetExceeded,
+    CircuitOpen,
+    ConsentRefused,
+    EngineMissing,
+    KeyMissing,
+    ModelError,
+    OutOfCredit,
+    RequestRejected,
+    TurnoutError,
+    Unauthorized,
+    WorkerUnavailable,
+)
 
 RunWithin: TypeAlias = "Callable[[Ask, Operation], Awaitable[Answer]]"
+
+_LASTING = (
+    ConsentRefused,
+    EngineMissing,
+    KeyMissing,
+    ModelError,
+    OutOfCredit,
+    Unauthorized,
+    WorkerUnavailable,
+)
+"""Failures that the user has to do something about."""
 
 
 class Operation:
@@ -21,12 +44,12 @@ class Operation:
     def __init__(self, run_within: RunWithin) -> None:
         self._run_within = run_within
         self._agreed: set[Model] = set()
-        self._given_up: dict[Model, TurnoutError] = {}
+        self._failed: dict[Model, TurnoutError] = {}
 
     @property
     def passed_over(self) -> tuple[str, ...]:
-        """The models that were given up, each with the reason."""
-        return tuple(f"{model.name}: {error.message}" for model, error in self._given_up.items())
+        """The models that failed for reasons of their own, each with the last one."""
+        return tuple(f"{model.name}: {error.message}" for model, error in self._failed.items())
 
     async def ask(
         self,
@@ -48,12 +71,15 @@ class Operation:
         self._agreed.add(model)
 
     def check(self, model: Model) -> None:
-        """Raise what `model` failed with before, where it would again."""
-        error = self._given_up.get(model)
-        if error is not None:
+        """Raise what `model` failed with before, where it would again.
+
+        Who was busy, slow or out of reach may be back for the next file; until then its circuit stops the asking.
+        """
+        error = self._failed.get(model)
+        if isinstance(error, _LASTING):
             raise error
 
     def give_up(self, model: Model, error: TurnoutError) -> None:
-        """Remember a failure that has nothing to do with the prompt, and that time alone does not mend."""
+        """Remember a failure that has nothing to do with the prompt."""
         if not isinstance(error, RequestRejected | CircuitOpen | BudgetExceeded):
-            self._given_up.setdefault(model, error)
+            self._failed[model] = error

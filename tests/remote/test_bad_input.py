@@ -24,6 +24,7 @@ from turnout.core.requests import Api, ChatPrompt, Delta, Message, Model
 from turnout.errors import (
     BackendError,
     ConnectionFailed,
+    ConnectionLost,
     OutOfCredit,
     Overloaded,
     ProtocolViolation,
@@ -251,6 +252,30 @@ async def test_kept_connection_that_closes(backend: RemoteBackend, close: Script
         assert await ask(backend, far(server.url)) == "ab"
         assert await ask(backend, far(server.url)) == "ab"
         assert (len(server.requests), server.connections) == (3, 2)
+
+
+@pytest.mark.parametrize("close", [hang_up, reset])
+@pytest.mark.parametrize(("after_s", "again"), [(0.5, True), (1.5, False), (60.0, False)])
+async def test_kept_connection_that_closes_late(close: Script, after_s: float, again: bool) -> None:
+    """Where a server had time to read a request, it may have been charged: it is not sent again unasked."""
+    now = [0.0]
+
+    async def late(exchange: Exchange) -> None:
+        now[0] += after_s
+        await close(exchange)
+
+    backend = RemoteBackend({"env:KEY": SECRET}.get, clock=lambda: now[0])
+    try:
+        async with scripted_server(GOOD, late, GOOD) as server:
+            assert await ask(backend, far(server.url)) == "ab"
+            if again:
+                assert await ask(backend, far(server.url)) == "ab"
+            else:
+                with pytest.raises(ConnectionLost, match="without an answer"):
+                    await ask(backend, far(server.url))
+            assert len(server.requests) == (3 if again else 2)
+    finally:
+        await backend.close()
 
 
 @pytest.mark.parametrize("close", [hang_up, reset])

@@ -140,7 +140,7 @@ class RemoteBackend:
             from turnout.remote.transport import Transport
 
             # Another request may have come first while this one waited for the import.
-            self._transport = self._transport or Transport(self._connect_timeout_s)
+            self._transport = self._transport or Transport(self._connect_timeout_s, self._clock)
         return self._transport
 
     def _since(self, started: float) -> float:

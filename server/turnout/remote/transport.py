@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import datetime
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -37,6 +38,9 @@ with contextlib.suppress(ImportError):
 
 KEEPALIVE_S = 30.0
 
+_UNREAD_S = 1.0
+"""Where a kept connection breaks within this, it was closed as the request came; later, that may have been read."""
+
 _NOT_YET_VALID, _EXPIRED, _OTHER_NAME, _OTHER_ADDRESS = 9, 10, 62, 64
 """What OpenSSL calls X509_V_ERR_CERT_NOT_YET_VALID, _CERT_HAS_EXPIRED, _HOSTNAME_MISMATCH, _IP_ADDRESS_MISMATCH."""
 
@@ -56,7 +60,8 @@ class Call:
 class Transport:
     """Connections to all endpoints, kept for a while after use."""
 
-    def __init__(self, connect_timeout_s: float) -> None:
+    def __init__(self, connect_timeout_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._timeout = httpx.Timeout(None, connect=connect_timeout_s)
         self._clients: dict[bool, httpx.AsyncClient] = {}
         self._lock = asyncio.Lock()
@@ -66,7 +71,7 @@ class Transport:
         """Send `call` and give its response, whose connection is closed or returned on leaving; raises BackendError."""
         client = await self._client(call)
         try:
-            response = await _send(client, call, watchdog)
+            response = await _send(client, call, watchdog, self._clock)
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as exc:
             # UnicodeError is what a host name that is no valid IDNA ends in.
             raise _unanswered(call.peer, exc) from exc
@@ -138,18 +143,23 @@ class Response:
         await self._response.aclose()
 
 
-async def _send(client: httpx.AsyncClient, call: Call, watchdog: Watchdog) -> httpx.Response:
+async def _send(
+    client: httpx.AsyncClient, call: Call, watchdog: Watchdog, clock: Callable[[], float]
+) -> httpx.Response:
     """Send `call`, on a new connection if those that were kept turn out to have been closed by the server.
 
     Many servers close after a few idle seconds, just when a request is on its way; nobody has read that one then.
+    What breaks off later is not sent again here: it may cost twice, which is for others to decide.
     """
     while True:
-        connection = _Connection()
+        connection, started_s = _Connection(), clock()
         request = _request(client, call, connection)
         try:
             return await watchdog.wait(partial(client.send, request, stream=True, auth=_KeyAuth(call)))
         except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as exc:
-            if connection.opened or (isinstance(exc, httpx.RemoteProtocolError) and not _hung_up(exc)):
+            if connection.opened or clock() - started_s > _UNREAD_S:
+                raise
+            if isinstance(exc, httpx.RemoteProtocolError) and not _hung_up(exc):
                 raise
 
 

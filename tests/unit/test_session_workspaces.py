@@ -310,6 +310,26 @@ async def test_settings_hold_before_the_editor_gave_its_keys(folders: Path) -> N
     assert not [reference for reference in threads if reference.startswith("editor")]
 
 
+async def test_no_keyring_is_asked_between_a_new_folder_and_its_settings(folders: Path) -> None:
+    """A folder that was just opened has its settings at once; a keyring may block, so it waits for its thread."""
+    (folders / "config").mkdir(exist_ok=True)
+    (folders / "config/config.toml").write_text(UNKEYED)
+    asked: list[str] = []
+
+    def resolve(reference: str) -> str:
+        asked.append(reference)
+        return "key"
+
+    subject = Workspaces(FakeEditor(), load, lambda _path: False, resolve, lambda _workspace: Spend())
+    subject.set_roots([folders / "one"])
+    uri = path_to_uri(folders / "one/a.py")
+    assert [model.name for model in subject.decide("explain", (uri,), 0).candidates] == ["near"]
+    assert not subject.rules(uri).enabled
+    assert "keyring:ring" not in asked
+    await subject.prepare()
+    assert [model.name for model in subject.decide("explain", (uri,), 0).candidates] == ["ring", "near"]
+
+
 def test_what_the_editor_found_in_the_workspace_holds_there_alone(folders: Path) -> None:
     """Settings of a window hold everywhere in it, those of a folder in that folder, and neither loosens anything."""
     (folders / "config").mkdir(exist_ok=True)
@@ -400,7 +420,9 @@ def test_a_document_that_is_no_file_is_held_to_every_folder(folders: Path, uri: 
         [first, *_] = subject.decide("rewrite", (uri,), 10).candidates
         assert first.leaves_machine is leaves, roots
         if not leaves:
-            assert not any(model.leaves_machine for model in subject.permits("rewrite", (uri,), 10).candidates)
+            assert not any(
+                model.leaves_machine for model in subject.permits("rewrite", (uri,), 10).candidates
+            )
             of_none = subject.permits("rewrite", (), 10).candidates
             assert roots[0] == "two" or not any(model.leaves_machine for model in of_none)
         assert subject.decide("inline", (uri,), 0).candidates[0].name == "near"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Protocol
 
 from turnout.complete import Rules
 from turnout.core import routing
@@ -22,9 +22,10 @@ from turnout.core.globs import fold_path
 from turnout.core.health import Health, Spend
 from turnout.core.languages import language_of
 from turnout.core.objections import RouteRequest
-from turnout.core.requests import COMPLETION_KINDS, Elimination, Kind, Model, Route, SecretsMode
+from turnout.core.requests import COMPLETION_KINDS, Kind, Model, Route
 from turnout.files import Folder
 from turnout.session.editor import Editor
+from turnout.session.narrowing import within
 from turnout.session.places import Places
 from turnout.settings import keys, trust
 from turnout.settings.problems import WAITS_FOR_TRUST
@@ -188,12 +189,8 @@ class Workspaces:
 
     def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
         """The route of a request about `uris`, by the folder of the first one and within what all others allow."""
-        first, *others = (
-            self._decide_in(root, kind, own, input_tokens) for root, own in self._by_folder(uris).items()
-        )
-        for other in others:
-            first = _within(first, other)
-        return first
+        folders = self._by_folder(uris).items()
+        return reduce(within, (self._decide_in(root, kind, own, input_tokens) for root, own in folders))
 
     def asks_for_plan(self, uri: str) -> bool:
         """Whether the settings want a refactor's plan shown to the user first."""
@@ -235,7 +232,7 @@ class Workspaces:
     def permits(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
         """The same as `decide` by the settings alone: however models are, whatever was spent, whosever key is there."""
         folders = self._by_folder(uris).items()
-        return reduce(_within, (self._permit_in(root, kind, own, input_tokens) for root, own in folders))
+        return reduce(within, (self._permit_in(root, kind, own, input_tokens) for root, own in folders))
 
     def _by_folder(self, uris: tuple[str, ...]) -> dict[Path | None, tuple[str, ...]]:
         """The folders that have a say on `uris`, each with its own of them; the first folder where there are none."""
@@ -283,7 +280,7 @@ class Workspaces:
 
     def _open(self, root: Path | None) -> _Opened:
         opened = self._opened.get(root)
-        return opened if opened is not None else self._keep(root, self._read(root))
+        return opened if opened is not None else self._keep(root, self._read(root, may_wait=False))
 
     def _keep(self, root: Path | None, opened: _Opened) -> _Opened:
         self._opened[root] = opened
@@ -294,7 +291,8 @@ class Workspaces:
         """The editor's word where it has one: it may know the folder as restricted."""
         return self._is_trusted(root) if self._client_trusts is None else self._client_trusts
 
-    def _read(self, root: Path | None) -> _Opened:
+    def _read(self, root: Path | None, *, may_wait: bool = True) -> _Opened:
+        """What holds in a folder; a keyring is asked only where that `may_wait`: a folder may be new to the editor."""
         trusted = root is not None and self._trusted(root)
         beside = [self._client_workspace]
         if root is not None:
@@ -314,11 +312,14 @@ class Workspaces:
             multiline=chosen.multiline,
         )
         folder = Folder(root) if root else None
-        return _Opened(root, folder, loaded, self._keys_of(loaded), rules, trusted, _signature(loaded.files))
+        have = self._keys_of(loaded, may_wait=may_wait)
+        return _Opened(root, folder, loaded, have, rules, trusted, _signature(loaded.files))
 
-    def _keys_of(self, loaded: "Loaded") -> frozenset[str]:
+    def _keys_of(self, loaded: "Loaded", *, may_wait: bool) -> frozenset[str]:
         """The models whose key is there, but for the editor's."""
         models = [model for model in loaded.policy.models if not keys.is_editors(model.key)]
+        if not may_wait:
+            models = [model for model in models if model.key and model.key.startswith("env:")]
         return frozenset(m.name for m in models if m.key and self._resolve_key(m.key) is not None)
 
     def _keys(self, opened: _Opened) -> frozenset[str]:
@@ -382,29 +383,3 @@ def _look_at(file: Path | None) -> object:
     except OSError:
         return None
     return stat.st_mtime_ns, stat.st_size, stat.st_ino
-
-
-def _within(route: Route, other: Route) -> Route:
-    """`route` without the candidates that the settings of another folder do not allow."""
-    allowed = {model.name: model for model in other.candidates}
-    kept = tuple(model for model in route.candidates if allowed.get(model.name) == model)
-    lost = tuple(
-        Elimination(model.name, "not allowed for a file of another folder", other.reason)
-        for model in route.candidates
-        if model not in kept
-    )
-    deadlines = [limit for limit in (route.deadline_ms, other.deadline_ms) if limit is not None]
-    limits_usd = [limit for limit in (route.limit_usd, other.limit_usd) if limit is not None]
-    strictest = min(route, other, key=lambda one: get_args(SecretsMode).index(one.secrets))
-    return replace(
-        route,
-        candidates=kept,
-        eliminated=(*route.eliminated, *lost),
-        deadline_ms=min(deadlines, default=None),
-        limit_usd=min(limits_usd, default=None),
-        limits=tuple(dict.fromkeys((*route.limits, *other.limits))),
-        secrets=strictest.secrets,
-        secrets_source=strictest.secrets_source,
-        notes=tuple(note for note in route.notes if note.model in {model.name for model in kept}),
-        ask_before_leaving=route.ask_before_leaving or other.ask_before_leaving,
-    )

@@ -1,14 +1,14 @@
 """Ignore files: what git leaves out is not collected, and what is kept from AI tools is read by no model at all.
 
 Invariants: every file is understood as git understands `.gitignore`, in its own folder and below, a deeper one first;
-a file whose parent folder is ignored cannot be taken back in; and a file for AI tools that is there and cannot be read
-keeps its whole folder from every model.
+a file whose parent folder is ignored cannot be taken back in; and a file for AI tools that is there and cannot be read,
+or says more than there is a limit to, keeps its whole folder from every model.
 """
 
 import errno
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from turnout.core import gitignore
@@ -29,7 +29,7 @@ class _Rules:
     """One ignore file as it was when it was read."""
 
     look: _Look | None
-    lines: tuple[gitignore.Line, ...] = ()
+    lines: gitignore.Lines = field(default_factory=gitignore.Lines)
     readable: bool = True
 
 
@@ -75,7 +75,7 @@ class Ignores:
             if not rules.readable:
                 return f"{where} (it cannot be read, so nothing next to it is)"
             relative = _fold(path.relative_to(folder).as_posix())
-            if line := gitignore.deciding(rules.lines, relative, is_folder=is_folder):
+            if line := rules.lines.deciding(relative, is_folder=is_folder):
                 return "" if line.negated else f"{where}:{line.number}"
         return ""
 
@@ -107,8 +107,9 @@ def _parsed(file: Path, look: _Look) -> _Rules:
             raise OSError
         text = file.read_bytes().decode("utf-8", "surrogateescape")
     except OSError:
-        return _Rules(look, (), readable=not ours)
-    return _Rules(look, gitignore.parse(_fold(text)))
+        return _Rules(look, readable=not ours)
+    lines = gitignore.parse(_fold(text))
+    return _Rules(look, lines, readable=lines.complete or not ours)
 
 
 def _fold(text: str) -> str:

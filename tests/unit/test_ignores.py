@@ -3,11 +3,13 @@
 import os
 import subprocess
 from pathlib import Path
+from time import thread_time
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from turnout.core import gitignore
 from turnout.errors import FileUnusable
 from turnout.files import Folder
 from turnout.ignores import AI_FILES, Ignores
@@ -124,21 +126,54 @@ def test_changes_are_seen(root: Path) -> None:
     assert folder.withheld("b.py") is None
 
 
-@pytest.mark.parametrize("broken", ["folder", "too big", "dangling loop"])
+TOO_MUCH = {
+    "too big": "x\n" * 600_000,
+    "too many lines": "".join(f"name-{number}\n" for number in range(2_001)),
+    "too long a line": "x" * 257 + "\n",
+    "too many wildcards": "*a" * 17 + "\n",
+    "too much in all": f"{'x' * 250}\n" * 300,
+}
+
+
+@pytest.mark.parametrize("broken", ["folder", "dangling loop", *TOO_MUCH])
 def test_unreadable(root: Path, broken: str) -> None:
     """A file for AI tools that is there and cannot be read keeps all next to it and below; one of git nothing."""
     for name in (".aiexclude", ".gitignore"):
         place = root / "deep" / name
         if broken == "folder":
             place.mkdir()
-        elif broken == "too big":
-            place.write_text("x\n" * 600_000)
+        elif broken in TOO_MUCH:
+            place.write_text(TOO_MUCH[broken])
         else:
             place.symlink_to(place)
     folder = Folder(root)
     assert "cannot be read" in (folder.withheld("deep/a.py") or "")
     assert folder.withheld("a.py") is None
     assert list(folder.paths()) == ["a.py", "b.py"]
+
+
+def test_long_comments(root: Path) -> None:
+    """What says nothing may be long, and a line for git that is too long hides none of the others."""
+    said = f"# {'x' * 3_000}\n" + "\n" * 3_000 + "a.py\n"
+    (root / ".aiexclude").write_text(said)
+    (root / ".gitignore").write_text("x" * 3_000 + "\n" + "*a" * 500 + "\nb.py\n")
+    folder = Folder(root)
+    assert folder.withheld("a.py") == ".aiexclude:3002"
+    assert folder.withheld("b.py") is None
+    assert list(folder.paths()) == []
+
+
+def test_many_lines() -> None:
+    """What was decided once is decided at once, however many lines there are."""
+    costs = []
+    for count in (100, 1_900):
+        lines = gitignore.parse("".join(f"/a*{number}\n" for number in range(count)))
+        lines.deciding("x/y/z.py", is_folder=False)
+        begun = thread_time()
+        for _ in range(2_000):
+            assert lines.deciding("x/y/z.py", is_folder=False) is None
+        costs.append(thread_time() - begun)
+    assert costs[1] < 6 * costs[0]
 
 
 def test_through_a_link(root: Path) -> None:

@@ -2,40 +2,73 @@
 
 Invariant: the time to match grows with the length of the path times that of the line, never faster, since a line may
 come from anybody: every wildcard but the last of a segment is an atomic group. What git cannot read matches nothing.
+There is a limit to all of it, since compiling and matching hold up whoever asks.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from turnout.core.globs import MAX_PATTERN, Alternatives, has_many_wildcards
+
+MAX_LINES = 2_000
+MAX_CHARACTERS = 64_000
+"""Of the lines that say something, together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line that says something; an `anchored` one is about paths from its file's folder on, others about names."""
+    """One line that says something; an `anchored` one is about paths from its file's folder on, others about names.
+
+    The expression is for a path or a name with a `/` behind it where that is a folder.
+    """
 
     number: int
     negated: bool
-    folders_only: bool
     anchored: bool
-    expression: re.Pattern[str]
-
-    def covers(self, path: str, *, is_folder: bool) -> bool:
-        """Whether the line is about `path`, posix and relative to the folder of the file; not about what is in it."""
-        if self.folders_only and not is_folder:
-            return False
-        return bool(self.expression.fullmatch(path if self.anchored else path.rpartition("/")[2]))
+    expression: str
 
 
-def parse(text: str) -> tuple[Line, ...]:
-    """The lines of `text`, the last one first: it is the last that covers a path that decides."""
-    numbered = enumerate(text.removeprefix("\ufeff").split("\n"), start=1)
-    lines = (_line(number, _trimmed(raw.removesuffix("\r"))) for number, raw in numbered)
-    return tuple(line for line in lines if line is not None)[::-1]
+class Lines:
+    """The lines of one file, those for paths and those for names each as one expression."""
+
+    __slots__ = ("_names", "_paths", "complete")
+
+    def __init__(self, lines: Sequence[Line] = (), *, complete: bool = True) -> None:
+        """Compile `lines`; `complete` says that none was too much and is missing."""
+        self.complete = complete
+        self._paths, self._names = (
+            _compiled([line for line in reversed(lines) if line.anchored == anchored])
+            for anchored in (True, False)
+        )
+
+    def deciding(self, path: str, *, is_folder: bool) -> Line | None:
+        """The line that decides about `path`, posix and relative to the folder of the file: the last that covers it."""
+        end = "/" if is_folder else ""
+        asked = ((self._paths, path + end), (self._names, path.rpartition("/")[2] + end))
+        covering = [
+            lines[index] for (lines, first), subject in asked if (index := first.first(subject)) is not None
+        ]
+        return max(covering, key=lambda line: line.number, default=None)
 
 
-def deciding(lines: Iterable[Line], path: str, *, is_folder: bool) -> Line | None:
-    """The line of a parsed file that decides about `path`; None where none does."""
-    return next((line for line in lines if line.covers(path, is_folder=is_folder)), None)
+def parse(text: str) -> Lines:
+    """The lines of `text`; what is over a limit is left out."""
+    kept: list[Line] = []
+    left, complete = MAX_CHARACTERS, True
+    for number, raw in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
+        if raw.startswith("#") or not (said := _trimmed(raw.removesuffix("\r"))):
+            continue
+        left -= min(len(said), MAX_PATTERN)
+        if len(said) > MAX_PATTERN or has_many_wildcards(said) or len(kept) >= MAX_LINES or left < 0:
+            complete = False
+        elif line := _line(number, said):
+            kept.append(line)
+    return Lines(kept, complete=complete)
+
+
+def _compiled(lines: list[Line]) -> tuple[list[Line], Alternatives]:
+    return lines, Alternatives(line.expression for line in lines)
 
 
 def _trimmed(raw: str) -> str:
@@ -46,8 +79,6 @@ def _trimmed(raw: str) -> str:
 
 
 def _line(number: int, text: str) -> Line | None:
-    if text.startswith("#"):
-        return None
     negated = text.startswith("!")
     body = text[negated:]
     folders_only = body.endswith("/")
@@ -57,10 +88,14 @@ def _line(number: int, text: str) -> Line | None:
     if not body:
         return None
     try:
-        expression = re.compile(_path_expression(body.split("/")) if anchored else _segment(body), re.DOTALL)
+        expression = _path_expression(body.split("/")) if anchored else _segment(body)
+        if "[" in body:
+            re.compile(expression)  # only a set of characters can be wrong
     except (ValueError, re.error):
         return None
-    return Line(number, negated, folders_only, anchored, expression)
+    # No name is empty, so that a path never ends with its folder's mark alone.
+    end = r"(?<!/)/\Z" if folders_only else r"(?<!/)/?\Z"
+    return Line(number, negated, anchored, expression + end)
 
 
 def _path_expression(parts: list[str]) -> str:
@@ -79,7 +114,7 @@ def _path_expression(parts: list[str]) -> str:
         "(?>(?:[^/]++/)*?" + "".join(f"{segment}/" for segment in run) + ")" for run in others[:-1] if run
     )
     last = others[-1]
-    pieces.append("(?:[^/]++/)*?" + "/".join(last) if last else ".+")
+    pieces.append("(?:[^/]++/)*?" + "/".join(last) if last else "(?s:.+)")
     return "".join(pieces)
 
 

@@ -187,7 +187,9 @@ export class Server implements vscode.Disposable {
   }
 
   private configurationChanged(event: vscode.ConfigurationChangeEvent): void {
-    if (event.affectsConfiguration("turnout.server")) void this.restart();
+    // VS Code names every restricted setting when a folder is trusted, also those that have not changed.
+    const moved = event.affectsConfiguration("turnout.server") && findExecutable(this.own.command) !== this.command;
+    if (moved) void this.restart();
     else if (concernsServer(event, this.keys)) this.sendSettings();
   }
 

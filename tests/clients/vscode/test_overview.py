@@ -81,7 +81,7 @@ def test_settings_file(real: OpenReal) -> None:
     editor.press("F8")
     editor.wait_for(".marker-widget", "did you mean `leaves_machine`?")
     editor.picture("settings-file-fault")
-    editor.press("Escape", *["Backspace"] * len("leaves_machin = 1"))
+    editor.press("Escape", "Control+End", *["Backspace"] * len("leaves_machin = 1"))
     editor.wait_gone(".squiggly-warning")
     editor.type("lea")
     editor.press("Control+Space")

@@ -83,8 +83,6 @@ def test_spelling(pattern: str, path: str) -> None:
         "[a[b]",
         "[a--b]",
         "a" * (MAX_PATTERN + 1),
-        "*a" * 17,
-        "**/a/" * 17,
         "\x1b[2J",
     ],
 )
@@ -120,7 +118,7 @@ def test_any_text(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["*a" * 15 + "b", "**/a/" * 16 + "b", "a**" * 16, "[ab]*" * 16, "?*" * 16, "*" + "?" * 200]
+    "pattern", ["*a" * 100 + "b", "**/a/" * 40 + "b", "a**" * 80, "[ab]*" * 50, "?*" * 100]
 )
 def test_hostile(pattern: str) -> None:
     """A pattern made to backtrack takes no more steps than any other: this test would never end."""

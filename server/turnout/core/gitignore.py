@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from turnout.core.globs import MAX_PATTERN, Alternatives, has_many_wildcards
+from turnout.core.globs import MAX_PATTERN, Alternatives
 
 MAX_LINES = 2_000
 MAX_CHARACTERS = 64_000
@@ -60,7 +60,7 @@ def parse(text: str) -> Lines:
         if raw.startswith("#") or not (said := _trimmed(raw.removesuffix("\r"))):
             continue
         left -= min(len(said), MAX_PATTERN)
-        if len(said) > MAX_PATTERN or has_many_wildcards(said) or len(kept) >= MAX_LINES or left < 0:
+        if len(said) > MAX_PATTERN or len(kept) >= MAX_LINES or left < 0:
             complete = False
         elif line := _line(number, said):
             kept.append(line)

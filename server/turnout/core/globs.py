@@ -14,11 +14,7 @@ from dataclasses import dataclass
 MAX_PATTERN = 256
 """Longest pattern, in characters."""
 
-MAX_WILDCARDS = 16
-"""Most runs of `*` in a pattern: each may look through all of a path."""
-
 _MOST_REMEMBERED = 4096
-_WILDCARDS = re.compile(r"\*+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +80,6 @@ def check_pattern(text: str) -> str | None:
     """What is wrong with a pattern, or None."""
     if len(text) > MAX_PATTERN:
         return f"a pattern has at most {MAX_PATTERN} characters"
-    if has_many_wildcards(text):
-        return f"a pattern has at most {MAX_WILDCARDS} wildcards"
     if not text.isprintable():
         return "a pattern has printable characters only"
     if text.startswith("!"):
@@ -95,11 +89,6 @@ def check_pattern(text: str) -> str | None:
     except ValueError as exc:
         return str(exc)
     return None
-
-
-def has_many_wildcards(text: str) -> bool:
-    """Whether a pattern has more than MAX_WILDCARDS runs of `*`, also where some are escaped."""
-    return text.count("*") > MAX_WILDCARDS and len(_WILDCARDS.findall(text)) > MAX_WILDCARDS
 
 
 def glob_to_regex(text: str) -> str:

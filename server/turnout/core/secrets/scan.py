@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from turnout.core.secrets.blocks import private_keys
 from turnout.core.secrets.forms import AUTHORIZATION, FORMS, LOOKS_A_TURN, Span, matches
-from turnout.core.secrets.named import assignments, user_infos
+from turnout.core.secrets.named import assignments
+from turnout.core.secrets.urls import logins
 from turnout.core.secrets.wrapped import Run, runs
 
 _Found = tuple[str, list[Span]]
@@ -72,7 +73,7 @@ def drained(steps: Generator[None, None, Result]) -> Result:
 def _named(text: str, run: Run | None = None) -> Generator[None, None, list[_Found]]:
     """The secrets that are told by what stands around them, in a text or in that of a run."""
     found: list[_Found] = []
-    both = (("password in a URL", user_infos(text)), ("assigned secret", assignments(text, _lowered(text))))
+    both = (("password in a URL", logins(text)), ("assigned secret", assignments(text, _lowered(text))))
     for kind, spans in both:
         for span in spans:
             if span is None:

@@ -1,0 +1,75 @@
+"""Passwords behind the name of a user: in URLs, in the data source names of Go, and in calls of curl.
+
+Invariant: a variable, a path behind a port and the words that stand for a password in documentation are left alone.
+"""
+
+import re
+from collections.abc import Iterator
+
+from turnout.core.secrets.chance import looks_made_by_chance
+from turnout.core.secrets.forms import LOOKS_A_TURN, Span
+
+_USER_INFO = re.compile(
+    r"[A-Za-z0-9_.~%+-]{0,80}:(?!\d+[/?#]|\$)"
+    r"(?P<value>[^\s\"'`<>/]{3,120}(?=@[A-Za-z0-9\[/])|[^\s\"'`@<>]{3,120}(?=@[A-Za-z0-9\[]))"
+)
+"""A password goes on to the last `@` before a slash; one with a slash in it goes on to the first."""
+_NO_HOST = re.compile(r"(?:(?<=\s)|(?<=[\"'`=]))(?P<user>[\w.-]{1,80}):(?P<value>[^\s\"'`<>]{3,120})\Z")
+_OPTION = re.compile(
+    r"-(?:u|-user|U|-proxy-user)(?:[ \t]+|=)[\"']?[^\s:\"'/]{1,80}:(?P<value>[^\s\"'@]{6,200})(?=[\s\"'\\]|\Z)"
+)
+_CLIENTS = ("curl", "wget", "http")
+_OPTIONS = (" -u", " --user", " -U", " --proxy-user")
+_PROTOCOLS = ("@tcp(", "@unix(")
+_BEFORE = 210
+_MIXED = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*\d)")
+_VARIABLE = re.compile(r"\{[^{}]*\}|\$\{|\{\{|\$\(")
+_PLAIN_PASSWORDS = frozenset(
+    {"password", "passwd", "pass", "pwd", "secret", "changeme", "example", "pw", "xxx", "token", "mypassword"}
+)
+
+
+def logins(text: str) -> Iterator[Span | None]:
+    """Passwords that follow a user's name and a colon. Yields None now and then, so that others can have a turn."""
+    for look, literals in ((_in_url, ("://",)), (_in_dsn, _PROTOCOLS), (_in_option, _OPTIONS)):
+        for literal in literals:
+            looked = 0
+            at = text.find(literal)
+            while at >= 0:
+                looked += 1
+                if looked % LOOKS_A_TURN == 0:
+                    yield None
+                span = look(text, at)
+                if span:
+                    yield span
+                at = text.find(literal, at + len(literal))
+
+
+def _in_url(text: str, at: int) -> Span | None:
+    """`scheme://user:PASSWORD@host`."""
+    found = _USER_INFO.match(text, at + len("://"))
+    return found.span("value") if found and not _is_plain(found["value"]) else None
+
+
+def _in_dsn(text: str, at: int) -> Span | None:
+    """`user:PASSWORD@tcp(host:port)/name`, which has no scheme."""
+    begin = max(0, at - _BEFORE)
+    found = _NO_HOST.search(" " + text[begin:at])
+    if found is None or found["value"].startswith(("//", "$")) or _is_plain(found["value"]):
+        return None
+    return at - len(found["value"]), at
+
+
+def _in_option(text: str, at: int) -> Span | None:
+    """`curl -u user:PASSWORD`."""
+    if not any(client in text[max(0, at - _BEFORE) : at] for client in _CLIENTS):
+        return None
+    found = _OPTION.match(text, at + 1)
+    return found.span("value") if found and looks_made_by_chance(found["value"]) else None
+
+
+def _is_plain(chosen: str) -> bool:
+    if any(sign in chosen for sign in "/$:{*") and (not _MIXED.match(chosen) or _VARIABLE.search(chosen)):
+        return True  # a path behind a port, or a variable
+    value = chosen.lower()
+    return value in _PLAIN_PASSWORDS or set(value) <= set("x.%s-_*") or "your" in value or "%(" in value

@@ -1,0 +1,227 @@
+"""Secrets that are told by their name or their place: declarations, connection strings, URLs and commands."""
+
+import uuid
+
+import pytest
+
+from support.secrets import HEX, made
+from turnout.core.secrets import find
+
+KEY = "Xy7kLm9q" + made(14)
+PASSWORD = "Xy7!kLm9" + made(5)
+CAPITALS = "XY7KLM9QZ2RTPQ4SAABB12"
+SHA256 = made(63, HEX) + "7"
+
+FOUND = [
+    (f'const apiKey: string = "{KEY}"', KEY),
+    (f"const apiKey?: string = '{KEY}';", KEY),
+    (f'API_KEY: str = "{KEY}"', KEY),
+    (f'API_KEY: Final[str] = "{KEY}"', KEY),
+    (f'api_key: str | None = "{KEY}"', KEY),
+    (f'api_key: SecretStr = b"{KEY}"', KEY),
+    (f'let api_key: &str = "{KEY}";', KEY),
+    (f"const API_KEY: &'static str = \"{KEY}\";", KEY),
+    (f'val apiKey: String = "{KEY}"', KEY),
+    (f'let apiKey: String? = "{KEY}"', KEY),
+    (f'var apiKey string = "{KEY}"', KEY),
+    (f'char api_key[] = "{KEY}";', KEY),
+    (f'static const char password[32] = "{PASSWORD}";', PASSWORD),
+    (f'#define API_KEY "{KEY}"', KEY),
+    (f'#define WIFI_PASSWORD\t"{PASSWORD}"', PASSWORD),
+    (f'"Server=db;User Id=sa;Password={PASSWORD}"', PASSWORD),
+    (f'{{"Default": "Server=db;Database=x;User Id=sa;Password={PASSWORD}"}}', PASSWORD),
+    (f'"Server=db; Pwd={PASSWORD}; Uid=sa"', PASSWORD),
+    (f'"host=db user=app password={KEY} dbname=x"', KEY),
+    (f"'host=db user=app dbname=x password={KEY}'", KEY),
+    (f"\"host=db password='{KEY}' dbname=x\"", KEY),
+    (f'"jdbc:mysql://db/x?user=a&password={KEY}"', KEY),
+    (f'"jdbc:mysql://db/x?password={KEY}&user=a"', KEY),
+    *(
+        (f'DB = "postgres://app:{value}@db:5432/x"', value)
+        for value in ("Xy7$kLm9qz2", "Xy7*kLm9qz2", "Xy7:kLm9qz2", "Xy7/kLm9qz2", "Xy7{kLm9qz2", "Xy7@kLm9qz2",
+                      "P@ssw0rd!", "Xy7!kLm#9", "p%40Xy7kLm")
+    ),
+    ("postgres://app:Xy7kLm9qz2@db/x?to=a@b.org", "Xy7kLm9qz2"),
+    ("postgresql://app:Xy7kLm9qz2@/x?host=/run", "Xy7kLm9qz2"),
+    (f"DB_PASSWORD={KEY}  # prod", KEY),
+    (f"password: {KEY}\t # prod", KEY),
+    (f"password: {KEY}   \n", KEY),
+    (f'API_KEY = "{CAPITALS}"', CAPITALS),
+    ('password = "XY7KLM9QZ2RTPQ4S"', "XY7KLM9QZ2RTPQ4S"),
+    ("API_KEY=ABCD1234EFGH5678IJKL", "ABCD1234EFGH5678IJKL"),
+    *(
+        (f'password = "{value}"', value)
+        for value in ("aB3<xQ9!zR7kLm2wE", "aB3>xQ9!zR7kLm2wE", "aB3)xQ9!zR7kLm2wE", "k9Z3dQ8xR2vT7yB1nL5w)",
+                      "hq3Zmock3dQ8xR2vT7yB", "R7todoX2kQ9vB4nM", "P7fake-Qx9!zR2kLm")
+    ),
+    (f"secret_key_base: {SHA256}", SHA256),
+    (f"tool --password {KEY} --verbose", KEY),
+    (f"tool --token={KEY} --verbose", KEY),
+    (f"tool --api-key '{KEY}'", KEY),
+    (f"curl -u admin:{KEY} https://x.example.org", KEY),
+    (f'curl --user "admin:{KEY}" https://x.example.org', KEY),
+    (f"CREATE USER app WITH PASSWORD '{KEY}';", KEY),
+    (f"CREATE USER app IDENTIFIED BY '{KEY}';", KEY),
+    (f"<password>{KEY}</password>", KEY),
+    ('sql.Open("mysql", "root:Xy7kLm9@tcp(db:3306)/x")', "Xy7kLm9"),
+    ("root:Xy7k@Lm9@unix(/tmp/db)/x", "Xy7k@Lm9"),
+]  # fmt: skip
+"""Text, and the one secret in it."""
+
+LEFT_ALONE = [
+    'const apiKey: string = "";',
+    'const apiKey: string = "your-api-key";',
+    "const apiKey: string = process.env.API_KEY;",
+    "const apiKey: string = config.apiKey2;",
+    "apiKey: string;",
+    "apiKey?: string | undefined;",
+    'apiKey: "string",',
+    "API_KEY: str",
+    "API_KEY: str = DEFAULT_API_KEY",
+    'API_KEY: str = "API_KEY"',
+    'API_KEY: Final[str] = "SERVICE_API_KEY"',
+    "API_KEY: Final = os.environ['API_KEY']",
+    'password: str = "password"',
+    'password: str = ""',
+    'password: str = "changeme"',
+    "password: str | None = None",
+    "password: SecretStr = Field(default=None)",
+    "password: SecretStr = SecretStr2.from_env",
+    'token: Token = Token("x")',
+    'token: str = "<token>"',
+    'token: Literal["bearer", "basic2"] = "bearer"',
+    "def connect(user: str, password: str = 'secret') -> None:",
+    'def connect(password: str, host: str = "localhost:5432"):',
+    'key: str = "customer_id_2"',
+    'key: Optional[str] = "user:1234:profile:v2"',
+    'let api_key: &str = &config.api_key;',
+    'let api_key: &str = env!("SERVICE_KEY_2");',
+    'const PASSWORD: &str = "password";',
+    "pub token: Option<String>,",
+    "let token: Token = parser.next_token2();",
+    "val apiKey: String = BuildConfig.API_KEY",
+    'val apiKey: String = "${BuildConfig.API_KEY_2}"',
+    'val password: String by lazy { prompt2() }',
+    "let apiKey: String? = nil",
+    'var apiKey string = os.Getenv("SERVICE_API_KEY_2")',
+    'var apiKey string = ""',
+    "type Config struct { APIKey string `json:\"api_key,omitempty\"` }",
+    "    APIKey string `yaml:\"apiKey\" env:\"API_KEY_2\"`",
+    "    Password string `json:\"password2\"`",
+    "char password[64];",
+    'char password[64] = "";',
+    'char password[] = "todo";',
+    'const char *api_key_name = "X-Api-Key-V2";',
+    "#define API_KEY",
+    '#define API_KEY ""',
+    '#define API_KEY "YOUR_API_KEY"',
+    "#define MAX_PASSWORD 128",
+    "#define HAS_TOKEN(x) ((x)->token != NULL)",
+    "#ifdef API_KEY",
+    "API_KEY = DEFAULT_API_KEY",
+    "API_KEY = DEFAULT_API_KEY_V2",
+    'API_KEY = "SERVICE_API_KEY_2024"',
+    "API_KEY = SETTINGS2024",
+    'SECRET_KEY = "DJANGO_SECRET_KEY_V1_X2"',
+    'password = "PLEASE_ENTER"',
+    'password = "ENTER_PASSWORD_HERE_2"',
+    'password = "PASSWORD1234"',
+    'token = "OAUTH2TOKEN"',
+    'token = "BEGIN"',
+    'password = "todo"',
+    'password = "TODO"',
+    'password = "todo-later-1"',
+    'api_key = "todo: ask for it"',
+    'api_key = "fake-api-key-123"',
+    'api_key = "fakeApiKey12345678"',
+    'api_key = "mock_token_0001_a"',
+    'apiKey: "myFakeToken123456"',
+    'token = "testmocktoken1234"',
+    'token = "<your-key>"',
+    'token = "<token-2>abc"',
+    'password = "${VAR}"',
+    'password = "prefix-${VAR2}-suffix"',
+    'password = "getSecret2(\'db\')"',
+    'password = "vault2.read(db/Pw1)"',
+    'password = "hunter"',
+    "password: todo  # later",
+    "password: changeme   # in development",
+    "password: ${DB_PASSWORD}  # from the environment",
+    "DB_PASSWORD=$DB_PASSWORD_2  # prod",
+    "tool --password prompt",
+    "tool --password <password> --verbose",
+    "tool --password $DB_PASSWORD2 --verbose",
+    'tool --password "$DB_PASSWORD2" --verbose',
+    "tool --password-file /run/secrets/Db2 --verbose",
+    "tool --password --verbose",
+    "tool --token ${{ secrets.DEPLOY_TOKEN_2 }} --verbose",
+    "tool --token=$(get-token2) --verbose",
+    "tool --key ~/.ssh/id_ed25519 --verbose",
+    "  --token TOKEN2   the token to use",
+    "  --password PASSWORD  asks for it where it is not given",
+    "the password must have 12 characters",
+    "a token is a piece of Text2Speech input",
+    "you can pass `spec2=True` to it",
+    "the key 'ctrl+shift+F12' does nothing",
+    "curl -u $USER2:$PASSWORD2 https://x.example.org",
+    "curl -u user:password https://x.example.org",
+    "curl -u admin https://x.example.org",
+    'curl -u "{user}:{password2X}" https://x.example.org',
+    "docker run -u 1000:1000 image",
+    "docker run -u root:root image",
+    "rsync -u host:/srv/Backup2/x .",
+    "git push -u origin:Feature2-x",
+    "CREATE USER app WITH PASSWORD 'password';",
+    "CREATE USER app WITH PASSWORD :'password2';",
+    "ALTER USER app PASSWORD NULL;",
+    "CREATE USER app IDENTIFIED BY 'changeme';",
+    "WHERE password IS NOT NULL",
+    '"host=db user=app password=password dbname=x"',
+    '"host=db user=app password=%s dbname=x"',
+    'f"host=db password={password2} dbname=x"',
+    '"Server=db;User Id=sa;Password=${DbPassword2}"',
+    '"Server=db;User Id=sa;Password=<password>"',
+    '"Server=db;User Id=sa;Password=***"',
+    '"jdbc:mysql://db/x?user=a&password={0}"',
+    '"/login?token=%s"',
+    "f(token=Token2Value, user=name)",
+    "postgres://user:***@db/x",
+    "postgres://user:{password}@db/x",
+    "postgres://user:{dbPassword2}@db/x",
+    "postgres://user:${DB_PASSWORD2x}@db/x",
+    "postgres://user:#{Password2}@db/x",
+    "postgres://user:%(password)s@db/x",
+    "http://localhost:8080/@vite/client?v=2",
+    "http://localhost:8080?mail=Ada2@example.org",
+    "see http://host:8080/a and Mail2@example.org",
+    '"root:password@tcp(db:3306)/x"',
+    '"%s:%s@tcp(%s)/%s"',
+    '"$USER:$PASSWORD2x@tcp(db:3306)/x"',
+    '"@tcp(db:3306)"',
+    f"digest: {SHA256}  # of the image",
+    f'sha256: str = "{SHA256}"',
+    f'checksum: string = "{SHA256}"',
+    f'cache_key: str = "{SHA256}"',
+    f'id: str = "{uuid.UUID(int=2**127 + 3**60)}"',
+    f'const id: string = "{uuid.UUID(int=2**127 + 3**60)}"',
+    f'var requestKey string = "{uuid.UUID(int=2**127 + 3**60)}"',
+    f"git show {made(40, HEX)}  # token",
+]  # fmt: skip
+"""Text without any secret."""
+
+
+@pytest.mark.parametrize(("text", "secret"), FOUND)
+def test_found(text: str, secret: str) -> None:
+    """A secret is found whole, and nothing around it is."""
+    assert [text[one.start : one.end] for one in find(text)] == [secret]
+
+
+@pytest.mark.parametrize("text", LEFT_ALONE)
+def test_left_alone(text: str) -> None:
+    """Types, constants, placeholders, references and hashes stay as they are."""
+    assert [text[one.start : one.end] for one in find(text)] == []
+
+
+def test_more_is_left_alone() -> None:
+    """The table has at least twice as many rows of what is left alone as of secrets."""
+    assert len(LEFT_ALONE) >= 2 * len(FOUND)

@@ -142,8 +142,6 @@ LEFT_ALONE = [
     "550e8400-e29b-41d4-a716-446655440000",
     f"data = '{made(400)}'",
     f'const img = "data:image/png;base64,iVBORw0KGgo{made(300)}==";',
-    "\n".join(made(64) for _ in range(12)),
-    "\n".join(f'    "{made(60)}"' for _ in range(12)),
     f"var a=function(e,t){{return e.key===t.token?e.secret:t}};!function(){{var n={{password:e,token:{'t' * 9}}}}}();",
     "a.key=b.key,c.token=d.token,e.password=f.password;g({key:h,token:i,auth:j})",
     "-----BEGIN CERTIFICATE-----\n" + "\n".join(made(64) for _ in range(4)) + "\n-----END CERTIFICATE-----",

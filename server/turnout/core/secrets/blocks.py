@@ -12,7 +12,7 @@ from turnout.core.secrets.forms import Span
 _MARK = "PRIVATE KEY"
 _LINE = re.compile(r"-----(BEGIN|END) (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 _PIECE = re.compile(r"[A-Za-z0-9+/=]{4,}")
-_GAP = re.compile(r"(?:\\++[rnt]?|\s|[\"'`,;#*>|().]|[+-](?=[\s\"'`])|//++(?=\s))*+")
+GAP = re.compile(r"(?:\\++[rnt]?|\s|[\"'`,;#*>|().]|[+-](?=[\s\"'`])|//++(?=\s))*+")
 """Between the lines of a key: the end of a line in any spelling, quotes, and the marks of comments."""
 _HEADERS = re.compile(r"(?:\s|\\+[rn])*(?:[A-Z][A-Za-z-]{3,20}: [^\n\\]{0,120}(?:(?:\\+[rn])+|\s+))+")
 _BODY = re.compile(r"[A-Za-z0-9+/=\s\"'`,;#*>|\\().-]*+")
@@ -43,7 +43,7 @@ def _after(text: str, start: int) -> list[Span]:
     at = headers.end() if headers else start
     pieces: list[Span] = []
     while at - start < _MOST:
-        gap = _GAP.match(text, at)
+        gap = GAP.match(text, at)
         piece = _PIECE.match(text, gap.end() if gap else at)
         if piece is None:
             break
@@ -58,7 +58,7 @@ def _after(text: str, start: int) -> list[Span]:
 
 def _is_last(text: str, piece: re.Match[str]) -> bool:
     """Whether a short piece is the end of a key and not the next word."""
-    gap = _GAP.match(text, piece.end())
+    gap = GAP.match(text, piece.end())
     end = gap.end() if gap else piece.end()
     return piece[0].endswith("=") or end == len(text) or text.startswith("-----END", end)
 

@@ -20,9 +20,7 @@ _MADE_UP = re.compile(
     r"(?i)your|example|changeme|change[_-]?me|placeholder|dummy|sample|redacted|replace|insert|foobar|xxxx|0000000|1234567"
     r"|test[_-]?(?:key|token|secret)|lorem|password"
 )
-_SHORT_WORD = re.compile(
-    r"(?:(?:\A|[^A-Za-z0-9])(?i:todo|fake|mock)|(?<=[a-z])(?:Todo|Fake|Mock))(?![0-9]*[b-zA-Z]?[0-9])"
-)
+_SHORT_WORD = re.compile(r"(?:(?:\A|[^A-Za-z0-9])(?i:todo|fake|mock)|(?<=[a-z])(?:Todo|Fake|Mock))(?![0-9])")
 """Words of four letters, which chance makes as well: only as a word of their own do they tell anything."""
 _DIGITS = re.compile(r"[0-9]+")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -35,10 +33,10 @@ def looks_made_by_chance(value: str, *, weak: bool = False) -> bool:
     judged, rest = value[:_JUDGED], value[_JUDGED:]
     if not _is_varied(judged, weak=weak) or any(sign in rest for sign in "(){}<>"):
         return False
-    return not (_REFERENCE.match(judged) or is_constant(judged) or _is_made_up(judged))
+    return not (_REFERENCE.match(judged) or _is_constant(judged) or _is_made_up(judged))
 
 
-def is_constant(value: str) -> bool:
+def _is_constant(value: str) -> bool:
     """Whether `value` is written as the name of a constant is: in capitals, with digits in one place at most."""
     return bool(_CONSTANT.fullmatch(value)) and ("_" in value or len(_DIGITS.findall(value)) < 2)
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from turnout.core.secrets.blocks import private_keys
 from turnout.core.secrets.forms import AUTHORIZATION, FORMS, LOOKS_A_TURN, Span, matches
+from turnout.core.secrets.lines import key_lines
 from turnout.core.secrets.named import assignments
 from turnout.core.secrets.urls import logins
 from turnout.core.secrets.wrapped import Run, runs
@@ -41,6 +42,9 @@ def finding(text: str) -> Generator[None, None, list[Finding]]:
     found: list[_Found] = []
     for pieces in private_keys(text):
         found += [("private key", pieces)] if pieces else []
+        yield
+    for pieces in key_lines(text):
+        found += [("lines of a key", pieces)] if pieces else []
         yield
     for form in FORMS:
         for span in matches(form, text):

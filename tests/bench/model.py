@@ -21,8 +21,8 @@ NAME = "qwen2.5-coder-0.5b"
 WINDOW = Window(prefix_chars=7900, suffix_chars=2050, chunk_chars=0)
 POSITIONS = 12
 JUMPS = 3
-_LINE_CHARS = range(36, 48)
-"""Letters of the line that is typed: about the median of source code."""
+_LINE_CHARS = range(28, 34)
+"""Letters of the line that is typed, without its indentation: the median of Python code is 30."""
 
 _CODE = re.compile(r"\w+ = \w+\(|return \w+\(")
 

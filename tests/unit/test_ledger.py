@@ -8,28 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from turnout.core.receipts import Receipt, SentFile
+from support.ledger_kit import RECEIPT
 from turnout.store import Ledger, last_receipts
-
-RECEIPT = Receipt(
-    id="r1",
-    kind="refactor",
-    model="opus",
-    route=("opus", "near"),
-    reason="built-in defaults: routes.refactor",
-    leaves_machine=True,
-    files=(SentFile("file:///a.py", 120),),
-    bytes_sent=400,
-    tokens_in=100,
-    tokens_out=20,
-    tokens_cached=0,
-    cost_usd=0.25,
-    queue_ms=None,
-    context_ms=1.5,
-    first_token_ms=200.0,
-    total_ms=900.0,
-    outcome="proposed",
-)
 
 
 def test_a_receipt_comes_back_as_it_was_promised(tmp_path: Path) -> None:

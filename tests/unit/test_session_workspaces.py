@@ -368,7 +368,7 @@ OUTSIDE = (
     "untitled:secrets/x.py",
     "git:{root}/secrets/x.py?%7B%22ref%22%3A%22HEAD%22%7D",
     "vscode-notebook-cell:{root}/secrets/n.ipynb#c1",
-    "vscode-remote://ssh-remote+host/home/them/work/secrets/x.py",
+    "vscode-remote://ssh-remote+host/secrets/x.py",
     "file://server{root}/secrets/x.py",
     "fugitive://{root}/.git//0/secrets/x.py",
     "gitsigns:///c#/.git//:0:secrets/x.py",

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from support.asking import ask
 from support.child_server import child_server
 from support.real_model import real_model_path
-from turnout.core.requests import Api, Delta, Done, FimPrompt, Model
+from turnout.core.requests import Api, Delta, FimPrompt, Model
 from turnout.errors import RequestRejected
 from turnout.remote import RemoteBackend
 
@@ -45,17 +46,6 @@ async def backend() -> AsyncIterator[RemoteBackend]:
 
 def model(url: str, api: Api) -> Model:
     return Model("house", api, "qwen2.5-coder-0.5b", base_url=url, server="llama-server", context_tokens=8192)
-
-
-async def ask(backend: RemoteBackend, model: Model, prompt: FimPrompt) -> tuple[str, Done]:
-    """All of one stream."""
-    text = ""
-    async for item in backend.stream(model, prompt):
-        if isinstance(item, Done):
-            return text, item
-        assert isinstance(item, Delta)
-        text += item.text
-    raise AssertionError("no outcome")
 
 
 async def test_word(backend: RemoteBackend, url: str) -> None:

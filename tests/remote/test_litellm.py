@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from support.asking import ask
 from support.child_server import child_server
-from turnout.core.requests import ChatPrompt, Delta, Done, Message, Model
+from turnout.core.requests import ChatPrompt, Delta, Message, Model
 from turnout.errors import BackendError, Overloaded, RateLimited, RequestRejected, Unauthorized
 from turnout.remote import RemoteBackend
 
@@ -51,20 +52,9 @@ def far(url: str, name: str, key: str = "env:KEY") -> Model:
     return Model("house", "openai-chat", name, base_url=f"{url}/v1", key=key, server="litellm")
 
 
-async def ask(backend: RemoteBackend, model: Model, prompt: ChatPrompt = PROMPT) -> tuple[str, Done]:
-    """All of one stream."""
-    text = ""
-    async for item in backend.stream(model, prompt):
-        if isinstance(item, Done):
-            return text, item
-        assert isinstance(item, Delta)
-        text += item.text
-    raise AssertionError("no outcome")
-
-
 async def test_chat(backend: RemoteBackend, url: str) -> None:
     """An answer arrives whole, with the gateway's count of tokens and its own figure of the cost."""
-    text, done = await ask(backend, far(url, "house"))
+    text, done = await ask(backend, far(url, "house"), PROMPT)
     assert (text, done.finish) == (TEXT, "stop")
     assert done.usage.input > 0
     assert done.usage.output > 0
@@ -116,7 +106,7 @@ async def test_errors(
 ) -> None:
     """What the gateway refuses, of its own or from behind it, is the error that it stands for."""
     with pytest.raises(error) as caught:
-        await ask(backend, far(url, name, key))
+        await ask(backend, far(url, name, key), PROMPT)
     assert (type(caught.value), caught.value.remedy) == (error, remedy)
     assert words in caught.value.message
     assert advice in caught.value.advice
@@ -127,4 +117,4 @@ async def test_closing_midway(backend: RemoteBackend, url: str) -> None:
     stream = backend.stream(far(url, "house"), PROMPT)
     assert isinstance(await anext(stream), Delta)
     await stream.aclose()
-    assert (await ask(backend, far(url, "house")))[0] == TEXT
+    assert (await ask(backend, far(url, "house"), PROMPT))[0] == TEXT

@@ -8,15 +8,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
-import logging
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from turnout import paths
+from turnout import logs, paths
 from turnout.lsp.editor import LspEditor
 from turnout.lsp.features import GROUPS, register_all
 from turnout.lsp.protocol import TurnoutProtocol
@@ -24,9 +23,20 @@ from turnout.lsp.server import Services, TurnoutServer
 from turnout.lsp.server import run as run_server
 
 if TYPE_CHECKING:
+    from turnout.complete import Warmer
+    from turnout.dispatch import Dispatcher, Vitals
+    from turnout.local import LocalBackend
+    from turnout.remote import RemoteBackend
+    from turnout.session.budgets import Budgets
+    from turnout.session.consent import SessionConsents
+    from turnout.session.editor_keys import EditorKeys
+    from turnout.session.measuring import Measuring
+    from turnout.session.pulls import Pulls
+    from turnout.session.reporting import Reporter
+    from turnout.session.workspaces import Workspaces
     from turnout.settings import Loaded
-
-logger = logging.getLogger(__name__)
+    from turnout.store import Ledger
+    from turnout.telemetry import Telemetry
 
 _LATER = (
     "turnout.automatic",
@@ -52,8 +62,6 @@ _LATER = (
 )
 """Imported on a thread after `initialized`, so that the event loop goes on answering meanwhile."""
 
-LOG_BYTES = 2_000_000
-
 
 def serve() -> int:
     """Run the language server over stdin and stdout; returns the exit status."""
@@ -69,7 +77,7 @@ async def _build(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
 
 def _prepare() -> None:
     """Everything that takes time and nobody waits for: on a thread, after `initialized`."""
-    _log_to_file()
+    logs.to_file()
     try:
         for name in _LATER:
             importlib.import_module(name)
@@ -83,30 +91,40 @@ def _prepare() -> None:
 
 
 def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
-    from turnout import models
-    from turnout import remote as remote_models
-    from turnout.complete import Completer, Warmer
-    from turnout.dispatch import Dispatcher, Vitals
-    from turnout.local import LocalBackend
-    from turnout.models import on_gpu, speeds
+    loop = asyncio.get_running_loop()
+    session = _session(editor)
+    models = _models(loop, editor, session)
+    session.settings_read = partial(_settings_read, loop, session, models)
+    return _services(editor, protocol, session, models)
+
+
+@dataclass(slots=True)
+class _Session:
+    """What is kept about the editor, its folders, and what was spent; `settings_read` is set when all is there."""
+
+    ledger: Ledger
+    vitals: Vitals
+    editor_keys: EditorKeys
+    workspaces: Workspaces
+    budgets: Budgets
+    reporter: Reporter
+    consents: SessionConsents
+    settings_read: Callable[[], None] = lambda: None
+
+
+def _session(editor: LspEditor) -> _Session:
+    from turnout.dispatch import Vitals
     from turnout.session.budgets import Budgets
-    from turnout.session.checking import FolderChecks
     from turnout.session.consent import SessionConsents
-    from turnout.session.editor_keys import EditorKeys, WithEditorKeys
-    from turnout.session.failures import Failures
-    from turnout.session.measuring import Measuring
-    from turnout.session.outlook import RecentOutlook
-    from turnout.session.pulls import Pulls
+    from turnout.session.editor_keys import EditorKeys
     from turnout.session.reporting import Reporter
     from turnout.session.workspaces import Workspaces
     from turnout.settings import keys, trust
     from turnout.store import Ledger
-    from turnout.telemetry import Telemetry, Watched
 
-    loop = asyncio.get_running_loop()
     ledger = Ledger(_ledger_path())
     vitals = Vitals()
-    editor_keys = EditorKeys(editor.api_key, keys.resolve, on_answer=lambda: settings_read())
+    editor_keys = EditorKeys(editor.api_key, keys.resolve, on_answer=lambda: session.settings_read())
     workspaces = Workspaces(
         editor,
         _load,
@@ -123,71 +141,107 @@ def _compose(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
 
     budgets = Budgets(workspaces, ledger, editor)
     reporter = Reporter(budgets, editor, first_model)
+    session = _Session(ledger, vitals, editor_keys, workspaces, budgets, reporter, SessionConsents(editor))
+    return session
+
+
+@dataclass(frozen=True, slots=True)
+class _Models:
+    """Everything that answers a request, and what watches it do so."""
+
+    local: LocalBackend
+    remote: RemoteBackend
+    telemetry: Telemetry
+    measuring: Measuring
+    dispatcher: Dispatcher
+
+
+def _models(loop: asyncio.AbstractEventLoop, editor: LspEditor, session: _Session) -> _Models:
+    from turnout import models, remote
+    from turnout.dispatch import Dispatcher
+    from turnout.local import LocalBackend
+    from turnout.models import on_gpu, speeds
+    from turnout.session.editor_keys import WithEditorKeys
+    from turnout.session.measuring import Measuring
+    from turnout.telemetry import Telemetry, Watched
+
+    reporter, editor_keys = session.reporter, session.editor_keys
     local = LocalBackend(
         models.locate, folder=on_gpu.folder, gpu_needs=on_gpu.needs, on_progress=reporter.loading
     )
-    remote = remote_models.RemoteBackend(editor_keys.resolve)
-    consents = SessionConsents(editor)
+    backend = remote.RemoteBackend(editor_keys.resolve)
     telemetry = Telemetry(reporter.record, lambda text: _warn_later(loop, editor, text))
-    elsewhere = Watched(WithEditorKeys(remote, editor_keys), telemetry)
-    backends = {"local": Watched(local, telemetry), **dict.fromkeys(remote_models.APIS, elsewhere)}
+    elsewhere = Watched(WithEditorKeys(backend, editor_keys), telemetry)
     measuring = Measuring(telemetry.record, speeds.Keeper(), local.runs)
     dispatcher = Dispatcher(
-        budgets,
-        backends,
-        consents,
+        session.budgets,
+        {"local": Watched(local, telemetry), **dict.fromkeys(remote.APIS, elsewhere)},
+        session.consents,
         measuring,
-        purse=budgets,
-        vitals=vitals,
-        permits=workspaces.permits,
+        purse=session.budgets,
+        vitals=session.vitals,
+        permits=session.workspaces.permits,
     )
-    pulls = Pulls(editor, _pull, on_ready=lambda _name: reporter.settings_changed())
+    return _Models(local, backend, telemetry, measuring, dispatcher)
 
-    def settings_read() -> None:
-        reporter.settings_changed()
-        if workspaces.has_remote():
-            # On a thread and ahead of time: the first request would stop typing for the 0.1 s that it takes.
-            loop.run_in_executor(None, remote_models.preload)
-        told = workspaces.settings("").settings.telemetry
-        loop.run_in_executor(None, partial(telemetry.configure, told.endpoint, prompts=told.prompts))
 
+def _settings_read(loop: asyncio.AbstractEventLoop, session: _Session, models: _Models) -> None:
+    from turnout.remote import preload
+
+    session.reporter.settings_changed()
+    if session.workspaces.has_remote():
+        # On a thread and ahead of time: the first request would stop typing for the 0.1 s that it takes.
+        loop.run_in_executor(None, preload)
+    told = session.workspaces.settings("").settings.telemetry
+    loop.run_in_executor(None, partial(models.telemetry.configure, told.endpoint, prompts=told.prompts))
+
+
+def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, models: _Models) -> Services:
+    from turnout.complete import Completer, Warmer
+    from turnout.session.checking import FolderChecks
+    from turnout.session.failures import Failures
+    from turnout.session.outlook import RecentOutlook
+    from turnout.session.pulls import Pulls
+
+    workspaces, ledger = session.workspaces, session.ledger
+    pulls = Pulls(editor, _pull, on_ready=lambda _name: session.reporter.settings_changed())
     warmer = Warmer(
-        local,
+        models.local,
         lambda uri: workspaces.model(uri, "inline"),
         workspaces.rules,
         workspaces.relative_path,
         protocol.snapshot,
     )
-
-    async def close() -> None:
-        await editor_keys.close()
-        await consents.close()
-        await warmer.close()
-        await pulls.close()
-        await local.close()
-        await measuring.close()
-        await asyncio.to_thread(telemetry.close)
-        await remote.close()
-        await asyncio.to_thread(ledger.close)
-
     return Services(
         settings=workspaces,
         completer=Completer(
-            dispatcher,
+            models.dispatcher,
             workspaces.rules,
             workspaces.relative_path,
             Failures(editor, pulls),
             busy=warmer.completing,
         ),
         warmer=warmer,
-        operation=dispatcher.operation,
+        operation=models.dispatcher.operation,
         records=ledger,
         check=FolderChecks(workspaces),
         outlook=RecentOutlook(workspaces, ledger.last),
-        close=close,
-        settings_changed=consents.forget,
-        settings_read=settings_read,
+        close=partial(_close, session, models, warmer, pulls),
+        settings_changed=session.consents.forget,
+        settings_read=session.settings_read,
     )
+
+
+async def _close(session: _Session, models: _Models, warmer: Warmer, pulls: Pulls) -> None:
+    await session.editor_keys.close()
+    await session.consents.close()
+    await warmer.close()
+    await pulls.close()
+    await models.local.close()
+    await models.measuring.close()
+    await asyncio.to_thread(models.telemetry.close)
+    await models.remote.close()
+    await asyncio.to_thread(session.ledger.close)
 
 
 def _warn_later(loop: asyncio.AbstractEventLoop, editor: LspEditor, text: str) -> None:
@@ -221,38 +275,6 @@ def _pull(name: str, report: Callable[[int, int, str], None], cancelled: Callabl
         report(progress.done_bytes, progress.total_bytes, progress.notice or progress.phase)
 
     return models.pull(name, automatic.form_of(name), progress=pass_on, cancelled=cancelled)
-
-
-def _log_to_file() -> None:
-    """Log to a file of the user's: editors show a server's stderr in odd places, or not at all."""
-    from logging.handlers import RotatingFileHandler
-
-    try:
-        folder = paths.state_dir() / "logs"
-        folder.mkdir(exist_ok=True, mode=0o700)
-    except OSError as error:
-        sys.stderr.write(f"turnout: no log and no receipts are kept: {error}\n")
-        logging.basicConfig(handlers=[logging.NullHandler()])
-        return
-    handler = RotatingFileHandler(
-        folder / "server.log", maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8", delay=True
-    )
-    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
-    handler.addFilter(_without_users_text)
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    # pygls logs whole messages, and with them the user's text, at INFO.
-    logging.getLogger("pygls").setLevel(logging.WARNING)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    logging.captureWarnings(capture=True)
-
-
-def _without_users_text(record: logging.LogRecord) -> bool:
-    """Take the traceback off what was only answered with an error: its message may quote the user's code."""
-    if record.exc_info and any(
-        kind.__name__ == "JsonRpcException" for kind in type(record.exc_info[1]).__mro__
-    ):
-        record.exc_info = None
-    return True
 
 
 def _ledger_path() -> Path:

@@ -15,6 +15,7 @@ ARROWS: dict[str, set[str]] = {
     "core": set(),
     "errors": set(),
     "paths": set(),
+    "logs": {"paths"},
     "machine": set(),
     "files": {"core", "ignores"},
     "ignores": {"core"},
@@ -34,8 +35,8 @@ ARROWS: dict[str, set[str]] = {
     "session": {"act", "checks", "complete", "core", "dispatch", "files", "ignores", "settings"},
     "lsp": {"act", "complete", "core", "files", "paths", "session", "syntax"},
     "app": {
-        "automatic", "complete", "dispatch", "local", "lsp", "models", "paths", "remote", "session", "settings",
-        "store", "telemetry",
+        "automatic", "complete", "dispatch", "local", "logs", "lsp", "models", "paths", "remote", "session",
+        "settings", "store", "telemetry",
     },
     "preview": {"act", "complete", "core", "dispatch", "files", "remote", "syntax"},
     "doctor": {"core", "local", "models", "paths", "settings", "worker.engines"},

@@ -75,6 +75,16 @@ class Folder:
             raise PathRefused(f"{target} is outside of the workspace {self.root}.")
         normalise(real.relative_to(self._real).as_posix())  # a link may lead into git's folder
 
+    def names(self, folder: str) -> tuple[str, ...]:
+        """Names of the files right in `folder`, hidden ones too, in order; none where it is no folder in here."""
+        try:
+            self._inside(self.root / normalise(folder))
+            with os.scandir(self.root / folder) as entries:
+                found = [entry.name for entry in entries if entry.is_file()]
+        except (OSError, PathRefused):
+            return ()
+        return tuple(sorted(filter(_is_unicode, found)))
+
     def exists(self, uri: str) -> bool:
         """Whether there is anything at a URI, readable or not."""
         return os.path.lexists(uri_to_path(uri))

@@ -141,6 +141,7 @@ class _OnDisk:
         self.uri = folder.uri
         self.path = folder.path
         self.exists = folder.exists
+        self.names = folder.names
         self.snapshot = folder.snapshot
         self._paths = folder.paths
 

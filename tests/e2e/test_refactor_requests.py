@@ -126,6 +126,8 @@ async def test_no_instruction(editor: Editor, params: Any) -> None:
         {"textDocument": {"uri": 7}},
         {"range": {"start": 1}},
         {"workDoneToken": {}},
+        {"references": "file:///a.py"},
+        {"references": [{"uri": "file:///a.py"}]},
     ],
 )
 async def test_wrong_parameters(shop: Shop, more: dict[str, Any]) -> None:

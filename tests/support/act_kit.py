@@ -42,6 +42,10 @@ class MemoryWorkspace:
     def paths(self) -> Iterator[str]:
         return iter(sorted(self.files, key=lambda path: (path.count("/"), path)))
 
+    def names(self, folder: str) -> tuple[str, ...]:
+        inside = (path.removeprefix(f"{folder}/") for path in self.files if path.startswith(f"{folder}/"))
+        return tuple(sorted(name for name in inside if "/" not in name))
+
     def exists(self, uri: str) -> bool:
         return self.path(uri) in self.files
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from support.act_kit import LOCAL, REMOTE, MemoryWorkspace, ScriptedAsker, seams
+from turnout.act.context import Context
 from turnout.act.estimates import Estimate, estimate
+from turnout.act.guard import Guard
 from turnout.act.plans import Plan, draw_up, only_estimate
 from turnout.act.refactor import propose
-from turnout.act.scope import Request
+from turnout.act.scope import Request, gather
 from turnout.act.shelf import KEPT_S, Shelf
 from turnout.core.edits.plans import PlannedStep
 from turnout.core.receipts import SentFile
@@ -225,14 +227,15 @@ async def test_a_small_model_keeps_to_its_plan() -> None:
     assert "EDIT main.py: the call" in asker.asked[0][1].messages[-1].content
 
 
-def snapshots(*paths: str) -> dict:  # type: ignore[type-arg]
+def of_files(*paths: str) -> Context:
     workspace = MemoryWorkspace(dict.fromkeys(paths, "x" * 3500))
-    return {path: workspace.snapshot(workspace.uri(path)) for path in paths}
+    found = gather(Request("", scope=tuple(map(workspace.uri, paths))), workspace)
+    return Context(found, (), Guard(workspace))
 
 
 async def test_what_a_refactor_takes() -> None:
     """Tokens follow from the files, dollars from the price, seconds from what was measured; unknown is unknown."""
-    files = snapshots("a.py", "b.py")
+    files = of_files("a.py", "b.py")
     found = await estimate(files, None, MemoryOutlook())
     assert found == Estimate(
         "far",
@@ -259,7 +262,7 @@ async def test_what_a_refactor_takes() -> None:
 
 async def test_no_model_may_be_asked() -> None:
     """Then the estimate says why."""
-    found = await estimate(snapshots("secret/a.py"), None, MemoryOutlook())
+    found = await estimate(of_files("secret/a.py"), None, MemoryOutlook())
     assert (found.model, found.cost_usd, found.seconds) == (None, None, None)
     assert "may not leave" in found.why_none
 

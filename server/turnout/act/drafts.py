@@ -6,9 +6,10 @@ Invariant: a draft says of every step of the reply either which change it became
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from turnout.act.pieces import Piece
 from turnout.act.prompts import Style, complaint, continued, style_for
 from turnout.act.proposals import Check, Proposal, Skipped, new_id
 from turnout.act.seams import Seams, Syntax
@@ -58,7 +59,8 @@ class Question:
     `shown` is what is shown of a single file, None where files are shown whole; where that depends on the model it is
     the least, so that a route leaves out no model that could answer: `render` refuses what one cannot take.
     `instruction` is what the user said: a definition that it does not speak of has to survive a file written anew.
-    `objection` says why a change is none that the user agreed to.
+    `objection` says why a change is none that may be made; it may read files.
+    `pieces` are shown beside the files; `whys` says of a path why its file was chosen.
     """
 
     kind: Kind
@@ -68,12 +70,19 @@ class Question:
     instruction: str = ""
     shown: str | None = None
     objection: Callable[[FileChange], str | None] = lambda _change: None
+    pieces: tuple[Piece, ...] = ()
+    whys: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sent(self) -> tuple[SentFile, ...]:
-        """The files, with the UTF-8 bytes of each that are shown."""
-        texts = {file.uri: file.text if self.shown is None else self.shown for file in self.files.values()}
-        return tuple(SentFile(uri, len(text.encode("utf-8", "replace"))) for uri, text in texts.items())
+        """The files, with the UTF-8 bytes of each that are shown, and what is shown beside them at most."""
+        found = [
+            SentFile(
+                file.uri, _size(file.text if self.shown is None else self.shown), self.whys.get(path, "")
+            )
+            for path, file in self.files.items()
+        ]
+        return (*found, *(piece.sent for piece in self.pieces))
 
 
 async def draft_edits(question: Question, seams: Seams) -> Draft:
@@ -171,7 +180,7 @@ def _drafted(reply: Reply, shown: Shown, syntax: Syntax, style: Style, question:
 
 
 def _agreed(found: Assembly, question: Question) -> Assembly:
-    """`found` without the changes that the user did not agree to, which are failures then."""
+    """`found` without the changes that may not be made, which are failures then."""
     objections = [(change, question.objection(change)) for change in found.changes]
     refused = tuple(PathRefused(objection) for _, objection in objections if objection)
     kept = tuple(change for change, objection in objections if objection is None)
@@ -213,6 +222,10 @@ def _merged(earlier: Reply | None, reply: Reply) -> Reply:
     kept = [step for step in earlier.steps if _same(step.path) not in spoken_of]
     steps = tuple(replace(step, number=number) for number, step in enumerate([*kept, *reply.steps], start=1))
     return Reply(earlier.plan or reply.plan, steps)
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
 
 
 def _same(path: str) -> str:

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from turnout.act.context import Context
 from turnout.act.prompts import style_for
 from turnout.act.seams import Outlook
 from turnout.core.documents import Snapshot
@@ -40,11 +41,11 @@ class Estimate:
     why_none: str = ""
 
 
-async def estimate(
-    files: Mapping[str, Snapshot], steps: Collection[PlannedStep] | None, outlook: Outlook
-) -> Estimate:
-    """What a refactor of `files` takes; `steps` are what is planned, None where every file may change."""
-    sent = tuple(SentFile(file.uri, _size(file)) for file in files.values())
+async def estimate(context: Context, steps: Collection[PlannedStep] | None, outlook: Outlook) -> Estimate:
+    """What a refactor of `context` takes; `steps` are what is planned, None where every file may change."""
+    files, whys = context.scope.files, context.scope.whys
+    beside = tuple(piece.sent for piece in context.pieces)
+    sent = (*(SentFile(file.uri, _size(file), whys.get(path, "")) for path, file in files.items()), *beside)
     tokens = round(sum(file.bytes for file in sent) / _BYTES_PER_TOKEN)
     route = outlook.route("refactor", tuple(file.uri for file in sent), tokens)
     if not route.candidates:
@@ -52,6 +53,7 @@ async def estimate(
         return Estimate(None, False, tokens, 0, None, None, sent, why or "Its route names no model.")
     model = route.candidates[0]
     tokens_in, tokens_out = _tokens(model, files, steps)
+    tokens_in += round(sum(file.bytes for file in beside) / _BYTES_PER_TOKEN)
     pace = await asyncio.to_thread(outlook.ms_per_token, model)
     return Estimate(
         model=model.name,

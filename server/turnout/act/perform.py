@@ -19,6 +19,7 @@ from turnout.act.drafts import (
     read_edits,
     syntax_check,
 )
+from turnout.act.guard import Guard
 from turnout.act.proposals import Check, Proposal
 from turnout.act.seams import Seams
 from turnout.act.testfiles import free_test_path
@@ -32,7 +33,7 @@ from turnout.core.edits.regions import indented_like, unindented
 from turnout.core.edits.replies import Reply
 from turnout.core.receipts import Receipt
 from turnout.core.requests import ChatPrompt, Model
-from turnout.errors import ReplyUnusable
+from turnout.errors import PathRefused, ReplyUnusable
 
 _LINES_BEFORE = 40
 _LINES_AFTER = 20
@@ -54,6 +55,8 @@ async def perform(
     Raises ReplyUnusable where the answer is not what was asked for, and what the asker raises.
     """
     seams.tell(action.title, 0, 0)
+    if action.kind in ("rewrite", "fix", "document"):
+        await _must_be_free(seams.workspace.path(file.uri), seams)
     match action.kind:
         case "explain":
             return await _explain(action, file, seams)
@@ -61,6 +64,12 @@ async def perform(
             return await _write_tests(action, file, seams, repairs)
         case "rewrite" | "fix" | "document":
             return await _write_anew(action, file, _task(action, instruction), seams, repairs)
+
+
+async def _must_be_free(path: str, seams: Seams) -> None:
+    """Raises PathRefused where the project's instructions put `path` off limits: no model need be asked then."""
+    if barred := await asyncio.to_thread(Guard(seams.workspace).objection, path):
+        raise PathRefused(barred)
 
 
 def _task(action: Action, instruction: str) -> str:
@@ -95,6 +104,7 @@ async def _write_tests(action: Action, file: Snapshot, seams: Seams, repairs: in
     workspace = seams.workspace
     path = workspace.path(file.uri)
     target = free_test_path(path, lambda candidate: workspace.exists(workspace.uri(candidate)))
+    await _must_be_free(target, seams)
     text = _part(action, file)
 
     def render(model: Model) -> ChatPrompt:

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from turnout.act import prompts
+from turnout.act.context import Context, gather_context
 from turnout.act.drafts import Question, ask
 from turnout.act.estimates import Estimate, estimate
+from turnout.act.guard import Guard
 from turnout.act.proposals import Skipped, new_id
 from turnout.act.refactor import focused, nothing_to_do
-from turnout.act.scope import Request, Scope, gather
+from turnout.act.scope import Request, Scope
 from turnout.act.seams import Outlook, Seams, Workspace
 from turnout.core.answers import Answer
 from turnout.core.edits.paths import is_hidden, normalise
@@ -59,19 +61,19 @@ async def draw_up(
     A reply that is no plan is no error: the user may go on without one. Raises FileUnusable where no file can be
     worked on, and what the asker raises.
     """
-    scope = await _gathered(request, seams)
+    context = await _gathered(request, seams)
+    scope = context.scope
     turns = (*earlier.turns, (earlier.reply, correction)) if earlier else ()
-    answer = await _ask(request, scope, turns, seams)
-    plan = await asyncio.to_thread(
-        _read, answer, _Ground(request, scope, seams.workspace, answer.model, outlook)
-    )
-    carried_out = await asyncio.to_thread(gather, _approved(request, plan.steps, turns), seams.workspace)
-    plan = _without_unreadable(plan, carried_out)
-    files, steps = (carried_out.files, plan.steps) if plan.steps else (scope.files, None)
+    answer = await _ask(request, context, turns, seams)
+    ground = _Ground(request, scope, seams.workspace, answer.model, outlook, context.guard)
+    plan = await asyncio.to_thread(_read, answer, ground)
+    carried_out = await gather_context(_approved(request, plan.steps, turns), seams)
+    plan = _without_unreadable(plan, carried_out.scope)
+    chosen, steps = (carried_out, plan.steps) if plan.steps else (context, None)
     return Plan(
         id=new_id(),
         request=request,
-        estimate=await estimate(files, steps, outlook),
+        estimate=await estimate(chosen, steps, outlook),
         summary=plan.summary,
         steps=plan.steps,
         dropped=plan.dropped,
@@ -85,26 +87,30 @@ async def draw_up(
 
 async def only_estimate(request: Request, seams: Seams, outlook: Outlook) -> Plan:
     """What a refactor without a plan would take; no model is asked, and there is nothing to approve."""
-    scope = await _gathered(request, seams)
-    return Plan("", request, await estimate(scope.files, None, outlook), skipped=scope.skipped)
+    context = await _gathered(request, seams)
+    return Plan("", request, await estimate(context, None, outlook), skipped=context.scope.skipped)
 
 
-async def _gathered(request: Request, seams: Seams) -> Scope:
+async def _gathered(request: Request, seams: Seams) -> Context:
     seams.tell("choosing files", 0, 0)
-    scope = await asyncio.to_thread(gather, request, seams.workspace)
-    if not scope.files:
-        raise nothing_to_do(scope)
-    return scope
+    context = await gather_context(request, seams)
+    if not context.scope.files:
+        raise nothing_to_do(context.scope)
+    return context
 
 
-async def _ask(request: Request, scope: Scope, turns: tuple[tuple[str, str], ...], seams: Seams) -> Answer:
-    focus = focused(request, scope.files)
+async def _ask(
+    request: Request, context: Context, turns: tuple[tuple[str, str], ...], seams: Seams
+) -> Answer:
+    files, pieces = context.scope.files, context.pieces
+    focus = focused(request, files)
 
     def render(model: Model) -> ChatPrompt:
-        return prompts.plan(model, request.instruction, scope.files, focus)
+        return prompts.plan(model, request.instruction, files, focus, pieces)
 
     said = [(reply, prompts.corrected(correction)) for reply, correction in turns]
-    return await ask(Question("refactor", scope.files, render, repairs=0), said, seams)
+    question = Question("refactor", files, render, repairs=0, pieces=pieces, whys=context.scope.whys)
+    return await ask(question, said, seams)
 
 
 def _approved(
@@ -132,6 +138,7 @@ class _Ground:
     workspace: Workspace
     model: Model
     outlook: Outlook
+    guard: Guard
     taken: set[str] = field(default_factory=set)
     """Paths that a step before has spoken of."""
 
@@ -144,6 +151,9 @@ class _Ground:
         """`step` with its paths as they are told apart here. Raises EditError where it is none to offer."""
         path = self._new(step.path) if step.kind == "create" else self._present(step.path)
         new_path = None if step.new_path is None else self._new(step.new_path)
+        for place in (path, *([new_path] if new_path else ())):
+            if barred := self.guard.objection(place):
+                raise PathRefused(barred)
         places = {path} if new_path is None else {path, new_path}
         if (len(places) < 2 and new_path) or places & self.taken:
             raise PathRefused("The plan speaks of it twice.")

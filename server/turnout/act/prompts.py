@@ -4,9 +4,11 @@ Invariant: a prompt and its reply fit the model's context, counted on the safe s
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
 
+from turnout.act.pieces import Piece, shown_beside
 from turnout.core.documents import Snapshot
 from turnout.core.edits.fences import fence_for
 from turnout.core.requests import ChatPrompt, Message, Model
@@ -83,10 +85,16 @@ def style_for(model: Model) -> Style:
     return "whole_file" if model.api == "local" else "blocks"
 
 
-def plan(model: Model, instruction: str, files: Mapping[str, Snapshot], focus: str = "") -> ChatPrompt:
-    """What would have to change in which of `files`, and in new ones."""
+def plan(
+    model: Model,
+    instruction: str,
+    files: Mapping[str, Snapshot],
+    focus: str = "",
+    pieces: Sequence[Piece] = (),
+) -> ChatPrompt:
+    """What would have to change in which of `files`, and in new ones; as many of `pieces` are shown as fit."""
     user = f"{_shown(files, focus)}\n\nInstruction: {instruction}"
-    return _prompt(model, _PLAN_SYSTEM, user, reply_bytes=_PLAN_BYTES)
+    return _beside(model, _PLAN_SYSTEM, pieces, user, reply_bytes=_PLAN_BYTES)
 
 
 def corrected(correction: str) -> str:
@@ -95,11 +103,19 @@ def corrected(correction: str) -> str:
 
 
 def refactor_blocks(
-    model: Model, instruction: str, files: Mapping[str, Snapshot], focus: str = "", plan: str = ""
+    model: Model,
+    instruction: str,
+    files: Mapping[str, Snapshot],
+    focus: str = "",
+    plan: str = "",
+    pieces: Sequence[Piece] = (),
 ) -> ChatPrompt:
-    """All of `files` at once; `focus` is the text that the user had selected, `plan` what they approved."""
+    """All of `files` at once; `focus` is the text that the user had selected, `plan` what they approved.
+
+    As many of `pieces` are shown as fit.
+    """
     user = f"{_shown(files, focus)}\n\nInstruction: {instruction}{_kept_to(plan)}"
-    return _prompt(model, _BLOCKS_SYSTEM, user)
+    return _beside(model, _BLOCKS_SYSTEM, pieces, user)
 
 
 def _shown(files: Mapping[str, Snapshot], focus: str) -> str:
@@ -180,6 +196,16 @@ def complaint(failures: Sequence[str], style: Style) -> str:
         else "Send the complete new text again, in one fenced block."
     )
     return f"That cannot be applied:\n{listed}\n\n{again}"
+
+
+def _beside(
+    model: Model, system: str, pieces: Sequence[Piece], user: str, reply_bytes: int | None = None
+) -> ChatPrompt:
+    """A prompt with as many of `pieces` in front as `model` has room for: they are only shown beside the rest."""
+    for count in range(len(pieces), 0, -1):
+        with suppress(RequestRejected):
+            return _prompt(model, system, f"{shown_beside(pieces[:count])}{user}", reply_bytes)
+    return _prompt(model, system, user, reply_bytes)
 
 
 def _prompt(model: Model, system: str, user: str, reply_bytes: int | None = None) -> ChatPrompt:

@@ -3,16 +3,19 @@
 Invariant: nothing is written here; what could not be used of an answer is said, and makes the proposal incomplete.
 """
 
-import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from turnout.act import prompts
+from turnout.act.context import Context, gather_context
 from turnout.act.drafts import Draft, Question, asked_about, draft_edits, proposal_from
+from turnout.act.guard import Guard
 from turnout.act.proposals import Check, Proposal
-from turnout.act.scope import Request, Scope, gather, mentions, selected_text
+from turnout.act.scope import Request, Scope, mentions, selected_text
 from turnout.act.seams import Seams
 from turnout.core.documents import Snapshot
+from turnout.core.edits.changes import FileChange
 from turnout.core.edits.plans import Approved
 from turnout.core.requests import ChatPrompt, Model
 from turnout.errors import BackendError, EditError, FileUnusable, TurnoutError
@@ -26,11 +29,11 @@ async def propose(request: Request, seams: Seams, *, repairs: int = 1) -> Propos
     answer has no edit in it, and what the asker raises.
     """
     seams.tell("choosing files", 0, 0)
-    scope = await asyncio.to_thread(gather, request, seams.workspace)
-    if not scope.files:
-        raise nothing_to_do(scope)
-    drafts, unread = await _drafts(request, scope, seams, repairs)
-    proposal = proposal_from(request.instruction, drafts, unread, scope.skipped)
+    context = await gather_context(request, seams)
+    if not context.scope.files:
+        raise nothing_to_do(context.scope)
+    drafts, unread = await _drafts(request, context, seams, repairs)
+    proposal = proposal_from(request.instruction, drafts, unread, context.scope.skipped)
     if request.approved is None:
         return proposal
     return replace(proposal, checks=(*proposal.checks, _plan_check(request.approved, proposal)))
@@ -43,22 +46,22 @@ def _plan_check(approved: Approved, proposal: Proposal) -> Check:
 
 
 async def _drafts(
-    request: Request, scope: Scope, seams: Seams, repairs: int
+    request: Request, context: Context, seams: Seams, repairs: int
 ) -> tuple[list[Draft], list[tuple[str, TurnoutError]]]:
     """One draft for all files, or one for each; and the files whose draft failed.
 
     The first answer decides: its model answered for all files or for the first alone.
     """
-    files = scope.files
+    files = context.scope.files
     seams.tell(next(iter(files)), 0, len(files))
-    first = await draft_edits(_question(request, files, scope.names, repairs), seams)
+    first = await draft_edits(_question(request, files, context, repairs), seams)
     rest = [path for path in files if path not in asked_about(first.style, files)]
     drafts = [first]
     unread: list[tuple[str, TurnoutError]] = []
     for done, path in enumerate(rest, start=1):
         seams.tell(path, done, len(files))
         try:
-            question = _question(request, {path: files[path]}, scope.names, repairs)
+            question = _question(request, {path: files[path]}, context, repairs)
             drafts.append(await draft_edits(question, seams))
         except (BackendError, EditError) as exc:
             unread.append((path, exc))
@@ -66,22 +69,36 @@ async def _drafts(
     return drafts, unread
 
 
-def _question(
-    request: Request, files: Mapping[str, Snapshot], names: Collection[str], repairs: int
-) -> Question:
+def _question(request: Request, files: Mapping[str, Snapshot], context: Context, repairs: int) -> Question:
     path, file = next(iter(files.items()))
     focus = focused(request, files)
     approved = request.approved
     plan = approved.text if approved else ""
+    names, pieces = context.scope.names, context.pieces
 
     def render(model: Model) -> ChatPrompt:
         if prompts.style_for(model) == "blocks":
-            return prompts.refactor_blocks(model, request.instruction, files, focus, plan)
+            return prompts.refactor_blocks(model, request.instruction, files, focus, plan, pieces)
         listed = mentions(file, names)
         return prompts.refactor_whole_file(model, request.instruction, path, file, listed, plan)
 
-    question = Question("refactor", files, render, repairs, f"{request.instruction}\n{plan}")
-    return replace(question, objection=approved.objection) if approved else question
+    return Question(
+        "refactor",
+        files,
+        render,
+        repairs,
+        f"{request.instruction}\n{plan}",
+        objection=partial(_objection, context.guard, approved),
+        pieces=pieces,
+        whys=context.scope.whys,
+    )
+
+
+def _objection(guard: Guard, approved: Approved | None, change: FileChange) -> str | None:
+    """Why a change may not be made: the project puts its file off limits, or the user did not agree to it."""
+    paths = (change.path, change.new_path or change.path)
+    barred = next((found for path in paths if (found := guard.objection(path))), None)
+    return barred or (approved.objection(change) if approved else None)
 
 
 def focused(request: Request, files: Mapping[str, Snapshot]) -> str:

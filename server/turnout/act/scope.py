@@ -1,13 +1,14 @@
-"""Choose the files that a refactor works on, and say which were left out.
+"""Choose the files that a refactor works on, and say why each was chosen and which were left out.
 
 Invariant: what the user named comes first and is never dropped for what was found; nothing hidden or ignored by git is
-looked at unless the user named it.
+looked at unless the user named it. An index only says where to look: what is taken is read from the workspace.
 """
 
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from itertools import islice
 
 from turnout.act.proposals import Skipped
@@ -15,11 +16,13 @@ from turnout.act.seams import Workspace
 from turnout.core.documents import Snapshot, Span, line_body
 from turnout.core.edits.plans import Approved
 from turnout.core.languages import language_of
+from turnout.core.repository import Repository
 from turnout.errors import EditError
 
 MAX_FILES = 20
 MAX_BYTES = 120_000
 _MAX_LOOKED_AT = 5_000
+_MAX_MENTIONS = 1_000
 _WORD = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]+")
 _NOT_CODE = frozenset({"css", "html", "json", "markdown", "plaintext", "toml", "yaml"})
 _STOP = frozenset(
@@ -34,10 +37,18 @@ _STOP = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """A place that another language server of the editor names as a reference to what is selected."""
+
+    uri: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What the user asked to have changed; `scope` are the URIs of the files that may be, empty to have them found.
 
-    With an approved plan, its files are the scope.
+    With an approved plan, its files are the scope. `symbol` is the name of what is defined around the selection.
     """
 
     instruction: str
@@ -45,15 +56,21 @@ class Request:
     selection: Span | None = None
     scope: tuple[str, ...] = ()
     approved: Approved | None = None
+    references: tuple[Reference, ...] = ()
+    symbol: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Files by path, the most important first, those left out, and the names that the instruction speaks of."""
+    """Files by path, the most important first, those left out, and the names that the instruction speaks of.
+
+    `whys` says of each path why it was chosen.
+    """
 
     files: dict[str, Snapshot]
     skipped: tuple[Skipped, ...]
     names: frozenset[str] = frozenset()
+    whys: dict[str, str] = field(default_factory=dict)
 
 
 class _Gatherer:
@@ -64,24 +81,25 @@ class _Gatherer:
         self._bytes = 0
         self.files: dict[str, Snapshot] = {}
         self.skipped: dict[str, Skipped] = {}
+        self.whys: dict[str, str] = {}
 
-    def take_uri(self, uri: str) -> None:
+    def take_uri(self, uri: str, why: str) -> None:
         try:
             path = self._workspace.path(uri)
         except EditError as exc:
             self.skipped[uri] = Skipped(uri, str(exc))
             return
-        self.take(path, uri)
+        self.take(path, uri, why)
 
-    def take_path(self, path: str) -> None:
+    def take_path(self, path: str, why: str) -> None:
         try:
             uri = self._workspace.uri(path)
         except EditError as exc:
             self.skipped[path] = Skipped(path, str(exc))
             return
-        self.take(path, uri)
+        self.take(path, uri, why)
 
-    def take(self, path: str, uri: str) -> None:
+    def take(self, path: str, uri: str, why: str) -> None:
         if path in self.files:
             return
         try:
@@ -100,25 +118,42 @@ class _Gatherer:
             return
         self._bytes += size
         self.files[path] = file
+        self.whys[path] = why
 
 
-def gather(request: Request, workspace: Workspace) -> Scope:
+def gather(request: Request, workspace: Workspace, repository: Repository | None = None) -> Scope:
     """The files for `request`: those of its scope, else its document and files that mention what it speaks of.
 
-    A plan that only creates files is shown those of the scope, or the document.
-    Reads files, up to 5,000 of them: call it in a thread.
+    A plan that only creates files is shown those of the scope, or the document. A `repository` whose index is whole
+    says which files mention a name; without one, up to 5,000 files are read. Call it in a thread.
     """
     taken = _Gatherer(workspace)
     for path in request.approved.present if request.approved else ():
-        taken.take_path(path)
+        taken.take_path(path, "it is in the plan")
     if not taken.files:
-        for uri in request.scope or ((request.document,) if request.document else ()):
-            taken.take_uri(uri)
+        for uri in request.scope:
+            taken.take_uri(uri, "it is in the scope of the request")
+        if request.document and not request.scope:
+            taken.take_uri(request.document, "it is the document of the request")
     names = _names(request, taken.files.values())
     if not (request.scope or request.approved):
-        for path in _mentioning(names, workspace, taken):
-            taken.take(path, workspace.uri(path))
-    return Scope(taken.files, tuple(taken.skipped.values()), names)
+        _take_referring(request, workspace, taken)
+        for path, why in _mentioning(names, workspace, taken, repository):
+            taken.take(path, workspace.uri(path), why)
+    return Scope(taken.files, tuple(taken.skipped.values()), names, taken.whys)
+
+
+def _take_referring(request: Request, workspace: Workspace, taken: _Gatherer) -> None:
+    """Files that the editor's other language servers name, those with the most references first."""
+    if not request.references:
+        return
+    counts = Counter(reference.uri for reference in request.references)
+    listed = frozenset(workspace.paths())
+    for uri in sorted(counts, key=lambda uri: (-counts[uri], uri)):
+        with suppress(EditError):
+            path = workspace.path(uri)
+            if path in listed:
+                taken.take(path, uri, f"the editor finds {counts[uri]} references in it")
 
 
 def mentions(file: Snapshot, names: Iterable[str]) -> tuple[tuple[int, str], ...]:
@@ -142,24 +177,44 @@ def selected_text(file: Snapshot, selection: Span) -> str:
     return "".join(lines)
 
 
-def _mentioning(names: Collection[str], workspace: Workspace, taken: _Gatherer) -> list[str]:
-    """Other files of code that mention `names`, those with the rarest ones first.
+def _mentioning(
+    names: Collection[str], workspace: Workspace, taken: _Gatherer, repository: Repository | None
+) -> list[tuple[str, str]]:
+    """Other files of code that mention `names`, those with the rarest ones first, each with why it is taken.
 
     Without a document to begin with, and with nothing found, every file of code is as good as another.
     """
-    found_in: dict[str, set[str]] = {}
-    others: list[str] = []
-    for path in islice(workspace.paths(), _MAX_LOOKED_AT):
-        if path in taken.files or language_of(path) in _NOT_CODE:
-            continue
-        others.append(path)
-        if names and (found := _found(path, names, workspace, taken)):
-            found_in[path] = found
+    indexed = repository is not None and _is_whole(repository)
+    looked_at = islice(workspace.paths(), None if indexed else _MAX_LOOKED_AT)
+    listed = [path for path in looked_at if path not in taken.files and language_of(path) not in _NOT_CODE]
+    if repository is not None and indexed:
+        found_in = _indexed(names, repository, frozenset(listed))
+    else:
+        found_in = {
+            path: found for path in listed if names and (found := _found(path, names, workspace, taken))
+        }
     if not found_in:
-        return [] if taken.files else others
+        return [] if taken.files else [(path, "nothing else tells files apart") for path in listed]
     spread = Counter(name for found in found_in.values() for name in found)
     scores = {path: sum(1 / spread[name] for name in found) for path, found in found_in.items()}
-    return sorted(found_in, key=lambda path: (-scores[path], path))
+    ranked = sorted(found_in, key=lambda path: (-scores[path], path))
+    return [(path, f"it mentions {', '.join(sorted(found_in[path])[:5])}") for path in ranked]
+
+
+def _is_whole(repository: Repository) -> bool:
+    """Whether the index can be taken at its word: half of one would leave files out without a trace."""
+    state = repository.state()
+    return state.files > 0 and not state.building and not state.problem
+
+
+def _indexed(names: Collection[str], repository: Repository, listed: Collection[str]) -> dict[str, set[str]]:
+    """Which of `names` the files mention, by the index."""
+    found_in: dict[str, set[str]] = {}
+    for name in sorted(names):
+        for mention in repository.mentions(name, limit=_MAX_MENTIONS):
+            if mention.path in listed:
+                found_in.setdefault(mention.path, set()).add(name)
+    return found_in
 
 
 def _found(path: str, names: Collection[str], workspace: Workspace, taken: _Gatherer) -> set[str]:
@@ -183,6 +238,8 @@ def _names(request: Request, files: Iterable[Snapshot]) -> frozenset[str]:
     spoken = {word for word in _WORD.findall(request.instruction) if word.lower() not in _STOP}
     known = {word for file in given for word in _WORD.findall(file.text)} if given else spoken
     names = {word for word in spoken if word in known or _looks_like_code(word)}
+    if request.symbol and not names:
+        names.add(request.symbol)
     if given and request.selection and given[0].uri == request.document:
         selected = _WORD.findall(selected_text(given[0], request.selection))
         names |= set([word for word in selected if word.lower() not in _STOP][:1])

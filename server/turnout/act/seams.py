@@ -7,6 +7,7 @@ from typing import Protocol
 from turnout.core.answers import Asker
 from turnout.core.documents import Snapshot
 from turnout.core.edits.changes import Transaction
+from turnout.core.repository import Repository
 from turnout.core.requests import Kind, Model, Route
 from turnout.core.symbols import Problem, Symbol
 
@@ -28,6 +29,10 @@ class Workspace(Protocol):
 
     def paths(self) -> Iterator[str]:
         """Files that may be looked at, nearest the top first: none ignored by git, none hidden. May be slow."""
+        ...
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """Names of the files right in `folder`, hidden ones too, in order; none where it is no folder in here."""
         ...
 
     def exists(self, uri: str) -> bool:
@@ -90,3 +95,7 @@ class Seams:
     workspace: Workspace
     syntax: Syntax
     tell: Tell = tell_nobody
+    outlook: Outlook | None = None
+    """Says where text may go before any is chosen; without it nothing is shown beside the files to change."""
+    repository: Repository | None = None
+    """The index of the folder, where there is one."""

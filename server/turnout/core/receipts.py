@@ -1,6 +1,6 @@
 """The receipt that every request leaves: where it went, why, what it cost and how long it took."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from turnout.core.requests import Kind
@@ -8,10 +8,16 @@ from turnout.core.requests import Kind
 
 @dataclass(frozen=True, slots=True)
 class SentFile:
-    """Bytes of one file that were part of a prompt."""
+    """Bytes of one file that were part of a prompt, and why it was chosen, where somebody chose it."""
 
     uri: str
     bytes: int
+    why: str = field(default="", compare=False)
+
+    def to_wire(self) -> dict[str, Any]:
+        """The JSON object that clients are promised."""
+        wire = {"uri": self.uri, "bytes": self.bytes}
+        return {**wire, "why": self.why} if self.why else wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,7 @@ class Receipt:
             "route": list(self.route),
             "reason": self.reason,
             "leavesMachine": self.leaves_machine,
-            "files": [{"uri": f.uri, "bytes": f.bytes} for f in self.files],
+            "files": [file.to_wire() for file in self.files],
             "bytesSent": self.bytes_sent,
             "redacted": dict(self.redacted),
             "tokens": {

@@ -91,6 +91,23 @@ def range_of(fields: Mapping[str, Any], name: str = "range") -> types.Range | No
         raise _refused(name, "an object with a start and an end") from error
 
 
+def locations_of(fields: Mapping[str, Any], name: str, most: int = 1_000) -> tuple[types.Location, ...]:
+    """A list of locations, the first so many; none where there is no list."""
+    value = fields.get(name)
+    if value is None:
+        return ()
+    if not isinstance(value, list | tuple):
+        raise _refused(name, "a list of locations")
+    found = []
+    for item in value[:most]:
+        if not isinstance(item, Mapping) or not isinstance(item.get("uri"), str):
+            raise _refused(name, "a list of locations")
+        if (place := range_of(item)) is None:
+            raise _refused(name, "a list of locations")
+        found.append(types.Location(item["uri"], place))
+    return tuple(found)
+
+
 def _position(value: Mapping[str, Any]) -> types.Position:
     line, character = value["line"], value["character"]
     if not (isinstance(line, int) and isinstance(character, int) and line >= 0 and character >= 0):

@@ -46,7 +46,7 @@ def plan_to_wire(plan: Plan) -> dict[str, Any]:
             "seconds": guess.seconds,
             "whyNone": guess.why_none,
         },
-        "files": [{"uri": file.uri, "bytes": file.bytes} for file in guess.files],
+        "files": [file.to_wire() for file in guess.files],
         "receipt": plan.receipt and plan.receipt.to_wire(),
     }
 

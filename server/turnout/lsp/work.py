@@ -9,7 +9,7 @@ from pygls.exceptions import JsonRpcException
 from turnout import syntax
 from turnout.act.seams import Seams, Tell
 from turnout.errors import TurnoutError
-from turnout.lsp.server import Operation
+from turnout.lsp.server import Operation, Services
 from turnout.lsp.workspace import EditorWorkspace
 from turnout.session.editor import Progress
 
@@ -35,9 +35,9 @@ async def failures_as_errors(operation: Operation | None = None) -> AsyncIterato
         raise RequestFailed(message=str(error) if known else f"{error} Passed over: {passed}") from error
 
 
-def seams_for(operation: Operation, workspace: EditorWorkspace, tell: Tell) -> Seams:
+def seams_for(services: Services, operation: Operation, workspace: EditorWorkspace, tell: Tell) -> Seams:
     """What a use case works with, for one operation in one workspace folder."""
-    return Seams(operation, workspace, syntax, tell)
+    return Seams(operation, workspace, syntax, tell, services.outlook)
 
 
 def told(progress: Progress, clock: Callable[[], float] = time.monotonic) -> Tell:

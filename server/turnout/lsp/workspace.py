@@ -59,6 +59,10 @@ class EditorWorkspace:
         """Files on disk that may be looked at: none that the settings say are never read."""
         return (path for path in self.folder.paths() if self._may_read(path_to_uri(self.folder.root / path)))
 
+    def names(self, folder: str) -> tuple[str, ...]:
+        """Names of the files right in a folder on disk, hidden ones too."""
+        return self.folder.names(folder)
+
     def exists(self, uri: str) -> bool:
         """Whether there is a document or a file."""
         return uri in self._protocol.documents or self.folder.exists(uri)

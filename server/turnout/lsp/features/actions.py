@@ -169,7 +169,7 @@ async def _perform(
         failures_as_errors(operation),
         ls.editor.progress(f"Turnout: {action.title}", token) as progress,
     ):
-        seams = seams_for(operation, workspace, told(progress))
+        seams = seams_for(services, operation, workspace, told(progress))
         result = await perform(action, snapshot, seams, instruction=str(instruction))
     return result, workspace
 

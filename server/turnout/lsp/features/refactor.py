@@ -9,10 +9,20 @@ from pygls.exceptions import JsonRpcInvalidParams
 
 from turnout.act.plans import Plan, draw_up, only_estimate
 from turnout.act.refactor import propose
-from turnout.act.scope import Request
+from turnout.act.scope import Reference, Request
 from turnout.act.seams import tell_nobody
 from turnout.core.documents import Span
-from turnout.lsp.fields import fields_of, flag_of, id_of, range_of, text_of, texts_of, token_of, uri_of
+from turnout.lsp.fields import (
+    fields_of,
+    flag_of,
+    id_of,
+    locations_of,
+    range_of,
+    text_of,
+    texts_of,
+    token_of,
+    uri_of,
+)
 from turnout.lsp.positions import span_from_lsp
 from turnout.lsp.proposals import outcome_to_wire, plan_to_wire, proposal_to_wire
 from turnout.lsp.server import Operation, Services, TurnoutServer
@@ -33,7 +43,7 @@ async def plan(ls: TurnoutServer, params: Any) -> dict[str, Any] | None:
     if flag_of(fields, "estimateOnly"):
         async with failures_as_errors(operation):
             guess = await only_estimate(
-                request, seams_for(operation, workspace, tell_nobody), services.outlook
+                request, seams_for(services, operation, workspace, tell_nobody), services.outlook
             )
         return plan_to_wire(guess)
     place = request.document or next(iter(request.scope), "")
@@ -41,7 +51,7 @@ async def plan(ls: TurnoutServer, params: Any) -> dict[str, Any] | None:
     if not (earlier or wanted):
         return None
     async with failures_as_errors(operation), ls.editor.progress("Planning", token) as progress:
-        seams = seams_for(operation, workspace, told(progress))
+        seams = seams_for(services, operation, workspace, told(progress))
         drawn = await draw_up(request, seams, services.outlook, earlier, correction)
     ls.plans.keep(drawn.id, drawn)
     return plan_to_wire(drawn)
@@ -58,7 +68,7 @@ async def refactor(ls: TurnoutServer, params: Any) -> dict[str, Any]:
     services = await ls.services()
     request, workspace, operation = await _placed(ls, services, request)
     async with failures_as_errors(operation), ls.editor.progress("Refactoring", token) as progress:
-        proposal = await propose(request, seams_for(operation, workspace, told(progress)))
+        proposal = await propose(request, seams_for(services, operation, workspace, told(progress)))
         checks = await services.check(workspace.folder, proposal.changes, progress.report)
         proposal = replace(proposal, checks=(*proposal.checks, *checks))
     ls.keep(proposal, workspace)
@@ -94,7 +104,9 @@ def _request(ls: TurnoutServer, fields: Mapping[str, Any]) -> Request:
     if not instruction:
         raise JsonRpcInvalidParams(message="instruction must say what to change.")
     uri, scope = uri_of(fields), texts_of(fields, "scope") or ()
-    return Request(instruction, uri or None, _selection(ls, uri, range_of(fields)), scope)
+    places = locations_of(fields, "references")
+    references = tuple(Reference(place.uri, place.range.start.line) for place in places)
+    return Request(instruction, uri or None, _selection(ls, uri, range_of(fields)), scope, None, references)
 
 
 def _mode(fields: Mapping[str, Any]) -> str:

@@ -1,0 +1,169 @@
+"""Everything that a request about many files is made of: the files to change, what is shown beside them, and the guard.
+
+Invariants: what may change is never dropped for what is only shown; what is shown beside narrows no route, since a
+piece whose path the policy keeps from a candidate is left out; the same folder gives the same context.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from turnout.act.guard import Guard
+from turnout.act.pieces import Piece
+from turnout.act.prompts import style_for
+from turnout.act.proposals import Skipped
+from turnout.act.scope import Request, Scope, gather
+from turnout.act.seams import Outlook, Seams
+from turnout.core.documents import Snapshot
+from turnout.core.repository import Definition, Repository
+from turnout.core.requests import Kind, Model
+from turnout.errors import EditError
+
+MAP_BYTES = 6_000
+"""What the outlines of other files may come to: about 2,000 tokens."""
+
+_FILE_MAP_BYTES = 1_200
+_INSTRUCTION_BYTES = 8_000
+_MOST_OUTLINED = 20
+_MOST_NAMES = 30
+_BYTES_PER_TOKEN = 3.5
+
+_TESTS_WEIGHT, _IMPORT_WEIGHT = 4.0, 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What there is to work with."""
+
+    scope: Scope
+    pieces: tuple[Piece, ...]
+    guard: Guard
+
+
+async def gather_context(request: Request, seams: Seams, kind: Kind = "refactor") -> Context:
+    """The context of `request`; files that the project's instructions put off limits are among those left out."""
+    scope, pieces, guard = await asyncio.to_thread(_collect, request, seams)
+    if seams.outlook is None or not scope.files:
+        return Context(scope, (), guard)
+    return Context(scope, _allowed(kind, scope, pieces, seams.outlook), guard)
+
+
+def _collect(request: Request, seams: Seams) -> tuple[Scope, tuple[Piece, ...], Guard]:
+    guard = Guard(seams.workspace)
+    scope = gather(replace(request, symbol=_symbol(request, seams)), seams.workspace, seams.repository)
+    objections = {path: found for path in scope.files if (found := guard.objection(path))}
+    skipped = (*scope.skipped, *(Skipped(path, why) for path, why in objections.items()))
+    files = {path: file for path, file in scope.files.items() if path not in objections}
+    scope = replace(scope, files=files, skipped=skipped)
+    pieces = [*_instructions(guard, files, seams), *_outlines(files, seams)]
+    return scope, tuple(piece for piece in pieces if piece.path not in files), guard
+
+
+def _symbol(request: Request, seams: Seams) -> str:
+    """The name of what is defined around the selection; empty without one."""
+    if (
+        request.document is None
+        or request.selection is None
+        or request.selection.start == request.selection.end
+    ):
+        return ""
+    try:
+        file = seams.workspace.snapshot(request.document)
+    except EditError:
+        return ""
+    found = file and seams.syntax.enclosing(file.language, file.text, request.selection.start.line)
+    return found.name if found else ""
+
+
+def _instructions(guard: Guard, files: Iterable[str], seams: Seams) -> Iterable[Piece]:
+    left = _INSTRUCTION_BYTES
+    for found in guard.over(files):
+        text = _cut(found.text, left)
+        left -= _size(text)
+        if text:
+            uri = seams.workspace.uri(found.path)
+            yield Piece("instructions", found.path, uri, text, "instructions of the project")
+
+
+def _outlines(files: Mapping[str, Snapshot], seams: Seams) -> Iterable[Piece]:
+    """The repository map: signatures of the files that are nearest to those that may change."""
+    if seams.repository is None:
+        return
+    left = MAP_BYTES
+    listed = frozenset(seams.workspace.paths())
+    for path, why in _nearest(files, seams.repository):
+        if path not in listed or path in files:
+            continue
+        text = _cut(_signatures(seams.repository.outline(path)), min(left, _FILE_MAP_BYTES))
+        left -= _size(text)
+        if text:
+            yield Piece("outline", path, seams.workspace.uri(path), text, why)
+
+
+def _nearest(files: Iterable[str], repository: Repository) -> list[tuple[str, str]]:
+    """Paths by relevance, each with the first reason; equal ones by name."""
+    scores: dict[str, float] = {}
+    whys: dict[str, str] = {}
+
+    def count(path: str, weight: float, why: str) -> None:
+        scores[path] = scores.get(path, 0.0) + weight
+        whys.setdefault(path, why)
+
+    for path in files:
+        for other in repository.siblings(path):
+            count(other, _TESTS_WEIGHT, f"it belongs to {path}")
+        for other in repository.importers(path):
+            count(other, _IMPORT_WEIGHT, f"it imports {path}")
+        names = [found.name for found in repository.imports(path) if found.name][:_MOST_NAMES]
+        for defined in repository.definitions(names):
+            count(defined.path, _IMPORT_WEIGHT / 2, f"{path} imports {defined.name} from it")
+        for defined in repository.outline(path)[:_MOST_NAMES]:
+            mentions = {mention.path for mention in repository.mentions(defined.name)}
+            for other in mentions - {path}:
+                # A name that is everywhere says little of any one file.
+                count(other, 1 / len(mentions), f"it mentions {defined.name}")
+    ranked = sorted(scores, key=lambda path: (-scores[path], path))
+    return [(path, whys[path]) for path in ranked[:_MOST_OUTLINED]]
+
+
+def _signatures(definitions: Sequence[Definition]) -> str:
+    """An outline as text, members below their container."""
+    rows = []
+    for found in definitions:
+        indent = "    " if found.container else ""
+        rows += [f"{indent}{line.strip()}\n" for line in found.signature.splitlines()[:3] if line.strip()]
+    return "".join(rows)
+
+
+def _allowed(kind: Kind, scope: Scope, pieces: Sequence[Piece], outlook: Outlook) -> tuple[Piece, ...]:
+    """Those of `pieces` that leave the route the candidates that it has without them."""
+    required = tuple(file.uri for file in scope.files.values())
+    size = sum(_size(file.text) for file in scope.files.values())
+
+    def candidates(shown: Sequence[Piece]) -> tuple[Model, ...]:
+        uris = (*required, *(piece.uri for piece in shown))
+        tokens = round((size + sum(_size(piece.text) for piece in shown)) / _BYTES_PER_TOKEN)
+        return outlook.route(kind, tuple(dict.fromkeys(uris)), tokens).candidates
+
+    wanted = candidates(())
+    if not wanted or not pieces or style_for(wanted[0]) == "whole_file":
+        return ()  # a small model takes what stands beside its file for its task
+    if candidates(pieces) == wanted:
+        return tuple(pieces)
+    alone = tuple(piece for piece in pieces if candidates([piece]) == wanted)
+    return alone if candidates(alone) == wanted else ()
+
+
+def _cut(text: str, limit: int) -> str:
+    """Whole lines from the start of `text`, at most `limit` bytes of them."""
+    kept: list[str] = []
+    for line in text.splitlines(keepends=True):
+        limit -= _size(line)
+        if limit < 0:
+            break
+        kept.append(line)
+    return "".join(kept)
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))

@@ -181,6 +181,7 @@ def _models(loop: asyncio.AbstractEventLoop, editor: LspEditor, session: _Sessio
         purse=session.budgets,
         vitals=session.vitals,
         permits=session.workspaces.permits,
+        ready=session.workspaces.ready,
     )
     return _Models(local, backend, telemetry, measuring, dispatcher)
 
@@ -207,7 +208,7 @@ def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, m
     pulls = Pulls(editor, _pull, on_ready=lambda _name: session.reporter.settings_changed())
     warmer = Warmer(
         models.local,
-        lambda uri: workspaces.model(uri, "inline"),
+        partial(workspaces.model_when_ready, "inline"),
         workspaces.rules,
         workspaces.relative_path,
         protocol.snapshot,
@@ -254,6 +255,7 @@ def _load(
     *,
     trusted: bool,
     editor_workspace: Sequence[Mapping[str, object]],
+    nested: Sequence[Path],
 ) -> Loaded:
     from turnout import automatic
     from turnout.settings import approvals, load
@@ -263,6 +265,7 @@ def _load(
         editor,
         trusted=trusted,
         editor_workspace=editor_workspace,
+        nested=nested,
         auto_model=automatic.model_name,
         approve=partial(approvals.approved, workspace) if workspace and trusted else approvals.approve_none,
     )

@@ -46,13 +46,16 @@ class World:
         self.documents = {uri: Document(uri, "python", 1, "one\ntwo\nthree\n") for uri in (A, B)}
         self.warmer = Warmer(
             self,
-            lambda _uri: self.choice,
+            self.first_choice,
             lambda _uri: self.rules,
             lambda uri: uri[-4:],
             self.snapshot,
             clock=lambda: self.now_s,
             later=self.later,
         )
+
+    async def first_choice(self, _uri: str) -> Model | None:
+        return self.choice
 
     async def warm(self, model: Model, prompt: FimPrompt) -> None:
         self.warmed.append((prompt.path, prompt.prefix))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from turnout.core.health import Spend
     from turnout.core.requests import Model, Route
     from turnout.core.routing import RouteRequest
+    from turnout.settings import Loaded
 
 _BYTES_PER_TOKEN = 3
 _ANSWER_TOKENS = 2048
@@ -50,13 +51,15 @@ def run_explain(args: argparse.Namespace) -> int:
     from turnout.core.budget import standings
     from turnout.core.explaining import route_to_wire
     from turnout.core.routing import decide
-    from turnout.settings.workspace import find_workspace
+    from turnout.settings.workspace import find_workspace, real_files
 
     workspace = args.workspace or find_workspace(args.file.parent)
-    loaded = load_for(workspace)
+    loaded = load_for(workspace, files=real_files(args.file, workspace))
     asked = asked_prompt(args, loaded, workspace) if args.prompt else None
     files = (asked and files_of(asked)) or [args.file]
-    request = _request(args.kind, files, args.files, workspace, loaded.policy.models)
+    if len(files) > 1:
+        loaded = load_for(workspace, files=[real for file in files for real in real_files(file, workspace)])
+    request = _request(args.kind, files, args.files, workspace, loaded)
     spend = _spent(request.workspace)
     route = decide(request, loaded.policy, spend=spend)
     limits = list(standings(loaded.policy.budget, spend))
@@ -87,29 +90,33 @@ def _spent(workspace: str) -> "Spend":
 
 
 def _request(
-    kind: str, files: "Sequence[Path]", count: int, workspace: Path, models: "tuple[Model, ...]"
+    kind: str, files: "Sequence[Path]", count: int, workspace: Path, loaded: "Loaded"
 ) -> "RouteRequest":
     """The request that is decided on; `files` are those whose text is in it, and it is about `count` at least."""
     from turnout.core.languages import language_of
     from turnout.core.requests import COMPLETION_KINDS
     from turnout.core.routing import RouteRequest
     from turnout.settings.keys import keys_present
-    from turnout.settings.workspace import policy_paths
+    from turnout.settings.nested import local_only, never_read
+    from turnout.settings.workspace import policy_paths, real_files
 
     known = next(known for known in KINDS if known == kind)
     completion = known in COMPLETION_KINDS
     size = sum(file.stat().st_size for file in files if file.is_file())
+    real = [path for file in files for path in real_files(file, workspace)]
+    ignored = filter(None, (_withheld(file, workspace) for file in files))
     return RouteRequest(
         kind=known,
         paths=tuple(dict.fromkeys(path for file in files for path in policy_paths(file, workspace))),
         language=language_of(files[0].name),
-        keys_present=keys_present(models),
+        keys_present=keys_present(loaded.policy.models),
         # A completion is given the text around the cursor, cut to what the model takes.
         input_tokens=0 if completion else size // _BYTES_PER_TOKEN,
         output_tokens=0 if completion else _ANSWER_TOKENS,
         files=max(count, len(files)),
         workspace=str(workspace.resolve()),
-        withheld=next(filter(None, (_withheld(file, workspace) for file in files)), None),
+        withheld=never_read(loaded.nested, real) or next(ignored, None),
+        stays=local_only(loaded.nested, real),
     )
 
 
@@ -126,7 +133,11 @@ def _withheld(file: Path, workspace: Path) -> tuple[str, str] | None:
 
 
 def _lines(route: "Route", request: "RouteRequest", limits: "Sequence[Standing]") -> list[str]:
-    lines = [f"{route.kind} {', '.join(request.paths)}", f"chain: {route.reason}"]
+    lines = [
+        f"{route.kind} {', '.join(request.paths)}",
+        f"workspace: {request.workspace}",
+        f"chain: {route.reason}",
+    ]
     if route.tier is not None:
         lines.append(f"tier: {route.tier}, from {route.tier_reason}")
     if route.strategy != "order":

@@ -4,6 +4,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,12 +103,19 @@ def _model(name: str | None, route: "Route") -> "Model":
 
 def _readable(loaded: "Loaded", workspace: Path) -> Callable[[str], bool]:
     from turnout.core.globs import fold_path
-    from turnout.settings.workspace import policy_paths
+    from turnout.settings.nested import files_around, never_read, path_limits
+    from turnout.settings.workspace import policy_paths, real_files
 
-    never_read = loaded.policy.privacy.never_read
-    return lambda path: (
-        not any(never_read.match(fold_path(each)) for each in policy_paths(workspace / path, workspace))
-    )
+    unread = loaded.policy.privacy.never_read
+    limits = cache(lambda folder: path_limits(files_around([folder / "file"], workspace.resolve())))
+
+    def readable(path: str) -> bool:
+        file = workspace / path
+        if any(unread.match(fold_path(each)) for each in policy_paths(file, workspace)):
+            return False
+        return not any(never_read(limits(real.parent), [real]) for real in real_files(file, workspace))
+
+    return readable
 
 
 def _subject(args: argparse.Namespace, workspace: Path) -> "Subject":

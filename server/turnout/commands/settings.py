@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,21 +97,25 @@ def run_docs(args: argparse.Namespace) -> int:
     return 0
 
 
-def load_for(path: Path | None, auto_model: Callable[[], str] | None = None) -> "Loaded":
-    """The settings of the workspace at `path`, or of the one around the current folder.
+def load_for(
+    path: Path | None, auto_model: Callable[[], str] | None = None, files: Sequence[Path] = ()
+) -> "Loaded":
+    """The settings of the workspace at `path`, or of the one around the current folder, as they hold for `files`.
 
     Only a command that runs models has to know what `auto` stands for, and gives `auto_model`.
     """
     from turnout.settings import approvals, load
+    from turnout.settings.nested import files_around
     from turnout.settings.trust import is_trusted
     from turnout.settings.workspace import find_workspace
 
     workspace = find_workspace(Path()) if path is None else path.resolve()
     trusted = is_trusted(workspace)
     approve = partial(approvals.approved, workspace) if trusted else approvals.approve_none
+    nested = files_around([workspace.resolve(), *files], workspace.resolve())
     if auto_model is None:
-        return load(workspace, None, trusted=trusted, approve=approve)
-    return load(workspace, None, trusted=trusted, approve=approve, auto_model=auto_model)
+        return load(workspace, None, trusted=trusted, approve=approve, nested=nested)
+    return load(workspace, None, trusted=trusted, approve=approve, nested=nested, auto_model=auto_model)
 
 
 def print_problems(loaded: "Loaded") -> None:

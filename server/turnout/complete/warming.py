@@ -7,7 +7,7 @@ while a completion runs; at most one prompt is under way; whatever fails here, t
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -100,7 +100,7 @@ class Warmer:
     def __init__(
         self,
         backend: Backend,
-        first_choice: Callable[[str], Model | None],
+        first_choice: Callable[[str], Awaitable[Model | None]],
         rules: Callable[[str], Rules],
         relative_path: Callable[[str], str],
         snapshot: Callable[[str], Snapshot | None],
@@ -179,12 +179,12 @@ class Warmer:
         rules = self._rules(place.uri)
         if snapshot is None or not rules.allow(snapshot.language):
             return
-        model = self._first_choice(place.uri)
-        if model is None or model.api != "local":
-            return
         hole = holes.cut(snapshot, place.position)
         prompt = fim_prompt("inline", snapshot, self._relative_path(place.uri), hole, rules)
         try:
+            model = await self._first_choice(place.uri)
+            if model is None or model.api != "local":
+                return
             await self._backend.warm(model, prompt)
         except TurnoutError as error:
             logger.info("not warmed: %s", error)  # a completion that fails says more

@@ -55,7 +55,9 @@ class RouteRequest:
     workspace: str = ""
     tools: bool = False
     withheld: Objection | None = None
-    """What is kept from every model by an ignore file, and the line of that file."""
+    """What an ignore file or a setting besides the policy keeps from every model, and the line that says so."""
+    stays: Objection | None = None
+    """What such a setting keeps on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def limits(
     unread = _first_match(request.paths, folded, privacy.never_read)
     local = _first_match(request.paths, folded, privacy.local_only)
     leaves = stricter(privacy.leaves_machine, chain.leaves_machine)
-    stays: Objection | None = None
+    stays = request.stays
     if privacy.leaves_machine == "never":
         stays = ("nothing may leave this machine", privacy.leaves_machine_source)
     elif chain.leaves_machine == "never":

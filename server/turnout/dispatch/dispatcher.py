@@ -18,7 +18,7 @@ from turnout.dispatch.chain import Chain, Patience
 from turnout.dispatch.clearance import Clearance
 from turnout.dispatch.operation import Operation
 from turnout.dispatch.paying import Payer
-from turnout.dispatch.seams import Consents, Ledger, Permits, Purse, Routes
+from turnout.dispatch.seams import Consents, Ledger, Permits, Purse, Ready, Routes
 from turnout.dispatch.sending import Sender
 from turnout.dispatch.vitals import Vitals
 from turnout.errors import DeadlineExceeded, TurnoutError
@@ -41,11 +41,14 @@ class Dispatcher:
         vitals: Vitals | None = None,
         patience: Patience = PATIENCE,
         permits: Permits | None = None,
+        ready: Ready | None = None,
     ) -> None:
         """Without a `purse` nothing is set aside; `vitals` are shared with whoever decides routes by them.
 
-        `permits` is asked before every send, since settings may change while a request is under way.
+        `permits` is asked before every send, since settings may change while a request is under way; `ready` is
+        awaited before the route is decided, for what is read on a thread.
         """
+        self._ready = ready
         self._permits = permits
         self._routes = routes
         self._consents = consents
@@ -67,7 +70,10 @@ class Dispatcher:
         attempt = Attempt(ask, ask.received if ask.received is not None else self._clock())
         outcome = "failed: internal error"
         try:
-            attempt.route = self._routes.decide(ask.kind, tuple(f.uri for f in ask.files), ask.input_tokens)
+            uris = tuple(file.uri for file in ask.files)
+            if self._ready is not None:
+                await self._ready(ask.kind, uris)
+            attempt.route = self._routes.decide(ask.kind, uris, ask.input_tokens)
             answered = attempt.answered = await self._within_deadline(attempt, attempt.route, operation)
             finish = answered.done.finish if answered.done else "stop"
             text = "".join(answered.pieces)

@@ -52,6 +52,10 @@ How its models are, what was spent and whose key is there are left out: those ch
 """
 
 
+Ready = Callable[[Kind, tuple[str, ...]], Awaitable[None]]
+"""Reads, on a thread, the files that a decision about documents depends on, so that deciding need not."""
+
+
 class Purse(Protocol):
     """Keeps what may be spent, together with everybody else who spends from it."""
 

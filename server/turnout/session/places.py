@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from turnout.errors import PathRefused
 from turnout.files import uri_to_path
 from turnout.ignores import Ignores, top_of
+from turnout.settings.nested import files_around
 from turnout.settings.workspace import policy_paths
 
 _Key = TypeVar("_Key")
@@ -52,14 +53,22 @@ class Places:
         self._looked_up: dict[_Held, tuple[float, tuple[str, ...]]] = {}
         self._ignores: dict[Path, Ignores] = {}
         self._withheld: dict[_Held, tuple[float, tuple[str, str] | None]] = {}
+        self._around: dict[_Held, tuple[float, tuple[Path, ...]]] = {}
+        self._above: dict[Path | None, tuple[float, tuple[Path, ...]]] = {}
 
     def set_roots(self, roots: Sequence[Path]) -> None:
         """The folders that the editor has open, replacing those before."""
         self.roots = tuple(roots)
         self._places = {}
-        self._looked_up = {}
         self._ignores = {}
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Let go of what was found on the disk a moment ago."""
+        self._looked_up = {}
         self._withheld = {}
+        self._around = {}
+        self._above = {}
 
     def find(self, uri: str) -> Place:
         """The place of a document in its innermost folder."""
@@ -98,6 +107,41 @@ class Places:
             found = self._look_for_keeper(self.policy_paths(uri, root, typing=typing), root)
             _keep_few(self._withheld)[uri, root] = (now_s, found)
         return found
+
+    def files(self, uri: str, root: Path | None, *, typing: bool = False) -> tuple[Path, ...]:
+        """The absolute paths among `policy_paths`, and what the others are in `root`."""
+        base = root.resolve() if root else Path()
+        files = (base / path for path in self.policy_paths(uri, root, typing=typing))
+        return tuple(file for file in files if file.is_absolute())
+
+    def around(self, uri: str, root: Path | None, *, typing: bool = False) -> tuple[Path, ...]:
+        """The settings files around a document but for that of `root`, the outermost first.
+
+        While `typing`, those found a moment ago will do. Raises as `policy_paths` does.
+        """
+        now_s = self._clock()
+        looked_s, found = self._around.get((uri, root), (float("-inf"), ()))
+        if not typing or now_s - looked_s > LINKS_KEPT_S:
+            found = files_around(self.files(uri, root, typing=typing), root and root.resolve())
+            _keep_few(self._around)[uri, root] = (now_s, found)
+        return found
+
+    def above(self, root: Path | None) -> tuple[Path, ...]:
+        """The settings files in the folders above `root`, as they were found a moment ago; none outside of folders."""
+        if root is None:
+            return ()
+        now_s = self._clock()
+        looked_s, found = self._above.get(root, (float("-inf"), ()))
+        if now_s - looked_s > LINKS_KEPT_S:
+            found = files_around([root.resolve()], None)
+            _keep_few(self._above)[root] = (now_s, found)
+        return found
+
+    def looked_lately(self, uri: str, root: Path | None) -> bool:
+        """Whether deciding about a document while its user is typing needs no look at the disk."""
+        since_s = self._clock() - LINKS_KEPT_S
+        looked = (self._looked_up, self._withheld, self._around)
+        return all(kept.get((uri, root), (float("-inf"),))[0] >= since_s for kept in looked)
 
     def _look_for_keeper(self, paths: Sequence[str], root: Path | None) -> tuple[str, str] | None:
         for path in paths:

@@ -7,11 +7,10 @@ one that is no file here, may only do what every one of them allows; what an unt
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from turnout.complete import Rules
@@ -22,40 +21,30 @@ from turnout.core.globs import fold_path
 from turnout.core.health import Health, Spend
 from turnout.core.languages import language_of
 from turnout.core.objections import RouteRequest
+from turnout.core.policy import Policy
 from turnout.core.requests import COMPLETION_KINDS, Kind, Model, Route
 from turnout.files import Folder
 from turnout.session.editor import Editor
 from turnout.session.narrowing import within
+from turnout.session.opening import NOTHING, Around, Client, Opened, Opener
 from turnout.session.places import Places
-from turnout.settings import keys, trust
-from turnout.settings.problems import WAITS_FOR_TRUST
+from turnout.session.troubles import say_problems
+from turnout.settings import keys
+from turnout.settings.nested import PathLimits, local_only, never_read, outermost_first, path_limits
 
 if TYPE_CHECKING:
-    from turnout.settings import Loaded, Problem
+    from turnout.settings import Loaded
 
 logger = logging.getLogger(__name__)
 
-MAX_PROBLEMS_SAID = 3
+_Key = tuple[Path | None, Around]
+"""A folder, and the settings files in other folders around documents of it."""
 
-_NOTHING: Mapping[Any, Any] = MappingProxyType({})
+_MOST_OPENED = 64
+"""Keys whose settings are kept, besides those of the folders themselves."""
 
 _REPLY_TOKENS = 2048
 """What a chat may answer at most, for the estimate of its cost."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """One folder; `root` is None for documents outside every folder."""
-
-    root: Path | None
-    folder: Folder | None
-    loaded: "Loaded"
-    keys: frozenset[str]
-    """The models whose key is in the environment or in a keyring."""
-    rules: Rules
-    trusted: bool
-    signature: tuple[object, ...]
-    """What the files looked like that the settings were read from."""
 
 
 class KeysOfEditor(Protocol):
@@ -91,18 +80,13 @@ class Workspaces:
         readings of `clock`.
         """
         self._editor = editor
-        self._load = load
-        self._is_trusted = is_trusted
-        self._resolve_key = resolve_key
+        self._opener = Opener(load, is_trusted, resolve_key)
         self._editor_keys = editor_keys
         self._spent = spent
         self._health = health
         self._clock = clock
-        self._client_settings: Mapping[str, object] = _NOTHING
-        self._client_workspace: Mapping[str, object] = _NOTHING
-        self._client_folders: Mapping[Path, Mapping[str, object]] = _NOTHING
-        self._client_trusts: bool | None = None
-        self._opened: dict[Path | None, _Opened] = {}
+        self._opened: dict[_Key, Opened] = {}
+        self._path_limits: dict[Around, tuple[PathLimits, ...]] = {}
         self._places = Places(clock)
         self._stamp = object()
 
@@ -116,42 +100,54 @@ class Workspaces:
         settings: Mapping[str, object],
         *,
         trusted: bool | None,
-        workspace: Mapping[str, object] = _NOTHING,
-        folders: Mapping[Path, Mapping[str, object]] = _NOTHING,
+        workspace: Mapping[str, object] = NOTHING,
+        folders: Mapping[Path, Mapping[str, object]] = NOTHING,
     ) -> None:
         """The editor's settings, for `prepare` to use; `trusted` is its word on the workspace, if it has one.
 
         `settings` are the user's own; `workspace` and `folders` are what the editor found in what is open.
         """
-        self._client_settings = settings
-        self._client_workspace = workspace
-        self._client_folders = folders
-        self._client_trusts = trusted
+        self._opener.client = Client(settings, trusted, workspace, folders)
         self._stamp = object()
 
     def reload(self) -> None:
-        """Have `prepare` read every file anew."""
+        """Have `prepare` read every file anew, and look for new ones."""
+        self._places.look_again()
         self._stamp = object()
 
     async def prepare(self) -> None:
         """Read all settings on a thread and take them over at once; until then those before hold."""
         stamp = self._stamp
-        fresh: dict[Path | None, _Opened] = {}
-        for root in (*self._places.roots, None):
-            fresh[root] = await asyncio.to_thread(self._read, root)
+        roots = (*self._places.roots, None)
+        bases = [(root, self._places.above(root)) for root in roots]
+        fresh: dict[_Key, Opened] = {}
+        for key in dict.fromkeys((*bases, *(key for key in self._opened if key[0] in roots))):
+            fresh[key] = await asyncio.to_thread(self._read, key, fresh)
         if stamp is not self._stamp:
             return  # they changed again meanwhile, and whoever changed them prepares
-        self._opened = fresh
-        if self._editor_keys is not None:
-            self._editor_keys.fetch(
-                model for opened in fresh.values() for model in opened.loaded.policy.models
-            )
-        for root, opened in fresh.items():
-            self._say_problems(root, opened.loaded.problems)
+        self._opened, self._path_limits = fresh, {}
+        self._fetch_keys(fresh.values())
+        for opened in fresh.values():
+            self._say_problems(opened)
+
+    async def ready(self, kind: Kind, uris: tuple[str, ...]) -> None:
+        """Read what is new around documents on a thread, so that deciding about them at once reads no file.
+
+        Raises PathRefused for a path that cannot be followed.
+        """
+        folders = self._by_folder(uris)
+        typing = kind in COMPLETION_KINDS
+        if typing and self._is_ready(folders):
+            return
+        stamp = self._stamp
+        fresh = await asyncio.to_thread(self._read_around, folders)
+        if stamp is self._stamp:
+            for key, opened in fresh.items():
+                self._keep(key, opened)
 
     def changed_on_disk(self) -> bool:
         """Whether a file that settings or trust were read from is no longer as it was. Looks at the disk."""
-        return any(_signature(opened.loaded.files) != opened.signature for opened in self._opened.values())
+        return any(opened.changed_on_disk() for opened in list(self._opened.values()))
 
     def root_of(self, uri: str) -> Path | None:
         """The innermost folder that holds a document."""
@@ -159,15 +155,15 @@ class Workspaces:
 
     def trusts(self, uri: str) -> bool:
         """Whether the user trusts the folder that holds a document."""
-        return self._open(self.root_of(uri)).trusted
+        return self._at(uri).trusted
 
     def settings(self, uri: str) -> "Loaded":
         """The settings that hold for a document."""
-        return self._open(self.root_of(uri)).loaded
+        return self._at(uri).loaded
 
     def folder(self, uri: str) -> Folder | None:
         """The folder that holds a document; without a document, the first one."""
-        return self._open(self.root_of(uri) if uri else self._first_root()).folder
+        return self._at(uri).folder if uri else self._open(self._first_root()).folder
 
     def relative_path(self, uri: str) -> str:
         """The path of a document in its folder; its bare name outside of every folder, the URI if it is no file."""
@@ -178,14 +174,19 @@ class Workspaces:
         return all(self._may_read_in(root, uri) for root in self._places.deciding(uri))
 
     def _may_read_in(self, root: Path | None, uri: str) -> bool:
-        never_read = self._open(root).loaded.policy.privacy.never_read
-        if any(never_read.match(fold_path(path)) for path in self._places.policy_paths(uri, root)):
+        unread = self._open(root).loaded.policy.privacy.never_read
+        if any(unread.match(fold_path(path)) for path in self._places.policy_paths(uri, root)):
+            return False
+        around = self._places.around(uri, root)
+        if around not in self._path_limits:
+            self._path_limits[around] = path_limits(around)
+        if never_read(self._path_limits[around], self._places.files(uri, root)):
             return False
         return self._places.withheld(uri, root) is None
 
     def rules(self, uri: str) -> Rules:
         """What the settings say about completions in a document."""
-        return self._open(self.root_of(uri)).rules
+        return self._at(uri).rules
 
     def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
         """The route of a request about `uris`, by the folder of the first one and within what all others allow."""
@@ -194,8 +195,7 @@ class Workspaces:
 
     def asks_for_plan(self, uri: str) -> bool:
         """Whether the settings want a refactor's plan shown to the user first."""
-        opened = self._open(self.root_of(uri) if uri else self._first_root())
-        return opened.loaded.settings.routes.refactor.plan == "ask"
+        return self._at(uri).loaded.settings.routes.refactor.plan == "ask"
 
     def explain(self, kind: Kind, uri: str) -> dict[str, Any]:
         """The decision for a kind of request in a document, as `turnout/explain` answers it."""
@@ -209,7 +209,7 @@ class Workspaces:
 
     async def models(self, uri: str) -> list[dict[str, Any]]:
         """Every model that the settings name for a document, as `turnout/models` answers it."""
-        opened = self._open(self.root_of(uri) if uri else self._first_root())
+        opened = self._at(uri)
         models, editors = opened.loaded.policy.models, self._editor_keys
         present = opened.keys
         if editors is not None:
@@ -222,11 +222,16 @@ class Workspaces:
         candidates = self.decide(kind, (uri,) if uri else (), 0).candidates
         return candidates[0] if candidates else None
 
+    async def model_when_ready(self, kind: Kind, uri: str) -> Model | None:
+        """The same as `model`, after what is new around the document was read on a thread."""
+        await self.ready(kind, (uri,))
+        return self.model(uri, kind)
+
     def has_remote(self) -> bool:
         """Whether some model of the settings is remote and has its key or needs none, so that it may well be asked."""
         return any(
             self._keys(opened) or any(m.api != "local" and m.key is None for m in opened.loaded.policy.models)
-            for opened in self._opened.values()
+            for opened in list(self._opened.values())
         )
 
     def permits(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
@@ -243,30 +248,30 @@ class Workspaces:
         return found or {self._first_root(): ()}
 
     def _decide_in(self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
-        request = self._request_in(root, kind, uris, input_tokens)
-        policy = self._open(root).loaded.policy
+        request, policy = self._request_in(root, kind, uris, input_tokens)
         spend, health = self._spent(request.workspace), self._health(policy.models)
         return routing.decide(request, policy, health, spend, self._clock())
 
     def _permit_in(self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
-        request, policy = self._request_in(root, kind, uris, input_tokens), self._open(root).loaded.policy
+        request, policy = self._request_in(root, kind, uris, input_tokens)
         request = replace(request, keys_present=frozenset(model.name for model in policy.models))
         return routing.decide(request, policy)
 
     def _request_in(
         self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int
-    ) -> RouteRequest:
-        opened = self._open(root)
+    ) -> tuple[RouteRequest, Policy]:
         filling = kind in COMPLETION_KINDS
-        return RouteRequest(
+        places = self._places
+        opened = self._open(root, self._around(root, uris, typing=filling))
+        nested = opened.loaded.nested
+        files = [file for uri in uris for file in places.files(uri, root, typing=filling)] if nested else []
+        kept_from_all = (places.withheld(uri, root, typing=filling) for uri in uris)
+        request = RouteRequest(
             kind=kind,
-            paths=tuple(
-                path for uri in uris for path in self._places.policy_paths(uri, root, typing=filling)
-            ),
+            paths=tuple(path for uri in uris for path in places.policy_paths(uri, root, typing=filling)),
             language=language_of(uris[0]) if uris else "",
-            withheld=next(
-                filter(None, (self._places.withheld(uri, root, typing=filling) for uri in uris)), None
-            ),
+            withheld=never_read(nested, files) or next(filter(None, kept_from_all), None),
+            stays=local_only(nested, files),
             keys_present=self._keys(opened),
             # The worker cuts a completion's context to what its model takes.
             input_tokens=0 if filling else input_tokens,
@@ -274,55 +279,67 @@ class Workspaces:
             files=len(uris),
             workspace=str(root or ""),
         )
+        return request, opened.loaded.policy
+
+    def _around(self, root: Path | None, uris: Iterable[str], *, typing: bool) -> Around:
+        """The settings files around documents, of which each holds for all of them: they are in one prompt."""
+        found = {file for uri in uris for file in self._places.around(uri, root, typing=typing)}
+        return tuple(sorted(found, key=outermost_first)) if found else self._places.above(root)
 
     def _first_root(self) -> Path | None:
         return next(iter(self._places.roots), None)
 
-    def _open(self, root: Path | None) -> _Opened:
-        opened = self._opened.get(root)
-        return opened if opened is not None else self._keep(root, self._read(root, may_wait=False))
+    def _at(self, uri: str) -> Opened:
+        """What holds for a document, as far as that is known without a look at the disk at each letter."""
+        if not uri:
+            return self._open(self._first_root())
+        root = self.root_of(uri)
+        return self._open(root, self._around(root, (uri,), typing=True))
 
-    def _keep(self, root: Path | None, opened: _Opened) -> _Opened:
-        self._opened[root] = opened
-        self._say_problems(root, opened.loaded.problems)
+    def _open(self, root: Path | None, around: Around | None = None) -> Opened:
+        key = (root, self._places.above(root) if around is None else around)
+        opened = self._opened.get(key)
+        return (
+            opened if opened is not None else self._keep(key, self._read(key, self._opened, may_wait=False))
+        )
+
+    def _keep(self, key: _Key, opened: Opened) -> Opened:
+        if len(self._opened) >= _MOST_OPENED + len(self._places.roots):
+            self._opened = {
+                key: kept for key, kept in self._opened.items() if key[1] == self._places.above(key[0])
+            }
+        self._opened[key] = opened
+        self._say_problems(opened)
         return opened
 
-    def _trusted(self, root: Path) -> bool:
-        """The editor's word where it has one: it may know the folder as restricted."""
-        return self._is_trusted(root) if self._client_trusts is None else self._client_trusts
+    def _read(self, key: _Key, fresh: Mapping[_Key, Opened] = NOTHING, *, may_wait: bool = True) -> Opened:
+        """Read what holds; of what was read by now, the folder itself has the same models, and so the same keys."""
+        base = fresh.get((key[0], self._places.above(key[0])))
+        return self._opener.read(*key, keys=base.keys if base else None, may_wait=may_wait)
 
-    def _read(self, root: Path | None, *, may_wait: bool = True) -> _Opened:
-        """What holds in a folder; a keyring is asked only where that `may_wait`: a folder may be new to the editor."""
-        trusted = root is not None and self._trusted(root)
-        beside = [self._client_workspace]
-        if root is not None:
-            beside.append(self._client_folders.get(root, _NOTHING))
-        # Outside of every folder there is nobody to trust but the editor's window.
-        loaded = self._load(
-            root,
-            self._client_settings,
-            trusted=trusted if root else self._client_trusts is True,
-            editor_workspace=beside,
+    def _is_ready(self, folders: Mapping[Path | None, tuple[str, ...]]) -> bool:
+        return all(
+            all(self._places.looked_lately(uri, root) for uri in uris)
+            and (root, self._around(root, uris, typing=True)) in self._opened
+            for root, uris in folders.items()
         )
-        chosen = loaded.settings.completion
-        rules = Rules(
-            enabled=chosen.enabled,
-            disabled_languages=frozenset(chosen.disabled_languages),
-            max_tokens=chosen.max_tokens,
-            multiline=chosen.multiline,
-        )
-        folder = Folder(root) if root else None
-        have = self._keys_of(loaded, may_wait=may_wait)
-        return _Opened(root, folder, loaded, have, rules, trusted, _signature(loaded.files))
 
-    def _keys_of(self, loaded: "Loaded", *, may_wait: bool) -> frozenset[str]:
-        """The models whose key is there, but for the editor's."""
-        models = [model for model in loaded.policy.models if not keys.is_editors(model.key)]
-        if not may_wait:
-            models = [model for model in models if model.key and model.key.startswith("env:")]
-        return frozenset(m.name for m in models if m.key and self._resolve_key(m.key) is not None)
+    def _read_around(self, folders: Mapping[Path | None, tuple[str, ...]]) -> dict[_Key, Opened]:
+        """Look at the files around documents, and read what is not read yet; blocks."""
+        fresh: dict[_Key, Opened] = {}
+        for root, uris in folders.items():
+            for uri in uris:
+                self._places.withheld(uri, root)
+            key = (root, self._around(root, uris, typing=False))
+            if key not in self._opened:
+                fresh[key] = self._read(key, self._opened)
+        return fresh
 
-    def _keys(self, opened: _Opened) -> frozenset[str]:
+    def _fetch_keys(self, opened: Iterable[Opened]) -> None:
+        if self._editor_keys is not None:
+            self._editor_keys.fetch(model for one in opened for model in one.loaded.policy.models)
+
+    def _keys(self, opened: Opened) -> frozenset[str]:
         """The models that need not be passed over for want of a key: it is there, or the editor is still to say."""
         editors = self._editor_keys
         if editors is None:
@@ -330,27 +347,11 @@ class Workspaces:
         models = opened.loaded.policy.models
         return opened.keys | {m.name for m in models if m.key is not None and editors.may_have(m.key)}
 
-    def _say_problems(self, root: Path | None, problems: Sequence["Problem"]) -> None:
-        """Say what cannot be used: the first few one by one, and in one message what only waits for trust."""
-        if root is None and self._places.roots:
-            return  # the same is said of the folders
-        base = root.parent if root and len(self._places.roots) > 1 else root
-        inside = f"{base}/" if base else ""
-        waiting = [problem for problem in problems if problem.message.startswith(WAITS_FOR_TRUST)]
-        others = [problem for problem in problems if problem not in waiting]
-        by_file: dict[str, list[str]] = {}
-        for problem in waiting:
-            by_file.setdefault(_file_of(problem).removeprefix(inside), []).append(problem.key)
-        for file, names in by_file.items():
-            said = ", ".join(dict.fromkeys(names))
-            self._editor.say_once(f"Turnout: {file}: {said}: {waiting[0].message}", "warning")
-        for problem in others[:MAX_PROBLEMS_SAID]:
-            self._editor.say_once(f"Turnout: {str(problem).removeprefix(inside)}", "warning")
-        if len(others) > MAX_PROBLEMS_SAID:
-            more = len(others) - MAX_PROBLEMS_SAID
-            self._editor.say_once(
-                f"Turnout: {more} more settings cannot be used; run: turnout settings check", "warning"
-            )
+    def _say_problems(self, opened: Opened) -> None:
+        roots, root = self._places.roots, opened.root
+        if root is not None or not roots:  # of documents outside, the same is said of the folders
+            base = root.parent if root and len(roots) > 1 else root
+            say_problems(self._editor, base, opened.loaded.problems)
 
 
 def _model_to_wire(model: Model, has_key: bool) -> dict[str, Any]:
@@ -364,22 +365,3 @@ def _model_to_wire(model: Model, has_key: bool) -> dict[str, Any]:
         "key": model.key and model.key.partition(":")[0],
         "hasKey": has_key,
     }
-
-
-def _file_of(problem: "Problem") -> str:
-    """Where a problem is, without the line."""
-    file, _, line = problem.where.rpartition(":")
-    return file if line.isdigit() else problem.where
-
-
-def _signature(files: Sequence[Path]) -> tuple[object, ...]:
-    """Time and size of each file and of the list of trusted folders; None for one that is not there."""
-    return (*map(_look_at, files), _look_at(None))
-
-
-def _look_at(file: Path | None) -> object:
-    try:
-        stat = (file or trust.store_path()).stat()
-    except OSError:
-        return None
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino

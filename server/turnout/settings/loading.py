@@ -2,6 +2,7 @@
 
 Order: built-in defaults < the user's `config.toml` < the workspace's `.turnout.toml` < the user's editor settings <
 what the editor keeps with the workspace.
+Settings files in other folders around a document only take away from that.
 Invariant: what comes with a workspace, whether its file or the editor's settings in it, has no more rights in one
 form than in the other. Loading never raises: whatever is wrong with a layer is a problem; where it may have been
 meant to hold text back, nothing leaves the machine without the user's yes, or at all if a whole file cannot be read.
@@ -20,6 +21,7 @@ from turnout.settings.choosing import choose
 from turnout.settings.compiling import compile_policy
 from turnout.settings.endpoints import AUTO, Endpoints, bind_to_endpoint, build_models, name_auto
 from turnout.settings.layers import WORDS, Checked, CheckedRule, Layer, LayerName, Leaf, check_layer, dotted
+from turnout.settings.nested import PathLimits, held_to
 from turnout.settings.problems import Problem
 from turnout.settings.schema import Settings, defaults
 from turnout.settings.tighten import tighten
@@ -42,6 +44,8 @@ class Loaded:
     files: tuple[Path, ...]
     sources: Mapping[str, str]
     """Where every value that a layer sets stands, by dotted key."""
+    nested: tuple[PathLimits, ...] = ()
+    """The path patterns of settings files in other folders, each for what is below its own."""
 
     def source(self, key: str) -> str:
         """Where a value such as `routes.inline.models` is set: `FILE:LINE key`, or the name of the layer."""
@@ -54,16 +58,18 @@ def load(
     *,
     trusted: bool,
     editor_workspace: Sequence[Mapping[str, object]] = (),
+    nested: Sequence[Path] = (),
     auto_model: Callable[[], str] = lambda: AUTO,
     approve: Approve = lambda bindings: bindings,
 ) -> Loaded:
     """Load the settings for a workspace; `editor` is the client's `turnout` section, `trusted` the user's word.
 
     `editor_workspace` are the sections that the client found in the workspace itself, the nearest last.
+    `nested` are the settings files in other folders, the outermost first; see `nested.files_around`.
     `approve` says which keys a workspace may have sent where.
     `auto_model` names the model that `auto` stands for, and is asked only where some entry says `auto`.
     """
-    read = _read(workspace, editor, editor_workspace)
+    read = _read(workspace, editor, editor_workspace, nested)
     merged = _merge(read, workspace or Path(), trusted=trusted)
     _fail_closed(merged.leaves, read)
     settings = _settings(merged.leaves, merged.rules)
@@ -75,6 +81,7 @@ def load(
         problems=(*read.problems, *merged.problems, *endpoints.problems, *unknown),
         files=read.files,
         sources=_source_table(merged),
+        nested=merged.nested,
     )
 
 
@@ -87,13 +94,14 @@ class _Read:
     workspace: Checked
     editor: Checked
     editor_workspace: tuple[Checked, ...]
+    nested: tuple[Checked, ...]
     files: tuple[Path, ...]
     unreadable: tuple[Problem, ...]
 
     @property
     def written(self) -> tuple[Checked, ...]:
         """All layers but the defaults."""
-        return self.user, self.workspace, self.editor, *self.editor_workspace
+        return self.user, self.workspace, self.editor, *self.editor_workspace, *self.nested
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -108,12 +116,14 @@ class _Merged:
     rules: tuple[CheckedRule, ...]
     endpoints: Endpoints
     problems: tuple[Problem, ...]
+    nested: tuple[PathLimits, ...]
 
 
 def _read(
     workspace: Path | None,
     editor: Mapping[str, object] | None,
     editor_workspace: Sequence[Mapping[str, object]],
+    nested: Sequence[Path],
 ) -> _Read:
     files: dict[LayerName, Path] = {}
     unreadable: list[Problem] = []
@@ -123,22 +133,28 @@ def _read(
         unreadable.append(Problem(str(exc.filename), "", f"cannot be made: {exc.strerror}"))
     if workspace is not None:
         files["workspace"] = workspace / WORKSPACE_FILE
-    layers: dict[LayerName, Layer] = {}
-    for name, file in files.items():
-        document = read_toml(file)
-        if isinstance(document, Problem):
-            unreadable.append(document)
-        elif document is not None:
-            layers[name] = Layer(name, document.data, str(file), document.lines)
+    found = {name: _layer(name, file, unreadable) for name, file in files.items()}
+    layers = {name: layer for name, layer in found.items() if layer}
+    inner = [layer for file in nested if (layer := _layer("workspace", file, unreadable))]
     return _Read(
         defaults=check_layer(Layer("defaults", defaults())),
         user=check_layer(layers.get("user", Layer("user", {}))),
         workspace=check_layer(layers.get("workspace", Layer("workspace", {}))),
         editor=check_layer(Layer("editor", editor or {})),
         editor_workspace=tuple(check_layer(Layer("workspace", table)) for table in editor_workspace),
-        files=tuple(files.values()),
+        nested=tuple(map(check_layer, inner)),
+        files=(*files.values(), *nested),
         unreadable=tuple(unreadable),
     )
+
+
+def _layer(name: LayerName, file: Path, unreadable: list[Problem]) -> Layer | None:
+    """What a file says; None where it is not there, or with a problem in `unreadable`."""
+    document = read_toml(file)
+    if isinstance(document, Problem):
+        unreadable.append(document)
+        return None
+    return None if document is None else Layer(name, document.data, str(file), document.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +184,20 @@ def _merge(read: _Read, workspace: Path, *, trusted: bool) -> _Merged:
         leaves.update(nearer.plain)
     leaves, unbound = bind_to_endpoint(leaves)
     leaves.update(limits)
+    inner = []
+    for layer in read.nested:
+        inner.append(held_to(layer, leaves))
+        leaves.update(inner[-1].limits)
     return _Merged(
         leaves=leaves,
         rules=(*read.editor.rules, *read.user.rules, *(rule for one in reversed(held) for rule in one.rules)),
         endpoints=build_models(_settings(leaves).models, leaves),
-        problems=(*(problem for one in held for problem in one.problems), *unbound),
+        problems=(
+            *(problem for one in held for problem in one.problems),
+            *unbound,
+            *(problem for one in inner for problem in one.problems),
+        ),
+        nested=tuple(one.paths for one in inner),
     )
 
 

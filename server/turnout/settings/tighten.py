@@ -119,6 +119,11 @@ def tighten(
     return Tightened(plain, limits, tuple(problems))
 
 
+def only_tightens(path: KeyPath) -> bool:
+    """Whether no workspace can do anything with a key but tighten it, trusted or not."""
+    return _pattern(path) in _ALWAYS
+
+
 def untrusted_problem(layer: Layer, path: KeyPath, workspace: Path) -> Problem:
     """Say that a key waits for trust."""
     message = f"{WAITS_FOR_TRUST}: turnout trust {shlex.quote(str(workspace))}"

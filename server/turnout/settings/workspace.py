@@ -29,5 +29,10 @@ def policy_paths(file: Path, workspace: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(both))
 
 
+def real_files(file: Path, workspace: Path) -> tuple[Path, ...]:
+    """The absolute paths of a file: the one that it was asked for by, from the real workspace on, and the real one."""
+    return tuple(workspace.resolve() / path for path in policy_paths(file, workspace))
+
+
 def _relative(file: Path, workspace: Path) -> str:
     return (file.relative_to(workspace) if file.is_relative_to(workspace) else file).as_posix()

@@ -26,7 +26,9 @@ async def explain(ls: TurnoutServer, params: Any) -> dict[str, Any]:
     if kind not in KINDS:
         raise JsonRpcInvalidParams(message=f"kind must be one of {', '.join(KINDS)}, not {kind!r}.")
     services = await ls.services()
-    return services.settings.explain(cast("Kind", kind), uri_of(fields))
+    asked, uri = cast("Kind", kind), uri_of(fields)
+    await services.settings.ready(asked, (uri,) if uri else ())
+    return services.settings.explain(asked, uri)
 
 
 async def models(ls: TurnoutServer, params: Any) -> dict[str, Any]:

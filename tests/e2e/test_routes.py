@@ -351,3 +351,31 @@ async def test_a_used_up_budget_moves_requests_to_this_machine(home: Home, serve
     assert "house is passed over" in said
     [out] = [entry for entry in found["eliminated"] if entry["model"] == "house"]
     assert out["source"].endswith("budget.day_usd")
+
+
+async def test_a_spent_budget_may_be_gone_over_by_who_is_asked(home: Home, server: ScriptedServer) -> None:
+    """Once per request, until tomorrow, or not at all; nothing goes out on a no, and by whom it was allowed is said."""
+    home.configure(
+        house(server, more="input_usd = 10\noutput_usd = 1000\n")
+        + '[budget]\nday_usd = 0.001\nwhen_spent = "ask"\n'
+    )
+    async with editing(home, options={}, TURNOUT_FAKE_SCRIPT=SCRIPT) as editor:
+        said = ["No", "Allow this request", "", "Allow until tomorrow"]
+        asked: list[str] = []
+
+        def choose(params: types.ShowMessageRequestParams) -> types.MessageActionItem | None:
+            asked.append(params.message)
+            assert [action.title for action in params.actions or ()] == [said[1], said[3], said[0]]
+            title = said[len(asked) - 1]
+            return types.MessageActionItem(title) if title else None
+
+        editor.answers[types.WINDOW_SHOW_MESSAGE_REQUEST] = choose
+        models = [(await rewrite(editor, home.uri(f"{number}.py")))["model"] for number in range(6)]
+        editor.drop(types.WINDOW_SHOW_MESSAGE_REQUEST)
+        receipts = (await editor.request("turnout/receipts", {"count": 10}))["receipts"]
+        editor.drop(types.WINDOW_SHOW_MESSAGE)
+    assert models == ["near", "house", "near", "house", "house", "house"]
+    assert (len(asked), len(server.requests)) == (4, 4)
+    assert "of $0.001 a day is spent or set aside" in asked[0]
+    assert sum("you allowed it to go over $0.001 a day" in receipt["reason"] for receipt in receipts) == 4
+    assert sum(receipt["costUsd"] for receipt in receipts) == pytest.approx(4 * 0.021)

@@ -23,7 +23,7 @@ from turnout.core.requests import (
     Usage,
 )
 from turnout.core.spending import Refusal, Reservation
-from turnout.dispatch import Consent, Dispatcher, Patience, Vitals
+from turnout.dispatch import Consent, Dispatcher, Overspend, Patience, Vitals
 from turnout.dispatch.seams import Permits
 from turnout.errors import TurnoutError
 
@@ -91,6 +91,9 @@ class Around:
     route: Route
     answer: bool = True
     questions: list[Consent] = field(default_factory=list)
+    overspending: list[Overspend] = field(default_factory=list)
+    """What was asked about limits; `allows` has the answers, one after the other, and then no more."""
+    allows: list[bool] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
     refusals: list[Refusal | None] = field(default_factory=list)
     """What the purse answers, one after the other; after that it grants everything."""
@@ -104,6 +107,11 @@ class Around:
         self.questions.append(question)
         await asyncio.sleep(0)
         return self.answer
+
+    async def may_overspend(self, question: Overspend) -> bool:
+        self.overspending.append(question)
+        await asyncio.sleep(0)
+        return self.allows.pop(0) if self.allows else False
 
     def record(self, receipt: Receipt) -> None:
         self.receipts.append(receipt)

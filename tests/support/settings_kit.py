@@ -59,6 +59,7 @@ def exposure(loaded: Loaded) -> dict[str, object]:
         "jurisdictions": policy.privacy.jurisdictions,
         "local_only": {pattern.text for pattern in policy.privacy.local_only.patterns},
         "never_read": {pattern.text for pattern in policy.privacy.never_read.patterns},
+        "when_spent": policy.budget.when_spent,
         "budget": (
             policy.budget.day_usd,
             policy.budget.request_usd,

@@ -104,7 +104,7 @@ ASK = '[privacy]\nleaves_machine = "ask"\n'
         ),
         (FAR + ALLOW + '[routes.explain]\nmodels = ["near"]\n', "not in the chain"),
         (FAR + ALLOW + '[[rules]]\npaths = ["*.py"]\nmodels = ["near"]\n', "not in the chain"),
-        (FAR + ALLOW + "[budget]\nrequest_usd = 0.000001\n", "over $1e-06 per request"),
+        (FAR + ALLOW + "[budget]\nrequest_usd = 0.000001\n", "over $0.000001 per request"),
         (FAR + ALLOW + 'local_only = ["a.py"]\n', "may not leave"),
         (FAR + ALLOW + 'never_read = ["a.py"]\n', "never read"),
         (FAR + ALLOW + 'jurisdictions = ["DE"]\n', "not among those allowed"),

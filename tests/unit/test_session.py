@@ -4,16 +4,28 @@ import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from support.session_kit import FakeEditor, SlowEditor, turns
+from turnout.core.limits import Limit
 from turnout.core.receipts import SentFile
 from turnout.core.requests import Kind, Model
-from turnout.dispatch import Consent
+from turnout.dispatch import Consent, Overspend
 from turnout.errors import DownloadFailed, ModelError, ModelFailed, ModelMissing
-from turnout.session.consent import KEEP, ONCE, SESSION, SessionConsents, describe
+from turnout.session.consent import (
+    ALLOW,
+    KEEP,
+    NO,
+    ONCE,
+    SESSION,
+    UNTIL_TOMORROW,
+    SessionConsents,
+    describe,
+    describe_overspend,
+)
 from turnout.session.failures import Failures
 from turnout.session.pulls import Pulls
 
@@ -124,6 +136,67 @@ def test_the_question_says_what_goes_where_and_for_how_much() -> None:
     )
     assert "1 file " in describe(Consent("fix", OPUS, QUESTION.files[:1], 5, None))
     assert "unknown price" in describe(Consent("fix", OPUS, QUESTION.files[:1], 5, None))
+
+
+OVER = Overspend("rewrite", OPUS, 0.0512, Limit(1.0, "day", None, "config.toml:2 budget.day_usd"), 0.97)
+
+
+@pytest.mark.parametrize(
+    ("answer", "may"),
+    [(ALLOW, True), (UNTIL_TOMORROW, True), (NO, False), (None, False), ("x", False), (ONCE, False)],
+)
+async def test_only_a_clear_yes_goes_over_a_limit(answer: str | None, may: bool) -> None:
+    """A closed question, another answer, a no and an editor that cannot ask all keep to it."""
+    assert await SessionConsents(FakeEditor(answer)).may_overspend(OVER) is may
+
+
+async def test_until_tomorrow_is_for_one_limit_and_day() -> None:
+    """Neither another limit nor the same one on another day or of other settings goes along with it."""
+    editor, days = FakeEditor(UNTIL_TOMORROW, *[NO] * 4), [date(2026, 3, 30)]
+    consents = SessionConsents(editor, lambda: days[0])
+    for _ in range(3):
+        assert await consents.may_overspend(OVER)
+    assert len(editor.questions) == 1
+    for other in (replace(OVER.limit, usd=2.0), replace(OVER.limit, period="month")):
+        assert not await consents.may_overspend(replace(OVER, limit=other))
+    days[0] = date(2026, 3, 31)
+    assert not await consents.may_overspend(OVER)
+    days[0] = date(2026, 3, 30)
+    consents.forget()
+    assert not await consents.may_overspend(OVER)
+
+
+async def test_an_answer_after_midnight_is_for_the_new_day() -> None:
+    """Tomorrow is counted from when it was said."""
+    editor, days = SlowEditor(UNTIL_TOMORROW), [date(2026, 3, 30)]
+    consents = SessionConsents(editor, lambda: days[0])
+    asked = asyncio.create_task(consents.may_overspend(OVER))
+    await turns()
+    days[0] = date(2026, 3, 31)
+    editor.answered.set()
+    assert await asked
+    assert await consents.may_overspend(OVER)
+
+
+async def test_a_yes_to_spending_does_not_outlive_the_settings_it_was_given_under() -> None:
+    """It allows that one request, and the next one is asked about."""
+    editor = SlowEditor(UNTIL_TOMORROW, NO)
+    consents = SessionConsents(editor)
+    asked = asyncio.create_task(consents.may_overspend(OVER))
+    await turns()
+    consents.forget()
+    editor.answered.set()
+    assert await asked
+    assert not await consents.may_overspend(OVER)
+
+
+def test_the_question_about_a_limit_says_what_is_spent_and_what_it_may_cost() -> None:
+    """And which setting limits it; of a refactor, that this is of each part."""
+    assert describe_overspend(OVER) == (
+        "Turnout: $0.97 of $1.00 a day is spent or set aside, and this rewrite request may cost up to $0.051 "
+        "with opus. Go over the limit? (config.toml:2 budget.day_usd)"
+    )
+    assert "each part of this refactor may cost" in describe_overspend(replace(OVER, kind="refactor"))
 
 
 async def test_a_model_is_fetched_once_with_progress() -> None:

@@ -4,11 +4,13 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import date
 
+import pytest
+
 from support.dispatch_kit import NEAR, Around, route
 from support.ledger_kit import DAY, receipt, reservation
 from support.session_kit import FakeEditor
 from turnout.core.health import Spend
-from turnout.core.limits import Limit
+from turnout.core.limits import Limit, dollars
 from turnout.core.receipts import Receipt
 from turnout.core.requests import Elimination
 from turnout.core.spending import Refusal, Reservation
@@ -100,3 +102,46 @@ def test_a_decision_for_want_of_money_is_said_once() -> None:
         assert budgets.decide("fix", (), 0) is decided
     [said] = editor.said
     assert said == f"Turnout: opus is passed over, because {out[0].reason} ({DAY.source})."
+
+
+async def test_who_is_asked_is_not_told_as_well() -> None:
+    """The question says it; what is told at 80 % says that there will be one."""
+    book, editor = Book(refusal=Refusal(DAY, 0.95)), FakeEditor()
+    budgets = Budgets(Around(route()), book, editor)
+    await budgets.reserve(reservation("a", 0.12, when_spent="ask"), (DAY,))
+    await asyncio.sleep(0)
+    assert editor.said == []
+    book.spend = Spend(today_usd=0.95)
+    budgets.record(receipt("a", workspace=""))
+    [said] = editor.said
+    assert "you are asked before a request goes over it" in said
+
+
+async def test_small_amounts_are_told_in_digits_that_say_something() -> None:
+    """Not as $0.00 of $0.00."""
+    tiny = replace(DAY, usd=0.002)
+    book, editor = Book(refusal=Refusal(tiny, 0.00195)), FakeEditor()
+    budgets = Budgets(Around(route()), book, editor)
+    await budgets.reserve(reservation("a", 0.000123), (tiny,))
+    await asyncio.sleep(0)
+    [said] = editor.said
+    assert "may cost $0.000123, and $0.00195 of $0.002 a day is spent" in said
+
+
+@pytest.mark.parametrize(
+    ("usd", "places", "text"),
+    [
+        (0.0, 2, "$0.00"),
+        (0.97, 2, "$0.97"),
+        (1234.5, 2, "$1,234.50"),
+        (0.004, 2, "$0.004"),
+        (0.0555, 2, "$0.056"),
+        (0.000012, 4, "$0.000012"),
+        (0.05127, 4, "$0.0513"),
+        (1e-12, 2, "$0.000000000"),
+        (0.3333333, 2, "$0.33"),
+    ],
+)
+def test_amounts(usd: float, places: int, text: str) -> None:
+    """As short as is right to a hundredth."""
+    assert dollars(usd, places) == text

@@ -24,6 +24,7 @@ request_usd = 0.5
 month_usd = 9.0
 workspace_day_usd = 1.0
 workspace_month_usd = 4.0
+when_spent = "ask"
 
 [models.house]
 api = "openai-chat"
@@ -148,6 +149,7 @@ def check_no_looser(kit: SettingsKit, text: str | bytes) -> None:
         assert after[growing] >= before[growing]  # type: ignore[operator]
     for now, then in zip(after["budget"], before["budget"], strict=True):  # type: ignore[call-overload]
         assert now <= then
+    assert after["when_spent"] in ("degrade", before["when_spent"])
     for kind in KINDS:
         assert strict.index(after["route_limits"][kind]) <= strict.index(before["route_limits"][kind])  # type: ignore[index]
 
@@ -201,6 +203,7 @@ def test_says_how_to_trust(kit: SettingsKit, text: str, key: str) -> None:
         ('[privacy]\nlocal_only = ["x/"]', "local_only", {"infra/", "x/"}),
         ("[budget]\nrequest_usd = 0.1", "budget", (2.0, 0.1, 9.0, 1.0, 4.0)),
         ("[budget]\nday_usd = 1", "budget", (1.0, 0.5, 9.0, 1.0, 4.0)),
+        ('[budget]\nwhen_spent = "degrade"', "when_spent", "degrade"),
         ("[budget]\nmonth_usd = 1", "budget", (2.0, 0.5, 1.0, 1.0, 4.0)),
         (
             "[budget]\nworkspace_day_usd = 0.2\nworkspace_month_usd = 0.3",
@@ -215,6 +218,15 @@ def test_may_tighten(kit: SettingsKit, text: str, key: str, value: object, trust
     loaded = kit.load(USER, text, trusted=trusted)
     assert exposure(loaded)[key] == value
     assert loaded.problems == ()
+
+
+@pytest.mark.parametrize("own", ["", '[budget]\nwhen_spent = "degrade"'])
+@pytest.mark.parametrize("trusted", [False, True])
+def test_who_degrades_is_not_made_to_ask(kit: SettingsKit, own: str, trusted: bool) -> None:
+    """A workspace cannot have its user asked to spend more than they meant to, trusted or not, and that is said."""
+    loaded = kit.load(own, '[budget]\nwhen_spent = "ask"', trusted=trusted)
+    assert loaded.policy.budget.when_spent == "degrade"
+    assert [problem.key for problem in loaded.problems] == ["budget.when_spent"]
 
 
 def test_may_choose(kit: SettingsKit) -> None:

@@ -58,7 +58,10 @@ def standings(budget: Budget, spend: Spend) -> Iterator[Standing]:
 
 
 def left_usd(budget: Budget, over_time: Iterable[Standing]) -> float | None:
-    """Most that one request may cost as the limits `over_time` stand; None without any limit."""
+    """Most that one request may cost; None without any limit.
+
+    `over_time` are the limits that it may not go over as they stand: none where its user is asked about those.
+    """
     limits = [standing.left_usd for standing in over_time]
     if budget.request_usd is not None:
         limits.append(budget.request_usd)

@@ -11,6 +11,7 @@ from typing import TypeAlias, get_args
 from turnout.core.budget import Standing, left_usd, standings
 from turnout.core.globs import PathSet, Pattern
 from turnout.core.health import Health, Spend
+from turnout.core.limits import WhenSpent, dollars
 from turnout.core.policy import SELF_HOSTED, Budget, Chain, Policy, stricter
 from turnout.core.requests import COMPLETION_KINDS, Api, Kind, LeavesMachine, Model, Route, SecretsMode
 
@@ -72,7 +73,9 @@ class Limits:
     local: Objection | None
     standings: tuple[Standing, ...]
     left_usd: float | None
-    """Most that the request may cost, None without a budget."""
+    """Most that the request may cost, None without a limit that it may not go over."""
+    when_spent: WhenSpent = "degrade"
+    """What becomes of it where one of `standings` has no room for it."""
 
 
 def limits(
@@ -94,7 +97,10 @@ def limits(
     if unread:
         forbidden = (f"{unread[0]} is never read (`{unread[1].text}`)", unread[1].source)
     over_time = tuple(standings(policy.budget, spend))
-    return Limits(leaves, forbidden, stays, over_time, left_usd(policy.budget, over_time))
+    # A completion comes with every keystroke: nobody is asked about those.
+    when_spent = "degrade" if request.kind in COMPLETION_KINDS else policy.budget.when_spent
+    left = left_usd(policy.budget, over_time if when_spent == "degrade" else ())
+    return Limits(leaves, forbidden, stays, over_time, left, when_spent)
 
 
 def _first_match(
@@ -175,7 +181,7 @@ def _unable(model: Model, request: RouteRequest, policy: Policy) -> Objection | 
 
 
 def _unaffordable(model: Model, request: RouteRequest, budget: Budget, limits: Limits) -> Objection | None:
-    if limits.left_usd is None:
+    if budget.request_usd is None and not limits.standings:
         return None
     cost = model.worst_usd(request.input_tokens, request.output_tokens)
     if cost is None:
@@ -184,11 +190,14 @@ def _unaffordable(model: Model, request: RouteRequest, budget: Budget, limits: L
     if cost == 0:
         return None
     if budget.request_usd is not None and cost > budget.request_usd:
-        return f"it may cost ${cost:.4f}, over ${budget.request_usd:.4g} per request", budget.request_source
-    for limit in limits.standings:
+        return (
+            f"it may cost {dollars(cost, 4)}, over {dollars(budget.request_usd)} per request",
+            budget.request_source,
+        )
+    for limit in limits.standings if limits.when_spent == "degrade" else ():
         if limit.spent_usd + cost > limit.limit_usd:
             return (
-                f"with ${limit.spent_usd:.2f} spent it goes over ${limit.limit_usd:.2f} {limit.over}",
+                f"with {dollars(limit.spent_usd)} spent it goes over {dollars(limit.limit_usd)} {limit.over}",
                 limit.source,
             )
     return None

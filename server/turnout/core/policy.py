@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from turnout.core.globs import Alternatives, PathSet, glob_to_regex
+from turnout.core.limits import WhenSpent
 from turnout.core.requests import Elimination, Kind, LeavesMachine, Model, SecretsMode, Strategy, Tier
 
 SELF_HOSTED = "self-hosted"
@@ -131,6 +132,7 @@ class Budget:
     workspace_day_source: str = ""
     workspace_month_usd: float | None = None
     workspace_month_source: str = ""
+    when_spent: WhenSpent = "degrade"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, TypeAlias, get_args
 
-from turnout.core.limits import Limit
+from turnout.core.limits import Limit, WhenSpent
 
 Kind = Literal[
     "inline", "popup", "fix", "rewrite", "refactor", "document", "test", "explain", "commit_message"
@@ -180,6 +180,8 @@ class Route:
     """Dollars that one request may cost as things stand, None without a budget."""
     limits: tuple[Limit, ...] = ()
     """What the ledger holds every send to, so that requests made at once do not spend the same dollars."""
+    when_spent: WhenSpent = "degrade"
+    """What becomes of a send that one of `limits` has no room for; `limit_usd` holds in any case."""
     workspace: str = ""
     """Folder whose money is spent, as the ledger names it."""
     first_token_ms: int | None = None

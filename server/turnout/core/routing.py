@@ -58,6 +58,7 @@ def decide(
         ask_before_leaving=limited.leaves_machine != "allow",
         limit_usd=limited.left_usd,
         limits=tuple(limits_of(policy.budget, request.workspace)),
+        when_spent=limited.when_spent,
         workspace=request.workspace,
         first_token_ms=chain.first_token_ms,
         hedge_ms=chain.hedge_ms,

@@ -5,7 +5,7 @@ Invariant: a reservation is the most that one send can cost, so that a limit hol
 
 from dataclasses import dataclass
 
-from turnout.core.limits import Limit
+from turnout.core.limits import Limit, WhenSpent
 from turnout.core.requests import Kind
 
 
@@ -23,6 +23,10 @@ class Reservation:
     provider: str
     leaves_machine: bool
     bytes_sent: int
+    when_spent: WhenSpent = "degrade"
+    """What whoever sends does about a refusal."""
+    allowed: tuple[Limit, ...] = ()
+    """Limits that its user has allowed it to go over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Nothing outside imports a module of this package but through the names here.
 from turnout.dispatch.chain import Patience
 from turnout.dispatch.dispatcher import Dispatcher
 from turnout.dispatch.operation import Operation
-from turnout.dispatch.seams import Consent, Consents, Ledger, Purse, Routes
+from turnout.dispatch.seams import Consent, Consents, Ledger, Overspend, Purse, Routes
 from turnout.dispatch.vitals import Vitals
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Dispatcher",
     "Ledger",
     "Operation",
+    "Overspend",
     "Patience",
     "Purse",
     "Routes",

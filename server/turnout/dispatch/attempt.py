@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from turnout.core.answers import Ask
+from turnout.core.limits import Limit
 from turnout.core.receipts import Receipt, Send
 from turnout.core.requests import Account, Done, Model, Route, Timings, Usage, Waiting
 from turnout.dispatch.prompts import estimated_tokens
@@ -111,10 +112,12 @@ class Attempt:
     paid: list[Try] = field(default_factory=list)
     """Every try that money was meant for, those included for which there was not enough."""
 
-    @property
-    def taken_usd(self) -> float:
+    overspent: list[Limit] = field(default_factory=list)
+    """Limits that its user allowed it to go over."""
+
+    def taken_usd(self, *, without: Try | None = None) -> float:
         """Dollars that this request has come to, with the worst case of what is under way."""
-        return sum(tried.taken_usd() for tried in self.paid)
+        return sum(tried.taken_usd() for tried in self.paid if tried is not without)
 
     @property
     def decisive(self) -> Try | None:
@@ -131,6 +134,7 @@ class Attempt:
         last = self.decisive
         timings = last.timings() if last else Timings()
         reason = "; passed over ".join([route.why if route else "no decision", *self.passed])
+        reason += "".join(f"; you allowed it to go over {limit}" for limit in self.overspent)
         return Receipt(
             id=self.id,
             kind=self.ask.kind,

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from turnout.core.policy import reach
 from turnout.core.requests import COMPLETION_KINDS, Elimination, Model, Route
@@ -78,18 +78,18 @@ class Chain:
     async def _one(self, model: Model) -> Try | None:
         """The answer of one candidate, None where it was passed over."""
         try:
-            return await self._persist(model)
+            return await self._persist(model, self._clearance)
         except _PASSED_OVER as error:
             self._pass_over(model, error)
             return None
 
-    async def _persist(self, model: Model) -> Try:
+    async def _persist(self, model: Model, clearance: Clearance) -> Try:
         """The answer of one candidate, which is asked again where that may help."""
         failures = 0
         while True:
             self._operation.check(model)
             try:
-                return await self._sender.send(self._attempt, self._clearance, model, self._floor)
+                return await self._sender.send(self._attempt, clearance, model, self._floor)
             except BackendError as error:
                 failures += 1
                 pause = self._pause_s(error, failures)
@@ -109,13 +109,14 @@ class Chain:
     async def _race(self, first: Model) -> Try | None:
         """The first answer of `first` and, should it be silent for too long, of one that is asked beside it."""
         running = self._running
-        running[asyncio.create_task(self._persist(first))] = first
+        running[asyncio.create_task(self._persist(first, self._clearance))] = first
         self._floor.on_taken = self._cancel_others
         try:
             done, _ = await asyncio.wait(running, timeout=(self._route.hedge_ms or 0) / 1000)
             if not done and self._floor.holder is None and (second := self._second(first)) is not None:
                 self._left.remove(second)
-                running[asyncio.create_task(self._persist(second))] = second
+                beside = replace(self._clearance, beside=True)
+                running[asyncio.create_task(self._persist(second, beside))] = second
             while running:
                 done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:

@@ -6,14 +6,16 @@ prompt that it returned, and not before `Clearance.renewed` has found the same d
 
 from dataclasses import dataclass, replace
 
+from turnout.core.limits import stricter_when_spent
 from turnout.core.objections import withdrawn
-from turnout.core.requests import Model, Prompt, Route
+from turnout.core.requests import COMPLETION_KINDS, Model, Prompt, Route
 from turnout.core.secrets import Redacted
+from turnout.core.spending import Refusal
 from turnout.dispatch.attempt import Attempt
 from turnout.dispatch.operation import Operation
-from turnout.dispatch.paying import require_room
 from turnout.dispatch.prompts import estimated_tokens, prompt_bytes, worst_usd
-from turnout.dispatch.seams import Consent, Consents, Permits
+from turnout.dispatch.room import require_room
+from turnout.dispatch.seams import Consent, Consents, Overspend, Permits
 from turnout.dispatch.secrecy import without_secrets
 from turnout.errors import ConsentRefused, RouteError
 
@@ -27,6 +29,8 @@ class Clearance:
     operation: Operation
     consents: Consents
     permits: Permits | None
+    beside: bool = False
+    """Whether it is about a model that is asked beside another one, about which nobody is asked."""
 
     async def clear(self, model: Model, prompt: Prompt) -> Redacted:
         """The prompt that may be sent to `model`, and what was taken out of it.
@@ -60,7 +64,25 @@ class Clearance:
                 advice="Ask again.",
             )
         limits_usd = [limit for limit in (self.route.limit_usd, now.limit_usd) if limit is not None]
-        return replace(self.route, limits=now.limits, limit_usd=min(limits_usd, default=None))
+        return replace(
+            self.route,
+            limits=now.limits,
+            limit_usd=min(limits_usd, default=None),
+            when_spent=stricter_when_spent(self.route.when_spent, now.when_spent),
+        )
+
+    async def may_overspend(self, model: Model, refusal: Refusal, worst_usd: float) -> bool:
+        """Whether a send to `model` may go over the limit that refused it, asking about each limit once."""
+        limit = refusal.limit
+        if limit is None or self.beside or self.attempt.ask.kind in COMPLETION_KINDS:
+            return False
+        async with self.operation.asking:
+            said = self.operation.may_overspend(limit)
+            if said is None:
+                question = Overspend(self.attempt.ask.kind, model, worst_usd, limit, refusal.taken_usd)
+                said = await self.consents.may_overspend(question)
+                self.operation.overspend(limit, allowed=said)
+        return said
 
     async def _agreed(self, model: Model, size: int, estimate_usd: float | None) -> None:
         if not self.route.ask_before_leaving or self.operation.agreed(model):

@@ -14,6 +14,10 @@ class Outrun(Exception):
     """Another model was faster; the text of this one is not wanted."""
 
 
+class NotBeside(Outrun):
+    """It may only be asked after the others, because its user would have to be asked about it."""
+
+
 @dataclass(slots=True)
 class Floor:
     """Belongs to whichever model speaks first, until it leaves; `on_taken` hears when that happens."""

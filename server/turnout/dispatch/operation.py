@@ -1,9 +1,11 @@
 """The memory of one piece of the user's work, which may take several requests."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from turnout.core.answers import Answer, Ask
+from turnout.core.limits import Limit
 from turnout.core.receipts import SentFile
 from turnout.core.requests import ChatPrompt, Kind, Model
 from turnout.dispatch.prompts import CHARACTERS_PER_TOKEN
@@ -44,6 +46,9 @@ class Operation:
     def __init__(self, run_within: RunWithin) -> None:
         self._run_within = run_within
         self._agreed: set[Model] = set()
+        self._overspending: dict[Limit, bool] = {}
+        self.asking = asyncio.Lock()
+        """Held while the user is asked about money, so that two parts do not ask the same."""
         self._failed: dict[Model, TurnoutError] = {}
 
     @property
@@ -69,6 +74,19 @@ class Operation:
     def agree(self, model: Model) -> None:
         """Remember the user's yes."""
         self._agreed.add(model)
+
+    @property
+    def overspending(self) -> tuple[Limit, ...]:
+        """The limits that the user allowed this operation to go over."""
+        return tuple(limit for limit, allowed in self._overspending.items() if allowed)
+
+    def may_overspend(self, limit: Limit) -> bool | None:
+        """What the user said about `limit`, None where nobody asked."""
+        return self._overspending.get(limit)
+
+    def overspend(self, limit: Limit, *, allowed: bool) -> None:
+        """Remember what the user said about `limit`."""
+        self._overspending[limit] = allowed
 
     def check(self, model: Model) -> None:
         """Raise what `model` failed with before, where it would again.

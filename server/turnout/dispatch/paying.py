@@ -1,14 +1,18 @@
 """Sets money aside before a send, and gives back what it did not take.
 
 Invariants: under a limit nothing is sent whose worst case is not on record; without one nobody waits for the record.
-All sends of one request together never come to more than it may cost: each is held to what the others leave.
+Over a limit nothing is sent that its user did not allow, and what is allowed is on record like all else.
 """
 
-from turnout.core.requests import Model, Prompt, Route
+from turnout.core.limits import dollars
+from turnout.core.requests import Prompt, Route
 from turnout.core.spending import Refusal, Reservation
-from turnout.dispatch.attempt import Attempt, Try
+from turnout.dispatch.attempt import Try
+from turnout.dispatch.clearance import Clearance
+from turnout.dispatch.floor import NotBeside
 from turnout.dispatch.prompts import worst_usd
 from turnout.dispatch.providers import provider
+from turnout.dispatch.room import require_room
 from turnout.dispatch.seams import Purse
 from turnout.errors import BudgetExceeded
 
@@ -25,26 +29,44 @@ class Payer:
     def __init__(self, purse: Purse | None) -> None:
         self._purse = purse
 
-    async def set_aside(self, attempt: Attempt, route: Route, tried: Try, prompt: Prompt) -> bool:
+    async def set_aside(self, clearance: Clearance, route: Route, tried: Try, prompt: Prompt) -> bool:
         """Reserve the worst case of `tried`; raises BudgetExceeded where a limit has no room for it.
 
-        True where that took its time, so that what was found right before may not be right any more.
+        Where the user is asked about such a limit, this may take as long as they take to answer.
+        True where it took its time, so that what was found right before may not be right any more.
         """
+        attempt = clearance.attempt
         usd = worst_usd(tried.model, prompt, tried.size)
         require_room(attempt, route, tried.model, usd)
         tried.worst_usd = usd
         attempt.paid.append(tried)
         if self._purse is None or not usd:
             return False
-        reservation = _reservation(attempt, route, tried, usd)
+        reservation = _reservation(clearance, route, tried, usd)
         answer = self._purse.reserve(reservation, route.limits)
         tried.reservation = reservation.id
         if not route.limits:
             return False
-        refusal = await answer
-        if refusal is not None:
-            raise _exceeded(refusal, usd)
+        while (refusal := await answer) is not None:
+            await self._ask(clearance, reservation, refusal, tried)
+            # The question may have stood open for long: what it was about is looked at as it is now.
+            route = clearance.renewed(tried.model)
+            require_room(attempt, route, tried.model, usd, own=tried)
+            reservation = _reservation(clearance, route, tried, usd)
+            answer = self._purse.reserve(reservation, route.limits)
+        attempt.overspent += (limit for limit in reservation.allowed if limit not in attempt.overspent)
         return True
+
+    async def _ask(
+        self, clearance: Clearance, reservation: Reservation, refusal: Refusal, tried: Try
+    ) -> None:
+        """Have the user allow what `refusal` is about; raises BudgetExceeded where nobody does."""
+        known = (None, *reservation.allowed)  # with None the ledger is broken, which nobody can allow
+        asks = reservation.when_spent == "ask" and refusal.limit not in known
+        if asks and clearance.beside:
+            raise NotBeside
+        if not (asks and await clearance.may_overspend(tried.model, refusal, reservation.usd)):
+            raise _exceeded(refusal, reservation.usd, asks=asks)
 
     def settle(self, tried: Try) -> None:
         """Free what a send that came to nothing did not take, for the rest of its request and for others."""
@@ -52,25 +74,9 @@ class Payer:
             self._purse.settle(tried.reservation, tried.cost_usd())
 
 
-def require_room(attempt: Attempt, route: Route, model: Model, usd: float | None) -> None:
-    """Raise BudgetExceeded where a send to `model` that may cost `usd` does not fit beside the others of `attempt`."""
-    if usd is None and (route.limits or route.limit_usd is not None):
-        raise BudgetExceeded(
-            "Its price is unknown, and there is a budget.",
-            advice=f"Set `input_usd` and `output_usd` of [models.{model.name}].",
-        )
-    if not usd or route.limit_usd is None:
-        return
-    left_usd = max(0.0, route.limit_usd - attempt.taken_usd)
-    if usd > left_usd:
-        raise BudgetExceeded(
-            f"It may cost ${usd:.4f}, and ${left_usd:.4f} is left for it.",
-            advice="Raise budget.request_usd or budget.day_usd in your config.toml.",
-        )
-
-
-def _reservation(attempt: Attempt, route: Route, tried: Try, usd: float) -> Reservation:
-    limit_ms = route.deadline_ms
+def _reservation(clearance: Clearance, route: Route, tried: Try, usd: float) -> Reservation:
+    attempt, limit_ms = clearance.attempt, route.deadline_ms
+    allowed = clearance.operation.overspending if route.when_spent == "ask" else ()
     return Reservation(
         id=f"{attempt.id}.{len(attempt.tries)}.{tried.model.name}",
         receipt_id=attempt.id,
@@ -82,16 +88,20 @@ def _reservation(attempt: Attempt, route: Route, tried: Try, usd: float) -> Rese
         provider=provider(tried.model),
         leaves_machine=tried.model.leaves_machine,
         bytes_sent=tried.size,
+        when_spent=route.when_spent,
+        allowed=tuple(limit for limit in allowed if limit in route.limits),
     )
 
 
-def _exceeded(refusal: Refusal, usd: float) -> BudgetExceeded:
+def _exceeded(refusal: Refusal, usd: float, *, asks: bool) -> BudgetExceeded:
     if refusal.limit is None:
         return BudgetExceeded(
             "There is a budget, and what is spent cannot be recorded.",
             advice="Run `turnout doctor`: the ledger in the state directory cannot be written.",
         )
+    unasked = ", and you did not allow it to go over that, or could not be asked" if asks else ""
     return BudgetExceeded(
-        f"It may cost ${usd:.4f}, and ${refusal.taken_usd:.4f} of {refusal.limit} is spent or set aside.",
+        f"It may cost {dollars(usd, 4)}, and {dollars(refusal.taken_usd, 4)} of {refusal.limit} is spent or set "
+        f"aside{unasked}.",
         advice=f"Raise the limit ({refusal.limit.source}), or use a local model.",
     )

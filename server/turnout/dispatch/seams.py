@@ -21,11 +21,29 @@ class Consent:
     estimate_usd: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Overspend:
+    """What the user is asked before a request goes over `limit`, under which `taken_usd` are spent or set aside.
+
+    `worst_usd` is the most that this send of it may cost.
+    """
+
+    kind: Kind
+    model: Model
+    worst_usd: float
+    limit: Limit
+    taken_usd: float
+
+
 class Consents(Protocol):
     """Asks the user, and remembers the answer for as long as the user said."""
 
     async def may_leave(self, question: Consent) -> bool:
         """Whether this request may be sent to `question.model`."""
+        ...
+
+    async def may_overspend(self, question: Overspend) -> bool:
+        """Whether this request may go over `question.limit`."""
         ...
 
 

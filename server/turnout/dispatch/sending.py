@@ -47,7 +47,7 @@ class Sender:
         )
         tried.ticket = self._vitals.enter(model)
         try:
-            if await self._payer.set_aside(attempt, route, tried, cleared.prompt):
+            if await self._payer.set_aside(clearance, route, tried, cleared.prompt):
                 clearance.renewed(model)
             attempt.tries.append(tried)
             tried.reached = True

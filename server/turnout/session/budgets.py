@@ -4,18 +4,23 @@ Invariant: of each limit once in its day or month for either; what is recorded a
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Protocol
 
 from turnout.core.budget import WARN_AT
 from turnout.core.health import Spend
-from turnout.core.limits import Limit
+from turnout.core.limits import Limit, WhenSpent, dollars
 from turnout.core.receipts import Receipt
 from turnout.core.requests import Kind, Route
 from turnout.core.spending import Refusal, Reservation
 from turnout.dispatch import Routes
 from turnout.session.editor import Editor
+
+_THEN: Mapping[WhenSpent, str] = {
+    "degrade": " When it is used up, other models of the route are asked, such as one on this machine.",
+    "ask": " When it is used up, you are asked before a request goes over it; completions stay within it.",
+}
 
 
 class Ledger(Protocol):
@@ -40,8 +45,8 @@ class Budgets:
         self._ledger = ledger
         self._editor = editor
         self._today = today
-        self._limits: dict[str, tuple[Limit, ...]] = {}
-        """What the last request of a workspace was held to."""
+        self._held: dict[str, tuple[tuple[Limit, ...], WhenSpent]] = {}
+        """What the last request of a workspace was held to, and how."""
         self._told: set[tuple[Limit, str, bool]] = set()
 
     def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
@@ -56,18 +61,20 @@ class Budgets:
     def record(self, receipt: Receipt) -> None:
         """Keep a receipt, and look how much of each limit is left after it."""
         self._ledger.record(receipt)
-        for limit in self._limits.get(receipt.workspace, ()) if receipt.cost_usd else ():
+        limits, when_spent = self._held.get(receipt.workspace, ((), "degrade"))
+        for limit in limits if receipt.cost_usd else ():
             used_usd = self._used_usd(limit)
             if used_usd >= WARN_AT * limit.usd:
-                self._tell(limit, f"${used_usd:.2f} of {limit} is spent", over=False)
+                what = f"{dollars(used_usd)} of {limit} is spent"
+                self._tell(limit, what, over=False, then=_THEN[when_spent])
 
     def reserve(
         self, reservation: Reservation, limits: tuple[Limit, ...]
     ) -> "asyncio.Future[Refusal | None]":
         """Set money aside, and tell where there is none left."""
-        self._limits[reservation.workspace] = limits
+        self._held[reservation.workspace] = limits, reservation.when_spent
         answer = self._ledger.reserve(reservation, limits)
-        if limits:
+        if limits and reservation.when_spent == "degrade":  # who is asked has been told
             answer.add_done_callback(lambda done: self._heard(done, reservation))
         return answer
 
@@ -89,19 +96,14 @@ class Budgets:
         refusal = None if done.cancelled() else done.result()
         if refusal is not None and refusal.limit is not None:
             what = (
-                f"{reservation.model} is passed over, because it may cost ${reservation.usd:.2f}, and "
-                f"${refusal.taken_usd:.2f} of {refusal.limit} is spent or set aside"
+                f"{reservation.model} is passed over, because it may cost {dollars(reservation.usd)}, and "
+                f"{dollars(refusal.taken_usd)} of {refusal.limit} is spent or set aside"
             )
             self._tell(refusal.limit, what, over=True)
 
-    def _tell(self, limit: Limit, what: str, *, over: bool) -> None:
+    def _tell(self, limit: Limit, what: str, *, over: bool, then: str = "") -> None:
         period = self._today().isoformat()[: 10 if limit.period == "day" else 7]
         if (limit, period, over) in self._told:
             return
         self._told |= {(limit, period, over), (limit, period, False)}
-        then = (
-            ""
-            if over
-            else " When it is used up, other models of the route are asked, such as one on this machine."
-        )
         self._editor.say(f"Turnout: {what} ({limit.source}).{then}", "warning")

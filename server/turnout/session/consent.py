@@ -1,26 +1,36 @@
-"""Asking the user before text leaves the machine, and remembering the answer for this session.
+"""Asking the user before text leaves the machine or money is spent over a limit, and remembering the answer.
 
 Invariant: no answer, a closed question and a client that cannot ask all mean no.
 Completions are asked for once a keystroke, so their question is asked once and waited for by none of them.
 """
 
 import asyncio
+from collections.abc import Callable
+from datetime import date
 from urllib.parse import urlsplit
 
+from turnout.core.limits import Limit, dollars
 from turnout.core.requests import COMPLETION_KINDS, Kind, Model
-from turnout.dispatch import Consent
+from turnout.dispatch import Consent, Overspend
 from turnout.session.editor import Editor
 
 ONCE = "Send once"
 SESSION = "Send for this session"
 KEEP = "Keep it here"
 
+ALLOW = "Allow this request"
+UNTIL_TOMORROW = "Allow until tomorrow"
+NO = "No"
+
 
 class SessionConsents:
     """Consent by model and kind of request; questions are asked one at a time."""
 
-    def __init__(self, editor: Editor) -> None:
+    def __init__(self, editor: Editor, today: Callable[[], date] = date.today) -> None:
         self._editor = editor
+        self._today = today
+        self._overspending: dict[Limit, date] = {}
+        """Limits that may be gone over on a day."""
         self._allowed: set[tuple[Model, Kind]] = set()
         self._asking = asyncio.Lock()
         self._asked_ahead: dict[tuple[Model, Kind], asyncio.Task[None]] = {}
@@ -40,9 +50,20 @@ class SessionConsents:
                 allowed.add(key)  # into the set of the settings that the question was asked under
             return answer in (ONCE, SESSION)
 
+    async def may_overspend(self, question: Overspend) -> bool:
+        """Whether this request may go over `question.limit`."""
+        async with self._asking:
+            if self._overspending.get(question.limit) == self._today():
+                return True
+            days = self._overspending
+            answer = await self._editor.choose(describe_overspend(question), (ALLOW, UNTIL_TOMORROW, NO))
+            if answer == UNTIL_TOMORROW:
+                days[question.limit] = self._today()
+            return answer in (ALLOW, UNTIL_TOMORROW)
+
     def forget(self) -> None:
         """Ask again from now on: the settings changed."""
-        self._allowed = set()
+        self._allowed, self._overspending = set(), {}
         # An open question keeps its place, so that there are never two of it.
         self._asked_ahead = {key: task for key, task in self._asked_ahead.items() if not task.done()}
 
@@ -96,6 +117,15 @@ def describe_typing(question: Consent) -> str:
     return (
         f"Turnout: while you type, send the text around the cursor (now {question.bytes_sent:,} bytes) to "
         f"{_whom(question.model)}, for {price}? ({question.kind})"
+    )
+
+
+def describe_overspend(question: Overspend) -> str:
+    """The question in words: what is spent, what it may cost on top, and which setting limits it."""
+    what = "each part of this refactor" if question.kind == "refactor" else f"this {question.kind} request"
+    return (
+        f"Turnout: {dollars(question.taken_usd)} of {question.limit} is spent or set aside, and {what} may cost up to "
+        f"{dollars(question.worst_usd)} with {question.model.name}. Go over the limit? ({question.limit.source})"
     )
 
 

@@ -6,6 +6,7 @@ Invariant: the result allows nothing that one of the two forbids.
 from dataclasses import replace
 from typing import get_args
 
+from turnout.core.limits import stricter_when_spent
 from turnout.core.requests import Elimination, Route, SecretsMode
 
 
@@ -28,6 +29,7 @@ def within(route: Route, other: Route) -> Route:
         deadline_ms=min(deadlines, default=None),
         limit_usd=min(limits_usd, default=None),
         limits=tuple(dict.fromkeys((*route.limits, *other.limits))),
+        when_spent=stricter_when_spent(route.when_spent, other.when_spent),
         secrets=strictest.secrets,
         secrets_source=strictest.secrets_source,
         notes=tuple(note for note in route.notes if note.model in {model.name for model in kept}),

@@ -148,6 +148,7 @@ def _budget(settings: Settings, leaves: Leaves) -> Budget:
         workspace_day_source=source(("budget", "workspace_day_usd")),
         workspace_month_usd=settings.budget.workspace_month_usd,
         workspace_month_source=source(("budget", "workspace_month_usd")),
+        when_spent=settings.budget.when_spent,
     )
 
 

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from turnout.core.fim.families import FAMILIES
 from turnout.core.globs import check_pattern
+from turnout.core.limits import WhenSpent
 from turnout.core.requests import Api, Kind, LeavesMachine, SecretsMode, Server, Strategy
 
 
@@ -161,6 +162,12 @@ class BudgetSettings(_Table):
     )
     request_usd: Usd | None = Field(
         default=None, description="Most that one request may cost at worst; no limit when unset."
+    )
+    when_spent: WhenSpent = Field(
+        default="degrade",
+        description="What becomes of a request that a limit per day or month has no room for: `degrade` asks the next "
+        "model of its route, such as one on this machine; `ask` asks you first whether it may go over the limit, "
+        "except for completions. `request_usd` holds in any case.",
     )
 
 

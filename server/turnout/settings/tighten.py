@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from turnout.core.limits import stricter_when_spent
 from turnout.core.policy import stricter
 from turnout.core.requests import SecretsMode
 from turnout.settings.choosing import CHAINS
@@ -54,6 +55,7 @@ _ALWAYS: Mapping[KeyPath, Combine] = {
     ("budget", "workspace_day_usd"): _least,
     ("budget", "workspace_month_usd"): _least,
     ("budget", "request_usd"): _least,
+    ("budget", "when_spent"): stricter_when_spent,
     ("routes", "*", "leaves_machine"): _stricter,
     ("routes", "*", "plan"): lambda own, asked: "ask" if "ask" in (own, asked) else asked,
 }

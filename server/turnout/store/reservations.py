@@ -39,10 +39,14 @@ def reserve(
     tags: Tags,
 ) -> Refusal | None:
     """Set money aside, or say which limit has no room for it; has to run inside a transaction that can write."""
+    over: list[Limit] = []
     for limit in limits:
         taken = taken_usd(connection, limit, at.date())
-        if taken + reservation.usd > limit.usd + _CENTS:
+        if taken + reservation.usd <= limit.usd + _CENTS:
+            continue
+        if limit not in reservation.allowed:
             return Refusal(limit, taken)
+        over.append(limit)
     connection.execute(
         "INSERT INTO reservations VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         (
@@ -61,6 +65,10 @@ def reserve(
             int(reservation.leaves_machine),
             reservation.bytes_sent,
         ),
+    )
+    connection.executemany(
+        "INSERT OR IGNORE INTO overspent VALUES (?,?,?,?)",
+        [(reservation.receipt_id, as_text(str(limit)), limit.source, iso(at)) for limit in over],
     )
     others = {limit.workspace for limit in limits} - {None, reservation.workspace}
     connection.executemany(

@@ -35,6 +35,7 @@ def prune(connection: sqlite3.Connection, now: datetime) -> int:
         "DELETE FROM tags WHERE id = ?",
         "DELETE FROM sends WHERE receipt = ?",
         "DELETE FROM shared WHERE receipt = ?",
+        "DELETE FROM overspent WHERE receipt = ?",
     ):
         connection.executemany(statement, ids)
     connection.execute("DELETE FROM events WHERE at < ?", (values["stale"],))

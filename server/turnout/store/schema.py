@@ -84,9 +84,17 @@ CREATE TABLE IF NOT EXISTS shared (
   receipt TEXT NOT NULL,
   PRIMARY KEY (workspace, receipt)
 );
+CREATE TABLE IF NOT EXISTS overspent (
+  receipt TEXT NOT NULL,
+  allowance TEXT NOT NULL,
+  source TEXT NOT NULL,
+  at TEXT NOT NULL,
+  PRIMARY KEY (receipt, allowance)
+);
 """
 """`sends` tells apart what a receipt sums up, for requests that went to more than one model.
 `shared` names further workspaces whose limits a request is held to, beside the one that it is put down to.
+`overspent` names the limits that the user allowed a request to go over.
 `expires` is in seconds of the epoch, and `day` and `at` are local, as in `receipts`."""
 
 _TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) (\(.+?\));", re.DOTALL)

@@ -1,6 +1,6 @@
 /** Runs the server's code actions: asks for the instruction that one needs, and shows what one explains. */
-import * as vscode from "vscode";
-import type { Middleware } from "vscode-languageclient/node";
+import vscode = require("vscode");
+import type { Middleware } from "./lsp";
 
 import { reasonOf } from "./commands";
 import type { Reports } from "./explain";

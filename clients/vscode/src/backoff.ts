@@ -5,7 +5,7 @@ import {
   ErrorAction,
   type ErrorHandler,
   type ErrorHandlerResult,
-} from "vscode-languageclient/node";
+} from "./lsp";
 
 const WINDOW_MS = 180_000;
 const MAX_CRASHES = 5;

@@ -1,6 +1,6 @@
 /** Registers the commands of the palette. */
-import * as vscode from "vscode";
-import { ErrorCodes, ResponseError } from "vscode-languageclient/node";
+import vscode = require("vscode");
+import { ErrorCodes, ResponseError } from "./lsp";
 
 /** Registers a command whose failure is shown as a message that starts with the product's name. */
 export function registerCommand(name: string, run: () => unknown): vscode.Disposable {

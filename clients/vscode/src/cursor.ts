@@ -1,6 +1,6 @@
 /** Tells the server where the caret rests, for a server that prepares for the next key and says so. */
-import * as vscode from "vscode";
-import { State } from "vscode-languageclient/node";
+import vscode = require("vscode");
+import { State } from "./lsp";
 
 import { Cursor } from "./protocol";
 import type { Server } from "./server";

@@ -5,7 +5,7 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, isAbsolute, join } from "node:path";
-import * as vscode from "vscode";
+import vscode = require("vscode");
 
 const WINDOWS = process.platform === "win32";
 const NAME = WINDOWS ? "turnout.exe" : "turnout";

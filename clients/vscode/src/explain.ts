@@ -1,5 +1,5 @@
 /** Answers two questions of the user: why is there nothing here, and why that model. */
-import * as vscode from "vscode";
+import vscode = require("vscode");
 
 import { Explain, KINDS, Why } from "./protocol";
 import { routeReport } from "./routetext";

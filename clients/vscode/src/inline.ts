@@ -4,8 +4,8 @@
  * The stable API of the editor reports a full acceptance (the item's command) and nothing else.
  * What was shown, taken by word or line, or turned down is read from the edits and caret moves that follow.
  */
-import * as vscode from "vscode";
-import type { Middleware } from "vscode-languageclient/node";
+import vscode = require("vscode");
+import type { Middleware } from "./lsp";
 
 import type { Pause } from "./pause";
 import { DidAccept, DidReject, DidShow } from "./protocol";

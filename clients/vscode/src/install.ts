@@ -7,7 +7,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import * as vscode from "vscode";
+import vscode = require("vscode");
 
 import { binary, installSteps, OLDEST_PYTHON, packageSpec, type Step, type Tools } from "./environment";
 import { isExecutable, onPath } from "./executable";

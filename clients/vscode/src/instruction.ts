@@ -1,5 +1,5 @@
 /** Asks for the instruction of a refactor, with the earlier ones of this workspace within reach. */
-import * as vscode from "vscode";
+import vscode = require("vscode");
 
 const KEY = "turnout.instructions";
 const REMEMBERED = 20;

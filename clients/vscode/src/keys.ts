@@ -1,5 +1,5 @@
 /** The commands of API keys, and the answer to the server's question for one. */
-import * as vscode from "vscode";
+import vscode = require("vscode");
 
 import { registerCommand } from "./commands";
 import { type KeyStore, objection } from "./keystore";

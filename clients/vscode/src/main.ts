@@ -1,5 +1,5 @@
 /** Wires the parts together; nothing is decided here. */
-import * as vscode from "vscode";
+import vscode = require("vscode");
 
 import { actionMiddleware } from "./actions";
 import { registerCommand } from "./commands";
@@ -11,6 +11,7 @@ import { registerKeys } from "./keys";
 import { KeyStore } from "./keystore";
 import { Pause } from "./pause";
 import { pullModel } from "./pull";
+import { Questions } from "./questions";
 import { Refactoring } from "./refactor";
 import { switchModel } from "./route";
 import { Server } from "./server";
@@ -22,7 +23,8 @@ import { welcome } from "./welcome";
 
 let server: Server | undefined;
 
-export function start(context: vscode.ExtensionContext): void {
+/** `began` is when this module was asked for, in milliseconds of `performance.now()`. */
+export function start(context: vscode.ExtensionContext, began: number): void {
   const log = vscode.window.createOutputChannel("Turnout", { log: true });
   const pause = new Pause();
   const inline = new InlineReports(pause);
@@ -45,6 +47,7 @@ export function start(context: vscode.ExtensionContext): void {
     spend,
     registerKeys(running, store),
     new StatusBar(pause, running, inline),
+    new Questions(running),
     new Refactoring(running, context.workspaceState),
     new SettingsFiles(running),
     new CursorReports(running),
@@ -60,6 +63,7 @@ export function start(context: vscode.ExtensionContext): void {
   );
   void running.start();
   void welcome(context.globalState);
+  log.info(`Loaded in ${Math.round(performance.now() - began)} ms`);
 }
 
 export function stop(): Promise<void> | undefined {

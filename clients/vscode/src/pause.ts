@@ -1,5 +1,5 @@
 /** Whether suggestions are paused, for good or for a while. An explicit trigger is answered all the same. */
-import * as vscode from "vscode";
+import vscode = require("vscode");
 
 const SNOOZE_MINUTES = [5, 15, 60];
 

@@ -1,5 +1,5 @@
 /** The plan of a refactor: shown before any edit is written, for the user to approve, correct or cancel. */
-import * as vscode from "vscode";
+import vscode = require("vscode");
 
 import { planDetail, planHeadline } from "./plantext";
 import type { Plan, PlanParams, RefactorParams } from "./protocol";

@@ -2,7 +2,7 @@
  * Shows a proposed refactor in the multi-diff editor, with the user's choice of hunks applied.
  * Both sides are frozen at the time of the proposal: what is shown is what was proposed.
  */
-import * as vscode from "vscode";
+import vscode = require("vscode");
 
 import { applyHunks, fileLabel, hunkLabel } from "./hunks";
 import type { FileChange, RefactorProposal } from "./protocol";

@@ -8,7 +8,7 @@ import {
   type Range,
   RequestType,
   type TextDocumentIdentifier,
-} from "vscode-languageclient/node";
+} from "./lsp";
 
 export interface RefactorParams {
   instruction: string;

@@ -1,5 +1,5 @@
 /** Fetches the local model ahead of its first use, for the walkthrough. */
-import * as vscode from "vscode";
+import vscode = require("vscode");
 
 import { runCommand } from "./run";
 import type { Server } from "./server";

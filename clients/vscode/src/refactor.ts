@@ -1,7 +1,7 @@
 /** The refactor commands: ask, plan, propose, review, apply, undo. One proposal is under review at a time. */
 import { randomUUID } from "node:crypto";
-import * as vscode from "vscode";
-import { type LanguageClient, type RequestType, WorkDoneProgress } from "vscode-languageclient/node";
+import vscode = require("vscode");
+import { type LanguageClient, type RequestType, WorkDoneProgress } from "./lsp";
 
 import { registerCommand } from "./commands";
 import { askInstruction } from "./instruction";
@@ -76,10 +76,10 @@ export class Refactoring implements vscode.Disposable {
     if (!instruction) return;
     const params = paramsFor(instruction, editor);
     const approved = this.server.advertised?.turnout?.plan
-      ? await decideOnPlan(params, (query) => this.work(PlanFirst, query))
+      ? await decideOnPlan(params, (query) => this.work("Turnout: planning", PlanFirst, query))
       : {};
     if (!approved) return;
-    const proposal = await this.work(Refactor, { ...params, ...approved });
+    const proposal = await this.work("Turnout: refactoring", Refactor, { ...params, ...approved });
     if (!proposal) return;
     if (proposal.files.length === 0) {
       void vscode.window.showInformationMessage(`Turnout: ${proposal.plan || "The model proposed no change."}`);
@@ -106,8 +106,12 @@ export class Refactoring implements vscode.Disposable {
   }
 
   /** Sends the request with progress and a Cancel button; undefined when the user cancelled. */
-  private async work<P extends object, R>(type: RequestType<P, R, void>, params: P): Promise<R | undefined> {
-    const options = { location: vscode.ProgressLocation.Notification, title: "Turnout", cancellable: true };
+  private async work<P extends object, R>(
+    title: string,
+    type: RequestType<P, R, void>,
+    params: P,
+  ): Promise<R | undefined> {
+    const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
     return vscode.window.withProgress(options, async (report, token) => {
       const workDoneToken = randomUUID();
       const listening = this.server.current && relay(this.server.current, workDoneToken, report);

@@ -1,5 +1,5 @@
 /** The changes under review as a tree with boxes to tick: files, and under each its hunks. */
-import * as vscode from "vscode";
+import vscode = require("vscode");
 
 import { fileLabel, hunkLabel } from "./hunks";
 import type { Preview, Review } from "./preview";

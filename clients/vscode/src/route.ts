@@ -1,5 +1,5 @@
 /** Switches the model of a route: the chosen one goes first, the others of the chain stay behind it. */
-import * as vscode from "vscode";
+import vscode = require("vscode");
 
 import { caret } from "./explain";
 import { Explain, KINDS, type ModelInfo, Models, NOT_IN_CHAIN, type RouteExplanation } from "./protocol";

@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { homedir } from "node:os";
-import * as vscode from "vscode";
+import vscode = require("vscode");
 import {
   CompletionRequest,
   DidChangeConfigurationNotification,
@@ -19,7 +19,7 @@ import {
   type RequestParam,
   type RequestType,
   State,
-} from "vscode-languageclient/node";
+} from "./lsp";
 
 import { Backoff } from "./backoff";
 import { isAtLeast, OLDEST_SERVER } from "./environment";

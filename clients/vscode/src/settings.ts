@@ -3,7 +3,7 @@
  * Only values that somebody set are sent: a default of this editor must not hide the user's `config.toml`.
  * What comes with a workspace is kept apart from what the user set: it may be somebody else's word.
  */
-import * as vscode from "vscode";
+import vscode = require("vscode");
 
 const SECTION = "turnout";
 /** Settings that concern this extension alone; the server would call them unknown keys. */

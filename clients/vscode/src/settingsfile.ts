@@ -1,6 +1,6 @@
 /** Completion and checks while a `.turnout.toml` or `config.toml` is written; both are the server's own. */
-import * as vscode from "vscode";
-import { State } from "vscode-languageclient/node";
+import vscode = require("vscode");
+import { State } from "./lsp";
 
 import { type SettingsItem, SettingsFile } from "./protocol";
 import type { Server } from "./server";

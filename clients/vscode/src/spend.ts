@@ -1,6 +1,6 @@
 /** Opens the page of spend and receipts, and fills it anew whenever the user comes back to it. */
 import { randomBytes } from "node:crypto";
-import * as vscode from "vscode";
+import vscode = require("vscode");
 
 import { Receipts, Spend } from "./protocol";
 import type { Server } from "./server";

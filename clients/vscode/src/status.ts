@@ -1,6 +1,6 @@
 /** The status bar item: which model works, whether text leaves the machine, how fast and at what cost. */
-import * as vscode from "vscode";
-import { State } from "vscode-languageclient/node";
+import vscode = require("vscode");
+import { State } from "./lsp";
 
 import type { InlineReports } from "./inline";
 import type { Pause } from "./pause";

@@ -1,5 +1,5 @@
 /** Opens the walkthrough on the first start, behind what the user is looking at. */
-import * as vscode from "vscode";
+import vscode = require("vscode");
 
 const SEEN = "turnout.welcomed";
 const WALKTHROUGH = "turnout.turnout#turnout.start";

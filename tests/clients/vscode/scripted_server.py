@@ -154,11 +154,23 @@ async def plan(params: Any) -> dict[str, Any] | None:
 
 
 @server.feature("turnout/refactor")
-def refactor(params: Any) -> dict[str, Any]:
+async def refactor(params: Any) -> dict[str, Any]:
     note("refactor", params)
     if params.instruction == "die":
         os._exit(1)
+    if params.instruction == "ask among others":
+        await ask_among_others()
     return proposal()
+
+
+async def ask_among_others() -> None:
+    """Ask a question that comes last of more messages than VS Code shows at once."""
+    for number in range(4):
+        server.window_show_message(types.ShowMessageParams(types.MessageType.Info, f"message {number}"))
+    actions = [types.MessageActionItem("Send"), types.MessageActionItem("Keep it here")]
+    question = types.ShowMessageRequestParams(types.MessageType.Warning, "May text leave?", actions)
+    answer = await server.window_show_message_request_async(question)
+    note("answer", answer.title if answer else None)
 
 
 @server.feature("turnout/apply")

@@ -30,6 +30,13 @@ def test_same_licence() -> None:
     assert (EXTENSION / "LICENSE").read_bytes() == (EXTENSION.parents[1] / "LICENSE").read_bytes()
 
 
+def test_no_source_copies_a_package() -> None:
+    """Only `lsp.ts` imports the client library, and none imports VS Code by a star: both would slow down each start."""
+    sources = {path.name: path.read_text("utf-8") for path in (EXTENSION / "src").glob("*.ts")}
+    assert [name for name, text in sources.items() if 'from "vscode-languageclient' in text] == ["lsp.ts"]
+    assert [name for name, text in sources.items() if 'import * as vscode from "vscode"' in text] == []
+
+
 @pytest.mark.editor
 def test_package_holds_what_runs(vsix: Path) -> None:
     """The package is small, has the server in it, and no sources, tools or dependencies of development."""

@@ -78,10 +78,23 @@ def test_dotted_value() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [tokens(2_000), 'token = "x" \\\n' * 2_000, "ghp_\n" * 20_000],
-    ids=["tokens one a line", "continued lines", "beginnings"],
+    [
+        tokens(2_000),
+        'token = "x" \\\n' * 2_000,
+        "ghp_\n" * 20_000,
+        "a" * 200_000,
+        "Größe\n" * 40_000,
+        "\n" * 100_000,
+        ("aB3" * 21 + "\n") * 3_000,
+    ],
+    ids=["tokens one a line", "continued lines", "beginnings", "one line", "words", "line ends", "base64"],
 )
 def test_a_step_is_short(text: str) -> None:
     """Four times the text is looked at in nearly four times as many steps, not in longer ones."""
     few, many = (sum(1 for _ in finding(text * times)) for times in (1, 4))
     assert many >= 2 * few
+
+
+def test_a_long_text_is_looked_at_in_many_steps() -> None:
+    """Nothing is looked for in a megabyte at once, whether or not it is there."""
+    assert sum(1 for _ in finding("a" * 1_000_000)) > 1_000

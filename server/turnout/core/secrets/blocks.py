@@ -19,6 +19,8 @@ _BODY = re.compile(r"[A-Za-z0-9+/=\s\"'`,;#*>|\\().-]*+")
 _STEP = re.compile(r"\\++[rnt]?|[A-Za-z0-9+/=]{4,}")
 _WHOLE_LINE = 16
 """Characters that a line of a key has at least, but for its last one."""
+_WINDOW = 50_000
+"""Characters searched before others have a turn."""
 _MOST = 20_000
 """Characters of the longest key."""
 
@@ -26,15 +28,21 @@ _MOST = 20_000
 def private_keys(text: str) -> Iterator[list[Span]]:
     """The lines of each private key in `text`, without the BEGIN and the END; no lines now and then between."""
     begun = 0
-    at = text.find(_MARK)
-    while at >= 0:
+    at = 0
+    while at < len(text):
+        found = text.find(_MARK, at, at + _WINDOW)
+        if found < 0:
+            yield []
+            at += _WINDOW - len(_MARK) + 1
+            continue
+        at = found
         mark = _LINE.search(text, max(0, at - 40), at + 32)
         if mark:
             begins = mark[1] == "BEGIN"
             pieces = _after(text, mark.end()) if begins else _before(text, begun, mark.start())
             yield pieces
             begun = pieces[-1][1] if pieces and begins else mark.end()
-        at = text.find(_MARK, at + len(_MARK))
+        at += len(_MARK)
 
 
 def _after(text: str, start: int) -> list[Span]:

@@ -6,13 +6,15 @@ the text does.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 Span = tuple[int, int]
 
 LOOKS_A_TURN = 64
 """Places looked at before others have a turn."""
+_WINDOW = 50_000
+"""Characters searched before others have a turn."""
 
 _WORD = r"A-Za-z0-9_"
 
@@ -96,17 +98,31 @@ def matches(form: Form, text: str, joints: frozenset[int] = frozenset()) -> Iter
 
     Yields None now and then between, so that a caller can let others have a turn.
     """
-    looked = 0
     for literal in form.literals:
-        at = text.find(literal)
-        while at >= 0:
-            looked += 1
-            if looked % LOOKS_A_TURN == 0:
-                yield None
-            span = _token(form, text, at, at in joints)
-            if span:
-                yield span
-            at = text.find(literal, span[1] if span else at + len(literal))
+        yield from look_at(literal, text, lambda at: _token(form, text, at, at in joints))
+
+
+def look_at(
+    literal: str, text: str, look: Callable[[int], Span | None], a_turn: int = LOOKS_A_TURN
+) -> Iterator[Span | None]:
+    """What `look` finds at each place where `literal` is in `text`, but for those inside of what it found before.
+
+    Yields None now and then between: after `a_turn` looks, and after so many characters without anything to look at.
+    """
+    looked = at = 0
+    while at < len(text):
+        found = text.find(literal, at, at + _WINDOW)
+        looked += 1
+        if found < 0:
+            yield None
+            at += _WINDOW - len(literal) + 1
+            continue
+        if looked % a_turn == 0:
+            yield None
+        span = look(found)
+        if span:
+            yield span
+        at = max(found + len(literal), span[1] if span else 0)
 
 
 def _token(form: Form, text: str, at: int, begins_line: bool) -> Span | None:

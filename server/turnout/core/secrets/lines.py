@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from turnout.core.secrets.blocks import GAP
 from turnout.core.secrets.chance import entropy_bits
-from turnout.core.secrets.forms import Span
+from turnout.core.secrets.forms import LOOKS_A_TURN, Span
 
 _WINDOW = 8_000
 """Characters searched before others have a turn."""
@@ -60,8 +60,11 @@ def key_lines(text: str) -> Iterator[list[Span]]:
 
 def _pieces(text: str) -> Iterator[Span | None]:
     """Every long piece of base64; None now and then between."""
-    at = 0
+    at = looked = 0
     while at < len(text):
+        looked += 1
+        if looked % LOOKS_A_TURN == 0:
+            yield None
         end = min(len(text), at + _WINDOW)
         found = _PIECE.search(text, at, end)
         whole = _PIECE.match(text, found.start()) if found else None

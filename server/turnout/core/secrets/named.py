@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from turnout.core.secrets.chance import looks_made_by_chance
-from turnout.core.secrets.forms import LOOKS_A_TURN, Span
+from turnout.core.secrets.forms import LOOKS_A_TURN, Span, look_at
 
 _LOOKS_A_TURN = LOOKS_A_TURN // 4
 """Fewer than elsewhere: each look takes longer."""
@@ -22,7 +22,7 @@ _AROUND = re.compile(
     rf"|(?:(?P<typed>(?:\[\w{{0,8}}\])?[ \t]*+=|[?!]?(?::[ \t]*+|[ \t]++){_TYPE}[ \t]*+=)(?=[ \t]*+[brfu]{{0,2}}[\"'`])"
     r"|(?P<close>[\"'`\]]{0,2})[ \t]*+(?P<sign>:[ \t]?=|=>|[:=]|,(?=[ \t]*[\"']))"
     r"|(?P<space>[ \t]++)(?!`))[ \t]*+(?:[brfu]{1,2}(?=[\"']))?"
-    r"(?:(?P<quote>[\"'`])(?P<quoted>[^\"'`\s]{8,4000})(?P=quote)|(?P<bare>(?:[A-Za-z0-9_.~+/=!@#$%^*-]|&(?!\w{1,40}=)){8,4000}+)))"
+    r"(?:(?P<quote>[\"'`])(?P<quoted>[^\"'`\s]{8,4000})(?P=quote)|(?P<bare>(?=(?:[A-Za-z0-9_.~+/=!@#$%^*-]|&(?!\w{1,40}=)){8})(?:[A-Za-z0-9_.~+/=!@#$%^*-]{1,1000}+|&(?!\w{1,40}=)){1,40}+)))"
 )
 """A word for a secret with what follows: an element of XML, a declaration with its type, a sign, or only a space."""
 _ENDS_A_LINE = re.compile(r"[\n\r\\&;\"'`]|[ \t]*+\Z|[ \t]++(?:#|\r?\n|\\|\w{1,40}=)")
@@ -43,17 +43,8 @@ def assignments(text: str, lowered: str) -> Iterator[Span | None]:
 
     Yields None now and then between, so that a caller can let others have a turn.
     """
-    looked = 0
     for word in _WORDS:
-        at = lowered.find(word)
-        while at >= 0:
-            looked += 1
-            if looked % _LOOKS_A_TURN == 0:
-                yield None
-            span = _value(text, lowered, at)
-            if span:
-                yield span
-            at = lowered.find(word, span[1] if span else at + len(word))
+        yield from look_at(word, lowered, lambda at: _value(text, lowered, at), _LOOKS_A_TURN)
 
 
 def _value(text: str, lowered: str, at: int) -> Span | None:

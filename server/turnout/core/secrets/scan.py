@@ -4,7 +4,7 @@ Invariant: spans do not overlap, come in order and never hold the end of a line,
 lines where they were; a token that is broken over lines is found as one for each of its lines.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -20,6 +20,8 @@ Result = TypeVar("Result")
 
 _RUNS_A_TURN = 10
 _LONG_RUN = 5_000
+_LOWERED_A_TURN = 20_000
+_STRETCH = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ def drained(steps: Generator[None, None, Result]) -> Result:
 def _named(text: str, run: Run | None = None) -> Generator[None, None, list[_Found]]:
     """The secrets that are told by what stands around them, in a text or in that of a run."""
     found: list[_Found] = []
-    both = (("password in a URL", logins(text)), ("assigned secret", assignments(text, _lowered(text))))
+    lowered = yield from _lowered(text)
+    both = (("password in a URL", logins(text)), ("assigned secret", assignments(text, lowered)))
     for kind, spans in both:
         for span in spans:
             if span is None:
@@ -107,24 +110,36 @@ def _crossing(run: Run, text: str) -> Generator[None, None, list[_Found]]:
     return found
 
 
-def _lowered(text: str) -> str:
+def _lowered(text: str) -> Generator[None, None, str]:
     """`text` in lower case, every character in its place: one letter of Unicode becomes two."""
-    lowered = text.lower()
-    return lowered if len(lowered) == len(text) else text.replace("\u0130", "i").lower()
+    parts = []
+    for start in range(0, len(text), _LOWERED_A_TURN):
+        part = text[start : start + _LOWERED_A_TURN]
+        lowered = part.lower()
+        parts.append(lowered if len(lowered) == len(part) else part.replace("\u0130", "i").lower())
+        yield
+    return "".join(parts)
 
 
 def _in_order(found: list[_Found]) -> Generator[None, None, list[Finding]]:
     """The pieces by place; what overlaps one before it is cut down to what is left of it, and is one of its group."""
-    pieces = sorted(
-        (start, -end, group, kind) for group, (kind, spans) in enumerate(found) for start, end in spans
-    )
-    kept: list[Finding] = []
-    for number, (start, minus_end, group, kind) in enumerate(pieces):
-        if number % LOOKS_A_TURN == 0:
+    stretches: dict[int, list[tuple[int, int, int, str]]] = {}
+    for group, (kind, spans) in enumerate(found):
+        for start, end in spans:
+            stretches.setdefault(start // _STRETCH, []).append((start, -end, group, kind))
+        if group % LOOKS_A_TURN == 0:
             yield
+    kept: list[Finding] = []
+    for stretch in sorted(stretches):
+        _keep_in_order(kept, sorted(stretches[stretch]))
+        yield
+    return kept
+
+
+def _keep_in_order(kept: list[Finding], pieces: Iterable[tuple[int, int, int, str]]) -> None:
+    for start, minus_end, group, kind in pieces:
         last = kept[-1] if kept else None
         if last is None or start >= last.end:
             kept.append(Finding(kind, start, -minus_end, group))
         elif -minus_end > last.end:
             kept[-1] = Finding(last.kind, last.start, -minus_end, last.group)
-    return kept

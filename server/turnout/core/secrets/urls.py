@@ -5,9 +5,10 @@ Invariant: a variable, a path behind a port and the words that stand for a passw
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from turnout.core.secrets.chance import looks_made_by_chance
-from turnout.core.secrets.forms import LOOKS_A_TURN, Span
+from turnout.core.secrets.forms import Span, look_at
 
 _USER_INFO = re.compile(
     r"[A-Za-z0-9_.~%+-]{0,80}:(?!\d+[/?#]|\$)"
@@ -33,16 +34,7 @@ def logins(text: str) -> Iterator[Span | None]:
     """Passwords that follow a user's name and a colon. Yields None now and then, so that others can have a turn."""
     for look, literals in ((_in_url, ("://",)), (_in_dsn, _PROTOCOLS), (_in_option, _OPTIONS)):
         for literal in literals:
-            looked = 0
-            at = text.find(literal)
-            while at >= 0:
-                looked += 1
-                if looked % LOOKS_A_TURN == 0:
-                    yield None
-                span = look(text, at)
-                if span:
-                    yield span
-                at = text.find(literal, at + len(literal))
+            yield from look_at(literal, text, partial(look, text))
 
 
 def _in_url(text: str, at: int) -> Span | None:

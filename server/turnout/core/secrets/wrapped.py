@@ -6,7 +6,7 @@ between them, or where the second line is a piece of a token and nothing else.
 
 import re
 from bisect import bisect_right
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
 _LEFT = re.compile(r"[\"'`]?[ \t]*[+\\.&]?[ \t]*\r?\Z")
@@ -64,29 +64,35 @@ def runs(text: str) -> Generator[None, None, list[Run]]:
     """The runs of `text` that are longer than a line; gives others a turn between."""
     found: list[Run] = []
     run: Run | None = None
-    at, kept = 0, 0
-    lines = text.split("\n")
-    for number, line in enumerate(lines[:-1]):
-        following = lines[number + 1]
-        joint = _joint(line, following)
-        if joint is not None:
-            cut, skip, explicit = joint
-            if run is None:
-                run = Run([(0, at + kept)])
-                found.append(run)
-            run.add(line[kept:cut], at + len(line) + 1 + skip)
-            run.joined = run.joined or explicit
-            kept = skip
-        else:
+    kept = 0
+    for number, (at, line, following) in enumerate(_pairs(text)):
+        if number % _LINES_A_TURN == 0:
+            yield
+        joint = None if following is None else _joint(line, following)
+        if joint is None:
             if run is not None:
                 run.add(line[kept:])
             run, kept = None, 0
-        at += len(line) + 1
-        if number % _LINES_A_TURN == 0:
-            yield
-    if run is not None:
-        run.add(lines[-1][kept:])
+            continue
+        cut, skip, explicit = joint
+        if run is None:
+            run = Run([(0, at + kept)])
+            found.append(run)
+        run.add(line[kept:cut], at + len(line) + 1 + skip)
+        run.joined = run.joined or explicit
+        kept = skip
     return found
+
+
+def _pairs(text: str) -> Iterator[tuple[int, str, str | None]]:
+    """Where each line begins, the line, and the one after it."""
+    at, end = 0, text.find("\n")
+    while end >= 0:
+        begin, line = at, text[at:end]
+        at = end + 1
+        end = text.find("\n", at)
+        yield begin, line, text[at : end if end >= 0 else len(text)]
+    yield at, text[at:], None
 
 
 def _joint(line: str, following: str) -> tuple[int, int, bool] | None:

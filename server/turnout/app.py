@@ -9,11 +9,12 @@ import asyncio
 import gc
 import importlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from turnout import logs, paths
 from turnout.lsp.editor import LspEditor
@@ -21,16 +22,19 @@ from turnout.lsp.features import GROUPS, register_all
 from turnout.lsp.protocol import TurnoutProtocol
 from turnout.lsp.server import Services, TurnoutServer
 from turnout.lsp.server import run as run_server
+from turnout.session.editor import Editor
 
 if TYPE_CHECKING:
     from turnout.complete import Warmer
-    from turnout.dispatch import Dispatcher, Vitals
+    from turnout.dispatch import Dispatcher, Operation, Vitals
     from turnout.local import LocalBackend
     from turnout.remote import RemoteBackend
     from turnout.session.budgets import Budgets
+    from turnout.session.checking import FolderChecks
     from turnout.session.consent import SessionConsents
     from turnout.session.editor_keys import EditorKeys
     from turnout.session.measuring import Measuring
+    from turnout.session.outlook import RecentOutlook
     from turnout.session.pulls import Pulls
     from turnout.session.reporting import Reporter
     from turnout.session.workspaces import Workspaces
@@ -75,6 +79,44 @@ async def _build(editor: LspEditor, protocol: TurnoutProtocol) -> Services:
     return _compose(editor, protocol)
 
 
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a command works with that does what an editor's user could ask for, in one folder."""
+
+    workspaces: Workspaces
+    operation: Callable[[], Operation]
+    check: FolderChecks
+    outlook: RecentOutlook
+
+
+@asynccontextmanager
+async def bench(host: Host, root: Path) -> AsyncIterator[Bench]:
+    """The same parts as a server's, for the folder `root` and whoever sits in front of `host`."""
+    from turnout.session.checking import FolderChecks
+    from turnout.session.outlook import RecentOutlook
+
+    await asyncio.to_thread(logs.to_file)
+    loop = asyncio.get_running_loop()
+    session = _session(host)
+    models = _models(loop, host, session)
+    session.settings_read = partial(_settings_read, loop, session, models)
+    workspaces = session.workspaces
+    try:
+        workspaces.set_roots([root])
+        await workspaces.prepare()
+        session.settings_read()
+        outlook = RecentOutlook(workspaces, session.ledger.last)
+        yield Bench(workspaces, models.dispatcher.operation, FolderChecks(workspaces), outlook)
+    finally:
+        await _close(session, models)
+
+
+class Host(Editor, Protocol):
+    """An editor, or a terminal in its place; `api_key` is the key that it keeps for an endpoint."""
+
+    async def api_key(self, endpoint: str) -> str | None: ...
+
+
 def _prepare() -> None:
     """Everything that takes time and nobody waits for: on a thread, after `initialized`."""
     logs.to_file()
@@ -112,7 +154,7 @@ class _Session:
     settings_read: Callable[[], None] = lambda: None
 
 
-def _session(editor: LspEditor) -> _Session:
+def _session(editor: Host) -> _Session:
     from turnout.dispatch import Vitals
     from turnout.session.budgets import Budgets
     from turnout.session.consent import SessionConsents
@@ -156,7 +198,7 @@ class _Models:
     dispatcher: Dispatcher
 
 
-def _models(loop: asyncio.AbstractEventLoop, editor: LspEditor, session: _Session) -> _Models:
+def _models(loop: asyncio.AbstractEventLoop, editor: Host, session: _Session) -> _Models:
     from turnout import models, remote
     from turnout.dispatch import Dispatcher
     from turnout.local import LocalBackend
@@ -227,17 +269,21 @@ def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, m
         records=ledger,
         check=FolderChecks(workspaces),
         outlook=RecentOutlook(workspaces, ledger.last),
-        close=partial(_close, session, models, warmer, pulls),
+        close=partial(_close_all, session, models, warmer, pulls),
         settings_changed=session.consents.forget,
         settings_read=session.settings_read,
     )
 
 
-async def _close(session: _Session, models: _Models, warmer: Warmer, pulls: Pulls) -> None:
-    await session.editor_keys.close()
-    await session.consents.close()
+async def _close_all(session: _Session, models: _Models, warmer: Warmer, pulls: Pulls) -> None:
     await warmer.close()
     await pulls.close()
+    await _close(session, models)
+
+
+async def _close(session: _Session, models: _Models) -> None:
+    await session.editor_keys.close()
+    await session.consents.close()
     await models.local.close()
     await models.measuring.close()
     await asyncio.to_thread(models.telemetry.close)
@@ -245,7 +291,7 @@ async def _close(session: _Session, models: _Models, warmer: Warmer, pulls: Pull
     await asyncio.to_thread(session.ledger.close)
 
 
-def _warn_later(loop: asyncio.AbstractEventLoop, editor: LspEditor, text: str) -> None:
+def _warn_later(loop: asyncio.AbstractEventLoop, editor: Host, text: str) -> None:
     loop.call_soon_threadsafe(editor.say_once, text, "warning")
 
 

@@ -33,6 +33,7 @@ TurnoutError
 │   ├── DeadlineExceeded     no answer in time
 │   ├── StreamTruncated      the stream ended without its terminal event
 │   └── ProtocolViolation    bytes that are not the protocol
+├── GitFailed                git cannot be run here, or says no
 └── EditError                a model's reply that cannot become an edit
     ├── ReplyUnusable        no well-formed edit in the reply
     ├── EditUnmatched        the text to replace is not in the file
@@ -241,6 +242,10 @@ class StreamTruncated(BackendError):
 
 class ProtocolViolation(BackendError):
     """Bytes that are not the protocol."""
+
+
+class GitFailed(TurnoutError):
+    """git cannot be run here, or says no."""
 
 
 class EditError(TurnoutError):

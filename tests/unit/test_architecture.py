@@ -18,6 +18,7 @@ ARROWS: dict[str, set[str]] = {
     "logs": {"paths"},
     "machine": set(),
     "files": {"core", "ignores"},
+    "git": {"core"},
     "ignores": {"core"},
     "act": {"core"},
     "checks": {"act", "core", "files"},
@@ -42,8 +43,8 @@ ARROWS: dict[str, set[str]] = {
     "doctor": {"core", "local", "models", "paths", "settings", "worker.engines"},
     "demo": {"automatic", "commands.models", "core", "files", "lsp.stdio", "models", "session.consent", "settings"},
     "commands": {
-        "app", "automatic", "complete", "core", "demo", "doctor", "files", "ignores", "models", "paths", "preview",
-        "settings", "store", "worker",
+        "act", "app", "automatic", "complete", "core", "demo", "doctor", "files", "git", "ignores", "models", "paths",
+        "preview", "session", "settings", "store", "syntax", "worker",
     },
     "__main__": {"commands"},
 }  # fmt: skip

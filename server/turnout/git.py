@@ -1,0 +1,193 @@
+"""Asks git about a repository that may be a stranger's.
+
+Invariant: nothing that the repository's own configuration or attributes name is run: no pager, hook, filter, external
+diff, text conversion, file system monitor, signature program or transport. Only commands that read are given here, and
+each has a limit of time and of output.
+"""
+
+import asyncio
+import hashlib
+import os
+import re
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from turnout.core.commits import Staged, StagedFile
+from turnout.errors import GitFailed
+
+TIMEOUT_S = 15.0
+MAX_BYTES = 8_000_000
+
+_SAFE = (
+    "--no-pager", "--no-optional-locks", "--literal-pathspecs",
+    "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "core.quotePath=false",
+    "-c", "core.attributesFile=", "-c", "core.pager=cat", "-c", "log.showSignature=false",
+    "-c", "submodule.recurse=false", "-c", "diff.ignoreSubmodules=dirty", "-c", "safe.bareRepository=explicit",
+)  # fmt: skip
+_DIFF = (
+    "--no-ext-diff", "--no-textconv", "--no-color", "--submodule=short", "--find-renames", "--no-relative",
+    "--src-prefix=a/", "--dst-prefix=b/",
+)  # fmt: skip
+_DROPPED = re.compile(
+    r"GIT_(?:TRACE\w*|EXTERNAL_DIFF|PAGER|SSH\w*|ASKPASS|PROXY\w*|EDITOR|CONFIG\w*|ATTR_SOURCE)"
+)
+_SUBJECTS = 12
+
+
+async def staged(folder: Path) -> Staged:
+    """What is staged in the repository around `folder`, and the last subjects of its history.
+
+    Raises GitFailed where there is no repository.
+    """
+    root = await toplevel(folder)
+    numbers = await run(root, "diff", "--cached", "--numstat", "-z", *_DIFF)
+    patch = await run(root, "diff", "--cached", "--patch", *_DIFF)
+    try:
+        said = await run(root, "log", f"--max-count={_SUBJECTS}", "--no-merges", "--format=%s", "--no-color")
+    except GitFailed:
+        said = b""  # there is no commit yet
+    subjects = tuple(said.decode("utf-8", "replace").splitlines())
+    return Staged(str(root), _files(numbers, patch.decode("utf-8", "replace")), subjects)
+
+
+async def toplevel(folder: Path) -> Path:
+    """The top of the work tree that holds `folder`. Raises GitFailed where there is none, or none around it."""
+    said = (await run(folder, "rev-parse", "--show-toplevel")).decode("utf-8", "surrogateescape")
+    top, inside = await asyncio.to_thread(lambda: (Path(said.rstrip("\n")).resolve(), folder.resolve()))
+    if not inside.is_relative_to(top):
+        raise GitFailed(f"{folder} is not in the work tree of its repository, which says that it is {top}.")
+    return top
+
+
+async def run(
+    folder: Path, *arguments: str, timeout_s: float = TIMEOUT_S, most_bytes: int = MAX_BYTES
+) -> bytes:
+    """The output of a git command that reads, cut at `most_bytes`. Raises GitFailed where it fails."""
+    call = _Call([*_SAFE, *arguments], folder, timeout_s, most_bytes)
+    running = asyncio.ensure_future(asyncio.to_thread(call.run))
+    try:
+        return await asyncio.shield(running)
+    finally:
+        call.stop()
+        await asyncio.wait({running})
+
+
+async def dirty(folder: Path, paths: Sequence[str]) -> tuple[str, ...]:
+    """Those of `paths` (in `folder`) that the last commit does not hold as they are on disk; none without a repository.
+
+    Files are compared here and not by git, which would run the filters that a repository names for it.
+    """
+    try:
+        listed = await run(folder, "ls-tree", "-z", "HEAD", "--", *paths)
+    except GitFailed:
+        return ()
+    known = {}
+    for entry in listed.decode("utf-8", "surrogateescape").split("\0"):
+        head, _, path = entry.partition("\t")
+        if path:
+            known[path] = head.split(" ")[2]
+    return await asyncio.to_thread(_changed, folder, paths, known)
+
+
+def _changed(folder: Path, paths: Sequence[str], known: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(path for path in paths if not _is_blob(folder / path, known.get(path)))
+
+
+def _is_blob(file: Path, oid: str | None) -> bool:
+    """Whether `file` is the blob `oid`, also where git turns its line endings; None is a file that is not there."""
+    try:
+        data = file.read_bytes()
+    except OSError:
+        return oid is None
+    if oid is None:
+        return False
+    algorithm = "sha1" if len(oid) == 40 else "sha256"
+    return any(
+        hashlib.new(algorithm, b"blob %d\0" % len(text) + text, usedforsecurity=False).hexdigest() == oid
+        for text in (data, data.replace(b"\r\n", b"\n"))
+    )
+
+
+class _Call:
+    """One run of git, which another thread may stop."""
+
+    def __init__(self, arguments: Sequence[str], folder: Path, timeout_s: float, most_bytes: int) -> None:
+        self._arguments = arguments
+        self._folder = folder
+        self._timeout_s = timeout_s
+        self._most_bytes = most_bytes
+        self._stopped = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def run(self) -> bytes:
+        """Start it, read what it says and wait for its end."""
+        try:
+            with subprocess.Popen(  # noqa: S603 - fixed arguments, and paths behind `--`
+                ["git", *self._arguments],  # noqa: S607 - the user's own git, wherever it is
+                cwd=self._folder,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            ) as process:
+                return self._read(process)
+        except OSError as error:
+            raise GitFailed(f"git cannot be run: {error}.", advice="Install git.") from error
+
+    def _read(self, process: "subprocess.Popen[bytes]") -> bytes:
+        self._process = process
+        timer = threading.Timer(self._timeout_s, self.stop)
+        timer.start()
+        try:
+            assert process.stdout is not None
+            data = b"" if self._stopped.is_set() else process.stdout.read(self._most_bytes)
+            is_cut = bool(data) and bool(process.stdout.read(1))
+            if is_cut or self._stopped.is_set():
+                process.kill()
+            status = process.wait()
+        finally:
+            timer.cancel()
+            process.kill()
+        if self._stopped.is_set():
+            raise GitFailed(f"git did not finish within {self._timeout_s:g} s.")
+        if status and not is_cut:
+            command = next(word for word in self._arguments[len(_SAFE) :])
+            raise GitFailed(f"git {command} failed in {self._folder} with exit status {status}.")
+        return data
+
+    def stop(self) -> None:
+        """End it, wherever it is."""
+        self._stopped.set()
+        if self._process is not None:
+            self._process.kill()
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without what makes git run something, and with nothing to fetch or to ask."""
+    kept = {name: value for name, value in os.environ.items() if not _DROPPED.fullmatch(name)}
+    quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "", "LC_ALL": "C"}
+    return {**kept, **quiet}
+
+
+def _files(numbers: bytes, patch: str) -> tuple[StagedFile, ...]:
+    """What `--numstat -z` and `--patch` say of the same files, which come in the same order in both."""
+    fields = iter(numbers.decode("utf-8", "replace").split("\0"))
+    counted: list[tuple[str, str, int | None, int | None]] = []
+    for field in fields:
+        added, _, rest = field.partition("\t")
+        removed, _, path = rest.partition("\t")
+        if not rest:
+            continue
+        old = "" if path else next(fields, "")
+        counted.append((path or next(fields, ""), old, _number(added), _number(removed)))
+    diffs = [f"diff --git {text}" for text in re.split(r"^diff --git ", patch, flags=re.MULTILINE)[1:]]
+    if len(diffs) < len(counted):
+        diffs += [""] * (len(counted) - len(diffs))  # the patch was cut
+    return tuple(StagedFile(*entry, diff) for entry, diff in zip(counted, diffs, strict=False))
+
+
+def _number(text: str) -> int | None:
+    """A count of lines; None for a binary file."""
+    return int(text) if text.isdecimal() else None

@@ -20,6 +20,7 @@ ARROWS: dict[str, set[str]] = {
     "files": {"core", "ignores"},
     "git": {"core"},
     "ignores": {"core"},
+    "index": {"core", "ignores", "paths", "syntax"},
     "act": {"core"},
     "checks": {"act", "core", "files"},
     "complete": {"core"},
@@ -60,7 +61,7 @@ FOREIGN = {
     "exllamav2": {"worker"},
     "exllamav3": {"worker"},
     "jinja2": {"worker"},
-    "sqlite3": {"store"},
+    "sqlite3": {"index", "store"},
     "opentelemetry": {"telemetry"},
     "requests": {"telemetry"},
 }

@@ -80,7 +80,7 @@ def enclosing(language: str, text: str, line: int) -> Symbol | None:
         defined = _defined_by(node)
         if defined is not None:
             kind, name = _definition(defined)
-            return Symbol(name, kind, line_span(lines, *_rows(defined)))
+            return Symbol(name, kind, line_span(lines, *rows_of(defined)))
         node = node.parent
     return None
 
@@ -142,8 +142,8 @@ def _text(node: "Node") -> str:
     return (node.text or b"").decode("utf-8", "replace")
 
 
-def _rows(node: "Node") -> tuple[int, int]:
-    """First row and the row after the last, with what wraps the definition (decorators, `export`)."""
+def rows_of(node: "Node") -> tuple[int, int]:
+    """The first row of a definition and the row after its last, with what wraps it (decorators, `export`)."""
     while node.parent is not None and node.parent.type in _WRAPPERS:
         node = node.parent
     start, end = node.start_point, node.end_point

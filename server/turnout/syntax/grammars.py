@@ -44,7 +44,12 @@ _ALIASES |= {"jsx": "javascriptreact"}
 
 def is_known(language: str) -> bool:
     """Whether there is a grammar for `language`."""
-    return _ALIASES.get(language, language) in _GRAMMARS
+    return canonical(language) in _GRAMMARS
+
+
+def canonical(language: str) -> str:
+    """The identifier that grammars are kept by: `shellscript` for `bash`, any other language as it is."""
+    return _ALIASES.get(language, language)
 
 
 def parse(language: str, text: str) -> "Tree":
@@ -52,15 +57,16 @@ def parse(language: str, text: str) -> "Tree":
 
     The same tree again for one of the last MAX_KEPT_TREES texts, if it has at most MAX_KEPT_CHARACTERS.
     """
-    return _kept(language, text) if len(text) <= MAX_KEPT_CHARACTERS else _parsed(language, text)
+    return _kept(language, text) if len(text) <= MAX_KEPT_CHARACTERS else parse_once(language, text)
 
 
 @lru_cache(maxsize=MAX_KEPT_TREES)
 def _kept(language: str, text: str) -> "Tree":
-    return _parsed(language, text)
+    return parse_once(language, text)
 
 
-def _parsed(language: str, text: str) -> "Tree":
+def parse_once(language: str, text: str) -> "Tree":
+    """The same as `parse` for a text that is not asked about again."""
     from tree_sitter import Parser
 
     rows = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -74,5 +80,5 @@ def grammar(language: str) -> "Language":
 
     from tree_sitter import Language
 
-    module, function = _GRAMMARS[_ALIASES.get(language, language)]
+    module, function = _GRAMMARS[canonical(language)]
     return Language(getattr(import_module(module), function)())

@@ -1,0 +1,9 @@
+"""The index of a repository: what every file defines, imports and says, kept in SQLite and brought up to date beside
+the server, in a process of its own.
+"""
+
+from turnout.index.link import Spec
+from turnout.index.places import database_of
+from turnout.index.repository import RepositoryIndex
+
+__all__ = ["RepositoryIndex", "Spec", "database_of"]

@@ -1,0 +1,153 @@
+"""The rows of one file: put in, taken out, compared.
+
+Invariant: whoever calls is inside a transaction; a file's rows are all there or none of them are.
+"""
+
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from turnout.core.documents import split_lines
+from turnout.index import modules, siblings
+from turnout.index.extraction import Extracted
+from turnout.index.listing import Look
+from turnout.index.words import words_of
+
+FREQUENT = 40
+"""Passages from which on a word is counted."""
+
+_LEVEL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the index says of a file."""
+
+    id: int
+    look: Look
+    digest: bytes
+    plain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file to put in; `plain` says that its grammar is not to be tried again."""
+
+    path: str
+    look: Look
+    digest: bytes
+    extracted: Extracted
+    plain: bool = False
+
+
+def known_files(connection: sqlite3.Connection) -> dict[str, Known]:
+    """Every file that the index knows, those that it leaves out among them."""
+    rows = connection.execute("SELECT path, id, mtime_ns, size, inode, digest, plain FROM files")
+    return {
+        path: Known(number, Look(*look), digest, bool(plain)) for path, number, *look, digest, plain in rows
+    }
+
+
+def known_file(connection: sqlite3.Connection, path: str) -> Known | None:
+    """What the index says of one file."""
+    row = connection.execute(
+        "SELECT id, mtime_ns, size, inode, digest, plain FROM files WHERE path = ?", (path,)
+    ).fetchone()
+    return Known(row[0], Look(*row[1:4]), row[4], bool(row[5])) if row else None
+
+
+def known_below(connection: sqlite3.Connection, folder: str) -> list[str]:
+    """The files that the index knows in a folder and below."""
+    rows = connection.execute(
+        "SELECT path FROM files WHERE path >= ? AND path < ?", (folder + "/", folder + "0")
+    )
+    return [path for (path,) in rows]
+
+
+def put(connection: sqlite3.Connection, entry: Entry) -> None:
+    """Put a file in, in the place of what was known of it."""
+    take_out(connection, entry.path)
+    extracted = entry.extracted
+    subject, _ = siblings.subject_of(entry.path)
+    number = connection.execute(
+        "INSERT INTO files VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            entry.path,
+            extracted.language,
+            subject,
+            extracted.left_out,
+            entry.plain,
+            *entry.look,
+            entry.digest,
+        ),
+    ).lastrowid
+    if extracted.left_out:
+        return
+    text = zlib.compress(extracted.text.encode(), _LEVEL)
+    connection.execute("INSERT INTO texts VALUES (?, ?)", (number, text))
+    connection.executemany(
+        "INSERT INTO definitions VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (number, one.first_line, one.last_line, one.name, one.kind, one.container, one.signature)
+            for one in extracted.definitions
+        ],
+    )
+    connection.executemany("INSERT INTO imports VALUES (?, ?, ?, ?, ?, ?, ?)", _imports(number, entry))
+    for first, last, words in extracted.passages:
+        passage = connection.execute(
+            "INSERT INTO passages VALUES (NULL, ?, ?, ?)", (number, first, last)
+        ).lastrowid
+        connection.execute("INSERT INTO words (rowid, said) VALUES (?, ?)", (passage, words))
+
+
+def take_out(connection: sqlite3.Connection, path: str) -> None:
+    """Forget a file; nothing happens where it is not known."""
+    known = known_file(connection, path)
+    if known is None:
+        return
+    passages = connection.execute(
+        "SELECT id, first_line, last_line FROM passages WHERE file = ?", (known.id,)
+    ).fetchall()
+    if passages:
+        lines = split_lines(text_of(connection, known.id))
+        # The full-text index keeps no text: it forgets a passage only when told the very words that it was given.
+        connection.executemany(
+            "INSERT INTO words (words, rowid, said) VALUES ('delete', ?, ?)",
+            [(number, words_of("".join(lines[first : last + 1]))) for number, first, last in passages],
+        )
+    for table in ("texts", "definitions", "imports", "passages"):
+        connection.execute(f"DELETE FROM {table} WHERE file = ?", (known.id,))  # noqa: S608  # our own names
+    connection.execute("DELETE FROM files WHERE id = ?", (known.id,))
+
+
+def touch(connection: sqlite3.Connection, number: int, look: Look) -> None:
+    """Note that a file looks different and is the same."""
+    connection.execute("UPDATE files SET mtime_ns = ?, size = ?, inode = ? WHERE id = ?", (*look, number))
+
+
+def text_of(connection: sqlite3.Connection, number: int) -> str:
+    """The text of a file; empty where none is kept."""
+    row = connection.execute("SELECT text FROM texts WHERE file = ?", (number,)).fetchone()
+    return zlib.decompress(row[0]).decode() if row else ""
+
+
+def count_files(connection: sqlite3.Connection) -> None:
+    """Note how many files are in the index."""
+    connection.execute("INSERT OR REPLACE INTO meta SELECT 'files', count(*) FROM files WHERE left_out = ''")
+
+
+def count_words(connection: sqlite3.Connection) -> None:
+    """Count the passages of every word that many have; takes about a second for 50,000 passages."""
+    connection.execute("DELETE FROM frequent")
+    connection.execute("INSERT INTO frequent SELECT term, doc FROM vocabulary WHERE doc >= ?", (FREQUENT,))
+    connection.execute(
+        "INSERT INTO meta VALUES ('counted', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1"
+    )
+
+
+def _imports(number: int | None, entry: Entry) -> Iterator[tuple[object, ...]]:
+    language = entry.extracted.language
+    for one in entry.extracted.imports:
+        target = modules.target(entry.path, language, one.module)
+        yield number, one.line, one.module, one.name, one.alias, target, target.rpartition("/")[2]

@@ -1,6 +1,7 @@
 """Keys and the servers they are sent to: a trusted workspace cannot turn a key to another server later."""
 
 from functools import partial
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from support.settings_kit import SettingsKit
 from turnout.__main__ import main
 from turnout.errors import SettingsError
-from turnout.settings import Loaded, approvals
+from turnout.settings import Loaded, approvals, trust
 
 HOUSE = """
 [models.house]
@@ -71,6 +72,70 @@ def test_asked_again(kit: SettingsKit, capsys: pytest.CaptureFixture[str]) -> No
     assert names(kit.load(trusted=True, approve=partial(approvals.approved, kit.workspace))) == {"house"}
     assert main(["trust", "--remove", str(kit.workspace)]) == 0
     assert approvals.approved(kit.workspace, frozenset({("env:X", "https://x.example")}))
+
+
+CLAIMING = """
+[models.team]
+api = "openai-chat"
+model = "m"
+base_url = "{url}"
+jurisdiction = "{where}"
+"""
+EUROPEAN = '[privacy]\njurisdictions = ["EU"]\n'
+
+
+@pytest.mark.parametrize(
+    ("url", "where", "usable"),
+    [
+        ("http://gpu-box.internal:8000/v1", "self-hosted", True),
+        ("http://gpu-box.internal:8000/v2", "self-hosted", True),
+        ("http://evil.example:8000/v1", "self-hosted", False),
+        ("http://gpu-box.internal:8000/v1", "EU", False),
+        ("http://127.0.0.1:8000/v1", "self-hosted", True),
+    ],
+)
+def test_a_claim_about_a_server_is_approved_like_a_key(
+    kit: SettingsKit, url: str, where: str, usable: bool
+) -> None:
+    """A folder cannot later put a server where the user lets text go; one that gets no text elsewhere needs no word."""
+    first = CLAIMING.format(url="http://gpu-box.internal:8000/v1", where="self-hosted")
+    assert names(load(kit, EUROPEAN, first)) == {"team"}
+    changed = load(kit, EUROPEAN, CLAIMING.format(url=url, where=where))
+    assert names(changed) == ({"team"} if usable else set())
+    said = [str(problem) for problem in changed.problems]
+    assert any(f"jurisdiction: {where} was not approved for" in text for text in said) is not usable
+
+
+def test_trust_names_each_server(
+    kit: SettingsKit, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each server with its jurisdiction and key is printed, and what refactors would run, before the question."""
+    kit.load(EUROPEAN, CLAIMING.format(url="http://gpu-box.internal:8000/v1", where="self-hosted")
+             + 'key = "env:TEAM"\n[routes.refactor]\nchecks = ["make test"]\n')  # fmt: skip
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    assert main(["trust", str(kit.workspace)]) == 1
+    told = capsys.readouterr().out
+    for part in (
+        "models.team is at http://gpu-box.internal:8000/v1: jurisdiction self-hosted, key env:TEAM, leaves",
+        "refactors may run: make test\n",
+        "http://gpu-box.internal:8000 is taken to be in the jurisdiction that the folder gives it: self-hosted\n",
+        "env:TEAM may be sent to http://gpu-box.internal:8000\n",
+        "Nothing was changed.",
+    ):
+        assert part in told
+    assert not trust.is_trusted(kit.workspace)
+    for arguments, answer in (((), "y\n"), (("--yes",), "")):
+        monkeypatch.setattr("sys.stdin", Terminal(answer))
+        assert main(["trust", str(kit.workspace), *arguments]) == 0
+        assert trust.is_trusted(kit.workspace)
+        assert main(["trust", "--remove", str(kit.workspace)]) == 0
+
+
+class Terminal(StringIO):
+    """Somebody who answers."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 def test_trusted_before_there_was_a_key(kit: SettingsKit) -> None:

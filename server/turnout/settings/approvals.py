@@ -1,14 +1,15 @@
-"""Which keys a trusted workspace may have sent to which servers: those that it named when it was trusted.
+"""Which keys a trusted workspace may have sent to which servers, and what it may say of where those are.
 
 Trust is given to a folder and holds for what its settings file says later; a key is different, since whoever changes
-the endpoint beside it would be sent the key. So a pair of key and server that is new waits for the user's word.
+the endpoint beside it would be sent the key, and so is a server's jurisdiction, by which the user's own settings let
+text go there. So a pair of either and a server that is new waits for the user's word.
 
 Invariant: the list is written when trust is given, or when a folder that is trusted by the editor is first seen, and
 never grows by itself after that; one that cannot be read or written approves nothing, and is not written over.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,7 +25,10 @@ from turnout.settings.toml import KeyPath
 from turnout.settings.trust import change_file, real_path
 
 Binding = tuple[str, str]
-"""A reference to a key, and the scheme, host and port that it is sent to."""
+"""A reference to a key, or `jurisdiction: WHERE`, and the scheme, host and port that it is for."""
+
+CLAIM = "jurisdiction: "
+"""How the first part of a binding begins that is no key."""
 
 Approve = Callable[[frozenset[Binding]], frozenset[Binding]]
 """Those of a workspace's bindings that the user has approved."""
@@ -61,28 +65,43 @@ def approved(workspace: Path, bindings: frozenset[Binding]) -> frozenset[Binding
     return bindings.intersection(known)
 
 
-def bindings_of(models: Iterable[Model], leaves: Mapping[KeyPath, Leaf]) -> dict[str, Binding]:
+def in_words(binding: Binding) -> str:
+    """What approving a binding allows."""
+    what, server = binding
+    if what.startswith(CLAIM):
+        return f"{server} is taken to be in the jurisdiction that the folder gives it: {what.removeprefix(CLAIM)}"
+    return f"{what} may be sent to {server}"
+
+
+def bindings_of(models: Iterable[Model], leaves: Mapping[KeyPath, Leaf]) -> dict[str, tuple[Binding, ...]]:
     """What a workspace's settings bind together, by the name of the model; the user's own need no approval.
 
     The editor's keys are left out: the editor keeps each with its endpoint, and asks by itself.
     """
-    return {
-        model.name: (model.key, _server(model.base_url or ""))
-        for model in models
-        if model.key is not None and not keys.is_editors(model.key) and _of_workspace(model.name, leaves)
-    }
+    return {model.name: tuple(_bindings(model, leaves)) for model in models}
+
+
+def _bindings(model: Model, leaves: Mapping[KeyPath, Leaf]) -> Iterator[Binding]:
+    server = _server(model.base_url or "")
+    if model.key is not None and not keys.is_editors(model.key) and _of_workspace(model.name, leaves):
+        yield model.key, server
+    claim = leaves.get(("models", model.name, "jurisdiction"))
+    if model.leaves_machine and claim is not None and claim.layer.name == "workspace":
+        yield f"{CLAIM}{claim.value}", server
 
 
 def hold_back(endpoints: Endpoints, leaves: Mapping[KeyPath, Leaf], approve: Approve) -> Endpoints:
-    """`endpoints` without the models whose key would go to a server that it was not approved for."""
+    """`endpoints` without the models of which something was not approved."""
     bindings = bindings_of(endpoints.models.values(), leaves)
-    allowed = approve(frozenset(bindings.values()))
-    refused = {name: binding for name, binding in bindings.items() if binding not in allowed}
+    allowed = approve(frozenset(binding for pairs in bindings.values() for binding in pairs))
+    refused = {
+        name: new[0] for name, pairs in bindings.items() if (new := [p for p in pairs if p not in allowed])
+    }
     problems = []
-    for name, (key, server) in refused.items():
-        path: KeyPath = ("models", name, "key")
+    for name, (what, server) in refused.items():
+        path: KeyPath = ("models", name, "jurisdiction" if what.startswith(CLAIM) else "key")
         leaf = leaves.get(path) or leaves["models", name, "base_url"]
-        message = f"{key} was not approved for {server}, so the model is left out; run: turnout trust"
+        message = f"{what} was not approved for {server}, so the model is left out; run: turnout trust"
         problems.append(Problem(leaf.layer.where(path), dotted(path), message))
     kept = {name: model for name, model in endpoints.models.items() if name not in refused}
     return replace(endpoints, models=kept, problems=(*endpoints.problems, *problems))

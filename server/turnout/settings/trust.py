@@ -28,11 +28,16 @@ def is_trusted(workspace: Path) -> bool:
 
 def trust(workspace: Path) -> Path:
     """Trust a folder and return its real path; raises SettingsError if there is none or it cannot be noted."""
+    folder = folder_of(workspace)
+    _change(lambda trusted: trusted | {str(folder)})
+    return folder
+
+
+def folder_of(workspace: Path) -> Path:
+    """The real path of a folder that is there; raises SettingsError if it is not."""
     if not workspace.is_dir():
         raise SettingsError(f"{workspace} is not a folder.", advice="Give the path of a workspace.")
-    real = real_path(workspace)
-    _change(lambda trusted: trusted | {real})
-    return Path(real)
+    return Path(real_path(workspace))
 
 
 def distrust(workspace: Path) -> bool:

@@ -46,6 +46,7 @@ _LATER = (
     "turnout.automatic",
     "turnout.dispatch",
     "turnout.local",
+    "turnout.journal",
     *GROUPS,
     "turnout.models",
     "turnout.remote",
@@ -240,7 +241,9 @@ def _settings_read(loop: asyncio.AbstractEventLoop, session: _Session, models: _
 
 
 def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, models: _Models) -> Services:
+    from turnout.act.transactions import Proposals
     from turnout.complete import Completer, Warmer
+    from turnout.journal import Journal
     from turnout.session.checking import FolderChecks
     from turnout.session.failures import Failures
     from turnout.session.outlook import RecentOutlook
@@ -269,6 +272,7 @@ def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, m
         records=ledger,
         check=FolderChecks(workspaces),
         outlook=RecentOutlook(workspaces, ledger.last),
+        proposals=Proposals(Journal(paths.state_dir() / "journal")),
         close=partial(_close_all, session, models, warmer, pulls),
         settings_changed=session.consents.forget,
         settings_read=session.settings_read,

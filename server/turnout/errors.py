@@ -41,7 +41,9 @@ TurnoutError
     ├── PathRefused          a path outside what the request may touch
     ├── FileUnusable         a file that is not UTF-8 text of a sensible size
     ├── DocumentStale        the file changed since the edit was made
-    └── ProposalUnknown      no such proposal, or it was already used
+    ├── ProposalUnknown      no such proposal, or it was already used
+    ├── FolderBusy           another process is changing files of the folder
+    └── Unrecorded           the journal cannot be written, so nothing may be changed
 """
 
 from typing import Literal
@@ -278,3 +280,11 @@ class DocumentStale(EditError):
 
 class ProposalUnknown(EditError):
     """No such proposal, or it was already used."""
+
+
+class FolderBusy(EditError):
+    """Another process is changing files of the folder."""
+
+
+class Unrecorded(EditError):
+    """The journal cannot be written, so nothing may be changed: a crash could not be recovered from."""

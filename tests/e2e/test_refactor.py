@@ -34,7 +34,10 @@ def shop(editor: Editor, module_home: Home, request: pytest.FixtureRequest) -> S
 async def test_proposal(shop: Shop) -> None:
     """A proposal has the shape that clients are promised, and says exactly what will change; nothing has yet."""
     proposal = await shop.propose()
-    assert set(proposal) == {"proposalId", "plan", "files", "checks", "receipt", "skipped", "complete"}
+    assert set(proposal) == {
+        "proposalId", "plan", "files", "checks", "verdict", "receipt", "skipped", "complete",
+    }  # fmt: skip
+    assert proposal["verdict"]["state"] == "verified"
     assert proposal["plan"] == "I rename the function."
     assert [file["uri"] for file in proposal["files"]] == shop.uris
     assert [file["version"] for file in proposal["files"]] == [1, 1, None]
@@ -53,7 +56,7 @@ async def test_proposal(shop: Shop) -> None:
     ids = [hunk["id"] for file in proposal["files"] for hunk in file["hunks"]]
     assert len(ids) == len(set(ids)) == 6
     for check in proposal["checks"]:
-        assert set(check) == {"name", "ok", "message"}
+        assert set(check) == {"name", "ok", "ran", "message"}
         assert check["ok"], check
     receipt = proposal["receipt"]
     assert (receipt["kind"], receipt["model"], receipt["leavesMachine"]) == ("refactor", "near", False)

@@ -8,14 +8,9 @@ from hypothesis import strategies as st
 
 from support.act_kit import LOCAL, MemoryWorkspace, receipt
 from turnout.act.effects import Conflict
-from turnout.act.proposals import (
-    Check,
-    Outcome,
-    Proposal,
-    Proposals,
-    new_id,
-)
-from turnout.act.shelf import KEPT_ITEMS, KEPT_S
+from turnout.act.entries import KEPT_ITEMS, OFFERED_S
+from turnout.act.proposals import Check, Proposal, new_id
+from turnout.act.transactions import Outcome, Proposals
 from turnout.core.documents import split_lines
 from turnout.core.edits.changes import CreateFile, FileChange, RenameFile, Transaction, file_change, numbered
 from turnout.errors import ProposalUnknown
@@ -418,7 +413,7 @@ async def test_proposals_expire_and_make_room(workspace: MemoryWorkspace) -> Non
     with pytest.raises(ProposalUnknown):
         proposals.find(many[1].id)
     assert proposals.find(many[2].id) is many[2]
-    now = KEPT_S + 1
+    now = OFFERED_S + 1
     with pytest.raises(ProposalUnknown):
         await proposals.apply(workspace, many[2].id)
 

@@ -7,10 +7,11 @@ import pytest
 
 from support.act_kit import LOCAL, REMOTE, MemoryWorkspace, ScriptedAsker, seams
 from turnout.act import prompts
-from turnout.act.proposals import Outcome, Proposal, Proposals
+from turnout.act.proposals import Proposal
 from turnout.act.refactor import propose
 from turnout.act.scope import Request
 from turnout.act.seams import Seams
+from turnout.act.transactions import Outcome, Proposals
 from turnout.core.answers import Answer, PromptFor
 from turnout.core.documents import Position, Span
 from turnout.core.receipts import SentFile

@@ -22,6 +22,7 @@ ARROWS: dict[str, set[str]] = {
     "ignores": {"core"},
     "index": {"core", "ignores", "paths", "syntax"},
     "act": {"core"},
+    "journal": {"act", "core", "files"},
     "checks": {"act", "core", "files"},
     "complete": {"core"},
     "dispatch": {"core"},
@@ -37,8 +38,8 @@ ARROWS: dict[str, set[str]] = {
     "session": {"act", "checks", "complete", "core", "dispatch", "files", "ignores", "settings"},
     "lsp": {"act", "complete", "core", "files", "paths", "session", "syntax"},
     "app": {
-        "automatic", "complete", "dispatch", "local", "logs", "lsp", "models", "paths", "remote", "session",
-        "settings", "store", "telemetry",
+        "act", "automatic", "complete", "dispatch", "journal", "local", "logs", "lsp", "models", "paths", "remote",
+        "session", "settings", "store", "telemetry",
     },
     "preview": {"act", "complete", "core", "dispatch", "files", "remote", "syntax"},
     "doctor": {"core", "local", "models", "paths", "settings", "worker.engines"},

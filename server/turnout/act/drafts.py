@@ -209,7 +209,7 @@ def syntax_check(change: FileChange, syntax: Syntax) -> Check:
     before = None if change.kind == "create" else "".join(change.before)
     problems = syntax.check(language, before, "".join(change.after))
     if problems is None:
-        return Check(f"syntax {path}", True, f"not checked: no grammar for {language}")
+        return Check(f"syntax {path}", True, f"not checked: no grammar for {language}", ran=False)
     message = "; ".join(f"line {problem.line + 1}: {problem.message}" for problem in problems[:5])
     return Check(f"syntax {path}", not problems, message)
 

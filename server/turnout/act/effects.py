@@ -3,7 +3,8 @@
 Invariant: all of it or nothing; where a step fails and an earlier one cannot be taken back, the user is told which.
 """
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -40,32 +41,61 @@ class Conflict:
     line: int | None = None
 
 
+Record = Callable[[Sequence[FileChange]], Awaitable[None]]
+"""Writes down what is about to be done, before it is."""
+
+
+async def record_nothing(changes: Sequence[FileChange]) -> None:
+    """The `Record` of work that is part of something already written down."""
+
+
 async def carry_out(
-    workspace: Workspace, label: str, changes: Iterable[FileChange]
+    workspace: Workspace, label: str, changes: Iterable[FileChange], record: Record = record_nothing
 ) -> tuple[tuple[FileChange, ...], tuple[Conflict, ...]]:
     """Do `changes` to the files as they are now: what was done, or the conflicts that kept it from being done.
 
     An editor that refuses the edits because a document moved meanwhile is given them afresh. Editors do several
     operations on files as far as they get, so each is sent by itself, and what was done before one that fails is
-    taken back.
+    taken back. `record` hears the changes as they fit right before each attempt.
     """
     wanted = tuple(changes)
     for _ in range(_ATTEMPTS):
-        fitted, conflicts = _fit_all(workspace, wanted)
+        fitted, conflicts = await asyncio.to_thread(_fit_all, workspace, wanted)
         if conflicts:
             return (), conflicts
+        await record(fitted)
         if await _apply_edits(workspace, label, fitted):
             break
     else:
         return (), (Conflict("", "The editor did not apply the edits."),)
-    done = [edit for change in fitted if (edit := _edit_alone(change))]
-    for step in (step for change in fitted if (step := _operation_alone(change))):
+    done = [edit for change in fitted if (edit := edit_alone(change))]
+    for step in (step for change in fitted if (step := operation_alone(change))):
         failure = await _operate(workspace, label, step)
         if failure is not None:
             done += _half_done(workspace, step)
             return (), (await _taken_back(workspace, label, done, failure),)
         done.append(step)
     return fitted, ()
+
+
+def still_to_do(workspace: Workspace, changes: Iterable[FileChange]) -> list[FileChange]:
+    """Those of `changes` whose files are not yet as they would leave them. Reads files: call it in a thread.
+
+    The user may have taken some back by hand, or an editor closed a file without saving what was applied to it.
+    """
+    return [change for change in changes if not _is_as_after(workspace, change)]
+
+
+def _is_as_after(workspace: Workspace, change: FileChange) -> bool:
+    if change.kind == "delete":
+        return not workspace.exists(change.uri)
+    if change.new_uri is not None and workspace.exists(change.uri):
+        return False
+    try:
+        now = workspace.snapshot(change.new_uri or change.uri)
+    except EditError:
+        return False
+    return now is not None and now.lines == change.after
 
 
 def transaction(label: str, changes: Iterable[FileChange]) -> Transaction:
@@ -77,7 +107,7 @@ def transaction(label: str, changes: Iterable[FileChange]) -> Transaction:
 
 def _document_edits(changes: Iterable[FileChange]) -> tuple[DocumentEdit, ...]:
     return tuple(
-        DocumentEdit(change.uri, change.version, text_edits(change.before, hunks))
+        DocumentEdit(change.uri, change.version, text_edits(change.before, hunks), change.before)
         for change in changes
         if (hunks := text_hunks(change))
     )
@@ -88,13 +118,13 @@ async def _apply_edits(workspace: Workspace, label: str, changes: Iterable[FileC
     return not edits or await workspace.apply(Transaction(label, edits=edits))
 
 
-def _edit_alone(change: FileChange) -> FileChange | None:
+def edit_alone(change: FileChange) -> FileChange | None:
     """What `change` does to the text of a file that there is."""
     hunks = text_hunks(change)
     return replace(change, kind="edit", hunks=hunks, new_uri=None, new_path=None) if hunks else None
 
 
-def _operation_alone(change: FileChange) -> FileChange | None:
+def operation_alone(change: FileChange) -> FileChange | None:
     """What `change` does to the file itself, once its text is edited."""
     if change.kind == "rename":
         return replace(change, before=change.after, hunks=change.hunks[:1])

@@ -7,7 +7,8 @@ from lsprotocol import types
 
 from turnout.act.actions import Action, Fault
 from turnout.act.plans import Plan
-from turnout.act.proposals import Outcome, Proposal
+from turnout.act.proposals import Proposal, verdict
+from turnout.act.transactions import Outcome
 from turnout.core.documents import Encoding, Position, Snapshot, Span
 from turnout.core.edits.changes import FileChange
 from turnout.core.edits.plans import PlannedStep
@@ -16,11 +17,13 @@ from turnout.lsp.positions import span_from_lsp, span_to_lsp
 
 def proposal_to_wire(proposal: Proposal, encoding: Encoding) -> dict[str, Any]:
     """The answer to `turnout/refactor`."""
+    found = verdict(proposal.checks)
     return {
         "proposalId": proposal.id,
         "plan": proposal.plan,
         "files": [_change_to_wire(change, encoding) for change in proposal.changes],
-        "checks": [{"name": c.name, "ok": c.ok, "message": c.message} for c in proposal.checks],
+        "checks": [{"name": c.name, "ok": c.ok, "ran": c.ran, "message": c.message} for c in proposal.checks],
+        "verdict": {"state": found.state, "text": found.text},
         "skipped": [{"path": s.path, "reason": s.reason} for s in proposal.skipped],
         "complete": proposal.complete,
         "receipt": proposal.receipt.to_wire(),

@@ -30,9 +30,10 @@ from turnout.lsp.stdio import open_input, open_output
 
 if TYPE_CHECKING:  # the use cases are imported when the services are built
     from turnout.act.plans import Plan
-    from turnout.act.proposals import Check, Proposal, Proposals
+    from turnout.act.proposals import Check, Proposal
     from turnout.act.seams import Outlook
     from turnout.act.shelf import Shelf
+    from turnout.act.transactions import Proposals
     from turnout.complete import Completer, Warmer
     from turnout.core.edits.changes import FileChange
     from turnout.core.requests import Kind
@@ -42,8 +43,6 @@ logger = logging.getLogger(__name__)
 
 _SETTINGS_TIMEOUT_S = 5.0
 _WATCH_EVERY_S = 1.0
-
-KEPT_OWNERS = 200
 
 
 class SettingsView(Protocol):
@@ -108,6 +107,8 @@ class Services:
     """Runs the checks that the settings name for refactors on the changes of a proposal."""
     outlook: Outlook
     """Tells what a refactor would meet."""
+    proposals: Proposals
+    """What was proposed and applied, also before this process."""
     close: Callable[[], Awaitable[None]]
     settings_changed: Callable[[], None]
     """Forgets what the user agreed to under other settings."""
@@ -132,13 +133,7 @@ class TurnoutServer(LanguageServer):
         self._reading: asyncio.Task[None] | None = None
         """The newest reading of changed settings."""
         self._owners: dict[str, EditorWorkspace] = {}
-
-    @cached_property
-    def proposals(self) -> Proposals:
-        """What was proposed and applied."""
-        from turnout.act.proposals import Proposals
-
-        return Proposals()
+        """Folders that proposals were made for, by their names in the journal."""
 
     @cached_property
     def plans(self) -> Shelf[Plan]:
@@ -261,6 +256,7 @@ class TurnoutServer(LanguageServer):
             await self._read_settings(services)
             future.set_result(services)
             self.hold(self._watch_settings(services), "watch settings")
+            self.hold(self._recover(services), "recover")
         except Exception as error:
             logger.exception("the services could not be built")
             future.set_exception(error)
@@ -291,20 +287,40 @@ class TurnoutServer(LanguageServer):
             folder = Folder(uri_to_path(uri).parent)
         return EditorWorkspace(self.protocol, folder, services.settings.may_read)
 
-    def keep(self, proposal: Proposal, workspace: EditorWorkspace) -> None:
+    async def keep(self, services: Services, proposal: Proposal, workspace: EditorWorkspace) -> None:
         """Keep a proposal and the workspace folder that it is for."""
-        self.proposals.keep(proposal)
-        self._owners[proposal.id] = workspace
-        while len(self._owners) > KEPT_OWNERS:
-            del self._owners[next(iter(self._owners))]
+        from turnout.act.transactions import real_root
 
-    def owner(self, proposal_id: str) -> EditorWorkspace:
-        """The workspace folder of a proposal. Raises ProposalUnknown."""
-        if proposal_id not in self._owners:
+        root = real_root(workspace.folder.root)
+        self._owners[root] = workspace
+        await asyncio.to_thread(services.proposals.keep, proposal, root)
+
+    async def owner(self, services: Services, proposal_id: str) -> EditorWorkspace:
+        """The workspace folder of a proposal, also of one made before this process. Raises ProposalUnknown."""
+        root = await asyncio.to_thread(services.proposals.root, proposal_id)
+        found = self.journalled(services).get(root)
+        if found is None:
             raise ProposalUnknown(
-                f"There is no proposal {proposal_id!r}.", advice="Ask for the change again."
+                f"That change is for {root}, which is not open here.", advice="Open that folder first."
             )
-        return self._owners[proposal_id]
+        return found
+
+    def journalled(self, services: Services) -> dict[str, EditorWorkspace]:
+        """The workspace folders whose proposals can be applied here, by their names in the journal."""
+        from turnout.act.transactions import real_root
+        from turnout.lsp.workspace import EditorWorkspace
+
+        may_read = services.settings.may_read
+        opened = {
+            real_root(root): EditorWorkspace(self.protocol, Folder(root), may_read) for root in self.roots()
+        }
+        return {**self._owners, **opened}
+
+    async def _recover(self, services: Services) -> None:
+        """Put right what a crash left in the middle of a change, and say so."""
+        for root, workspace in self.journalled(services).items():
+            for text in await services.proposals.recover(workspace, root):
+                self.editor.say(f"Turnout: {text}", "warning")
 
     def roots(self) -> list[Path]:
         """The client's workspace folders that are folders of this machine."""

@@ -113,7 +113,13 @@ class EditorWorkspace:
 
     def _current(self, edit: DocumentEdit) -> bool:
         document = self._protocol.documents.get(edit.uri)
-        return (document.version if document else None) == edit.version
+        if document is not None:
+            return document.version == edit.version
+        return edit.version is None and (edit.before is None or self._closed_text(edit.uri) == edit.before)
+
+    def _closed_text(self, uri: str) -> tuple[str, ...] | None:
+        file = self.folder.snapshot(uri)
+        return file.lines if file else None
 
     def _edit_to_lsp(self, edit: DocumentEdit) -> types.TextDocumentEdit:
         snapshot = self.snapshot(edit.uri)

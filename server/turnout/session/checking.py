@@ -29,7 +29,7 @@ class FolderChecks:
         commands = loaded.settings.routes.refactor.checks
         if not self._workspaces.trusts(uri):
             why = f"not run until you trust this folder: turnout trust {shlex.quote(str(folder.root))}"
-            return tuple(Check(command, True, why) for command in commands)
+            return tuple(Check(command, True, why, ran=False) for command in commands)
         references = [model.key for model in loaded.policy.models if model.key]
         hidden = {key.removeprefix("env:") for key in references if key.startswith("env:")}
         return await run_checks(folder, changes, commands, hidden_variables=hidden, tell=tell)

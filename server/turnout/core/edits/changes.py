@@ -65,11 +65,15 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True)
 class DocumentEdit:
-    """Edits of one document, all counted in the text that it has at `version` (None where no editor has it open)."""
+    """Edits of one document, all counted in the text that it has at `version` (None where no editor has it open).
+
+    `before` are the lines of that text: all that tells one state of a closed file from another.
+    """
 
     uri: str
     version: int | None
     edits: tuple[TextEdit, ...]
+    before: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +231,25 @@ def apply_hunks(lines: Sequence[str], hunks: Iterable[Hunk]) -> tuple[str, ...]:
 def text_edits(lines: Sequence[str], hunks: Iterable[Hunk]) -> tuple[TextEdit, ...]:
     """`hunks` as edits with positions that exist in `lines`."""
     return tuple(TextEdit(line_span(lines, h.start, h.end), "".join(h.after)) for h in hunks)
+
+
+def spliced(lines: Sequence[str], edits: Iterable[TextEdit]) -> list[str]:
+    """Text with `edits` (in order, counted in `lines`, not overlapping) put in, in pieces to be joined."""
+    result: list[str] = []
+    at = Position(0, 0)
+    for edit in edits:
+        result += _between(lines, at, edit.span.start)
+        result.append(edit.text)
+        at = edit.span.end
+    return result + _between(lines, at, Position(len(lines), 0))
+
+
+def _between(lines: Sequence[str], start: Position, end: Position) -> list[str]:
+    """The pieces of `lines` from `start` to `end`."""
+    if start.line == end.line:
+        return [lines[start.line][start.character : end.character]] if start.line < len(lines) else []
+    pieces = [lines[start.line][start.character :], *lines[start.line + 1 : end.line]]
+    return [*pieces, lines[end.line][: end.character]] if end.line < len(lines) else pieces
 
 
 def line_span(lines: Sequence[str], start: int, end: int) -> Span:

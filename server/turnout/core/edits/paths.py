@@ -32,6 +32,12 @@ def is_hidden(path: str) -> bool:
     return any(segment.startswith(".") for segment in path.split("/"))
 
 
+def draft_of(path: str) -> str:
+    """Where the new content of a file is written before it takes the file's place."""
+    folder, slash, name = path.rpartition("/")
+    return f"{folder}{slash}.{name}.turnout-draft"
+
+
 def _is_git(segment: str) -> bool:
     """Whether some file system takes `segment` for `.git`: cases, trailing dots, streams and invisible characters."""
     visible = "".join(c for c in segment if unicodedata.category(c) != "Cf")

@@ -138,8 +138,9 @@ async def run_command(ls: TurnoutServer, params: types.ExecuteCommandParams) -> 
                 ls.editor.say(result.markdown)
             return {"markdown": result.markdown, "receipt": result.receipt.to_wire()}
         _must_be_sound(result)
-        ls.keep(result, workspace)
-        outcome = await ls.proposals.apply(workspace, result.id)
+        services = await ls.services()
+        await ls.keep(services, result, workspace)
+        outcome = await services.proposals.apply(workspace, result.id)
     wire = outcome_to_wire(outcome, "applied")
     if not outcome.done:
         ls.editor.say("Turnout: " + "; ".join(c["message"] for c in wire["conflicts"]), "warning")

@@ -1,5 +1,6 @@
 """`turnout/plan`, `turnout/refactor`, `turnout/apply`, `turnout/undo` and `turnout/discard`."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -71,7 +72,7 @@ async def refactor(ls: TurnoutServer, params: Any) -> dict[str, Any]:
         proposal = await propose(request, seams_for(services, operation, workspace, told(progress)))
         checks = await services.check(workspace.folder, proposal.changes, progress.report)
         proposal = replace(proposal, checks=(*proposal.checks, *checks))
-    ls.keep(proposal, workspace)
+    await ls.keep(services, proposal, workspace)
     return proposal_to_wire(proposal, ls.protocol.encoding)
 
 
@@ -79,23 +80,29 @@ async def apply(ls: TurnoutServer, params: Any) -> dict[str, Any]:
     """Apply a proposal, or some of its hunks, whole or not at all."""
     fields = fields_of(params)
     proposal_id, hunks = text_of(fields, "proposalId"), texts_of(fields, "hunks")
+    services = await ls.services()
     async with failures_as_errors():
-        outcome = await ls.proposals.apply(ls.owner(proposal_id), proposal_id, hunks)
+        workspace = await ls.owner(services, proposal_id)
+        outcome = await services.proposals.apply(workspace, proposal_id, hunks)
     return outcome_to_wire(outcome, "applied")
 
 
 async def undo(ls: TurnoutServer, params: Any) -> dict[str, Any]:
     """Take back what was applied of a proposal, or of the last one."""
     wanted = text_of(fields_of(params), "proposalId")
+    services = await ls.services()
     async with failures_as_errors():
-        proposal_id = wanted or ls.proposals.last_applied()
-        outcome = await ls.proposals.undo(ls.owner(proposal_id), proposal_id)
+        roots = ls.journalled(services).keys()
+        proposal_id = wanted or await asyncio.to_thread(services.proposals.last_applied, roots)
+        outcome = await services.proposals.undo(await ls.owner(services, proposal_id), proposal_id)
     return outcome_to_wire(outcome, "undone")
 
 
-def discard(ls: TurnoutServer, params: Any) -> None:
+async def discard(ls: TurnoutServer, params: Any) -> None:
     """Forget a proposal."""
-    ls.proposals.discard(text_of(fields_of(params), "proposalId"))
+    proposal_id = text_of(fields_of(params), "proposalId")
+    services = await ls.services()
+    await asyncio.to_thread(services.proposals.discard, proposal_id)
 
 
 def _request(ls: TurnoutServer, fields: Mapping[str, Any]) -> Request:

@@ -1,0 +1,122 @@
+"""What is remembered of a proposal: where it belongs, and how far it has come.
+
+Invariant: an entry says what is about to happen before any of it happens, so that whoever finds it after a crash
+knows every file that may have been touched, with its text before and after.
+"""
+
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+from turnout.act.proposals import Proposal
+from turnout.core.edits.changes import FileChange
+
+State = Literal["offered", "applying", "applied", "undoing"]
+
+KEPT_ITEMS = 50
+OFFERED_S = 24 * 3600.0
+APPLIED_S = 7 * 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One proposal for the folder `root` (a real path; empty where nobody said).
+
+    `changes` are what is being done (`applying`, `undoing`) or was done (`applied`), counted in the files as they were
+    then. `since` is when it came into its state, in seconds since the epoch.
+    """
+
+    proposal: Proposal
+    root: str
+    state: State
+    since: float
+    changes: tuple[FileChange, ...] = ()
+
+    @property
+    def head(self) -> "Head":
+        """The entry without its texts."""
+        return Head(self.proposal.id, self.root, self.state, self.since)
+
+
+class Head(NamedTuple):
+    """What can be told of an entry without reading its texts."""
+
+    id: str
+    root: str
+    state: State
+    since: float
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether files may be in the middle of it; such an entry neither expires nor makes room."""
+        return self.state in ("applying", "undoing")
+
+    def is_over(self, now: float) -> bool:
+        """Whether its time is up."""
+        kept_s = OFFERED_S if self.state == "offered" else APPLIED_S
+        return not self.is_under_way and self.since + kept_s < now
+
+
+class Journal(Protocol):
+    """Where entries are kept; every call blocks. Whoever writes to disk raises Unrecorded where that fails."""
+
+    def write(self, entry: Entry) -> None:
+        """Keep `entry` in the place of what was known of its proposal; on disk before this returns."""
+        ...
+
+    def find(self, proposal_id: str) -> Entry | None:
+        """The entry of a proposal; None where it was never kept, discarded or has expired."""
+        ...
+
+    def heads(self) -> tuple[Head, ...]:
+        """All entries, those that came into their state last at the end."""
+        ...
+
+    def discard(self, proposal_id: str) -> None:
+        """Forget an entry; one that is unknown is forgotten already."""
+        ...
+
+    def locked(self, root: str) -> AbstractContextManager[None]:
+        """Nobody else applies or undoes anything in `root` meanwhile. Raises FolderBusy where somebody does."""
+        ...
+
+
+class InMemory:
+    """A journal that ends with its process."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+
+    def write(self, entry: Entry) -> None:
+        """Keep `entry`."""
+        self._entries.pop(entry.proposal.id, None)
+        self._entries[entry.proposal.id] = entry
+        for head in past_limit(self.heads()):
+            del self._entries[head.id]
+
+    def find(self, proposal_id: str) -> Entry | None:
+        """The entry of a proposal."""
+        return self._entries.get(proposal_id)
+
+    def heads(self) -> tuple[Head, ...]:
+        """All entries, in the order in which they came into their states."""
+        return tuple(entry.head for entry in self._entries.values())
+
+    def discard(self, proposal_id: str) -> None:
+        """Forget an entry."""
+        self._entries.pop(proposal_id, None)
+
+    @contextmanager
+    def locked(self, root: str) -> Iterator[None]:
+        """Nobody else knows of this journal."""
+        yield
+
+
+def past_limit(heads: Collection[Head]) -> tuple[Head, ...]:
+    """The oldest of too many, of those offered and those applied each."""
+    found: list[Head] = []
+    for state in ("offered", "applied"):
+        same = [head for head in heads if head.state == state]
+        found += same[: max(0, len(same) - KEPT_ITEMS)]
+    return tuple(found)

@@ -1,0 +1,121 @@
+"""What a crash left of a transaction, found by looking at the files, and put right.
+
+Invariant: a file is only touched where it is exactly what the transaction made of it, other lines that its user edited
+aside; everything is brought back to before, unless all of it was done. Looking again after another crash finds the
+same, so recovery may be cut off as well.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from turnout.act.effects import Conflict, carry_out, edit_alone, operation_alone
+from turnout.act.seams import Workspace
+from turnout.core.edits.changes import DeleteFile, FileChange, Transaction, inverse, text_hunks
+from turnout.core.edits.paths import draft_of
+from turnout.core.edits.rebase import rebase
+from turnout.errors import EditError
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The parts of a transaction that were done, and files that are neither as before nor as after."""
+
+    done: tuple[FileChange, ...]
+    unclear: tuple[Conflict, ...]
+    all_done: bool
+
+
+def look(workspace: Workspace, changes: Iterable[FileChange]) -> Found:
+    """How far `changes` got. Reads files: call it in a thread."""
+    done: list[FileChange] = []
+    unclear: list[Conflict] = []
+    all_done = True
+    for change in changes:
+        try:
+            parts = _done_of(workspace, change)
+        except EditError as failure:
+            unclear.append(Conflict(change.uri, str(failure)))
+            all_done = False
+            continue
+        done += parts
+        all_done &= bool(parts) and parts[-1] is change
+    return Found(tuple(done), tuple(unclear), all_done)
+
+
+async def settle(workspace: Workspace, label: str, found: Found) -> tuple[tuple[FileChange, ...], str]:
+    """Take back what was done of a transaction, unless all of it was: what is still done, and that in a sentence."""
+    if found.all_done:
+        return found.done, "All of it had been done."
+    left: list[FileChange] = []
+    conflicts = list(found.unclear)
+    for part in reversed(found.done):
+        _, refused = await carry_out(workspace, f"Take back: {label}", [inverse(part)])
+        if refused:
+            left.append(part)
+            conflicts += refused
+    if conflicts:
+        listed = " ".join(f"{conflict.uri}: {conflict.message}" for conflict in conflicts)
+        return tuple(reversed(left)), f"Look at these files yourself: {listed}"
+    return (), "What had been done is taken back." if found.done else "Nothing had been changed."
+
+
+async def sweep(workspace: Workspace, label: str, changes: Iterable[FileChange]) -> None:
+    """Remove the drafts that a process left beside its files when it was killed."""
+    for change in changes:
+        for path in filter(None, (change.path, change.new_path)):
+            draft = workspace.uri(draft_of(path))
+            if workspace.exists(draft):
+                await workspace.apply(Transaction(f"Take back: {label}", operations=(DeleteFile(draft),)))
+
+
+def _done_of(workspace: Workspace, change: FileChange) -> list[FileChange]:
+    """What was done of `change`; `change` itself where that is all. Raises EditError where that cannot be told."""
+    match change.kind:
+        case "edit":
+            return [change] if _is_edited(workspace, change, change.uri) else []
+        case "create":
+            return _created(workspace, change)
+        case "delete":
+            return [] if workspace.exists(change.uri) else [change]
+        case "rename":
+            return _renamed(workspace, change)
+
+
+def _created(workspace: Workspace, change: FileChange) -> list[FileChange]:
+    if not workspace.exists(change.uri):
+        return []
+    now = workspace.snapshot(change.uri)
+    if now is None or now.lines not in ((), change.after):
+        raise EditError("It was created and has been edited since.")
+    return [change if now.lines == change.after else replace(change, after=now.lines)]
+
+
+def _renamed(workspace: Workspace, change: FileChange) -> list[FileChange]:
+    assert change.new_uri is not None
+    old, new = workspace.exists(change.uri), workspace.exists(change.new_uri)
+    if old == new:
+        raise EditError(f"It is {'there' if old else 'gone'}, and so is {change.new_path}.")
+    edit, move = edit_alone(change), operation_alone(change)
+    assert move is not None
+    edited = edit is not None and _is_edited(workspace, edit, change.uri if old else change.new_uri)
+    if old:
+        return [edit] if edit and edited else []
+    if edited or edit is None:
+        return [change]
+    now = workspace.snapshot(change.new_uri)
+    return [replace(move, before=now.lines, after=now.lines)] if now else []
+
+
+def _is_edited(workspace: Workspace, change: FileChange, uri: str) -> bool:
+    """Whether the hunks of `change` are in the text of `uri`. Raises EditError where it has neither side of them."""
+    now = workspace.snapshot(uri)
+    if now is None:
+        raise EditError("The file is no longer there.")
+    if now.lines in (change.before, change.after):
+        return now.lines == change.after
+    hunks = text_hunks(change)
+    if not rebase(hunks, change.before, now.lines).conflicts:
+        return False
+    if not rebase(text_hunks(inverse(change)), change.after, now.lines).conflicts:
+        return True
+    raise EditError("Its lines have been edited since.")

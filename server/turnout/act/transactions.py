@@ -1,0 +1,215 @@
+"""Proposals take effect, and are taken back, under a journal that outlives this process.
+
+Invariant: `apply` and `undo` take effect in full or not at all; what they are about to do is in the journal before the
+first file is touched, and `recover` brings every file that a crash left in between to one side.
+"""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from dataclasses import dataclass, replace
+
+from turnout.act.effects import Conflict, Record, carry_out, still_to_do
+from turnout.act.entries import Entry, InMemory, Journal, State
+from turnout.act.proposals import Proposal
+from turnout.act.recovery import look, settle, sweep
+from turnout.act.seams import Workspace
+from turnout.core.edits.changes import FileChange, chosen, inverse
+from turnout.errors import FolderBusy, ProposalUnknown, Unrecorded
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Whether it was done; if not, the conflicts say why."""
+
+    done: bool
+    conflicts: tuple[Conflict, ...] = ()
+
+
+class Proposals:
+    """The proposals of a journal: a day to be applied, a week to be undone."""
+
+    def __init__(self, journal: Journal | None = None, clock: Callable[[], float] = time.time) -> None:
+        self._journal = journal or InMemory()
+        self._clock = clock
+        self._one_at_a_time = asyncio.Lock()
+        self._running: set[asyncio.Future[Outcome]] = set()
+
+    def keep(self, proposal: Proposal, root: str = "") -> None:
+        """Remember `proposal` for the folder `root`. Writes to disk: call it in a thread."""
+        try:
+            self._journal.write(Entry(proposal, root, "offered", self._clock()))
+        except Unrecorded as failure:
+            logger.warning("a proposal is not kept: %s", failure)
+
+    def find(self, proposal_id: str) -> Proposal:
+        """The proposal of that id. Raises ProposalUnknown where it was applied, discarded or has expired. Blocks."""
+        return self._entry(proposal_id, "offered").proposal
+
+    def root(self, proposal_id: str) -> str:
+        """The folder that a proposal is for. Raises ProposalUnknown. Blocks."""
+        entry = self._journal.find(proposal_id)
+        if entry is None:
+            raise _unknown(proposal_id)
+        return entry.root
+
+    def discard(self, proposal_id: str) -> None:
+        """Forget a proposal; one that is unknown, or has been applied, is left as it is. Blocks."""
+        entry = self._journal.find(proposal_id)
+        if entry and entry.state == "offered":
+            self._journal.discard(proposal_id)
+
+    def last_applied(self, roots: Collection[str] | None = None) -> str:
+        """The id of what an undo in `roots` (None: anywhere) would take back. Raises ProposalUnknown. Blocks."""
+        now = self._clock()
+        for head in reversed(self._journal.heads()):
+            if head.state == "applied" and not head.is_over(now) and (roots is None or head.root in roots):
+                return head.id
+        raise ProposalUnknown("There is nothing to undo.")
+
+    async def apply(
+        self, workspace: Workspace, proposal_id: str, hunks: Collection[str] | None = None
+    ) -> Outcome:
+        """Apply a proposal, or the hunks of it that are named; once begun it runs to its end, even if cancelled.
+
+        Raises ProposalUnknown, FolderBusy, Unrecorded.
+        """
+        return await self._to_the_end(self._apply(workspace, proposal_id, hunks))
+
+    async def undo(self, workspace: Workspace, proposal_id: str | None = None) -> Outcome:
+        """Take back what was applied of a proposal (None: of the last one), which may then be applied again.
+
+        Raises ProposalUnknown where nothing of it was applied, FolderBusy, Unrecorded.
+        """
+        return await self._to_the_end(self._undo(workspace, proposal_id))
+
+    async def recover(self, workspace: Workspace, root: str) -> tuple[str, ...]:
+        """Bring what a crash left in the middle in `root` to one side: what was found and done, for the user."""
+        async with self._one_at_a_time:
+            try:
+                heads = await asyncio.to_thread(self._journal.heads)
+                unfinished = [head.id for head in heads if head.root == root and head.is_under_way]
+                return tuple([await self._settled(workspace, root, one) for one in unfinished])
+            except FolderBusy:
+                return ()  # the one who is at it will finish it
+
+    async def _to_the_end(self, work: Coroutine[None, None, Outcome]) -> Outcome:
+        task = asyncio.ensure_future(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+    async def _apply(self, workspace: Workspace, proposal_id: str, hunks: Collection[str] | None) -> Outcome:
+        async with self._one_at_a_time:
+            entry = await asyncio.to_thread(self._entry, proposal_id, "offered")
+            with self._journal.locked(entry.root):
+                entry = await self._unfinished_first(workspace, entry, "offered")
+                refused = _refusal(entry.proposal, hunks)
+                if refused:
+                    return Outcome(False, refused)
+                changes = [part for change in entry.proposal.changes if (part := chosen(change, hunks))]
+                record = self._recorder(entry, "applying")
+                done, conflicts = await carry_out(workspace, entry.proposal.label, changes, record)
+                await self._write(entry if conflicts else self._came_to(entry, "applied", done))
+                return Outcome(not conflicts, conflicts)
+
+    async def _undo(self, workspace: Workspace, proposal_id: str | None) -> Outcome:
+        async with self._one_at_a_time:
+            if proposal_id is None:
+                proposal_id = await asyncio.to_thread(self.last_applied)
+            entry = await asyncio.to_thread(self._entry, proposal_id, "applied")
+            with self._journal.locked(entry.root):
+                entry = await self._unfinished_first(workspace, entry, "applied")
+                label = f"Undo: {entry.proposal.label}"
+                left = await asyncio.to_thread(still_to_do, workspace, [inverse(c) for c in entry.changes])
+                _, conflicts = await carry_out(workspace, label, left, self._recorder(entry, "undoing"))
+                await self._write(entry if conflicts else self._came_to(entry, "offered"))
+                return Outcome(not conflicts, conflicts)
+
+    async def _unfinished_first(self, workspace: Workspace, entry: Entry, state: State) -> Entry:
+        """`entry` as it is on disk under the lock, once anything that a crash left of it is settled."""
+        proposal_id = entry.proposal.id
+        now = await asyncio.to_thread(self._journal.find, proposal_id)
+        if now and now.head.is_under_way:
+            await self._settle(workspace, now)
+        return await asyncio.to_thread(self._entry, proposal_id, state)
+
+    async def _settled(self, workspace: Workspace, root: str, proposal_id: str) -> str:
+        with self._journal.locked(root):
+            entry = await asyncio.to_thread(self._journal.find, proposal_id)
+            if entry is None or not entry.head.is_under_way:
+                return ""
+            return await self._settle(workspace, entry)
+
+    async def _settle(self, workspace: Workspace, entry: Entry) -> str:
+        """Finish what a crash cut off, the lock held: what was done about it, in a sentence."""
+        found = await asyncio.to_thread(look, workspace, entry.changes)
+        left, text = await settle(workspace, entry.proposal.label, found)
+        await sweep(workspace, entry.proposal.label, entry.changes)
+        if entry.state == "applying":
+            ended = self._came_to(entry, "applied", left) if left else self._came_to(entry, "offered")
+            return await self._ended(ended, "A refactor was cut off while it was applied", text)
+        still = [] if found.all_done else _not_undone(entry.changes, left)
+        ended = self._came_to(entry, "applied", still) if still else self._came_to(entry, "offered")
+        return await self._ended(ended, "An undo was cut off", text)
+
+    async def _ended(self, entry: Entry, what: str, text: str) -> str:
+        await self._write(entry)
+        return f"{what} ({entry.proposal.label}). {text}"
+
+    def _recorder(self, entry: Entry, state: State) -> Record:
+        async def record(fitted: Sequence[FileChange]) -> None:
+            await self._write(self._came_to(entry, state, fitted))
+
+        return record
+
+    def _came_to(self, entry: Entry, state: State, changes: Sequence[FileChange] = ()) -> Entry:
+        return replace(entry, state=state, since=self._clock(), changes=tuple(changes))
+
+    async def _write(self, entry: Entry) -> None:
+        await asyncio.to_thread(self._journal.write, entry)
+
+    def _entry(self, proposal_id: str, state: State) -> Entry:
+        """The entry of that id in that state, or in the middle of leaving it. Raises ProposalUnknown."""
+        entry = self._journal.find(proposal_id)
+        leaving = {"offered": "applying", "applied": "undoing"}[state]
+        if entry is None or entry.state not in (state, leaving) or entry.head.is_over(self._clock()):
+            raise (
+                _unknown(proposal_id) if state == "offered" else ProposalUnknown("There is nothing to undo.")
+            )
+        return entry
+
+
+def real_root(path: os.PathLike[str]) -> str:
+    """The name of a folder in the journal."""
+    return os.path.realpath(path)
+
+
+def _unknown(proposal_id: str) -> ProposalUnknown:
+    return ProposalUnknown(
+        f"There is no proposal {proposal_id!r} to apply.", advice="Ask for the change again."
+    )
+
+
+def _not_undone(inverses: Sequence[FileChange], undone: Sequence[FileChange]) -> list[FileChange]:
+    """What is still applied where of `inverses` only `undone` was done."""
+    done = {change.uri for change in undone}
+    return [inverse(change) for change in inverses if change.uri not in done]
+
+
+def _refusal(proposal: Proposal, hunks: Collection[str] | None) -> tuple[Conflict, ...]:
+    """Why this choice of hunks is none, before looking at any file."""
+    if hunks is None:
+        if proposal.complete:
+            return ()
+        failed = "; ".join(check.message for check in proposal.checks if not check.ok)
+        return (Conflict("", f"Parts of the model's answer could not be used: {failed}"),)
+    known = {hunk.id for change in proposal.changes for hunk in change.hunks}
+    unknown = sorted(set(hunks) - known)
+    if unknown:
+        return (Conflict("", f"The proposal has no hunk {', '.join(unknown)}."),)
+    return () if hunks else (Conflict("", "No hunk was chosen."),)

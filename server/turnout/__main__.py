@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from turnout import __version__
 from turnout.errors import TurnoutError
 
-COMMANDS = ("serve", "models", "doctor", "route", "settings", "ledger", "trust", "worker", "demo")
+COMMANDS = (
+    "serve", "refactor", "models", "doctor", "route", "settings", "ledger", "trust", "worker", "demo",
+)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,7 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"turnout {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in named:
-        importlib.import_module(f"turnout.commands.{name}").add_parser(subparsers)
+        module = importlib.import_module(f"turnout.commands.{name.replace('-', '_')}")
+        module.add_parser(subparsers)
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))

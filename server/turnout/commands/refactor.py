@@ -1,0 +1,241 @@
+"""`turnout refactor`: what an editor's refactor does, on the files as they are on disk.
+
+The result goes to stdout and everything else to stderr. Exit statuses: 0 done, 1 it failed, 2 wrong usage, 3 the
+proposal did not pass its checks, 4 nothing would change, 5 it was not agreed to, 6 a file has changes that are not
+committed, 130 stopped. Nothing is changed on disk but with `--apply` and status 0.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from turnout.act.plans import Plan
+    from turnout.act.proposals import Proposal
+    from turnout.act.scope import Request
+    from turnout.act.seams import Seams
+    from turnout.app import Bench
+    from turnout.commands.terminal import Terminal
+    from turnout.session.worktree import WorktreeWorkspace
+
+DONE, UNSOUND, UNCHANGED, DECLINED, DIRTY = 0, 3, 4, 5, 6
+
+_EPILOG = (
+    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 the proposal did not pass its checks, 4 nothing would change, "
+    "5 not agreed to, 6 a file has changes that are not committed, 130 stopped."
+)
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register `refactor`."""
+    parser = subparsers.add_parser(
+        "refactor",
+        help="change files by an instruction, all of them or none",
+        description="Proposes a change to the files of a folder and prints it. Whether text may leave this machine is "
+        "up to the settings; where they say to ask and there is no terminal, it stays here.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument("instruction", metavar="INSTRUCTION", help="what to change, in your own words")
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        type=Path,
+        metavar="PATH",
+        help="files and folders that may change (default: found)",
+    )
+    parser.add_argument("--workspace", type=Path, metavar="FOLDER", help="default: around this folder")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--diff", action="store_true", help="print the change and make none (the default)")
+    what.add_argument("--apply", action="store_true", help="make the change, if all of its checks passed")
+    parser.add_argument(
+        "--allow-dirty", action="store_true", help="apply also to files with changes that are not committed"
+    )
+    parser.add_argument("--plan", choices=("ask", "auto"), help="show a plan first (default: as set)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Propose, and apply where that is wanted."""
+    return asyncio.run(_run(args))
+
+
+async def _run(args: argparse.Namespace) -> int:
+    from turnout.app import bench
+    from turnout.commands.terminal import Terminal
+    from turnout.settings.workspace import find_workspace
+
+    terminal = Terminal()
+    root = (args.workspace or find_workspace(Path())).absolute()
+    async with bench(terminal, root) as parts:
+        return await _Job(args, terminal, parts, root).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One run of the command."""
+
+    args: argparse.Namespace
+    terminal: "Terminal"
+    parts: "Bench"
+    root: Path
+
+    async def run(self) -> int:
+        from turnout.files import Folder
+        from turnout.session.worktree import WorktreeWorkspace
+
+        workspace = WorktreeWorkspace(Folder(self.root), self.parts.workspaces.may_read)
+        request = self._request(workspace)
+        if self._asks(workspace, request):
+            planned = await self._planned(request, workspace)
+            if planned is None:
+                self.terminal.say("Nothing was changed.")
+                return DECLINED
+            request = planned.approved
+        proposal = await self._proposed(request, workspace)
+        status = _status(proposal)
+        if self.args.apply and status == DONE:
+            status = await self._apply(proposal, workspace)
+        self._print(proposal, applied=self.args.apply and status == DONE)
+        return status
+
+    def _request(self, workspace: "WorktreeWorkspace") -> "Request":
+        from turnout.act.scope import Request
+
+        return Request(self.args.instruction, scope=tuple(_uris(self.args.paths, workspace)))
+
+    def _asks(self, workspace: "WorktreeWorkspace", request: "Request") -> bool:
+        if self.args.plan:
+            return bool(self.args.plan == "ask")
+        place = next(iter(request.scope), workspace.uri("file"))
+        return self.terminal.can_ask and self.parts.workspaces.asks_for_plan(place)
+
+    def _seams(self, workspace: "WorktreeWorkspace", progress: Any) -> "Seams":
+        from turnout import syntax
+        from turnout.act.seams import Seams
+
+        def tell(what: str, done: int, of: int) -> None:
+            progress.report(what, done * 100 // of if of else None)
+
+        return Seams(self.parts.operation(), workspace, syntax, tell, self.parts.outlook)
+
+    async def _planned(self, request: "Request", workspace: "WorktreeWorkspace") -> "Plan | None":
+        """The plan that the user approved; None where they did not."""
+        from turnout.act.plans import draw_up
+
+        earlier: Plan | None = None
+        correction = ""
+        while True:
+            async with self.terminal.progress("Planning") as progress:
+                seams = self._seams(workspace, progress)
+                plan = await draw_up(request, seams, self.parts.outlook, earlier, correction)
+            print("\n".join(_plan_lines(plan)), file=sys.stderr)
+            if not self.terminal.can_ask:
+                self.terminal.say("There is no terminal to approve it at; use --plan auto.", "warning")
+                return None
+            answer = await self.terminal.line("Go on? [y/N, or what to change in the plan] ")
+            if answer.lower() in ("y", "yes") and not plan.problem:
+                return plan
+            if answer.lower() in ("", "n", "no", "y", "yes"):
+                return None
+            earlier, correction = plan, answer
+
+    async def _proposed(self, request: "Request", workspace: "WorktreeWorkspace") -> "Proposal":
+        from turnout.act.refactor import propose
+
+        async with self.terminal.progress("Refactoring") as progress:
+            proposal = await propose(request, self._seams(workspace, progress))
+            checks = await self.parts.check(workspace.folder, proposal.changes, progress.report)
+        return replace(proposal, checks=(*proposal.checks, *checks))
+
+    async def _apply(self, proposal: "Proposal", workspace: "WorktreeWorkspace") -> int:
+        from turnout import git
+        from turnout.act.proposals import Proposals
+
+        paths = [path for change in proposal.changes for path in (change.path, change.new_path) if path]
+        changed = () if self.args.allow_dirty else await git.dirty(self.root, paths)
+        if changed:
+            self.terminal.say(
+                f"Nothing was changed: {', '.join(changed)} has changes that are not committed. "
+                "Commit them, or use --allow-dirty.",
+                "error",
+            )
+            return DIRTY
+        proposals = Proposals()
+        proposals.keep(proposal)
+        outcome = await proposals.apply(workspace, proposal.id)
+        for conflict in outcome.conflicts:
+            self.terminal.say(f"{conflict.uri}: {conflict.message}".removeprefix(": "), "error")
+        return DONE if outcome.done else 1
+
+    def _print(self, proposal: "Proposal", *, applied: bool) -> None:
+        if self.args.json:
+            print(json.dumps({**_to_wire(proposal), "applied": applied}, indent=2))
+            return
+        if not self.args.apply:
+            print("".join(change.diff for change in proposal.changes), end="")
+        print("\n".join(_summary(proposal, applied=applied)), file=sys.stderr)
+
+
+def _uris(paths: list[Path], workspace: "WorktreeWorkspace") -> Iterator[str]:
+    """The files that `paths` name, those of a folder in it and below. Raises PathRefused outside of the workspace."""
+    from turnout.files import path_to_uri
+
+    for path in paths:
+        absolute = path.absolute()
+        if not absolute.is_dir():
+            yield workspace.uri(workspace.path(path_to_uri(absolute)))
+            continue
+        inside = absolute.resolve().relative_to(workspace.folder.root.resolve()).as_posix()
+        below = "" if inside == "." else f"{inside}/"
+        yield from (workspace.uri(file) for file in workspace.paths() if file.startswith(below))
+
+
+def _status(proposal: "Proposal") -> int:
+    if not proposal.changes:
+        return UNCHANGED
+    return DONE if proposal.complete and all(check.ok for check in proposal.checks) else UNSOUND
+
+
+def _plan_lines(plan: "Plan") -> Iterator[str]:
+    yield plan.summary or "The plan:"
+    yield from (f"  {step.line}" for step in plan.steps)
+    yield from (f"  left out: {out.path}: {out.reason}" for out in (*plan.dropped, *plan.skipped))
+    if plan.problem:
+        yield f"  {plan.problem}"
+    guess = plan.estimate
+    cost = "an unknown price" if guess.cost_usd is None else f"about ${guess.cost_usd:.4f}"
+    time = "" if guess.seconds is None else f", about {guess.seconds:.0f} s"
+    place = "leaves this machine" if guess.leaves_machine else "stays on this machine"
+    yield f"  {guess.model or guess.why_none}: {len(guess.files)} files, {cost}{time}; {place}"
+
+
+def _summary(proposal: "Proposal", *, applied: bool) -> Iterator[str]:
+    verb = "changed" if applied else "would change"
+    yield from (f"{verb}: {change.kind} {change.new_path or change.path}" for change in proposal.changes)
+    yield from (f"left out: {out.path}: {out.reason}" for out in proposal.skipped)
+    for check in proposal.checks:
+        if not check.ok:
+            yield f"failed: {check.name}: {check.message}"
+    receipt = proposal.receipt
+    cost = "an unknown price" if receipt.cost_usd is None else f"${receipt.cost_usd:.4f}"
+    yield f"{receipt.model}: {receipt.tokens_in} tokens in, {receipt.tokens_out} out, {cost}"
+
+
+def _to_wire(proposal: "Proposal") -> dict[str, Any]:
+    return {
+        "proposalId": proposal.id,
+        "plan": proposal.plan,
+        "complete": proposal.complete,
+        "files": [
+            {"path": c.path, "kind": c.kind, "newPath": c.new_path, "diff": c.diff} for c in proposal.changes
+        ],
+        "checks": [{"name": c.name, "ok": c.ok, "message": c.message} for c in proposal.checks],
+        "skipped": [{"path": s.path, "reason": s.reason} for s in proposal.skipped],
+        "receipt": proposal.receipt.to_wire(),
+    }

@@ -1,0 +1,103 @@
+"""`turnout refactor`: the editor's refactor on files on disk, for scripts: what it prints, changes and returns."""
+
+import json
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from support.git import commit, repository
+from support.home import TURNOUT, Home
+from support.shop import FILES, SCRIPT, renamed
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+RENAME = "Rename total to grand_total"
+
+
+@pytest.fixture
+def turnout(home: Home) -> Run:
+    """Runs the command in a repository with the sample project, without a terminal."""
+    for name, text in FILES.items():
+        home.write(name, text)
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [TURNOUT, "refactor", *arguments], cwd=home.work,
+            env=home.environment(TURNOUT_FAKE_SCRIPT=json.dumps(SCRIPT)), stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+def texts(home: Home) -> list[str]:
+    """The files as they are on disk."""
+    return [home.read(name) for name in FILES]
+
+
+def test_a_diff_changes_nothing(turnout: Run, home: Home) -> None:
+    """Without --apply the change is printed, progress goes to stderr, and the files stay."""
+    done = turnout(RENAME, "shop")
+    assert (done.returncode, texts(home)) == (0, list(FILES.values()))
+    assert "+def grand_total(prices):" in done.stdout
+    assert done.stdout.startswith("--- a/shop/")
+    assert "would change: edit shop/basket.py" in done.stderr
+    assert "Refactoring" in done.stderr
+
+
+def test_apply(turnout: Run, home: Home) -> None:
+    """With --apply every file is changed and keeps its mark and line endings; JSON says so."""
+    repository(home.work, FILES)
+    commit(home.work, "Begin")
+    home.write("shop/basket.py", FILES["shop/basket.py"] + "\n")
+    dirty = turnout(RENAME, "shop", "--apply")
+    assert (dirty.returncode, "shop/basket.py has changes" in dirty.stderr) == (6, True)
+    assert home.read("shop/prices.py") == FILES["shop/prices.py"]
+    home.write("shop/basket.py", FILES["shop/basket.py"])
+    done = turnout(RENAME, "shop", "--apply", "--json")
+    assert (done.returncode, texts(home)) == (0, [renamed(text) for text in FILES.values()])
+    answer = json.loads(done.stdout)
+    assert answer["applied"] is True
+    assert {file["path"] for file in answer["files"]} == set(FILES)
+    assert all(check["ok"] for check in answer["checks"])
+    assert answer["receipt"]["model"] == "near"
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "said"),
+    [
+        ("x = 'same'\n", 4, "near"),
+        ("x = 'breaks'\n", 3, "failed: syntax d/a.py"),
+    ],
+)
+def test_nothing_to_apply(turnout: Run, home: Home, text: str, status: int, said: str) -> None:
+    """What changes nothing, or does not pass, is not applied, and has a status of its own."""
+    home.write("d/a.py", text)
+    done = turnout("Do something", "d/a.py", "--apply")
+    assert (done.returncode, home.read("d/a.py"), done.stdout) == (status, text, "")
+    assert said in done.stderr
+
+
+def test_nobody_to_ask(turnout: Run, home: Home) -> None:
+    """Without a terminal nothing leaves the machine that has to be asked for, and no plan is approved."""
+    home.configure(
+        '[models.far]\napi = "openai-chat"\nmodel = "m"\nbase_url = "http://127.0.0.1:9/v1"\nleaves_machine = true\n'
+        '[routes.refactor]\nmodels = ["far"]\n'
+    )
+    done = turnout(RENAME, "shop")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no terminal to ask at" in done.stderr
+    assert "you did not agree" in done.stderr
+    home.configure("")
+    assert turnout(RENAME, "shop", "--plan", "ask").returncode == 5
+    assert texts(home) == list(FILES.values())
+
+
+def test_a_path_outside(turnout: Run, home: Home) -> None:
+    """A file outside of the workspace is refused by name."""
+    outside = home.root / "outside.py"
+    outside.write_text("x = 1\n")
+    done = turnout(RENAME, str(outside))
+    assert (done.returncode, "outside" in done.stderr) == (1, True)
+    assert "Traceback" not in done.stderr

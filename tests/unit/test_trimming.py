@@ -1,21 +1,10 @@
 """Trimming: what is cut from a model's answer, and above all what is left alone."""
 
-import re
-
 import pytest
 
-from turnout.core.documents import Document, Position
-from turnout.core.holes import Hole, Shape, cut
+from support.holes import hole_in
+from turnout.core.holes import Shape
 from turnout.core.trimming import is_complete, trim
-
-
-def hole_in(text: str) -> Hole:
-    """The hole at `|`, the first one that stands alone."""
-    before, after = re.split(r"(?<![<'])\|", text, maxsplit=1)
-    line = before.count("\n")
-    position = Position(line, len(before) - (before.rfind("\n") + 1))
-    return cut(Document("file:///d", "python", 1, before + after).snapshot(), position)
-
 
 LEFT_ALONE: list[tuple[str, str, Shape]] = [
     ("print(|)", "len(items)", "line"),
@@ -33,7 +22,6 @@ LEFT_ALONE: list[tuple[str, str, Shape]] = [
     ("f(|)", "a) + g(b", "line"),
     ("f(|)", "')', [x]", "line"),
     ('print("|")', 'a" + x + "b', "line"),
-    ("f(|, x)", "a) -> int:", "line"),
     ("if x:\n    |\n", "return 1\n    # done", "block"),
     ("def f():\n    |\n\nprint(f())\n", "x = 1\n    return x", "block"),
     ("if (x) {\n    |\n}\n", "y();\n    z();", "block"),
@@ -50,19 +38,10 @@ LEFT_ALONE: list[tuple[str, str, Shape]] = [
 ]
 
 CUT: list[tuple[str, str, Shape, str]] = [
-    ("print(|)", "len(items))", "line", "len(items)"),
-    ("foo(bar(|))", "x)", "line", "x"),
-    ("foo(bar(|));", "x));", "line", "x"),
-    ('print("|")', 'hello")', "line", "hello"),
-    ('print("|")', 'hello") # greet', "line", "hello"),
-    ("def f(|):", "self, a: int) -> None:", "line", "self, a: int"),
-    ("f(|)", "a, ')') -> (x, y):", "line", "a, ')'"),
-    ("x = [|]", "1, 2];", "line", "1, 2"),
-    ('    """|"""', 'Return x.""" + y', "line", "Return x."),
     ("x = |:", "1:", "line", "1"),
+    ("f(|, x)", "a) -> int:", "line", "a"),
     ("def f():\n    |\n", "\n    return x", "line", "return x"),
     ("return |", "a + b\nprint(1)", "line", "a + b"),
-    ("foo(|)", "a, b)", "line", "a, b"),
     ("x = |;", "1;", "line", "1"),
     ("x = |", "1   ", "line", "1"),
     ("x = |", "1<|endoftext|>garbage", "line", "1"),
@@ -72,13 +51,25 @@ CUT: list[tuple[str, str, Shape, str]] = [
     ("def f():\n    |\n    return total\n", "total = 1\n    return total", "block", "total = 1"),
 ]
 
+TAKING_THE_PLACE_OF: list[tuple[str, str, str]] = [
+    ("print(|)", "len(items))", ")"),
+    ('print("|")', 'hello") # greet', '")'),
+    ("def f(|):", "self, a: int) -> None:", "):"),
+    ("for x in range(|):", "10):", "):"),
+    ("foo(bar(|));", "x));", "));"),
+    ("foo(|);", "x) + 1", ")"),
+    ("print(|)", "len(items)", ""),
+    ("f(|)", "a) + g(b", ""),
+]
+
 EMPTIED: list[tuple[str, str, Shape, str]] = [
     ("x = |", "", "line", "nothing to add"),
     ("x = |", "   ", "line", "white space"),
     ("x = |", "<|fim_pad|>", "line", "marker"),
     ("|", "```python", "line", "fence"),
-    ("|\nreturn total\n", "return total", "line", "after the cursor"),
+    ("|\nreturn total\n", "return total", "line", "lines below"),
     ("return total\n|", "return total", "line", "line above"),
+    ("f(|)", ")", "line", "closed already"),
 ]
 
 
@@ -102,6 +93,15 @@ def test_nothing_is_shown_with_a_reason(text: str, answer: str, shape: Shape, re
     assert reason in trimmed.reason
 
 
+@pytest.mark.parametrize(("text", "answer", "replaced"), TAKING_THE_PLACE_OF)
+def test_closers_behind_the_cursor_are_replaced(text: str, answer: str, replaced: str) -> None:
+    """What an editor closed by itself goes where the answer closes it; what else is behind the cursor stays."""
+    hole = hole_in(text)
+    trimmed = trim(answer, hole, "line")
+    assert trimmed.text == answer
+    assert hole.tail[: trimmed.replaces] == replaced
+
+
 def test_a_runaway_is_stopped() -> None:
     """A line that comes again and again is kept once, and the model is stopped."""
     hole = hole_in("for x in y:\n    |")
@@ -118,7 +118,11 @@ def test_a_runaway_is_stopped() -> None:
         ("|", "\n", "line", False),
         ("|", "\nx\n", "line", True),
         ("def f():\n    |", "return 1\n", "block", False),
-        ("def f():\n    |", "return 1\n\ndef", "block", False),
+        ("def f():\n    |", "return 1\n\nd", "block", True),
+        ("def f():\n    |", "return 1\n\n    d", "block", False),
+        ("if (x) {\n    |", "y();\n}", "block", False),
+        ("if (x) {\n    |", "y();\n}\n", "block", True),
+        ("if (x) {\n    |", "y();\n    {\n}", "block", False),
         ("def f():\n    |", "return 1\n\ndef g():\n", "block", True),
     ],
 )
@@ -139,6 +143,17 @@ def test_the_model_is_stopped_when_more_would_not_be_shown(
         ("def f(): return |", "line"),
         ("x = 1\n|", "line"),
         ("def f():\n    | # note", "line"),
+        ("def f():|", "block"),
+        ("x = {'a':|", "line"),
+        ("f(x, {|})", "line"),
+        ("if (x) {|}", "block"),
+        ("# adds two numbers\n|", "block"),
+        ("# adds two numbers\n|\ndef add(): ...", "line"),
+        ("@property\n|", "block"),
+        ("def f():\n    |\n    return total\n", "line"),
+        ("def f():\n    |\n\ndef g(): ...", "block"),
+        ('"""Says\n\nif so:\n    |', "line"),
+        ("print(a, |)", "line"),
         ("|", "line"),
     ],
 )

@@ -58,16 +58,37 @@ def test_each_family_gets_its_own_tokens_in_its_own_order(model: str, prompt: st
             "qwen2.5-coder",
             "[<|repo_name|>]workspace\n[<|file_sep|>]b.py\nB\n[<|file_sep|>]a.py\n[<|fim_prefix|>]",
         ),
-        ("starcoder2", "[<repo_name>]workspace\n[<file_sep>]b.py\nB\n[<file_sep>]a.py\n[<fim_prefix>]"),
+        ("starcoder2", "[<repo_name>]workspace\n[<file_sep>]b.py\nB\n[<file_sep>][<fim_prefix>]a.py\nx"),
         ("codegemma", "[<bos>][<|file_separator|>]b.py\nB\n[<|file_separator|>]a.py\n[<|fim_prefix|>]"),
         ("mellum", "[<reponame>]workspace\n[<filename>]b.py\nB\n[<filename>]a.py\n[<fim_suffix>]"),
-        ("granite-code", "[<fim_prefix>]"),
+        ("granite-code", "[<fim_prefix>]# b.py\nB\n\n# a.py\nx"),
+        ("codellama", "[<s>][<PRE>]# b.py\nB\n\n# a.py\nx"),
+        ("codestral", "[<s>][[SUFFIX]][[PREFIX]]# b.py\nB\n\n# a.py\nx"),
+        ("seed-coder", "[<[fim-suffix]>][<[fim-prefix]>]# b.py\nB\n\n# a.py\nx"),
     ],
 )
 def test_other_files_come_in_the_tokens_that_a_family_knows(model: str, begins: str) -> None:
-    """A family that was not trained with file tokens is shown no other files."""
+    """A family that was not trained with file tokens is shown other files as comments name them."""
     layout = render(candidates(model)[0], Hole("a.py", "x", "", (("b.py", "B\n"),)), Window())
     assert shown(layout).startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("path", "mark"),
+    [("a.py", "#"), ("A.RB", "#"), ("init.lua", "--"), ("main.rs", "//"), ("Makefile", "//")],
+)
+def test_a_comment_begins_as_in_the_language_of_its_file(path: str, mark: str) -> None:
+    """The name of a file is said in a way that its language takes for a comment."""
+    layout = render(candidates("codellama")[0], Hole(path, "x", "", (("b", "B"),)), Window())
+    assert shown(layout).startswith(f"[<s>][<PRE>]{mark} b\nB\n\n{mark} {path}\nx")
+
+
+def test_a_file_alone_has_no_heading() -> None:
+    """Without other files a prompt is the hole and nothing else."""
+    assert (
+        shown(render(candidates("codellama")[0], Hole("a.py", "x", "y"), Window()))
+        == "[<s>][<PRE>]x[<SUF>]y[<MID>]"
+    )
 
 
 def test_other_files_are_left_out_whole_where_there_is_no_room() -> None:

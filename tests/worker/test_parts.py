@@ -77,6 +77,13 @@ def test_a_prompt_that_nobody_waits_for_settles() -> None:
     assert layouts.render(work(LINES[:3810]), Window()).anchor.head == warmed.anchor.head
 
 
+def test_a_prompt_in_plain_order_is_what_other_clients_send() -> None:
+    """Prefix, suffix, middle, and nothing left out at the cursor."""
+    plain = Work("d", work("x = ab").parts, False, plain=True)
+    layout = Layouts("qwen2.5-coder-0.5b", QWEN).render(plain, Window())
+    assert (shown(layout), layout.forced) == ("[<|fim_prefix|>]x = ab[<|fim_suffix|>][<|fim_middle|>]", "")
+
+
 def test_a_model_that_fills_no_holes_says_so() -> None:
     """The message names the model, and one that can."""
     with pytest.raises(EngineError, match=r"my-model has no fill-in-the-middle tokens.*qwen2\.5-coder-0\.5b"):

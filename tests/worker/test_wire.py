@@ -57,6 +57,7 @@ FIGURES: dict[str, Any] = dict.fromkeys(wire.Figures.__annotations__, 0) | {"sto
 SOUND: list[tuple[Any, wire.Frame]] = [
     (wire.Hello, {**kit.hello(), "token": "x", "engine": "fake", "model": "m", "state": "idle"}),
     (wire.Complete, kit.fim(1)),
+    (wire.Complete, {**kit.fim(1), "window": [4000, 600, 0], "plain": True}),
     (wire.Complete, kit.chat(2, "x")),
     (wire.Warm, {"t": "warm", "id": 3, "document": "d", "parts": []}),
     (wire.Cancel, {"t": "cancel", "id": 1}),
@@ -148,6 +149,9 @@ def test_text_that_is_no_unicode_survives() -> None:
         json.dumps({**kit.fim(1), "temperature": 10**400}).encode(),
         json.dumps({**kit.fim(1), "temperature": float("nan")}).encode(),
         json.dumps({**kit.fim(1), "shape": "circle"}).encode(),
+        json.dumps({**kit.fim(1), "window": [1, 2]}).encode(),
+        json.dumps({**kit.fim(1), "window": [1, 2, -3]}).encode(),
+        json.dumps({**kit.fim(1), "plain": 1}).encode(),
         b"[" * 100_000,
         json.dumps({**kit.fim(1), "parts": [{"role": "wizard", "text": ""}]}).encode(),
         json.dumps({**kit.fim(1), "parts": [{"role": "prefix"}]}).encode(),

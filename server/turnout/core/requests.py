@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, TypeAlias, get_args
 
+from turnout.core.fim.layout import Window
 from turnout.core.limits import Limit, WhenSpent
 
 Kind = Literal[
@@ -226,6 +227,8 @@ class FimPrompt:
     `document` identifies the text across requests, so that its key/value cache is found again.
     `shape` is how much is wanted: one `line`, or a `block` that may span several.
     `kind` decides who goes first where several wait for one engine.
+    `window` is how much of each part a model on this machine is to read, None for its engine's own measure. `plain`
+    asks for the usual order of prefix, suffix, middle in place of the one that was found to be better.
     """
 
     document: str
@@ -236,6 +239,8 @@ class FimPrompt:
     shape: Literal["line", "block"] = "line"
     max_tokens: int = 64
     kind: Literal["inline", "popup"] = "inline"
+    window: Window | None = None
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ class LocalBackend:
 
     async def warm(self, model: Model, prompt: Prompt) -> None:
         """Evaluate `prompt` ahead of a request that begins like it; returns when that is done."""
-        frame = {"t": "warm", "document": prompt.document, "parts": _parts(prompt)}
+        frame = {"t": "warm", "document": prompt.document, "parts": _parts(prompt), **_how(prompt)}
         call = Call(await self._station(model), frame)
         try:
             while (answer := await call.next())["t"] != "done":
@@ -168,7 +168,19 @@ def _complete_frame(prompt: Prompt) -> dict[str, Any]:
         "temperature": prompt.temperature if isinstance(prompt, ChatPrompt) else 0.0,
         "stop": list(prompt.stop) if isinstance(prompt, ChatPrompt) else [],
         "shape": "block" if isinstance(prompt, ChatPrompt) else prompt.shape,
+        **_how(prompt),
     }
+
+
+def _how(prompt: Prompt) -> dict[str, Any]:
+    """How a hole is to be laid out, where that is not the worker's to decide."""
+    if isinstance(prompt, ChatPrompt):
+        return {}
+    window = prompt.window
+    told = (
+        {} if window is None else {"window": [window.prefix_chars, window.suffix_chars, window.chunk_chars]}
+    )
+    return {**told, "plain": True} if prompt.plain else dict(told)
 
 
 def _parts(prompt: Prompt) -> list[wire.Part]:

@@ -30,7 +30,8 @@ class Layouts:
             )
         hole = hole_from_parts(work.parts)
         previous = self._anchors.get(work.document)
-        layout = render(self._family, hole, window, previous, settle=not work.generate)
+        family = self._family.in_plain_order() if work.plain else self._family
+        layout = render(family, hole, window, previous, settle=not work.generate)
         self._anchors[work.document] = layout.anchor
         self._anchors.move_to_end(work.document)
         if len(self._anchors) > KEPT_DOCUMENTS:

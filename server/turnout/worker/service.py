@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from turnout import __version__
+from turnout.core.fim.layout import Window
 from turnout.errors import ProtocolViolation
 from turnout.worker import listener, wire
 from turnout.worker.engines.base import BatchEngine, Engine, Work
@@ -285,8 +286,10 @@ def resident_bytes() -> int:
 def _work(frame: wire.Frame) -> Work:
     parts = cast("list[wire.Part]", frame["parts"])
     chat = any(part["role"] in _CHAT_ROLES for part in parts)
+    window = Window(*frame["window"]) if "window" in frame else None
+    plain = frame.get("plain", False)
     if frame["t"] == "warm":
-        return Work(frame["document"], tuple(parts), chat, generate=False)
+        return Work(frame["document"], tuple(parts), chat, generate=False, window=window, plain=plain)
     return Work(
         document=frame["document"],
         parts=tuple(parts),
@@ -295,6 +298,8 @@ def _work(frame: wire.Frame) -> Work:
         max_tokens=max(1, frame["max_tokens"]),
         temperature=float(frame["temperature"]),
         stop=tuple(stop for stop in frame["stop"] if stop),
+        window=window,
+        plain=plain,
     )
 
 

@@ -51,6 +51,7 @@ class Complete(TypedDict):
 
     On one connection, a newer request of a completion kind supersedes the older one of the same kind and
     `document`, and every `warm` of that document.
+    `window` are the characters of prefix, suffix and chunks to read at most; `plain` asks for the usual order of them.
     """
 
     t: Literal["complete"]
@@ -62,6 +63,8 @@ class Complete(TypedDict):
     temperature: float
     stop: list[str]
     shape: Shape
+    window: NotRequired[list[int]]
+    plain: NotRequired[bool]
 
 
 class Warm(TypedDict):
@@ -71,6 +74,8 @@ class Warm(TypedDict):
     id: int
     document: str
     parts: list[Part]
+    window: NotRequired[list[int]]
+    plain: NotRequired[bool]
 
 
 class Cancel(TypedDict):
@@ -202,6 +207,10 @@ def _part(value: Any) -> bool:
     )
 
 
+def _window(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 3 and all(map(_whole, value))
+
+
 def _stops(value: Any) -> bool:
     return isinstance(value, list) and all(map(_text, value))
 
@@ -226,6 +235,8 @@ _CHECKS: Final[dict[str, _Check]] = {
     "parts": _parts,
     "stop": _stops,
     "figures": _figures,
+    "window": _window,
+    "plain": lambda value: isinstance(value, bool),
     "when_alone": lambda value: isinstance(value, bool),
     "reason": _one_of(Reason),
     "phase": _one_of(Phase),

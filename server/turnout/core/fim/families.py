@@ -22,7 +22,9 @@ class Family:
 
     `tail_lines` lines of the prefix go after the middle token (0: none, plain order). What `heal` names is left
     out and forced back, so that it may be tokenized together with what follows.
-    `file` introduces another file: token, path, newline, text. `repo` comes before the first of them.
+    `file` introduces another file: token, path, newline, text. `repo` comes before the first of them. Where a family
+    or a vocabulary has no such token, comments do. With `path_inside` the path of the file with the hole follows the
+    prefix token instead of preceding it.
     """
 
     name: str
@@ -36,6 +38,11 @@ class Family:
     file: str = ""
     tail_lines: int = 0
     heal: Heal = "nothing"
+    path_inside: bool = False
+
+    def in_plain_order(self) -> "Family":
+        """The family without what Turnout found to be better than its makers' own order."""
+        return replace(self, tail_lines=0, heal="nothing")
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -81,6 +88,7 @@ _PLAIN: tuple[Family, ...] = (
         middle="<fim_middle>",
         repo="<repo_name>",
         file="<file_sep>",
+        path_inside=True,
     ),
     Family(
         "deepseek-coder",
@@ -160,9 +168,16 @@ Recognize = Callable[[str, Callable[[str], int | None]], tuple[Family, Mapping[s
 def recognize(model: str, token_id: Callable[[str], int | None]) -> tuple[Family, Mapping[str, int]] | None:
     """The family of a model, and the ids of its tokens; None where the vocabulary holds no family's tokens.
 
+    A vocabulary without the tokens for other files is no other family: they are shown in comments then.
     `token_id` gives the id of one special token of the vocabulary by its text.
     """
-    for family in candidates(model):
+    known = candidates(model)
+    # First the families whose every token is there: several share the tokens for a hole.
+    for family in (
+        *known,
+        *(replace(one, repo="") for one in known),
+        *(replace(one, repo="", file="") for one in known),
+    ):
         ids = {token: found for token in family.tokens if (found := token_id(token)) is not None}
         if len(ids) == len(family.tokens):
             return family, ids

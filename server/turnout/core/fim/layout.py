@@ -27,6 +27,15 @@ _QUOTED = str.maketrans({"\\": "\\\\", '"': '\\"', "\t": "\\t", "\n": "\\n", "\r
 _LOOKS_SPECIAL = re.compile(r"(?=(<[^<>\s]{1,64}>|\[/?[A-Z_]{2,32}\]))")  # a lookahead, as names may overlap
 
 
+_COMMENT_MARKS = {
+    "#": frozenset(
+        {"py", "pyi", "rb", "sh", "bash", "toml", "yaml", "yml", "pl", "r", "jl", "ex", "exs", "nix", "mk"}
+    ),
+    "--": frozenset({"lua", "sql", "hs", "elm", "ada"}),
+}
+"""How a comment begins, by the ending of a file's name; `//` for all others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Special:
     """A token of the model's vocabulary, by its text."""
@@ -95,9 +104,10 @@ def render(
     tail_at = _tail_start(prefix, suffix, family.tail_lines, previous, settle=settle)
     visible = prefix[: len(prefix) - len(forced)]
     head, tail = visible[:tail_at], visible[tail_at:]
+    chunks = _with_room(hole.chunks, window.chunk_chars)
     pieces: list[Piece] = [Special(family.begin)] if family.begin else []
-    pieces += _other_files(family, hole, window.chunk_chars)
-    pieces += _body(family, head, suffix, tail)
+    pieces += _other_files(family, hole.path, chunks)
+    pieces += _body(family, _heading(family, hole.path, chunks) + head, suffix, tail)
     anchor = Anchor(prefix[:_MARK_CHARS], tail_at, head[-_MARK_CHARS:], suffix)
     return Layout(tuple(piece for piece in pieces if piece), forced, anchor)
 
@@ -139,23 +149,44 @@ def _body(family: Family, head: str, suffix: str, tail: str) -> Sequence[Piece]:
     return [*ordered, *middle, tail]
 
 
-def _other_files(family: Family, hole: Hole, limit_chars: int) -> Iterator[Piece]:
-    """Other files, then the name of the one with the hole, in the tokens that the family was trained with."""
-    chosen: list[tuple[str, str]] = []
-    for path, text in hole.chunks:
+def _with_room(chunks: Sequence[tuple[str, str]], limit_chars: int) -> list[tuple[str, str]]:
+    chosen = []
+    for path, text in chunks:
         limit_chars -= len(text)
         if limit_chars >= 0:
             chosen.append((path, text))
-    if not (family.file and chosen):
+    return chosen
+
+
+def _other_files(family: Family, path: str, chunks: Sequence[tuple[str, str]]) -> Iterator[Piece]:
+    """Other files, then the name of the one with the hole, in the tokens that the family was trained with."""
+    if not (family.file and chunks):
         return
     if family.repo:
         yield Special(family.repo)
         yield _REPO_NAME + "\n"
-    for path, text in chosen:
+    for other, text in chunks:
         yield Special(family.file)
-        yield f"{path}\n{text.rstrip()}\n"
+        yield f"{other}\n{text.rstrip()}\n"
     yield Special(family.file)
-    yield hole.path + "\n"
+    if not family.path_inside:
+        yield path + "\n"
+
+
+def _heading(family: Family, path: str, chunks: Sequence[tuple[str, str]]) -> str:
+    """What the prefix begins with ahead of the file's own text: where there are no tokens for them, other files."""
+    if not chunks:
+        return ""
+    if family.file:
+        return path + "\n" if family.path_inside else ""
+    mark = _comment_mark(path)
+    others = (f"{mark} {other}\n{text.rstrip()}\n\n" for other, text in chunks)
+    return "".join(others) + f"{mark} {path}\n"
+
+
+def _comment_mark(path: str) -> str:
+    ending = path.rpartition(".")[2].lower()
+    return next((mark for mark, endings in _COMMENT_MARKS.items() if ending in endings), "//")
 
 
 def _window_start(prefix: str, limit_chars: int, previous: Anchor | None, *, settle: bool) -> int:

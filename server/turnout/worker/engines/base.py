@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
+from turnout.core.fim.layout import Window
 from turnout.worker.wire import Part
 
 
@@ -18,6 +19,7 @@ class Work:
     `already` is text that earlier runs of the same work produced before they were interrupted:
     the engine goes on after it, with `max_tokens` counting from there.
     With `generate` False the prompt is only evaluated, so that a later request finds it in the cache.
+    `window` is None for the engine's own measure; `plain` lays a hole out in the usual order.
     """
 
     document: str
@@ -29,6 +31,8 @@ class Work:
     stop: tuple[str, ...] = ()
     already: str = ""
     generate: bool = True
+    window: Window | None = None
+    plain: bool = False
 
 
 class Sink(Protocol):

@@ -95,7 +95,8 @@ class ExllamaEngine:
 
     def begin(self, work: Work, sink: Sink) -> None:
         """Queue `work`; a hole with more text than the context holds is tried once more with half the window."""
-        windows = (Window(),) if work.chat else (Window(), Window().halved())
+        window = work.window or Window()
+        windows = (window,) if work.chat else (window, window.halved())
         for window in windows:
             prompt, forced = self._chat(work) if work.chat else self._hole(work, window)
             healer = Healer(forced, work, sink)

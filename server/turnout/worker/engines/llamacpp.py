@@ -131,10 +131,11 @@ class LlamaEngine:
         try:
             if work.chat:
                 return self._stream(self._chat_prompt(work), work, Healer("", work, sink))
+            window = work.window or self._window
             try:
-                return self._fill(work, sink, self._window)
+                return self._fill(work, sink, window)
             except _TooLongError:
-                return self._fill(work, sink, self._window.halved())
+                return self._fill(work, sink, window.halved())
         except _TooLongError as exc:
             raise EngineError(
                 f"The prompt does not fit the context of {self._context_tokens} tokens that {self._model} has here. "

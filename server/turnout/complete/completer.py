@@ -10,9 +10,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from turnout.complete.cache import CompletionCache
-from turnout.complete.prompts import CompletionKind, Rules, fim_prompt
+from turnout.complete.prompts import ALONE, CompletionKind, Rules, fim_prompt
 from turnout.core import holes, trimming
 from turnout.core.answers import Ask, Runner
+from turnout.core.context import Surroundings
 from turnout.core.documents import Position, Snapshot
 from turnout.core.holes import Hole
 from turnout.core.receipts import Receipt, SentFile
@@ -55,10 +56,12 @@ class Completer:
         on_failure: Callable[[TurnoutError], str],
         busy: Callable[[Snapshot, Position], AbstractContextManager[None]] = lambda *_: nullcontext(),
         clock: Callable[[], float] = time.perf_counter,
+        around: Callable[[str], Surroundings] = lambda _uri: ALONE,
     ) -> None:
         """`on_failure` hears why no model answered, and says it in words for the user.
 
-        `busy` is entered for as long as a model is asked about a place.
+        `busy` is entered for as long as a model is asked about a place. `around` is what a prompt shows besides the
+        text around the cursor; it has to be there at once.
         """
         self._runner = runner
         self._rules = rules
@@ -66,6 +69,7 @@ class Completer:
         self._on_failure = on_failure
         self._busy = busy
         self._clock = clock
+        self._around = around
         self._cache = CompletionCache()
         self._reasons: dict[str, tuple[Position, str]] = {}
         self._under_way: dict[str, _UnderWay] = {}
@@ -110,7 +114,8 @@ class Completer:
         self, kind: CompletionKind, snapshot: Snapshot, hole: Hole, rules: Rules, received: float
     ) -> Completion | None:
         uri = snapshot.uri
-        prompt = fim_prompt(kind, snapshot, self._relative_path(uri), hole, rules)
+        around = self._around(uri)
+        prompt = fim_prompt(kind, snapshot, self._relative_path(uri), hole, rules, around)
         shape = prompt.shape
         size = len(hole.prefix.encode("utf-8", "replace")) + len(hole.suffix.encode("utf-8", "replace"))
         seen: list[str] = []
@@ -128,11 +133,11 @@ class Completer:
         under_way = self._under_way[uri] = _UnderWay(hole.position)
         ask = Ask(
             kind,
-            (SentFile(uri, size),),
+            (SentFile(uri, size), *around.files),
             lambda _model: prompt,
             enough,
             outcome,
-            input_tokens=size // 4,
+            input_tokens=(size + sum(file.bytes for file in around.files)) // 4,
             received=received,
             context_ms=context_ms,
             on_waiting=under_way.wait,

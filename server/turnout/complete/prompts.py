@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from turnout.core.context import Surroundings
 from turnout.core.documents import Snapshot
 from turnout.core.holes import Hole, Shape
 from turnout.core.requests import FimPrompt
 
 CompletionKind = Literal["inline", "popup"]
+
+ALONE = Surroundings()
+"""Nothing but the text around the hole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,14 @@ class Rules:
         return "block" if self.multiline == "always" and not hole.tail.strip() else "line"
 
 
-def fim_prompt(kind: CompletionKind, snapshot: Snapshot, path: str, hole: Hole, rules: Rules) -> FimPrompt:
+def fim_prompt(
+    kind: CompletionKind,
+    snapshot: Snapshot,
+    path: str,
+    hole: Hole,
+    rules: Rules,
+    around: Surroundings = ALONE,
+) -> FimPrompt:
     """The prompt for `hole`, in a file that is called `path` in its folder."""
     return FimPrompt(
         kind=kind,
@@ -38,6 +49,9 @@ def fim_prompt(kind: CompletionKind, snapshot: Snapshot, path: str, hole: Hole, 
         path=path,
         prefix=hole.prefix,
         suffix=hole.suffix,
+        context=around.chunks,
         shape=rules.shape(hole),
         max_tokens=rules.max_tokens,
+        window=around.window,
+        plain=around.plain,
     )

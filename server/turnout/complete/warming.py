@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from turnout.complete.prompts import Rules, fim_prompt
+from turnout.complete.prompts import ALONE, Rules, fim_prompt
 from turnout.core import holes
+from turnout.core.context import Surroundings
 from turnout.core.documents import Position, Snapshot
 from turnout.core.requests import FimPrompt, Model
 from turnout.errors import TurnoutError
@@ -81,8 +82,24 @@ class Rest:
 class Backend(Protocol):
     """The local models."""
 
-    async def warm(self, model: Model, prompt: FimPrompt) -> None:
+    async def warm(self, model: Model, prompt: FimPrompt) -> object:
         """Evaluate `prompt` behind everything that somebody waits for; returns when that is done."""
+        ...
+
+
+class Context(Protocol):
+    """What prompts show besides the text around the cursor."""
+
+    def touch(self, uri: str, version: int | None, position: Position) -> None:
+        """The user is at a place of a document."""
+        ...
+
+    async def gather(self, snapshot: Snapshot, position: Position) -> Surroundings:
+        """What completions at a place show from now on."""
+        ...
+
+    def forget(self, uri: str) -> None:
+        """Drop what is kept for a closed document."""
         ...
 
 
@@ -106,10 +123,12 @@ class Warmer:
         snapshot: Callable[[str], Snapshot | None],
         clock: Callable[[], float] = time.monotonic,
         later: Callable[[float, Callable[[], None]], Timer] | None = None,
+        context: Context | None = None,
     ) -> None:
         """`first_choice` is the model that a completion in a document would be asked of first.
 
-        `later` calls something after so many seconds; without it, the event loop does.
+        `later` calls something after so many seconds; without it, the event loop does. `context` is gathered anew
+        wherever the cursor rests, whichever model completions there go to.
         """
         self._backend = backend
         self._first_choice = first_choice
@@ -118,6 +137,7 @@ class Warmer:
         self._snapshot = snapshot
         self._clock = clock
         self._later = later or (lambda delay_s, call: asyncio.get_running_loop().call_later(delay_s, call))
+        self._context = context
         self._rest = Rest()
         self._known: dict[str, Position] = {}
         self._timer: Timer | None = None
@@ -127,6 +147,8 @@ class Warmer:
         """The user is in this document, at `position` or where they were before."""
         position = position or self._known.get(uri, Position(0, 0))
         self._known[uri] = position
+        if self._context is not None:
+            self._context.touch(uri, version, position)
         self._rest.at(Place(uri, version, position), self._clock())
         self._wait()
 
@@ -145,6 +167,8 @@ class Warmer:
         """Drop what is kept for a closed document."""
         self._known.pop(uri, None)
         self._rest.forget(uri)
+        if self._context is not None:
+            self._context.forget(uri)
 
     async def close(self) -> None:
         """End what is under way."""
@@ -179,8 +203,11 @@ class Warmer:
         rules = self._rules(place.uri)
         if snapshot is None or not rules.allow(snapshot.language):
             return
+        around = ALONE
+        if self._context is not None:
+            around = await self._context.gather(snapshot, place.position)
         hole = holes.cut(snapshot, place.position)
-        prompt = fim_prompt("inline", snapshot, self._relative_path(place.uri), hole, rules)
+        prompt = fim_prompt("inline", snapshot, self._relative_path(place.uri), hole, rules, around)
         try:
             model = await self._first_choice(place.uri)
             if model is None or model.api != "local":

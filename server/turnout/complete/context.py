@@ -1,0 +1,149 @@
+"""What completions show a model of the rest of the repository: gathered at rest, used as it is while somebody types.
+
+Invariants: a completion waits for nothing here; text of a file gets in only if the request may then go to the very
+models that it may go to without it, so that context never opens or closes a route; nothing with a secret in it does.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from turnout.complete.gathering import Place, candidates
+from turnout.complete.prompts import ALONE
+from turnout.complete.recents import Recents, Trace, recent_chunks
+from turnout.core import context, holes, secrets
+from turnout.core.context import Chunk, Surroundings
+from turnout.core.documents import Position, Snapshot
+from turnout.core.fim.layout import Window
+from turnout.core.receipts import SentFile
+from turnout.core.repository import Repository
+
+logger = logging.getLogger(__name__)
+
+MAX_DOCUMENTS = 64
+
+
+class Files(Protocol):
+    """Names of documents, and what the settings allow with them."""
+
+    def repository(self, uri: str) -> Repository | None:
+        """The index of the folder that a document is in; None where there is none."""
+        ...
+
+    def relative_path(self, uri: str) -> str:
+        """The path of a document in its folder."""
+        ...
+
+    def uri(self, beside: str, path: str) -> str | None:
+        """The URI of a path in the folder of the document `beside`; None where it is none."""
+        ...
+
+    def goes_with(self, uri: str, other: str) -> bool:
+        """Whether a completion in `uri` may show text of the file `other`."""
+        ...
+
+    def window(self, uri: str) -> Window:
+        """How much a prompt may hold there. May block."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Gathered:
+    chunks: tuple[Chunk, ...]
+    around: Surroundings
+
+
+class Gatherer:
+    """Keeps for every document what its completions show besides the text around the cursor."""
+
+    def __init__(self, files: Files, snapshot: Callable[[str], Snapshot | None]) -> None:
+        """`snapshot` gives the open documents."""
+        self._files = files
+        self._snapshot = snapshot
+        self._recents = Recents()
+        self._gathered: OrderedDict[str, _Gathered] = OrderedDict()
+
+    def around(self, uri: str) -> Surroundings:
+        """What was gathered for a document last."""
+        found = self._gathered.get(uri)
+        return found.around if found is not None else ALONE
+
+    def touch(self, uri: str, version: int | None, position: Position) -> None:
+        """The user is at a place of a document."""
+        self._recents.touch(uri, version, position.line)
+
+    def forget(self, uri: str) -> None:
+        """Drop what is kept for a closed document."""
+        self._recents.forget(uri)
+        self._gathered.pop(uri, None)
+
+    async def gather(self, snapshot: Snapshot, position: Position) -> Surroundings:
+        """Look for what may help at a place; its document shows that from then on."""
+        uri = snapshot.uri
+        try:
+            window = await asyncio.to_thread(self._files.window, uri)
+            place = _place(snapshot, position, self._files.relative_path(uri), window)
+            traces = self._recents.traces(but=uri)
+            found = await asyncio.to_thread(self._candidates, self._files.repository(uri), place, traces)
+            last = self._gathered.get(uri)
+            before = last.chunks if last is not None else ()
+            allowed = self._allowed(uri, (*found, *before))
+            chosen = await asyncio.to_thread(
+                _chosen, _of_files(found, allowed), window, place, _of_files(before, allowed)
+            )
+        except Exception:  # a task's boundary: a completion without context is better than none
+            logger.exception("nothing was gathered")
+            return self.around(uri)
+        return self._keep(uri, chosen, allowed, window)
+
+    def _keep(
+        self, uri: str, chosen: tuple[Chunk, ...], uris: dict[str, str], window: Window
+    ) -> Surroundings:
+        files = tuple(
+            SentFile(uris[c.path], len(c.text.encode("utf-8", "replace")), c.source) for c in chosen
+        )
+        around = Surroundings(context.to_prompt(chosen), files, window)
+        self._gathered[uri] = _Gathered(chosen, around)
+        self._gathered.move_to_end(uri)
+        if len(self._gathered) > MAX_DOCUMENTS:
+            self._gathered.popitem(last=False)
+        return around
+
+    def _candidates(
+        self, repository: Repository | None, place: Place, traces: Sequence[Trace]
+    ) -> list[Chunk]:
+        words = context.query(place.prefix, place.suffix)
+        found = list(recent_chunks(traces, words, self._snapshot, self._files.relative_path))
+        return found + candidates(repository, place) if repository is not None else found
+
+    def _allowed(self, uri: str, chunks: Sequence[Chunk]) -> dict[str, str]:
+        """The URIs of the files whose text may be shown, by their paths."""
+        found: dict[str, str] = {}
+        for path in dict.fromkeys(chunk.path for chunk in chunks):
+            other = self._files.uri(uri, path)
+            if other is not None and self._files.goes_with(uri, other):
+                found[path] = other
+        return found
+
+
+def _of_files(chunks: Sequence[Chunk], paths: Container[str]) -> list[Chunk]:
+    return [chunk for chunk in chunks if chunk.path in paths]
+
+
+def _chosen(
+    found: Sequence[Chunk], window: Window, place: Place, before: Sequence[Chunk]
+) -> tuple[Chunk, ...]:
+    visible = place.prefix + place.suffix
+    chosen = context.choose(found, window.chunk_chars, visible, before)
+    return tuple(chunk for chunk in chosen if not secrets.find(chunk.text))
+
+
+def _place(snapshot: Snapshot, position: Position, path: str, window: Window) -> Place:
+    """The place as the prompt will show it."""
+    hole = holes.cut(snapshot, position)
+    prefix, suffix = hole.prefix[-window.prefix_chars :], hole.suffix[: window.suffix_chars]
+    first, last = position.line - prefix.count("\n"), position.line + suffix.count("\n")
+    return Place(path, snapshot.language, prefix, suffix, first, last)

@@ -1,0 +1,115 @@
+"""What the index of a repository offers for one place: candidates with a score, for `core.context` to choose from.
+
+Invariant: nothing of the hole itself is offered, also where the index knows an older text of the same file.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from turnout.core import context
+from turnout.core.context import Chunk
+from turnout.core.documents import split_lines
+from turnout.core.repository import Definition, Import, Repository
+
+SIMILAR_LINES = 16
+"""Lines of a similar place: enough to show how it went on."""
+
+_SIMILAR_HITS = 12
+_DEFINITIONS = 40
+_MEMBERS = 8
+_SIGNATURE_CHARACTERS = 400
+
+_IMPORTED, _NAMED = 1.0, 0.6
+"""Worth of a definition: of a name that the file imports, and of one that is only called the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A cursor in a file; `first_line` to `last_line` are the lines that the prompt shows of it."""
+
+    path: str
+    language: str
+    prefix: str
+    suffix: str
+    first_line: int
+    last_line: int
+
+
+def candidates(repository: Repository, place: Place) -> list[Chunk]:
+    """Everything that may help at `place`; asks the index some ten times."""
+    return [*_definitions(repository, place), *_similar(repository, place), *_siblings(repository, place)]
+
+
+def _definitions(repository: Repository, place: Place) -> Iterator[Chunk]:
+    """Signatures of what is named at the cursor, one chunk for each file that they come from."""
+    names = context.wanted_names(place.prefix, place.suffix)
+    imports = repository.imports(place.path)
+    found = repository.definitions(names, language=place.language, limit=_DEFINITIONS)
+    by_path: dict[str, list[Definition]] = defaultdict(list)
+    for definition in found:
+        if not _is_shown(definition, place):
+            by_path[definition.path].append(definition)
+    for path, definitions in by_path.items():
+        nearness = max(1 - names.index(definition.name) / len(names) for definition in definitions)
+        worth = _IMPORTED if _imported(imports, path, definitions) or path == place.path else _NAMED
+        text = "\n".join(_outlines(repository, definitions))
+        yield Chunk(path, text, "definition", worth * (0.5 + nearness / 2), definitions[0].first_line)
+
+
+def _outlines(repository: Repository, definitions: Sequence[Definition]) -> Iterator[str]:
+    """Each definition's signature; a class is told with the signatures of its members."""
+    for definition in dict.fromkeys(definitions):
+        yield definition.signature[:_SIGNATURE_CHARACTERS]
+        if definition.kind in ("class", "interface", "struct"):
+            members = (m for m in repository.outline(definition.path) if m.container == definition.name)
+            for member, _ in zip(members, range(_MEMBERS), strict=False):
+                yield _indented(member.signature[:_SIGNATURE_CHARACTERS])
+
+
+def _indented(signature: str) -> str:
+    return signature if signature[:1].isspace() else "    " + signature
+
+
+def _imported(imports: Sequence[Import], path: str, definitions: Sequence[Definition]) -> bool:
+    """Whether the file imports one of `definitions` by name, or the module that they stand in."""
+    names = {definition.name for definition in definitions} | {d.container for d in definitions}
+    stem = path.rpartition("/")[2].partition(".")[0]
+    return any(
+        name in names or stem in (name, _last(one.module))
+        for one in imports
+        for name in (one.name, one.alias)
+        if name
+    )
+
+
+def _last(module: str) -> str:
+    return module.replace("::", ".").replace("/", ".").rpartition(".")[2]
+
+
+def _is_shown(definition: Definition, place: Place) -> bool:
+    if definition.path != place.path:
+        return False
+    return definition.last_line >= place.first_line and definition.first_line <= place.last_line
+
+
+def _similar(repository: Repository, place: Place) -> Iterator[Chunk]:
+    """The most similar lines of the most similar passages, and what comes after them."""
+    words = context.query(place.prefix, place.suffix)
+    if not words:
+        return
+    for hit in repository.similar(words, limit=_SIMILAR_HITS, exclude={place.path}):
+        lines = split_lines(hit.passage.text)
+        start, alike = context.best_window(lines, words, SIMILAR_LINES)
+        text = "".join(lines[start : start + SIMILAR_LINES])
+        yield Chunk(hit.passage.path, text, "similar", 2 * alike, hit.passage.first_line + start)
+
+
+def _siblings(repository: Repository, place: Place) -> Iterator[Chunk]:
+    """Signatures of what belongs to the file: what it tests, or its header."""
+    for path in repository.siblings(place.path)[:2]:
+        outline = repository.outline(path)
+        text = "\n".join(one.signature[:_SIGNATURE_CHARACTERS] for one in outline[:_MEMBERS])
+        if text:
+            words = context.query(place.prefix, place.suffix)
+            yield Chunk(path, text, "sibling", 0.3 + context.likeness(words, text), outline[0].first_line)

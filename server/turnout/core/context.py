@@ -1,0 +1,187 @@
+"""Which text of other places belongs beside a hole, and in which order: pure choices over what an index found.
+
+Invariants: what is chosen fits the room that was given; nothing is chosen that the prompt shows anyway; and what was
+chosen before stays where it is unless something is better by a margin, because whatever stands behind a change in a
+prompt has to be evaluated again.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from turnout.core.fim.layout import Window
+from turnout.core.receipts import SentFile
+from turnout.core.requests import ContextChunk
+
+Source = Literal["definition", "sibling", "similar", "recent"]
+"""Why a chunk was chosen: the definition of a name at the cursor, a file that belongs to this one, text like that
+around the cursor, or a place where the user was just now."""
+
+SOURCES: tuple[Source, ...] = get_args(Source)
+"""What changes least stands first in a prompt."""
+
+MARGIN = 1.25
+"""How many times better something must be to push out what was chosen before."""
+
+NEAR_LINES = 12
+"""Lines before the cursor that tell what is being written."""
+
+_WORD = re.compile(r"[^\W\d]\w*")
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_SEEN_SHARE = 0.6
+_LEAST_SEEN_CHARACTERS = 8
+
+_COMMON = frozenset(
+    """
+    abstract and any args as assert async await bool break case catch char class const continue crate cls
+    def default del dict do elif else end enum except export extends false final finally float fn for from
+    func function global if impl implements import in int interface is isinstance lambda len let list local
+    long loop match mod move mut namespace new nil none None not null number object of ok or override
+    package pass print private protected pub public raise readonly ref require return self Self static str
+    string struct super switch then this throw trait true True False try type typeof undefined union unknown
+    unsafe use using val var void where while with yield
+    """.split()  # noqa: SIM905 - a list of so many words would take a page
+)
+"""Words of the languages themselves: they say nothing about a place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Text from elsewhere that may help; `score` tells how much, on one scale for all sources."""
+
+    path: str
+    text: str
+    source: Source
+    score: float
+    first_line: int = 0
+
+    @property
+    def key(self) -> tuple[str, Source, int]:
+        """What makes it the same chunk after its text has changed a little."""
+        return self.path, self.source, self.first_line
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a prompt holds besides the text around its hole, and the files that it comes from."""
+
+    chunks: tuple[ContextChunk, ...] = ()
+    files: tuple[SentFile, ...] = ()
+    window: Window | None = None
+    plain: bool = False
+
+
+def to_prompt(chunks: Iterable[Chunk]) -> tuple[ContextChunk, ...]:
+    """Chunks as a prompt holds them."""
+    return tuple(ContextChunk(chunk.path, chunk.text, chunk.source) for chunk in chunks)
+
+
+def identifiers(text: str) -> list[str]:
+    """Every name in `text` in order, words of the languages left out."""
+    return [word for word in _WORD.findall(text) if len(word) > 1 and word not in _COMMON]
+
+
+def wanted_names(prefix: str, suffix: str, limit: int = 24) -> tuple[str, ...]:
+    """Names whose definitions may matter at the cursor, the nearest first."""
+    lines = prefix.split("\n")[-NEAR_LINES:]
+    near = [name for line in reversed(lines) for name in reversed(identifiers(line))]
+    near += identifiers("\n".join(suffix.split("\n")[:4]))
+    return tuple(dict.fromkeys(near))[:limit]
+
+
+def query(prefix: str, suffix: str, limit: int = 32) -> tuple[str, ...]:
+    """Words that describe what is being written, for a search: names of the nearest lines."""
+    return wanted_names(prefix, suffix, limit)
+
+
+def likeness(words: Collection[str], text: str) -> float:
+    """How much of `words` also stands in `text`: from 0 to 1, parts of names counting for themselves."""
+    wanted, found = _parts_of(words), _parts_of(identifiers(text))
+    return len(wanted & found) / len(wanted | found) if wanted and found else 0.0
+
+
+def best_window(lines: Sequence[str], words: Collection[str], size: int) -> tuple[int, float]:
+    """Where in `lines` the `size` lines most like `words` begin, and how alike they are."""
+    best = (0, -1.0)
+    for start in range(0, max(1, len(lines) - size // 2), max(1, size // 4)):
+        found = likeness(words, "\n".join(lines[start : start + size]))
+        if found > best[1]:
+            best = (start, found)
+    return best
+
+
+def unseen(chunks: Iterable[Chunk], visible: str) -> Iterator[Chunk]:
+    """Those of `chunks` that tell something that stands neither in `visible` nor in a chunk before them."""
+    seen = _telling(visible)
+    for chunk in chunks:
+        lines = _telling(chunk.text)
+        if not lines or len(lines & seen) >= _SEEN_SHARE * len(lines):
+            continue
+        seen |= lines
+        yield chunk
+
+
+def choose(
+    candidates: Sequence[Chunk],
+    limit_chars: int,
+    visible: str = "",
+    before: Sequence[Chunk] = (),
+) -> tuple[Chunk, ...]:
+    """The chunks to show, at most `limit_chars` of them, in the order of a prompt.
+
+    `visible` is what the prompt shows of the file itself. `before` is what was chosen last, which stays as it is
+    unless the best choice is worth more by MARGIN.
+    """
+    ranked = sorted(candidates, key=lambda c: (-c.score, c.path, c.first_line))
+    chosen = _fitting(unseen(ranked, visible), limit_chars)
+    kept = [replace(chunk, score=_score_now(chunk, candidates)) for chunk in before]
+    if sum(map(_size, kept)) <= limit_chars and _worth(kept) * MARGIN >= _worth(chosen) and kept:
+        return tuple(kept)
+    return ordered(chosen, before)
+
+
+def ordered(chosen: Sequence[Chunk], before: Sequence[Chunk] = ()) -> tuple[Chunk, ...]:
+    """Chunks so that most of a prompt stays: those of `before` as they were, then by source, the best last."""
+    places = {chunk.key: at for at, chunk in enumerate(before)}
+    same = [chunk for chunk in chosen if chunk.key in places]
+    new = [chunk for chunk in chosen if chunk.key not in places]
+    same.sort(key=lambda chunk: places[chunk.key])
+    new.sort(key=lambda chunk: (SOURCES.index(chunk.source), chunk.score, chunk.path))
+    return (*same, *new)
+
+
+def _score_now(chunk: Chunk, candidates: Iterable[Chunk]) -> float:
+    """What a chunk of before is worth here: half of it where nothing of its file is a candidate any more."""
+    same = (c.score for c in candidates if c.path == chunk.path and c.source == chunk.source)
+    return max(same, default=chunk.score / 2)
+
+
+def _worth(chunks: Iterable[Chunk]) -> float:
+    return sum(chunk.score for chunk in chunks)
+
+
+def _size(chunk: Chunk) -> int:
+    return len(chunk.path) + len(chunk.text) + 2
+
+
+def _fitting(ranked: Iterable[Chunk], limit_chars: int) -> list[Chunk]:
+    chosen = []
+    for chunk in ranked:
+        if _size(chunk) <= limit_chars:
+            chosen.append(chunk)
+            limit_chars -= _size(chunk)
+    return chosen
+
+
+def _telling(text: str) -> set[str]:
+    stripped = (line.strip() for line in text.split("\n"))
+    return {line for line in stripped if len(line) >= _LEAST_SEEN_CHARACTERS}
+
+
+def _parts_of(words: Iterable[str]) -> set[str]:
+    found = set()
+    for word in words:
+        found.add(word)
+        found.update(part.lower() for part in _PARTS.findall(word) if len(part) > 1)
+    return found

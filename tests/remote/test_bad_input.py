@@ -142,6 +142,24 @@ def error(message: str, **more: object) -> bytes:
             "whether a proxy answers in its place",
         ),
         (
+            STREAM_HEAD + chunked(b"\r\n ") + chunked(HTML) + LAST_CHUNK,
+            ProtocolViolation,
+            "answered 200 with an HTML page",
+            "whether a proxy answers in its place",
+        ),
+        (
+            STREAM_HEAD + chunked(b'{"error": {"message": "x", "code": "insufficient_quota"}}') + LAST_CHUNK,
+            OutOfCredit,
+            "insufficient_quota",
+            "Add credit",
+        ),
+        (
+            STREAM_HEAD + chunked(b'{"choices": []}\n') + LAST_CHUNK,
+            ProtocolViolation,
+            "where a stream was asked for",
+            "Check `api` and `base_url`",
+        ),
+        (
             STREAM_HEAD + chunked(b"\x1f\x8b\x08\x00nonsense\n\n") + LAST_CHUNK,
             ProtocolViolation,
             "not UTF-8",

@@ -1,6 +1,8 @@
 """Each answer of a provider that is not a stream means one error, with advice, and without the key."""
 
+import gzip
 import json
+import zlib
 from types import MappingProxyType
 
 import pytest
@@ -218,6 +220,91 @@ def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
 def test_quote(text: str, quoted: str) -> None:
     """Words from outside are quoted on one printable line, cut short, without the key or a part of it."""
     assert PEER.quote(text) == quoted
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (403, "Key limit exceeded (total limit). Manage it using https://openrouter.ai/settings/keys"),
+        (403, "Your newly created team doesn't have any credits yet."),
+        (403, "Your team has either used all available credits or reached its monthly spending limit."),
+        (429, "Insufficient funds"),
+        (402, ""),
+        (400, "Your credit balance is too low to access the API."),
+        (200, "Insufficient Balance"),
+    ],
+)
+def test_empty_balance(status: int, message: str) -> None:
+    """An account without money is called that under every status, and the next model is asked; no key is to blame."""
+    body = openai(None, None, message)
+    found = refusal(PEER, status, JSON, json.dumps(body).encode()) if status != 200 else in_stream(PEER, body)
+    assert type(found) is OutOfCredit
+    assert found.remedy == "fall_back"
+    assert "Add credit or raise the spending limit of the account at api.example.com." in str(found)
+
+
+@pytest.mark.parametrize("status", [200, 400, 404, 422])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The model `gpt-9` does not exist or you do not have access to it.",
+        "The model `zai-org/GLM-9` does not exist.",
+        "models/gemini-9 is not found for API version v1beta, or is not supported for generateContent.",
+        "model 'qwen9' not found, try pulling it first",
+        "Model not found, inaccessible, and/or not deployed",
+        "Invalid model: mistral-9",
+        "Model Not Exist",
+        "mistralai/none is not a valid model ID",
+        "Unknown Model, please check the model code.",
+        "Unable to access model meta/none. Please visit the models page.",
+        "Invalid model name passed in model=none. Call `/v1/models` to view available models for your key.",
+        "No models loaded. Please load a model in the developer page.",
+    ],
+)
+def test_a_model_that_is_not_there(status: int, message: str) -> None:
+    """Whatever a provider calls it, the advice is to look at the name of the model."""
+    body = openai("invalid_request_error", None, message)
+    found = refusal(PEER, status, JSON, json.dumps(body).encode()) if status != 200 else in_stream(PEER, body)
+    assert type(found) is RequestRejected
+    assert "Check `model` and `base_url` of [models.far]" in found.advice
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Unsupported parameter: 'max_tokens' is not supported with this model.",
+        "The model produced an invalid tool call; the tool was not found.",
+        "This model does not support images",
+        "File not found",
+    ],
+)
+def test_a_model_that_is_there(message: str) -> None:
+    """What a model cannot do is no wrong name of a model."""
+    found = refusal(PEER, 400, JSON, json.dumps(openai("invalid_request_error", None, message)).encode())
+    assert "does not know that model" not in found.advice
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate", " GZip "])
+@pytest.mark.parametrize(
+    ("status", "body", "error", "words"),
+    [
+        (401, openai("invalid_request_error", "invalid_api_key"), Unauthorized, "`env:KEY`"),
+        (429, openai("insufficient_quota"), OutOfCredit, "Add credit"),
+        (400, openai(None, None, "The model `a` does not exist"), RequestRejected, "Check `model`"),
+    ],
+)
+def test_compressed(encoding: str, status: int, body: object, error: type[BackendError], words: str) -> None:
+    """A refusal that is compressed, which nobody asked for, means the same; garbage means what its status does."""
+    whole = json.dumps(body).encode()
+    packed = zlib.compress(whole) if encoding == "deflate" else gzip.compress(whole)
+    headers = {**JSON, "content-encoding": encoding}
+    found = refusal(PEER, status, headers, packed)
+    assert type(found) is error
+    assert words in found.advice
+    for garbage in (b"", b"\x1f\x8bgarbage", packed[:9], b"\x00" * 99, whole):
+        assert isinstance(refusal(PEER, 401, headers, garbage), Unauthorized)
+    bomb = gzip.compress(b"[" * 10_000_000)
+    assert isinstance(refusal(PEER, 401, headers, bomb), Unauthorized)
 
 
 def test_refused_key_is_not_repeated() -> None:

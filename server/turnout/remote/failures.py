@@ -7,6 +7,7 @@ Invariant: every answer that is not a stream becomes exactly one BackendError, a
 import email.utils
 import math
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -24,6 +25,8 @@ from turnout.remote import payload, taxonomy
 from turnout.remote.taxonomy import Verdict
 
 _QUOTE_CHARACTERS = 300
+_MOST_PLAIN_BYTES = 64 * 1024
+"""Bytes of a refusal that are looked at, however many a bomb would unpack to."""
 _SKEW_S = 300.0
 """How far apart two clocks may be before a key that is good for some time is refused."""
 
@@ -65,6 +68,7 @@ def refusal(
         return ProtocolViolation(
             f"{peer} answered with status {status}.", advice=_advice(taxonomy.NAME, peer)
         )
+    body = _plain(headers, body)
     document = _json(body)
     if document is None and _is_html(headers, body):
         return _page(peer, status)
@@ -94,7 +98,7 @@ def not_a_stream(peer: Peer, content_type: str, body: bytes) -> BackendError:
     if is_error(document):
         return in_stream(peer, document)
     if _is_html({"content-type": content_type}, body):
-        return _page(peer, 200)
+        return page(peer)
     return ProtocolViolation(
         f"{peer} answered with {peer.quote(content_type) or 'no content type'} where a stream was asked for.",
         advice=f"Check `api` and `base_url` of [models.{peer.model}].",
@@ -212,6 +216,11 @@ def _redirect(peer: Peer, status: int, location: str) -> BackendError:
     )
 
 
+def page(peer: Peer) -> BackendError:
+    """The error that a page of HTML in the place of an answer stands for, such as the sign-in page of a proxy."""
+    return _page(peer, 200)
+
+
 def _page(peer: Peer, status: int) -> BackendError:
     verdict = taxonomy.verdict(None, status, [], "") if status != 200 else taxonomy.NAME
     error = ProtocolViolation if status == 200 else verdict.error
@@ -221,6 +230,16 @@ def _page(peer: Peer, status: int) -> BackendError:
         # No API says in HTML what it thinks of a key.
         remedy="fall_back" if error.remedy == "stop" else None,
     )
+
+
+def _plain(headers: Mapping[str, str], body: bytes) -> bytes:
+    """A body without the compression that some send unasked, or its beginning; empty where it cannot be undone."""
+    if headers.get("content-encoding", "").strip().lower() not in ("gzip", "x-gzip", "deflate"):
+        return body
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(body, _MOST_PLAIN_BYTES)
+    except zlib.error:
+        return b""
 
 
 def _json(body: bytes) -> object:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from turnout.core.requests import Done, Finish, ToolCall, Usage
 from turnout.errors import ProtocolViolation, StreamTruncated
-from turnout.remote.failures import Peer
+from turnout.remote.failures import Peer, not_a_stream, page
 from turnout.remote.payload import PayloadError
 from turnout.remote.sse import Decoder, Event
 
@@ -18,6 +18,9 @@ MAX_IDLE_BYTES = 4 * 1024 * 1024
 """Bytes without any output of the model: comments, or a line that never ends."""
 MAX_TOTAL_BYTES = 128 * 1024 * 1024
 """Bytes of a whole answer; 128K tokens with 300 bytes of envelope each are 38 MB."""
+_MOST_BEGINNING_BYTES = 64 * 1024
+_BLANK = b"\xef\xbb\xbf \t\r\n"
+_JSON = (b"{", b"[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +94,12 @@ class Reply:
         self._prompt_characters = prompt_characters
         self._tools = tools
         self._limit = limit
+        self._thinks_unseen = thinks_unseen
         self._characters = 0
+        self._pieces = 0
         self._idle_bytes = 0
         self._total_bytes = 0
+        self._beginning = b""
 
     @property
     def finished(self) -> bool:
@@ -107,6 +113,7 @@ class Reply:
 
     def feed(self, chunk: bytes) -> Iterator[Step]:
         """Yield what the events in `chunk` mean; raises BackendError at the first that is an error or malformed."""
+        self._look_at_beginning(chunk)
         self._total_bytes += len(chunk)
         self._idle_bytes += len(chunk)
         try:
@@ -125,9 +132,20 @@ class Reply:
                 f"{self._peer} sent more bytes than an answer can need.", advice=self._advice
             )
 
+    def _look_at_beginning(self, chunk: bytes) -> None:
+        """Tell by its first characters what is no stream, whatever its headers say: raises at a page of HTML."""
+        if self._beginning and not self._beginning.startswith(_JSON):
+            return
+        if len(self._beginning) < _MOST_BEGINNING_BYTES:
+            self._beginning = (self._beginning + chunk).lstrip(_BLANK)
+        if self._beginning.startswith(b"<"):
+            raise page(self._peer)
+
     def ending(self) -> Done:
         """The end of a stream that is over; raises StreamTruncated where the model had not finished."""
         finish = self._interpreter.finish
+        if finish is None and self._beginning.startswith(_JSON):
+            raise not_a_stream(self._peer, "JSON", self._beginning)
         if finish is None:
             raise StreamTruncated(
                 f"{self._peer} ended its stream in the middle.", advice="Try again; the answer was not used."

@@ -4,6 +4,7 @@ Codes come first because statuses lie: a 429 can mean an empty balance, and a 20
 A verdict names the error, what the user can do, and what may help: the same model again, another one, or neither.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -122,6 +123,12 @@ BY_PHRASE: Sequence[tuple[str, Verdict]] = (
     ("insufficient balance", CREDIT),
     ("insufficient credits", CREDIT),
     ("budget has been exceeded", CREDIT),
+    # OpenRouter and xAI say so with a 403, as if the key were wrong
+    ("key limit exceeded", CREDIT),
+    ("have any credits", CREDIT),
+    ("used all available credits", CREDIT),
+    ("insufficient funds", CREDIT),
+    ("spending limit", CREDIT),
     # Gemini answers 400 to a wrong key
     ("api key not valid", KEY),
     ("api key expired", KEY),
@@ -137,7 +144,22 @@ BY_PHRASE: Sequence[tuple[str, Verdict]] = (
     ("model not exist", NAME),
     ("invalid model name", NAME),
     ("not a valid model", NAME),
+    # Mistral, GLM, Together, Cohere
+    ("invalid model:", NAME),
+    ("unknown model", NAME),
+    ("no such model", NAME),
+    ("unable to access model", NAME),
+    ("no models loaded", NAME),
 )
+
+_NO_MODEL = re.compile(
+    r"\bmodels?\b[^.;{}]{0,120}?\b(?:does not exist|doesn't exist|not found|is not available)"
+)
+"""OpenAI, Groq, vLLM, Gemini and Ollama put the name in between."""
+_JUDGED = 2_000
+"""Characters of a message by which it is told."""
+_ABOUT_REQUESTS = frozenset({200, 400, 404, 422})
+"""Statuses of a refusal that is about what was asked for, and not about who asked or how often."""
 
 BY_STATUS: Mapping[int, Verdict] = {
     401: KEY,
@@ -168,6 +190,8 @@ def verdict(server: Server | None, status: int, codes: Sequence[str], message: s
     for phrase, found in BY_PHRASE:
         if phrase in lowered:
             return found
+    if status in _ABOUT_REQUESTS and _NO_MODEL.search(lowered[:_JUDGED]):
+        return NAME
     if status in BY_STATUS:
         return BY_STATUS[status]
     if 400 <= status < 500:

@@ -149,6 +149,11 @@ class Workspaces:
         """Whether a file that settings or trust were read from is no longer as it was. Looks at the disk."""
         return any(opened.changed_on_disk() for opened in list(self._opened.values()))
 
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """The folders that the editor has open."""
+        return self._places.roots
+
     def root_of(self, uri: str) -> Path | None:
         """The innermost folder that holds a document."""
         return self._places.find(uri).root

@@ -185,6 +185,17 @@ class CompletionSettings(_Table):
     )
 
 
+class IndexSettings(_Table):
+    """What Turnout knows of a folder's files without being asked; it is kept on this machine, for its user alone."""
+
+    enabled: bool = Field(
+        default=True, description="Whether the definitions and passages of a folder's files are indexed."
+    )
+    max_files: Annotated[int, Field(ge=1, le=200_000)] = Field(
+        default=200_000, description="Most files of one folder that are indexed, those nearest its top first."
+    )
+
+
 class ModelSettings(_Table):
     """One model. Outside the user's own settings it can only be set by a trusted workspace."""
 
@@ -356,6 +367,7 @@ class Settings(_Table):
     privacy: PrivacySettings = PrivacySettings()
     budget: BudgetSettings = BudgetSettings()
     completion: CompletionSettings = CompletionSettings()
+    index: IndexSettings = IndexSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     models: dict[ModelName, ModelSettings] = DEFAULT_MODELS
     routes: RoutesSettings = RoutesSettings()

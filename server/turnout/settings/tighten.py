@@ -66,6 +66,8 @@ _UNTRUSTED: Mapping[KeyPath, Combine] = {
     ("completion", "enabled"): lambda own, asked: own is not False and asked,
     ("completion", "disabled_languages"): _both,
     ("completion", "max_tokens"): _least,
+    ("index", "enabled"): lambda own, asked: own is not False and asked,
+    ("index", "max_files"): _least,
 }
 """Keys that an untrusted workspace can only tighten, and a trusted one sets."""
 

@@ -4,13 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from turnout import syntax
 from turnout.core.documents import Snapshot, split_lines
 from turnout.core.edits.assemble import Assembly, Shown, assemble, elided
 from turnout.core.edits.blocks import parse_blocks
 from turnout.core.edits.fences import parse_whole_files
 from turnout.core.edits.paths import normalise
 from turnout.core.edits.regions import indented_like, shared_indent, unindented
-from turnout.errors import PathRefused
+from turnout.core.edits.replies import Replace, Reply
+from turnout.core.languages import language_of
+from turnout.errors import EditUnmatched, PathRefused
 
 FILES = {
     "src/a.py": "def f():\n    if x:\n        go()\n",
@@ -195,3 +198,31 @@ def test_a_region_moves_to_the_margin_and_back() -> None:
     for margin in ("", "  ", "    ", "\t"):
         assert indented_like([f"{margin}a", "", f"{margin}    b"], lines) == ("    a", "", "        b")
     assert indented_like([], lines) == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "search", "new", "after"),
+    [
+        # Blanks at the ends of new lines go where the reply has them everywhere, but not out of a string.
+        ("a.py", "a = 1\n", "a = 1 ", "a = 2 ", "a = 2\n"),
+        ("a.py", "a = 1\n", "a = 1 ", 'a = """b \nc"""', None),
+        ("a.md", "a\n", "a ", "b", "b\n"),
+        ("a.md", "a\n", "a ", "b  ", None),
+        # Another indentation needs a parser that finds the result sound.
+        ("a.py", "if x:\n    go()\n", "go()", "stop()", "if x:\n    stop()\n"),
+        ("a.py", "if x:\n    go()\n", "go()", "  if y:\nstop()", None),
+        ("a.yaml", "x:\n  a: 1\n", "a: 1", "a: 2", None),
+    ],
+)
+def test_what_is_not_found_to_the_letter_must_be_sound(
+    path: str, text: str, search: str, new: str, after: str | None
+) -> None:
+    """An edit at another indentation, or with blanks that the file has not, is proven by a parser or refused."""
+    file = Snapshot(f"w:{path}", language_of(path), 1, tuple(split_lines(text)))
+    shown = Shown({path: file}, lambda other: f"w:{other}", lambda uri: uri == file.uri, syntax)
+    step = Replace(1, path, tuple(search.split("\n")), tuple(new.split("\n")))
+    found = assemble(Reply("", (step,)), shown)
+    if after is None:
+        assert [type(failure) for failure in found.failures] == [EditUnmatched]
+    else:
+        assert ["".join(change.after) for change in found.changes] == [after]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from turnout import syntax
 from turnout.core.documents import Snapshot, split_lines
 from turnout.core.edits.assemble import Assembly, Shown, assemble
 from turnout.core.edits.blocks import parse_blocks
@@ -12,7 +13,7 @@ def run(text: str, search: str, replace: str, path: str = "a.py") -> Assembly:
     """The reply of a model that replaces `search` in a.py, or creates another `path`."""
     reply = f"{path}\n<<<<<<< SEARCH\n{search}=======\n{replace}>>>>>>> REPLACE\n"
     file = Snapshot("w:a.py", "python", 1, tuple(split_lines(text)))
-    shown = Shown({"a.py": file}, lambda other: f"w:{other}", lambda uri: uri == "w:a.py")
+    shown = Shown({"a.py": file}, lambda other: f"w:{other}", lambda uri: uri == "w:a.py", syntax)
     return assemble(parse_blocks(reply, shown.files), shown)
 
 
@@ -30,8 +31,10 @@ NESTED = "def f():\n    if x:\n        go()\n    return 1\n"
 
 
 def test_a_line_without_its_indentation_is_not_put_at_column_zero() -> None:
-    """Stripped text that matches elsewhere by luck would be invalid Python; here it matches nothing."""
-    is_refused(run(NESTED, "go()\n", "stop()\n"), EditUnmatched)
+    """Text that a model moved to the margin is moved back with its lines, and only if that parses."""
+    becomes(run(NESTED, "go()\n", "stop()\n"), NESTED.replace("go", "stop"))
+    becomes(run(NESTED, "go()\n", "if y:\n    stop()\n"), NESTED.replace("go()", "if y:\n            stop()"))
+    is_refused(run(NESTED, "go()\n", "x = 1\n    stop()\n"), EditUnmatched)
     becomes(run(NESTED, "        go()\n", "        stop()\n"), NESTED.replace("go", "stop"))
 
 

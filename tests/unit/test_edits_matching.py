@@ -5,7 +5,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from turnout.core.documents import line_body, split_lines
-from turnout.core.edits.matching import Matcher, regions, replace_regions, rewrite
+from turnout.core.edits.locating import Matcher
+from turnout.core.edits.matching import regions, replace_regions, rewrite
 from turnout.core.edits.replies import Replace
 from turnout.errors import EditAmbiguous, EditError, EditUnmatched
 
@@ -43,6 +44,17 @@ def apply(text: str, *edits: tuple[str, str]) -> str:
         ("a\nb", "a\n", "A\n", "A\nb"),
         ("a\n\f\nb\u2028c\n", "b\u2028c\n", "d\n", "a\n\f\nd\n"),
         ("a\n\n\nb\n", "\n\nb\n", "\nb\n", "a\n\nb\n"),
+        # Blanks at the ends of lines: those of the file stay.
+        ("a  \nb\n  \nc\n", "a\nb\n\n", "a\nB\n\n", "a  \nB\n  \nc\n"),
+        ("a\nb\n", "a \nb\t\n", "a \nB\n", "a\nB\n"),
+        # One indentation more, less or of the other kind.
+        ("if x:\n    a\n\n    b\n", "a\n\nb\n", "a\n\n    B\n", "if x:\n    a\n\n        B\n"),
+        ("a\n  b\nc\n", "    a\n      b\n", "    A\n      b\n      c\n", "A\n  b\n  c\nc\n"),
+        ("\tif a:\n\t\tgo()\n", "    if a:\n    \tgo()\n", "    if b:\n    \tgo()\n", "\tif b:\n\t\tgo()\n"),
+        # Lines left out between lines that are there.
+        ("a\nb\nc\nd\n", "a\n...\nd\n", "A\n...\nD\n", "A\nb\nc\nD\n"),
+        ("a\nb\nc\nd\n", "# ... existing code ...\nc\n", "# ... existing code ...\nC\n", "a\nb\nC\nd\n"),
+        ("a\n...\nb\n", "a\n...\n", "A\n...\n", "A\n...\nb\n"),
     ],
 )
 def test_only_the_lines_named_change(text: str, old: str, new: str, after: str) -> None:
@@ -55,12 +67,15 @@ def test_only_the_lines_named_change(text: str, old: str, new: str, after: str) 
     [
         ("FOO = 1\n", "foo = 1"),  # never another case
         ("x  = 1\n", "x = 1"),  # never other blanks
-        ("x = 1 \n", "x = 1"),
-        ("    x = 1\n", "x = 1"),  # never another indentation
         ("if a:\n    go()\nstop()\n", "if a:\n    go()\n    stop()"),  # never across a dedent
         ("xx = 1\n", "x = 1"),  # never part of a line
         ("a\nb\nc\n", "a\nc"),  # never with a line between
         ("“a”\n", '"a"'),  # never another character that looks alike
+        ("    a\n  b\n", "  a\n  b"),  # never one line moved further than another
+        ("  a\n  b\n", "    a\n\tb"),  # never two kinds of indentation at once
+        ("a\nb\nc\n", "c\n...\na"),  # never in another order
+        ("a\nb\nc\n", "a\n...\nx"),  # never in part
+        ("a\nb\nc\n", "...\n"),  # never everywhere
     ],
 )
 def test_what_is_not_exactly_there_is_not_there(text: str, search: str) -> None:
@@ -75,6 +90,10 @@ def test_several_places_are_none() -> None:
         apply("x\ny\nx\n", ("x", "z"))
     with pytest.raises(EditAmbiguous, match="lines 1, 2"):
         apply("x\nx\nx\n", ("x\nx", "z"))
+    with pytest.raises(EditAmbiguous, match="blanks at ends of lines, at lines 1, 2"):
+        apply("x\nx\t\n", ("x ", "z"))
+    with pytest.raises(EditAmbiguous, match="indentation, at lines 1, 2"):
+        apply("  x\n    x\n", ("x", "z"))
     with pytest.raises(EditAmbiguous, match="and more"):
         apply("x\n" * 1000, ("x", "z"))
 
@@ -84,6 +103,12 @@ def test_blocks_that_share_lines_are_refused() -> None:
     with pytest.raises(EditAmbiguous, match="Blocks 1 and 2"):
         apply("a\nb\nc\n", ("a\nb", "x"), ("b\nc", "y"))
     assert apply("a\nb\nc\n", ("c", "C"), ("a", "A")) == "A\nb\nC\n"
+
+
+def test_lines_that_cannot_be_moved_are_refused() -> None:
+    """A new line that stands left of the lines around it has no place further left."""
+    with pytest.raises(EditUnmatched, match="at another indentation, at line 1, which"):
+        apply("a\nb\n", ("    a\n    b\n", "    a\nB\n"))
 
 
 def test_every_edit_counts_in_the_file_as_it_was_shown() -> None:
@@ -101,7 +126,9 @@ def test_an_empty_search_is_for_new_files() -> None:
 def test_the_nearest_text_is_shown() -> None:
     """A model, or a person, is told what stands where it probably meant."""
     with pytest.raises(EditUnmatched, match=r"lines 2 to 3:\n    go\(\)\n    stop\(\)"):
-        apply("def f():\n    go()\n    stop()\n", ("  go()\n  stop()", "x"))
+        apply("def f():\n    go()\n    stop()\n", ("  go()\n    stop()", "x"))
+    with pytest.raises(EditUnmatched, match=r"(?s)lines 1 to 2:\na\nb.*lines 3 to 4:\na\nc"):
+        apply("a\nb\na\nc\n", ("a\nd", "x"))
     with pytest.raises(EditUnmatched, match=r"lines 1 to 1:\nresult = compute\(a\)"):
         apply("result = compute(a)\n", ("result = compute(b)", "x"))
     with pytest.raises(EditUnmatched, match=r"not in a\.py\.$"):
@@ -149,8 +176,8 @@ def test_lines_outside_and_lines_kept_are_untouched(
 
 
 @given(
-    st.lists(st.text("ab \t", max_size=4), max_size=10),
-    st.lists(st.text("ab \t", max_size=4), max_size=10),
+    st.lists(st.text("ab", max_size=4), max_size=10),
+    st.lists(st.text("ab", max_size=4), max_size=10),
     ENDING,
 )
 def test_a_file_written_anew_keeps_its_style(old: list[str], new: list[str], ending: str) -> None:
@@ -159,6 +186,24 @@ def test_a_file_written_anew_keeps_its_style(old: list[str], new: list[str], end
     after = rewrite(lines, new)
     assert [line_body(line) for line in after] == new
     assert all(line == line_body(line) + (ending if old else "\n") for line in after)
+
+
+def test_a_file_written_anew_is_moved_back_to_its_margin() -> None:
+    """A whole file that came indented, or with blanks at the ends of lines, is taken without both."""
+    lines = split_lines("if a:\n    go()\n\nend  \n")
+    assert rewrite(lines, ["  if a:", "      stop()", "", "  end  "]) == (
+        "if a:\n",
+        "    stop()\n",
+        "\n",
+        "end  \n",
+    )
+    assert rewrite(lines, ["if a: ", "    stop()", "\t", "end  "]) == (
+        "if a:\n",
+        "    stop()\n",
+        "\n",
+        "end  \n",
+    )
+    assert rewrite(lines, ["if a:", "    go()", "", "end"]) == ("if a:\n", "    go()\n", "\n", "end\n")
 
 
 def test_text_made_of_common_lines_is_found_in_bounded_time() -> None:

@@ -183,3 +183,22 @@ def test_no_symbol_in_a_very_long_text() -> None:
     assert syntax.enclosing("python", longest, 0) is not None
     assert syntax.enclosing("python", longest + "#", 0) is None
     assert syntax.check("python", None, longest + "#\n(") != ()
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "is_same"),
+    [
+        ("a = 1 \n", "a = 1\n", True),
+        ("a = 1  # b \n", "a = 1  # b\n", True),
+        ("a =  1\n", "a = 1\n", True),
+        ("a = 1\n", "a = 2\n", False),
+        ("a = 1\n", "a = 1\nb = 2\n", False),
+        ("a = 1\nb = 2\n", "a = 1\n", False),
+        ('a = """b \n"""\n', 'a = """b\n"""\n', False),
+        ("if a:\n    b\nc\n", "if a:\n    b\n    c\n", False),
+    ],
+)
+def test_the_same_code(text: str, other: str, is_same: bool) -> None:
+    """Two texts are the same code where only blanks between their tokens differ; nobody knows without a grammar."""
+    assert syntax.same("python", text, other) is is_same
+    assert syntax.same("no such language", text, other) is None

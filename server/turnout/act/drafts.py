@@ -160,7 +160,7 @@ async def read_edits(answer: Answer, earlier: Draft | None, question: Question, 
     only = next(iter(files)) if len(files) == 1 else None
     parse = parse_blocks if style == "blocks" else parse_whole_files
     reply = _merged(earlier.reply if earlier else None, parse(answer.text, files, only))
-    shown = Shown(files, seams.workspace.uri, seams.workspace.exists)
+    shown = Shown(files, seams.workspace.uri, seams.workspace.exists, seams.syntax)
     return await asyncio.to_thread(_drafted, reply, shown, seams.syntax, style, question)
 
 

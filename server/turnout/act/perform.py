@@ -28,7 +28,8 @@ from turnout.core.documents import Snapshot
 from turnout.core.edits.assemble import elided
 from turnout.core.edits.changes import FileChange, file_change
 from turnout.core.edits.fences import parse_region
-from turnout.core.edits.matching import Region, new_file, replace_regions
+from turnout.core.edits.locating import Region
+from turnout.core.edits.matching import new_file, replace_regions
 from turnout.core.edits.regions import indented_like, unindented
 from turnout.core.edits.replies import Reply
 from turnout.core.receipts import Receipt

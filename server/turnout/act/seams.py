@@ -58,6 +58,10 @@ class Syntax(Protocol):
         """Syntax errors of `after` that `before` did not have; None for a language that is not known."""
         ...
 
+    def same(self, language: str, text: str, other: str) -> bool | None:
+        """Whether both have the same tokens in the same structure; None for a language that is not known."""
+        ...
+
     def enclosing(self, language: str, text: str, line: int) -> Symbol | None:
         """The innermost function or class around `line` (from 0)."""
         ...

@@ -8,5 +8,6 @@ more than 200,000 characters.
 from turnout.syntax.definitions import defined, enclosing
 from turnout.syntax.errors import check
 from turnout.syntax.grammars import is_known
+from turnout.syntax.structure import same
 
-__all__ = ["check", "defined", "enclosing", "is_known"]
+__all__ = ["check", "defined", "enclosing", "is_known", "same"]

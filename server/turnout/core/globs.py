@@ -2,7 +2,8 @@
 
 Invariant: the time to match grows with the length of the path times the length of the pattern, never faster:
 every wildcard but the last of a segment is an atomic group, so a hostile pattern finds nothing to backtrack into.
-Matching ignores case and Unicode composition, because on many file systems `.ENV` is the same file as `.env`.
+Matching ignores case and Unicode composition, because on many file systems `.ENV` is the same file as `.env`, and on
+some `STRASSE` is the same as `straße`: a path is covered as it is written, or with such letters spelled out.
 Comments and negation (`!`) are not part of the syntax here: a list of such patterns can only grow.
 """
 
@@ -33,7 +34,8 @@ class PathSet:
     def __init__(self, patterns: Iterable[Pattern] = ()) -> None:
         """Compile `patterns`; raises ValueError for one that `check_pattern` objects to."""
         self.patterns = tuple(patterns)
-        self._alternatives = Alternatives(glob_to_regex(pattern.text) for pattern in self.patterns)
+        texts = [pattern.text for pattern in self.patterns]
+        self._alternatives = Alternatives(map(glob_to_regex, texts), map(spelled_out_regex, texts))
 
     def match(self, folded: str) -> Pattern | None:
         """The first pattern that covers a path given as `fold_path` returns it, or None."""
@@ -47,33 +49,56 @@ class Alternatives:
     What it was asked is remembered, since requests come again and again for the same few files.
     """
 
-    __slots__ = ("_expression", "_remembered")
+    __slots__ = ("_remembered", "_spelled", "_written")
 
-    def __init__(self, expressions: Iterable[str]) -> None:
-        # The empty group behind each alternative tells which one matched. In front of it, or around it, it would
-        # keep the engine from skipping alternatives by their first character.
-        joined = "|".join(f"{expression}()" for expression in expressions)
-        self._expression = re.compile(joined) if joined else None
+    def __init__(self, expressions: Iterable[str], spelled: Iterable[str] = ()) -> None:
+        """`spelled` are the same for subjects as `spelled_out` returns them; without any, none is asked like that."""
+        written, others = list(expressions), list(spelled)
+        self._written = _joined(written)
+        self._spelled = self._written if others == written else _joined(others)
         self._remembered: dict[str, int | None] = {}
 
     def first(self, subject: str) -> int | None:
-        """Index of the first expression that matches at the start of `subject`, or None."""
-        if self._expression is None:
+        """Index of the first expression that matches at the start of `subject`, or at that of its spelled out form."""
+        if self._written is None:
             return None
-        if subject in self._remembered:
-            return self._remembered[subject]
-        if len(self._remembered) >= _MOST_REMEMBERED:
-            self._remembered.clear()
-        found = self._expression.match(subject)
-        index = found.lastindex - 1 if found and found.lastindex else None
-        self._remembered[subject] = index
-        return index
+        if subject not in self._remembered:
+            if len(self._remembered) >= _MOST_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[subject] = self._look(self._written, subject)
+        return self._remembered[subject]
+
+    def _look(self, written: re.Pattern[str], subject: str) -> int | None:
+        found = [_first(written, subject)]
+        if self._spelled is not None:
+            other = spelled_out(subject)
+            found += (
+                [_first(self._spelled, other)] if self._spelled is not written or other != subject else []
+            )
+        return min((index for index in found if index is not None), default=None)
+
+
+def _joined(expressions: Sequence[str]) -> re.Pattern[str] | None:
+    # The empty group behind each alternative tells which one matched. In front of it, or around it, it would
+    # keep the engine from skipping alternatives by their first character.
+    joined = "|".join(f"{expression}()" for expression in expressions)
+    return re.compile(joined) if joined else None
+
+
+def _first(expression: re.Pattern[str], subject: str) -> int | None:
+    found = expression.match(subject)
+    return found.lastindex - 1 if found and found.lastindex else None
 
 
 def fold_path(path: str) -> str:
     """A workspace-relative posix path in the form that patterns are matched against."""
     parts = [part for part in _fold_text(path).split("/") if part not in {"", "."}]
     return "/".join(_without_parents(parts) if ".." in parts else parts)
+
+
+def spelled_out(folded: str) -> str:
+    """What `fold_path` returned, with letters such as `ß` in the form that some file systems compare."""
+    return folded if folded.isascii() else folded.casefold()
 
 
 def check_pattern(text: str) -> str | None:
@@ -93,16 +118,27 @@ def check_pattern(text: str) -> str | None:
 
 def glob_to_regex(text: str) -> str:
     """The regular expression, for `re.match` on a folded path, of one pattern; raises ValueError."""
-    parts, directory, anchored = _segments(text)
+    return _regex(_fold_text(text))
+
+
+def spelled_out_regex(text: str) -> str:
+    """The same for a path with its letters spelled out."""
+    try:
+        return _regex(spelled_out(_fold_text(text)))
+    except ValueError:
+        return glob_to_regex(text)  # two letters are no end of a range
+
+
+def _regex(body: str) -> str:
+    parts, directory, anchored = _segments(body)
     if not anchored:
         parts.insert(0, "**")
     end = "/" if directory else r"(?:/|\Z)"
     return "".join(_blocks(parts, end))
 
 
-def _segments(text: str) -> tuple[list[str], bool, bool]:
+def _segments(body: str) -> tuple[list[str], bool, bool]:
     """The segments of a pattern, whether it means a directory's content, and whether it starts at the root."""
-    body = _fold_text(text)
     directory = body.endswith("/")
     body = body.rstrip("/")
     anchored = "/" in body
@@ -195,9 +231,8 @@ def _fold_text(text: str) -> str:
 
 
 def _fold_character(character: str) -> str:
-    """Lower case where that is one character too, so that `?` still stands for one."""
-    lowered = character.lower()
-    return lowered if len(lowered) == 1 else character
+    """Without case where that is one character too, so that `?` still stands for one."""
+    return next((c for c in (character.casefold(), character.lower()) if len(c) == 1), character)
 
 
 def _without_parents(parts: Iterable[str]) -> list[str]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from turnout.core.globs import Alternatives, PathSet, glob_to_regex
+from turnout.core.globs import Alternatives, PathSet, glob_to_regex, spelled_out_regex
 from turnout.core.limits import WhenSpent
 from turnout.core.requests import Elimination, Kind, LeavesMachine, Model, SecretsMode, Strategy, Tier
 
@@ -90,12 +90,14 @@ class RuleSet:
         """Compile `rules`; raises ValueError for a path pattern that `globs.check_pattern` objects to."""
         self.rules = tuple(rules)
         owned = [
-            (index, _rule_to_regex(rule, text))
+            (index, _rule_to_regex(rule, glob_to_regex(text)), _rule_to_regex(rule, spelled_out_regex(text)))
             for index, rule in enumerate(self.rules)
             for text in rule.paths or ("**",)
         ]
-        self._owners = tuple(index for index, _ in owned)
-        self._alternatives = Alternatives(expression for _, expression in owned)
+        self._owners = tuple(index for index, _, _ in owned)
+        self._alternatives = Alternatives(
+            (written for _, written, _ in owned), (spelled for _, _, spelled in owned)
+        )
 
     def first(self, kind: Kind, language: str, folded: str) -> int | None:
         """Index of the first rule for a kind, a language and a path as `globs.fold_path` returns it, or None."""
@@ -147,9 +149,9 @@ class Policy:
     budget: Budget = field(default_factory=Budget)
 
 
-def _rule_to_regex(rule: Rule, pattern: str) -> str:
-    """An expression for `KIND\\nLANGUAGE\\nPATH`."""
-    return f"{_any_of(rule.kinds)}\n{_any_of(rule.languages)}\n{glob_to_regex(pattern)}"
+def _rule_to_regex(rule: Rule, path: str) -> str:
+    """An expression for `KIND\\nLANGUAGE\\nPATH`, from one for the path."""
+    return f"{_any_of(rule.kinds)}\n{_any_of(rule.languages)}\n{path}"
 
 
 def _any_of(words: Iterable[str]) -> str:

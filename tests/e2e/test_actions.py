@@ -256,6 +256,17 @@ async def test_wrong_arguments(editor: Editor, command: str, arguments: list[Any
     assert caught.value.code == INVALID_PARAMS
 
 
+async def test_fix_without_a_problem(editor: Editor, buffer: Buffer) -> None:
+    """A command that came without a diagnostic says what is missing."""
+    place = {"uri": buffer.uri, "first": 0, "end": 1, "version": buffer.version}
+    argument = {"kind": "fix", "title": "Fix", "name": "", "symbol": "", **place}
+    with pytest.raises(JsonRpcException, match="There is no problem to fix") as caught:
+        await editor.request(
+            types.WORKSPACE_EXECUTE_COMMAND, types.ExecuteCommandParams("turnout.fix", [argument])
+        )
+    assert caught.value.code == REQUEST_FAILED
+
+
 async def test_progress_of_the_client(editor: Editor, buffer: Buffer) -> None:
     """A client that brings a token for progress sees it there, and no other display."""
     action = await action_titled(editor, buffer, "Rewrite total", cursor=True)

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +105,14 @@ def test_here(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ('[privacy]\nnever_read = ["a.py"]', "explain", (), "No model may serve"),
         ("", "commit_message", (), "makes no commit_message requests"),
         ("", "explain", ("--lines", "x"), "x is not a place"),
+        ("", "explain", ("--lines", "5-2"), "5-2 is not a place in the file. The file has lines 1-"),
+        ("", "explain", ("--lines", "0-2"), "0-2 is not a place"),
+        ("", "explain", ("--lines", "1-999"), "1-999 is not a place"),
+        ("", "explain", ("--lines", "1-" + "9" * 5_000), "is not a place"),
+        ("", "inline", ("--cursor", "999:1"), "999:1 is not a place"),
+        ("", "inline", ("--cursor", "1:999"), "1:999 is not a place in the file. Line 1 has columns 1-"),
+        ("", "inline", ("--cursor", "0:0"), "0:0 is not a place"),
+        ("", "fix", (), "Say which with --instruction"),
     ],
 )
 def test_nothing_would_be_sent(
@@ -112,6 +122,31 @@ def test_nothing_would_be_sent(
     """Where nothing would be sent, nothing is shown, and the reason is said."""
     kit.load(SETTINGS + settings)
     status, out, err = run(capsys, file, kind, *more)
+    assert status == 1
+    assert reason in err
+    assert "POST" not in out
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (os.mkfifo, "not a regular file"),
+        (Path.mkdir, "is a folder. Name a file in it"),
+        (lambda path: path.symlink_to("/dev/zero"), "outside of the workspace"),
+        (lambda path: path.symlink_to(path.name), "cannot be followed"),
+        (lambda path: path.write_bytes(b"x" * 2_000_000), "2,000,000 bytes"),
+        (lambda path: path.write_bytes(b"a\0b"), "binary"),
+        (lambda path: path.write_bytes(b"\xff\xfe\xfd"), "not UTF-8"),
+        (lambda _path: None, "There is no file"),
+    ],
+)
+def test_what_is_no_text_is_named_and_not_read(
+    file: Path, capsys: pytest.CaptureFixture[str], make: Callable[[Path], object], reason: str
+) -> None:
+    """A pipe, a folder, a device, a loop of links and a file too large end with a reason, and nothing hangs."""
+    odd = file.parent / "odd.py"
+    make(odd)
+    status, out, err = run(capsys, odd, "explain")
     assert status == 1
     assert reason in err
     assert "POST" not in out

@@ -53,6 +53,7 @@ def run_explain(args: argparse.Namespace) -> int:
     from turnout.core.routing import decide
     from turnout.settings.workspace import find_workspace, real_files
 
+    _check(args)
     workspace = args.workspace or find_workspace(args.file.parent)
     loaded = load_for(workspace, files=real_files(args.file, workspace))
     asked = asked_prompt(args, loaded, workspace) if args.prompt else None
@@ -71,6 +72,22 @@ def run_explain(args: argparse.Namespace) -> int:
     else:
         print("\n".join([*_lines(route, request, limits), *(prompt_lines(shown) if shown else ())]))
     return 0 if route.candidates and (shown or not args.prompt) else 1
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Raises TurnoutError for what is no file, no workspace or no number of files; a file need not be there yet."""
+    from turnout.errors import FileUnusable, RequestRejected
+
+    try:
+        args.file.resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise FileUnusable(f"{args.file} cannot be followed: {error}.") from error
+    if args.file.is_dir():
+        raise FileUnusable(f"{args.file} is a folder.", advice="Name a file in it.")
+    if args.workspace is not None and not args.workspace.is_dir():
+        raise FileUnusable(f"{args.workspace} is not a folder.", advice="Give the path of a workspace.")
+    if args.files < 1:
+        raise RequestRejected("--files counts from 1.", advice="This file is one of them.")
 
 
 def _spent(workspace: str) -> "Spend":

@@ -3,13 +3,14 @@
 import argparse
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from turnout.core.requests import Model, Route
+    from turnout.errors import RequestRejected
     from turnout.preview import Asked, Preview, Subject
     from turnout.settings import Loaded
 
@@ -120,34 +121,64 @@ def _readable(loaded: "Loaded", workspace: Path) -> Callable[[str], bool]:
 
 def _subject(args: argparse.Namespace, workspace: Path) -> "Subject":
     from turnout.core.documents import Position, split_lines
-    from turnout.errors import FileUnusable
+    from turnout.errors import FileUnusable, RequestRejected
+    from turnout.files import Folder
     from turnout.preview import Subject
 
-    file = args.file.resolve()
-    if not file.is_relative_to(workspace.resolve()):
+    file, root = args.file.resolve(), workspace.resolve()
+    if not file.is_relative_to(root):
         raise FileUnusable(f"{args.file} is outside of the workspace {workspace}.")
-    lines = split_lines(file.read_text("utf-8", errors="replace"))
-    first, end = _numbers(args.lines, r"(\d+)-(\d+)", (1, len(lines)))
-    last = len(lines[-1]) if lines else 0
-    line, column = _numbers(args.cursor, r"(\d+):(\d+)", (max(1, len(lines)), last + 1))
+    if args.kind == "fix" and not args.instruction:
+        raise RequestRejected("There is no problem to fix.", advice="Say which with --instruction TEXT.")
+    text = Folder(root).read(file.relative_to(root).as_posix())
+    if text is None:
+        raise FileUnusable(f"There is no file {args.file}.")
+    lines = split_lines(text)
+    first, end = _lines(args.lines, len(lines))
+    line, column = _cursor(args.cursor, lines)
     return Subject(
         args.kind,
-        file.relative_to(workspace.resolve()).as_posix(),
-        max(0, first - 1),
-        min(end, len(lines)),
-        Position(max(0, line - 1), max(0, column - 1)),
+        file.relative_to(root).as_posix(),
+        first - 1,
+        end,
+        Position(line - 1, column - 1),
         args.instruction,
     )
 
 
-def _numbers(text: str | None, form: str, otherwise: tuple[int, int]) -> tuple[int, int]:
+def _lines(text: str | None, count: int) -> tuple[int, int]:
+    """The first and the last line, from 1."""
+    if text is None:
+        return 1, count
+    first, last = _numbers(text, r"(\d{1,9})-(\d{1,9})")
+    if not 1 <= first <= last <= count:
+        raise _no_place(text, f"the file has lines 1-{count}, and the first one comes first")
+    return first, last
+
+
+def _cursor(text: str | None, lines: "Sequence[str]") -> tuple[int, int]:
+    """The line and the column, from 1."""
+    from turnout.core.documents import line_body
+
+    sizes = [len(line_body(line)) for line in lines] or [0]
+    if text is None:
+        return len(sizes), sizes[-1] + 1
+    line, column = _numbers(text, r"(\d{1,9}):(\d{1,9})")
+    if not 1 <= line <= len(sizes):
+        raise _no_place(text, f"the file has lines 1-{len(sizes)}")
+    if not 1 <= column <= sizes[line - 1] + 1:
+        raise _no_place(text, f"line {line} has columns 1-{sizes[line - 1] + 1}")
+    return line, column
+
+
+def _numbers(text: str, form: str) -> tuple[int, int]:
+    found = re.fullmatch(form, text, re.ASCII)
+    if found is None:
+        raise _no_place(text, "write --lines 3-9 or --cursor 3:7")
+    return int(found[1]), int(found[2])
+
+
+def _no_place(text: str, why: str) -> "RequestRejected":
     from turnout.errors import RequestRejected
 
-    if text is None:
-        return otherwise
-    found = re.fullmatch(form, text)
-    if found is None:
-        raise RequestRejected(
-            f"{text} is not a place in a file.", advice="Write --lines 3-9 or --cursor 3:7."
-        )
-    return int(found[1]), int(found[2])
+    return RequestRejected(f"{text} is not a place in the file.", advice=f"{why[0].upper()}{why[1:]}.")

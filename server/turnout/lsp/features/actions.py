@@ -163,6 +163,8 @@ async def _perform(
             "There is no instruction.",
             advice="Write one in a comment in or above these lines, as in `# turnout: use pathlib`.",
         )
+    if action.kind == "fix" and action.fault is None:
+        raise ReplyUnusable("There is no problem to fix.", advice="Ask where a diagnostic is.")
     services = await ls.services()
     workspace = ls.folder_of(services, action.uri)
     operation = services.operation()

@@ -13,7 +13,7 @@ from turnout import __version__
 from turnout.errors import TurnoutError
 
 COMMANDS = (
-    "serve", "refactor", "models", "doctor", "route", "settings", "ledger", "trust", "worker", "demo",
+    "serve", "refactor", "undo", "commit-message", "models", "doctor", "route", "settings", "ledger", "trust", "worker", "demo",
 )  # fmt: skip
 
 

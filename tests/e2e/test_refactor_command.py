@@ -31,6 +31,14 @@ def turnout(home: Home) -> Run:
     return run
 
 
+def undo(home: Home) -> "subprocess.CompletedProcess[str]":
+    """Runs `turnout undo` in the workspace."""
+    return subprocess.run(
+        [TURNOUT, "undo"], cwd=home.work, env=home.environment(), stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
 def texts(home: Home) -> list[str]:
     """The files as they are on disk."""
     return [home.read(name) for name in FILES]
@@ -62,6 +70,10 @@ def test_apply(turnout: Run, home: Home) -> None:
     assert {file["path"] for file in answer["files"]} == set(FILES)
     assert all(check["ok"] for check in answer["checks"])
     assert answer["receipt"]["model"] == "near"
+    undone = undo(home)
+    assert (undone.returncode, undone.stdout, texts(home)) == (0, f"undone: {RENAME}\n", list(FILES.values()))
+    again = undo(home)
+    assert (again.returncode, "nothing to undo" in again.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ ARROWS: dict[str, set[str]] = {
     "worker": {"core.fim", "machine", "paths"},
     "local": {"core", "paths", "worker.wire", "worker.engines.nvidia", "worker.engines.prepared"},
     "session": {"act", "checks", "complete", "core", "dispatch", "files", "ignores", "settings"},
-    "lsp": {"act", "complete", "core", "files", "paths", "session", "syntax"},
+    "lsp": {"act", "complete", "core", "files", "git", "paths", "session", "syntax"},
     "app": {
         "act", "automatic", "complete", "dispatch", "journal", "local", "logs", "lsp", "models", "paths", "remote",
         "session", "settings", "store", "telemetry",
@@ -45,8 +45,8 @@ ARROWS: dict[str, set[str]] = {
     "doctor": {"core", "local", "models", "paths", "settings", "worker.engines"},
     "demo": {"automatic", "commands.models", "core", "files", "lsp.stdio", "models", "session.consent", "settings"},
     "commands": {
-        "act", "app", "automatic", "complete", "core", "demo", "doctor", "files", "git", "ignores", "models", "paths",
-        "preview", "session", "settings", "store", "syntax", "worker",
+        "act", "app", "automatic", "complete", "core", "demo", "doctor", "files", "git", "ignores", "journal", "models",
+        "paths", "preview", "session", "settings", "store", "syntax", "worker",
     },
     "__main__": {"commands"},
 }  # fmt: skip

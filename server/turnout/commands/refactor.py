@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from turnout.act.seams import Seams
     from turnout.app import Bench
     from turnout.commands.terminal import Terminal
-    from turnout.session.worktree import WorktreeWorkspace
+    from turnout.journal import DiskWorkspace
 
 DONE, UNSOUND, UNCHANGED, DECLINED, DIRTY = 0, 3, 4, 5, 6
 
@@ -87,9 +87,9 @@ class _Job:
 
     async def run(self) -> int:
         from turnout.files import Folder
-        from turnout.session.worktree import WorktreeWorkspace
+        from turnout.journal import DiskWorkspace
 
-        workspace = WorktreeWorkspace(Folder(self.root), self.parts.workspaces.may_read)
+        workspace = DiskWorkspace(Folder(self.root), self.parts.workspaces.may_read)
         request = self._request(workspace)
         if self._asks(workspace, request):
             planned = await self._planned(request, workspace)
@@ -104,18 +104,18 @@ class _Job:
         self._print(proposal, applied=self.args.apply and status == DONE)
         return status
 
-    def _request(self, workspace: "WorktreeWorkspace") -> "Request":
+    def _request(self, workspace: "DiskWorkspace") -> "Request":
         from turnout.act.scope import Request
 
         return Request(self.args.instruction, scope=tuple(_uris(self.args.paths, workspace)))
 
-    def _asks(self, workspace: "WorktreeWorkspace", request: "Request") -> bool:
+    def _asks(self, workspace: "DiskWorkspace", request: "Request") -> bool:
         if self.args.plan:
             return bool(self.args.plan == "ask")
         place = next(iter(request.scope), workspace.uri("file"))
         return self.terminal.can_ask and self.parts.workspaces.asks_for_plan(place)
 
-    def _seams(self, workspace: "WorktreeWorkspace", progress: Any) -> "Seams":
+    def _seams(self, workspace: "DiskWorkspace", progress: Any) -> "Seams":
         from turnout import syntax
         from turnout.act.seams import Seams
 
@@ -124,7 +124,7 @@ class _Job:
 
         return Seams(self.parts.operation(), workspace, syntax, tell, self.parts.outlook)
 
-    async def _planned(self, request: "Request", workspace: "WorktreeWorkspace") -> "Plan | None":
+    async def _planned(self, request: "Request", workspace: "DiskWorkspace") -> "Plan | None":
         """The plan that the user approved; None where they did not."""
         from turnout.act.plans import draw_up
 
@@ -145,7 +145,7 @@ class _Job:
                 return None
             earlier, correction = plan, answer
 
-    async def _proposed(self, request: "Request", workspace: "WorktreeWorkspace") -> "Proposal":
+    async def _proposed(self, request: "Request", workspace: "DiskWorkspace") -> "Proposal":
         from turnout.act.refactor import propose
 
         async with self.terminal.progress("Refactoring") as progress:
@@ -153,9 +153,9 @@ class _Job:
             checks = await self.parts.check(workspace.folder, proposal.changes, progress.report)
         return replace(proposal, checks=(*proposal.checks, *checks))
 
-    async def _apply(self, proposal: "Proposal", workspace: "WorktreeWorkspace") -> int:
+    async def _apply(self, proposal: "Proposal", workspace: "DiskWorkspace") -> int:
         from turnout import git
-        from turnout.act.proposals import Proposals
+        from turnout.commands.undo import conflicts, journalled, recovered
 
         paths = [path for change in proposal.changes for path in (change.path, change.new_path) if path]
         changed = () if self.args.allow_dirty else await git.dirty(self.root, paths)
@@ -166,11 +166,11 @@ class _Job:
                 "error",
             )
             return DIRTY
-        proposals = Proposals()
-        proposals.keep(proposal)
+        proposals = journalled()
+        proposals.keep(proposal, await recovered(proposals, workspace))
         outcome = await proposals.apply(workspace, proposal.id)
-        for conflict in outcome.conflicts:
-            self.terminal.say(f"{conflict.uri}: {conflict.message}".removeprefix(": "), "error")
+        for text in conflicts(outcome):
+            self.terminal.say(text, "error")
         return DONE if outcome.done else 1
 
     def _print(self, proposal: "Proposal", *, applied: bool) -> None:
@@ -182,7 +182,7 @@ class _Job:
         print("\n".join(_summary(proposal, applied=applied)), file=sys.stderr)
 
 
-def _uris(paths: list[Path], workspace: "WorktreeWorkspace") -> Iterator[str]:
+def _uris(paths: list[Path], workspace: "DiskWorkspace") -> Iterator[str]:
     """The files that `paths` name, those of a folder in it and below. Raises PathRefused outside of the workspace."""
     from turnout.files import path_to_uri
 
@@ -216,6 +216,8 @@ def _plan_lines(plan: "Plan") -> Iterator[str]:
 
 
 def _summary(proposal: "Proposal", *, applied: bool) -> Iterator[str]:
+    from turnout.act.proposals import verdict
+
     verb = "changed" if applied else "would change"
     yield from (f"{verb}: {change.kind} {change.new_path or change.path}" for change in proposal.changes)
     yield from (f"left out: {out.path}: {out.reason}" for out in proposal.skipped)
@@ -225,6 +227,9 @@ def _summary(proposal: "Proposal", *, applied: bool) -> Iterator[str]:
     receipt = proposal.receipt
     cost = "an unknown price" if receipt.cost_usd is None else f"${receipt.cost_usd:.4f}"
     yield f"{receipt.model}: {receipt.tokens_in} tokens in, {receipt.tokens_out} out, {cost}"
+    yield verdict(proposal.checks).text
+    if applied:
+        yield "Take it back with: turnout undo"
 
 
 def _to_wire(proposal: "Proposal") -> dict[str, Any]:

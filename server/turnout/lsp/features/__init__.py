@@ -16,7 +16,8 @@ from turnout.lsp.server import TurnoutServer
 Handler = Callable[[TurnoutServer, Any], Coroutine[Any, Any, Any]]
 
 GROUPS = tuple(
-    f"{__name__}.{group}" for group in ("completion", "actions", "refactor", "transparency", "settings_file")
+    f"{__name__}.{group}"
+    for group in ("completion", "actions", "refactor", "commit", "transparency", "settings_file")
 )
 """The modules that `register_all` leaves for later."""
 
@@ -53,6 +54,7 @@ _COMMANDS = {
     "turnout.document": "actions.run_command",
     "turnout.test": "actions.run_command",
     "turnout.explain": "actions.run_command",
+    "turnout.commitMessage": "commit.message",
 }
 
 

@@ -1,0 +1,118 @@
+"""A commit message speaks of what is staged and may be seen, and is nothing but a message."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.act_kit import LOCAL, REMOTE, MemoryWorkspace, ScriptedAsker
+from turnout import syntax
+from turnout.act.commit_message import MOST_BYTES, write_message
+from turnout.act.seams import Seams
+from turnout.core.commits import Staged, StagedFile, tidy
+from turnout.core.requests import Kind, Model, Route
+from turnout.errors import FileUnusable, ReplyUnusable
+
+MESSAGE = "Say what is wrong\n\nThe reason was lost on the way."
+
+REPLIES = [
+    (MESSAGE, MESSAGE),
+    (f"```\n{MESSAGE}\n```", MESSAGE),
+    (f"Sure! Here it is:\n\n```text\n{MESSAGE}\n```\nLet me know.", MESSAGE),
+    (f"Here is the commit message:\n\n{MESSAGE}", MESSAGE),
+    (f"Commit message: {MESSAGE}\n\nThis message follows the earlier style.", MESSAGE),
+    ('"Say what is wrong"', "Say what is wrong"),
+    ("**Say what is wrong**\nThe reason was lost on the way.", MESSAGE),
+    ("feat: say it\n- one\n- two\n", "feat: say it\n\n- one\n- two"),
+    ("Here be dragons", "Here be dragons"),
+    ("Fix `a` and `b`", "Fix `a` and `b`"),
+    ("Say\x1b[31m it\x07", "Say[31m it"),
+    ("```\n```", ""),
+    ("", ""),
+]
+
+
+@pytest.mark.parametrize(("reply", "message"), REPLIES)
+def test_only_the_message(reply: str, message: str) -> None:
+    """Fences, quotes, labels and chatter go; subject and body stay, with an empty line between them."""
+    assert tidy(reply) == message
+
+
+@given(st.text(max_size=200))
+def test_any_reply_is_read(reply: str) -> None:
+    """Whatever a reply is, there are no control characters in it then, and its second line is empty."""
+    lines = tidy(reply).split("\n")
+    assert all(line.isprintable() for line in lines)
+    assert len(lines) < 2 or (lines[0] and not lines[1])
+
+
+class MemoryOutlook:
+    """No model may see what is called never; only the local one what is called here."""
+
+    def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+        models: tuple[Model, ...] = (REMOTE, LOCAL)
+        if any("here" in uri for uri in uris):
+            models = (LOCAL,)
+        return Route(kind, () if any("never" in uri for uri in uris) else models, (), "test")
+
+    def ms_per_token(self, model: Model) -> float | None:
+        return None
+
+
+def staged(*paths: str, diff: str = "") -> Staged:
+    files = tuple(StagedFile(path, "", 1, 0, f"diff --git a/{path}\n+{path} text\n{diff}") for path in paths)
+    return Staged("/w", files, ("Say it plainly.", "Do it."))
+
+
+async def asked(found: Staged, model: Model = REMOTE) -> tuple[str, set[str]]:
+    """The prompt, and the files that policy hears of."""
+    asker = ScriptedAsker([MESSAGE], model)
+    around = Seams(asker, MemoryWorkspace({}), syntax, outlook=MemoryOutlook())
+    written = await write_message(found, lambda path: f"file:///w/{path}", around)
+    assert written.text == MESSAGE
+    ((kind, prompt, files),) = asker.asked
+    assert kind == "commit_message"
+    return prompt.messages[-1].content, {file.uri.removeprefix("file:///w/") for file in files}
+
+
+@pytest.mark.parametrize(
+    ("paths", "shown"),
+    [
+        (["a.py", "b.py"], {"a.py", "b.py"}),
+        (["a.py", "here.py", "never.py"], {"a.py"}),
+        (["here.py", "never.py"], {"here.py"}),
+    ],
+)
+async def test_what_may_be_seen(paths: list[str], shown: set[str]) -> None:
+    """A file that is kept back is not even named; where only such are left, the request stays where they may go."""
+    prompt, files = await asked(staged(*paths))
+    assert files == shown
+    assert {path for path in ("a.py", "b.py", "here.py", "never.py") if path in prompt} == shown
+    assert ("more files" in prompt) is (len(shown) < len(paths))
+    assert "- Say it plainly." in prompt
+
+
+@pytest.mark.parametrize("model", [REMOTE, LOCAL])
+async def test_a_large_diff_is_cut(model: Model) -> None:
+    """Every file has its share, small ones whole, and the prompt fits the model."""
+    many = staged("small.py", *(f"big{number}.py" for number in range(9)), diff="")
+    files = (many.files[0], *(staged(file.path, diff="+line\n" * 9000).files[0] for file in many.files[1:]))
+    prompt, _ = await asked(Staged("/w", files, many.subjects), model)
+    assert len(prompt) < min(MOST_BYTES + 2000, model.context_tokens * 3)
+    assert "+small.py text\n" in prompt
+    assert prompt.count("more lines)") == 9
+    assert "+1 -0 big8.py" in prompt
+
+
+@pytest.mark.parametrize(
+    ("found", "reply", "error"),
+    [
+        (Staged("/w", (), ()), "", FileUnusable),
+        (staged("never.py"), "", FileUnusable),
+        (staged("a.py"), "```\n```", ReplyUnusable),
+    ],
+)
+async def test_no_message(found: Staged, reply: str, error: type[Exception]) -> None:
+    """Nothing staged, nothing to be seen and nothing said are told apart, and no model is asked in vain."""
+    around = Seams(ScriptedAsker([reply]), MemoryWorkspace({}), syntax, outlook=MemoryOutlook())
+    with pytest.raises(error):
+        await write_message(found, lambda path: f"file:///w/{path}", around)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import turnout.remote
+from support.asking import said
 from support.certificates import certificate
 from support.scripted_server import (
     LAST_CHUNK,
@@ -104,7 +105,7 @@ async def run(backend: RemoteBackend, model: Model, prompt: Prompt = PROMPT) -> 
     """All of one stream; checks that Done is its last item, and that no error holds the key."""
     text, done = "", None
     try:
-        async for item in backend.stream(model, prompt):
+        async for item in said(backend.stream(model, prompt)):
             assert done is None
             if isinstance(item, Delta):
                 text += item.text
@@ -177,7 +178,7 @@ class TestRequest:
     async def test_connection_is_used_again(self, backend: RemoteBackend) -> None:
         """A finished stream leaves its connection to the next request, also where the consumer stops at Done."""
         async with scripted_server(GOOD) as server:
-            async with aclosing(backend.stream(far(server.url), PROMPT)) as items:
+            async with aclosing(said(backend.stream(far(server.url), PROMPT))) as items:
                 assert [type(item) async for item in _first(items, 2)] == [Delta, Done]
             await run(backend, far(server.url))
             assert (len(server.requests), server.connections) == (2, 1)
@@ -246,7 +247,8 @@ class TestRefusedBeforeSending:
 async def test_whole_stream(backend: RemoteBackend, recording: Recording) -> None:
     """A whole stream arrives with its text, its calls, its usage and the time of its first token."""
     async with scripted_server(STREAM_HEAD + chunked(recording.data) + LAST_CHUNK) as server:
-        outcome = await run(backend, far(server.url, recording.api), WITH_TOOLS)
+        model = replace(far(server.url, recording.api), server=recording.peer.server)
+        outcome = await run(backend, model, WITH_TOOLS)
     assert outcome.text == recording.text
     assert outcome.done is not None
     assert replace(outcome.done, timings=Timings(), thoughts=()) == recording.done
@@ -479,7 +481,7 @@ class TestClosing:
     async def test_after_text(self, backend: RemoteBackend) -> None:
         """Closing the iterator between two items closes the connection."""
         async with scripted_server(then_silent(FIRST)) as server:
-            async with aclosing(backend.stream(far(server.url), PROMPT)) as items:
+            async with aclosing(said(backend.stream(far(server.url), PROMPT))) as items:
                 assert await anext(items) == Delta("ab")
             await server.closed.wait()
 
@@ -492,7 +494,7 @@ class TestClosing:
     async def test_before_the_end(self, backend: RemoteBackend) -> None:
         """Closing at Done, while the server holds the stream open, closes the connection."""
         async with scripted_server(then_silent(SHORT, DONE)) as server:
-            async with aclosing(backend.stream(far(server.url), PROMPT)) as items:
+            async with aclosing(said(backend.stream(far(server.url), PROMPT))) as items:
                 assert [type(item) async for item in _first(items, 2)] == [Delta, Done]
             await server.closed.wait()
 

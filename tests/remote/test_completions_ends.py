@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from support.asking import said
 from support.hole_server import PROMPT, every_api, far, pieces, run, then_more
 from support.scripted_server import LAST_CHUNK, STREAM_HEAD, answer, chunked, scripted_server
 from support.streams import HOLES, Outcome, Recording, read
@@ -114,7 +115,7 @@ class TestEnd:
         """Closing the iterator closes the connection, which is how a server learns to stop."""
         async with scripted_server(then_more(api, " a +")) as server:
             prompt = replace(PROMPT, prefix="f(")
-            async with aclosing(backend.stream(far(server.url, api), prompt)) as items:
+            async with aclosing(said(backend.stream(far(server.url, api), prompt))) as items:
                 assert isinstance(await anext(items), Delta)
                 assert server.open_connections == 1
             await server.closed.wait()

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from support.asking import ask
+from support.asking import ask, said
 from support.child_server import child_server
 from support.real_model import real_model_path
 from turnout.core.requests import Api, Delta, FimPrompt, Model
@@ -103,7 +103,7 @@ async def test_closing_midway(backend: RemoteBackend, url: str, api: Api) -> Non
     """Closing a long answer frees the server for the next one."""
     endless = replace(PROMPT, prefix="x = [", suffix="", shape="block", max_tokens=4000)
     for _ in range(3):  # more often than the server has slots
-        stream = backend.stream(model(url, api), endless)
+        stream = said(backend.stream(model(url, api), endless))
         assert isinstance(await anext(stream), Delta)
         await stream.aclose()
     text, _ = await ask(backend, model(url, "completions"), PROMPT)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from support.asking import ask
+from support.asking import ask, said
 from support.child_server import child_server
 from turnout.core.requests import ChatPrompt, Delta, Message, Model
 from turnout.errors import BackendError, Overloaded, RateLimited, RequestRejected, Unauthorized
@@ -114,7 +114,7 @@ async def test_errors(
 
 async def test_closing_midway(backend: RemoteBackend, url: str) -> None:
     """Closing a stream midway hangs up, and the next request finds everything in order."""
-    stream = backend.stream(far(url, "house"), PROMPT)
+    stream = said(backend.stream(far(url, "house"), PROMPT))
     assert isinstance(await anext(stream), Delta)
     await stream.aclose()
     assert (await ask(backend, far(url, "house"), PROMPT))[0] == TEXT

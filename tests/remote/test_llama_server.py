@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from support.asking import said
 from support.child_server import child_server
 from support.real_model import real_model_path
 from turnout.core.requests import Api, ChatPrompt, Delta, Done, Message, Model
@@ -37,7 +38,7 @@ def model(url: str, api: Api) -> Model:
 async def ask(backend: RemoteBackend, url: str, api: Api, prompt: ChatPrompt) -> tuple[str, Done]:
     """All of one stream."""
     text = ""
-    async for item in backend.stream(model(url, api), prompt):
+    async for item in said(backend.stream(model(url, api), prompt)):
         if isinstance(item, Done):
             return text, item
         text += item.text
@@ -80,7 +81,7 @@ async def test_cached(backend: RemoteBackend, url: str, api: Api) -> None:
 async def test_closing_midway(backend: RemoteBackend, url: str, api: Api) -> None:
     """Closing a long answer frees the server for the next one."""
     for _ in range(3):  # more often than the server has slots
-        stream = backend.stream(model(url, api), prompt("Write a very long story.", 4000))
+        stream = said(backend.stream(model(url, api), prompt("Write a very long story.", 4000)))
         assert isinstance(await anext(stream), Delta)
         await stream.aclose()
     text, _ = await ask(backend, url, api, prompt("Say hello.", 8))

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 
+from support.asking import said
 from support.child_server import child_server
 from turnout.core.requests import Api, ChatPrompt, Delta, Done, Message, Model, Tool
 from turnout.errors import (
@@ -64,7 +65,7 @@ async def hasty() -> AsyncIterator[RemoteBackend]:
 async def ask(backend: RemoteBackend, url: str, api: Api, prompt: ChatPrompt = PROMPT) -> tuple[str, Done]:
     """All of one stream."""
     text, model = "", Model("far", api, "m-1", base_url=url + BASES[api], key="env:KEY")
-    async for item in backend.stream(model, prompt):
+    async for item in said(backend.stream(model, prompt)):
         if isinstance(item, Done):
             return text, item
         text += item.text
@@ -168,7 +169,7 @@ async def test_closing_midway(control: httpx.AsyncClient, backend: RemoteBackend
     """Closing a stream midway hangs up, and the next request finds everything in order."""
     await plan(control, {**REPLY, "times": 2})
     model = Model("far", api, "m-1", base_url=url + BASES[api], key="env:KEY")
-    stream = backend.stream(model, PROMPT)
+    stream = said(backend.stream(model, PROMPT))
     assert isinstance(await anext(stream), Delta)
     await stream.aclose()
     assert (await ask(backend, url, api))[0] == REPLY["text"]

@@ -1,6 +1,7 @@
 """A stream of any format ends in exactly one outcome, whatever its bytes and however they are cut."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -18,9 +19,11 @@ from support.streams import (
     TOOLS,
     Outcome,
     Recording,
+    chunk,
     read,
+    sse,
 )
-from turnout.core.requests import Done, Finish, Usage
+from turnout.core.requests import Done, Finish, Server, Usage
 from turnout.errors import (
     BackendError,
     OutOfCredit,
@@ -30,7 +33,7 @@ from turnout.errors import (
     RequestRejected,
     StreamTruncated,
 )
-from turnout.remote import anthropic, openai_chat, reply
+from turnout.remote import anthropic, dialects, openai_chat, openai_responses, reply
 from turnout.remote.format import Format
 from turnout.remote.reply import Reply
 
@@ -42,14 +45,14 @@ recordings = pytest.mark.parametrize("recording", ALL, ids=lambda recording: rec
 def test_whole(recording: Recording) -> None:
     """A whole stream gives its text, its tool calls, why it ended, and the provider's own count of tokens."""
     expected = Outcome(recording.text, recording.done)
-    assert read(recording.wire, [recording.data]) == expected
-    assert read(recording.wire, [bytes([byte]) for byte in recording.data]) == expected
+    assert read(recording.wire, [recording.data], recording.peer) == expected
+    assert read(recording.wire, [bytes([byte]) for byte in recording.data], recording.peer) == expected
 
 
 @recordings
 def test_cut_at_every_byte(recording: Recording) -> None:
     """A stream cut before its terminal event is truncated; from there on it is a success with all of its output."""
-    reply = Reply(PEER, recording.wire.interpreter(PEER), PROMPT_CHARACTERS, TOOLS)
+    reply = Reply(recording.peer, recording.wire.interpreter(recording.peer), PROMPT_CHARACTERS, TOOLS)
     text = ""
     for cut, byte in enumerate(recording.data, 1):
         if not reply.finished:
@@ -88,19 +91,6 @@ def test_corrupted_anywhere(recording: Recording, at: int, gone: int, noise: byt
     outcome = read(recording.wire, [data[:at] + noise + data[at + gone :]])
     outcome.text.encode("utf-8")
     assert (outcome.done is None) != (outcome.error is None)
-
-
-def sse(*events: object) -> bytes:
-    """Events of JSON, or of text as it is."""
-    return b"".join(
-        b"data: " + (event.encode() if isinstance(event, str) else json.dumps(event).encode()) + b"\n\n"
-        for event in events
-    )
-
-
-def chunk(text: str | None = None, finish: str | None = None, **more: object) -> dict[str, object]:
-    """A chunk of Chat Completions."""
-    return {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}], **more}
 
 
 def message(*events: dict[str, object], stop: str | None = "end_turn") -> list[object]:
@@ -345,8 +335,21 @@ def test_names() -> None:
 def test_cost(cost: object, cost_usd: float | None) -> None:
     """What a gateway says that an answer cost is kept where it can be a sum; 0 is what it says of unknown prices."""
     usage = {"prompt_tokens": 9, "completion_tokens": 2, "cost": cost}
-    done = read(openai_chat.FORMAT, [sse(chunk("ab", "stop", usage=usage), "[DONE]")]).done
-    assert done == Done("stop", Usage(9, 2, cost_usd=cost_usd))
+    stream, peer = [sse(chunk("ab", "stop", usage=usage), "[DONE]")], replace(PEER, server="openrouter")
+    assert read(openai_chat.FORMAT, stream, peer).done == Done("stop", Usage(9, 2, cost_usd=cost_usd))
+
+
+@pytest.mark.parametrize("server", dialects.DIALECTS)
+def test_a_cost_is_believed_of_those_who_document_it(server: Server | None) -> None:
+    """In both forms of OpenAI's; of every other server it is a field like any other that is not known."""
+    peer, believed = replace(PEER, server=server), server in ("openrouter", "litellm")
+    usage = {"prompt_tokens": 9, "completion_tokens": 2, "input_tokens": 9, "output_tokens": 2, "cost": 0.25}
+    chat = sse(chunk("ab", "stop", usage=usage), "[DONE]")
+    completed = {"type": "response.completed", "response": {"usage": usage}}
+    for wire, stream in ((openai_chat.FORMAT, chat), (openai_responses.FORMAT, sse(completed))):
+        done = read(wire, [stream], peer).done
+        assert done is not None
+        assert done.usage.cost_usd == (0.25 if believed else None)
 
 
 def test_later_usage_keeps_what_it_does_not_repeat() -> None:

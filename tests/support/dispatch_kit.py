@@ -12,6 +12,7 @@ from turnout.core.requests import (
     Account,
     ChatPrompt,
     Delta,
+    Departing,
     Done,
     Elimination,
     Message,
@@ -71,6 +72,7 @@ class Scripted:
         try:
             for account in self.accounts:
                 yield account
+            yield Departing()
             for item in turns.pop(0) if turns else self.scripts[model.name]:
                 if isinstance(item, TurnoutError):
                     raise item

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from support.asking import said
 from support.scripted_server import LAST_CHUNK, STREAM_HEAD, Exchange, Script, chunked
 from support.streams import Outcome
 from turnout.core.requests import Api, Delta, FimPrompt, Model, Prompt, Server
@@ -29,7 +30,7 @@ async def run(backend: RemoteBackend, model: Model, prompt: Prompt = PROMPT) -> 
     """All of one stream; checks that there is one outcome, and that no error holds the key."""
     text, done, error = "", None, None
     try:
-        async for item in backend.stream(model, prompt):
+        async for item in said(backend.stream(model, prompt)):
             assert done is None
             if isinstance(item, Delta):
                 text += item.text

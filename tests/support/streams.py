@@ -1,13 +1,22 @@
 """Streams as providers sent them, and a way to read one without a network."""
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from turnout.core.requests import Api, Done, Finish, ToolCall, Usage
 from turnout.errors import BackendError
-from turnout.remote import anthropic, completions, llama_infill, mistral_fim, openai_chat, openai_responses
+from turnout.remote import (
+    anthropic,
+    completions,
+    dialects,
+    llama_infill,
+    mistral_fim,
+    openai_chat,
+    openai_responses,
+)
 from turnout.remote.failures import Peer
 from turnout.remote.format import Format
 from turnout.remote.reply import Reply
@@ -38,6 +47,11 @@ class Recording:
     def api(self) -> Api:
         """The API of a chat."""
         return next(api for api, wire in CHAT.items() if wire is self.wire)
+
+    @property
+    def peer(self) -> Peer:
+        """Who sends it: the server that it is named after, if it is one that is known."""
+        return replace(PEER, server=next((known for known in dialects.DIALECTS if known == self.name), None))
 
     @property
     def done(self) -> Done:
@@ -238,9 +252,9 @@ class Outcome:
     error: BackendError | None = None
 
 
-def read(wire: Format[Any], chunks: Iterable[bytes]) -> Outcome:
+def read(wire: Format[Any], chunks: Iterable[bytes], peer: Peer = PEER) -> Outcome:
     """Read `chunks` as the backend does; anything but a BackendError escapes."""
-    reply = Reply(PEER, wire.interpreter(PEER), PROMPT_CHARACTERS, TOOLS)
+    reply = Reply(peer, wire.interpreter(peer), PROMPT_CHARACTERS, TOOLS)
     text = ""
     try:
         for chunk in chunks:
@@ -251,3 +265,16 @@ def read(wire: Format[Any], chunks: Iterable[bytes]) -> Outcome:
         return Outcome(text, done=reply.ending())
     except BackendError as exc:
         return Outcome(text, error=exc)
+
+
+def sse(*events: object) -> bytes:
+    """Events of JSON, or of text as it is."""
+    return b"".join(
+        b"data: " + (event.encode() if isinstance(event, str) else json.dumps(event).encode()) + b"\n\n"
+        for event in events
+    )
+
+
+def chunk(text: str | None = None, finish: str | None = None, **more: object) -> dict[str, object]:
+    """A chunk of Chat Completions."""
+    return {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}], **more}

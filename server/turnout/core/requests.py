@@ -68,8 +68,11 @@ _WRITING_APIS: frozenset[Api] = frozenset({"anthropic"})
 _WRITE_FACTOR = 1.25
 """Price of input that goes to a cache for minutes, as a multiple of that of input; holds where it is not known."""
 
-_DISCOUNT, _MARKUP = 100, 10
-"""How far below and above our prices a gateway's may be; input from a cache alone makes it a tenth."""
+_MARKUP = 10
+"""How far above our prices a gateway's may be."""
+
+_CACHE_SHARE = 0.1
+"""Part of the price of input that is asked for what comes from a cache, at the least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +132,27 @@ class Model:
         )
 
     def checked(self, usage: "Usage") -> "Usage":
-        """`usage` without a cost that is out of all proportion to our prices: its gateway counts wrongly then."""
-        most_usd = self.worst_usd(usage.input, usage.output)
-        if usage.cost_usd is None or not most_usd:
+        """`usage` without a cost that our prices contradict, so that those count instead.
+
+        A gateway may charge more than its provider. Less than its prices for the same tokens it hardly does, while a
+        plan with keys of one's own makes it say only its own part: so what is told is never believed below them, and
+        whoever really pays less enters that. Far above them it counts wrongly, and then nobody knows.
+        """
+        least_usd, most_usd = self._least_usd(usage), self.worst_usd(usage.input, usage.output)
+        if usage.cost_usd is None or not most_usd or least_usd is None:
             return usage
-        if most_usd / _DISCOUNT <= usage.cost_usd <= most_usd * _MARKUP:
-            return usage
-        return replace(usage, cost_usd=None, estimated=True)
+        if usage.cost_usd < least_usd:
+            return replace(usage, cost_usd=None)
+        if usage.cost_usd > most_usd * _MARKUP:
+            return replace(usage, cost_usd=None, estimated=True)
+        return usage
+
+    def _least_usd(self, usage: "Usage") -> float | None:
+        """Price of `usage`, what came from a cache at a tenth of it where no price is known for that."""
+        plain_usd = self.cost_usd(usage.input, usage.output, cached_tokens=usage.cached)
+        if plain_usd is None or self.input_usd is None or self.cache_read_usd is not None:
+            return plain_usd
+        return plain_usd - usage.cached * self.input_usd * (1 - _CACHE_SHARE) / 1_000_000
 
     def worst_usd(self, input_tokens: int, output_tokens: int) -> float | None:
         """Most that a request of at most that many tokens can cost: also if all of its input goes to the cache."""
@@ -379,7 +396,15 @@ class Account:
     settled: "Future[Done | None]"
 
 
-StreamItem: TypeAlias = Delta | Done | Waiting | Account
+@dataclass(frozen=True, slots=True)
+class Departing:
+    """Everything that a send takes is there, and its bytes go out once the next item is asked for.
+
+    Until then nothing has left, so that whoever reads the stream can still think better of it.
+    """
+
+
+StreamItem: TypeAlias = Delta | Done | Waiting | Account | Departing
 
 
 class Backend(Protocol):

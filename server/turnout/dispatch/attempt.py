@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from turnout.core.answers import Ask
 from turnout.core.limits import Limit
 from turnout.core.receipts import Receipt, Send
-from turnout.core.requests import Account, Done, Model, Route, Timings, Usage, Waiting
+from turnout.core.requests import Account, Done, Model, Route, Timings, Usage
 from turnout.dispatch.prompts import estimated_tokens
 from turnout.dispatch.providers import provider
 
@@ -44,8 +44,9 @@ class Try:
 
     def usage(self) -> Usage:
         """Tokens as counted; where nobody counted, an estimate of what was read and written until then."""
-        if self.done is not None:
-            return self.model.checked(self.done.usage)
+        told = self._told
+        if told is not None:
+            return self.model.checked(told.usage)
         if self._is_free:
             return Usage()
         written = max(len(self.pieces), estimated_tokens(sum(map(len, self.pieces))))
@@ -54,11 +55,12 @@ class Try:
     def cost_usd(self) -> float | None:
         """Dollars for `usage`; None where a price is unknown.
 
-        Where it ended without a count and without text it may have thought all the while: then it is the worst case.
+        Where it ended without a count and without text, or its backend knows that there is no telling, it may have
+        thought all the while: then it is the worst case.
         """
         if self._is_free:
             return 0.0
-        if self.done is None and not self.pieces and self.worst_usd is not None:
+        if self._told is None and (self._is_settled or not self.pieces) and self.worst_usd is not None:
             return self.worst_usd
         return self.model.cost_of(self.usage())
 
@@ -70,12 +72,17 @@ class Try:
     def _is_free(self) -> bool:
         return self.refused or not self.reached
 
-    def note(self, item: Account | Waiting) -> None:
-        """Keep what is neither text nor the end."""
-        if isinstance(item, Account):
-            self.account = item
-        else:
-            self.waiting = item.reason
+    @property
+    def _is_settled(self) -> bool:
+        """Whether its backend has said all that it will ever say of what it came to."""
+        return self.account is not None and self.account.settled.done()
+
+    @property
+    def _told(self) -> Done | None:
+        """Its end, or where it was cut what its backend knows of it until then."""
+        if self.done is None and self.account is not None and self._is_settled:
+            return self.account.settled.result()
+        return self.done
 
     def send(self) -> Send:
         """What it came to, for the receipt."""
@@ -93,8 +100,9 @@ class Try:
 
     def timings(self) -> Timings:
         """Times as the backend told them; where it told nothing, when the first text came."""
-        if self.done is not None:
-            return self.done.timings
+        told = self._told
+        if told is not None and told.timings != Timings():
+            return told.timings
         return Timings(first_token=None if self.first is None else (self.first - self.sent) * 1000)
 
 

@@ -112,7 +112,8 @@ class Dispatcher:
         What cost money does not wait: the next request has to find it spent.
         """
         last = attempt.decisive
-        if last is None or last.done is not None or last.account is None or receipt.cost_usd != 0:
+        account = last.account if last is not None and last.done is None else None
+        if last is None or account is None or account.settled.done() or receipt.cost_usd != 0:
             self._ledger.record(receipt)
             return
 
@@ -121,4 +122,4 @@ class Dispatcher:
             whole = attempt.receipt(receipt.outcome, self._clock())
             self._ledger.record(replace(whole, total_ms=receipt.total_ms))
 
-        last.account.settled.add_done_callback(complete)
+        account.settled.add_done_callback(complete)

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import Any, cast
 
 from turnout.core.answers import tagged
-from turnout.core.requests import Api, Backend, Delta, Done, Model, Route
+from turnout.core.requests import Account, Api, Backend, Departing, Done, Model, Route, Waiting
 from turnout.core.secrets import Redacted
 from turnout.dispatch.attempt import Attempt, Try
 from turnout.dispatch.clearance import Clearance
@@ -50,8 +50,9 @@ class Sender:
             if await self._payer.set_aside(clearance, route, tried, cleared.prompt):
                 clearance.renewed(model)
             attempt.tries.append(tried)
-            tried.reached = True
-            await self._stream(route, tried, cleared, floor)
+            # The worker is handed a prompt at once; what others wait for before that is told by their streams.
+            tried.reached = model.api == "local"
+            await self._stream(clearance, route, tried, cleared, floor)
         except TurnoutError as error:
             self._failed(tried, error)
             raise
@@ -78,15 +79,17 @@ class Sender:
     def _silent_ms(self, tried: Try) -> float | None:
         return None if tried.first is not None else (self._clock() - tried.sent) * 1000
 
-    async def _stream(self, route: Route, tried: Try, cleared: Redacted, floor: Floor) -> None:
+    async def _stream(
+        self, clearance: Clearance, route: Route, tried: Try, cleared: Redacted, floor: Floor
+    ) -> None:
         limit_ms = route.first_token_ms
         tried.sent = self._clock()
         if limit_ms is None:
-            await self._read(tried, cleared, floor, lambda: None)
+            await self._read(clearance, tried, cleared, floor, lambda: None)
             return
         try:
             async with asyncio.timeout(limit_ms / 1000) as first_text:
-                await self._read(tried, cleared, floor, lambda: first_text.reschedule(None))
+                await self._read(clearance, tried, cleared, floor, lambda: first_text.reschedule(None))
         except TimeoutError:
             if not first_text.expired():
                 raise
@@ -96,7 +99,12 @@ class Sender:
             ) from None
 
     async def _read(
-        self, tried: Try, cleared: Redacted, floor: Floor, on_first_text: Callable[[], None]
+        self,
+        clearance: Clearance,
+        tried: Try,
+        cleared: Redacted,
+        floor: Floor,
+        on_first_text: Callable[[], None],
     ) -> None:
         answer = self._backends[tried.model.api].stream(tried.model, cleared.prompt)
         # A Protocol cannot say "async generator"; closing it is what stops the model.
@@ -107,8 +115,16 @@ class Sender:
                     tried.done = item
                     floor.take(tried)
                     return
-                if not isinstance(item, Delta):
-                    tried.note(item)
+                if isinstance(item, Account):
+                    tried.account = item
+                    continue
+                tried.reached = True
+                if isinstance(item, Departing):
+                    # Whoever waited for a key or a store to be unlocked may have waited for long.
+                    clearance.renewed(tried.model)
+                    continue
+                if isinstance(item, Waiting):
+                    tried.waiting = item.reason
                     floor.waits(tried)
                     continue
                 if tried.first is None:

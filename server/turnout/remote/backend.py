@@ -11,9 +11,19 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from turnout.core.requests import Delta, Done, Model, Prompt, StreamItem, Thought, Timings
-from turnout.errors import BackendError, KeyMissing, ProtocolViolation
-from turnout.remote.dialects import server_of
+from turnout.core.requests import (
+    Account,
+    Delta,
+    Departing,
+    Done,
+    Model,
+    Prompt,
+    StreamItem,
+    Thought,
+    Timings,
+)
+from turnout.errors import BackendError, Extent, KeyMissing, ProtocolViolation
+from turnout.remote.dialects import reasons, server_of
 from turnout.remote.endpoints import Endpoint
 from turnout.remote.failures import Peer, not_a_stream, refusal
 from turnout.remote.fill import Cut
@@ -29,6 +39,8 @@ _ERROR_BODY_S = 5.0
 _DRAIN_S = 0.05
 _TAIL_S = 2.0
 """How long usage and the terminal event may follow the end of the text."""
+_GAVE_UP_WAITING = frozenset({504, 524})
+"""What is behind a gateway that says so may be working on the answer still; the second is Cloudflare's."""
 _SLOW_KEYS = "keyring:"
 """Keys that somebody may have to unlock a store for."""
 _SLICE_BYTES = 4096
@@ -65,9 +77,30 @@ class RemoteBackend:
         self._transport: Transport | None = None
 
     async def stream(self, model: Model, prompt: Prompt) -> AsyncGenerator[StreamItem, None]:
-        """Run `prompt` on `model`; yields Deltas and one Done, or raises a BackendError."""
-        written, peer, transport = await self._ready(model, prompt)
-        call, reply = _call(peer, written), _reply(peer, written)
+        """Run `prompt` on `model`; yields an Account, a Departing, Deltas and one Done, or raises a BackendError."""
+        account = Account(asyncio.get_running_loop().create_future())
+        known: Done | None = None
+        reply: Reply | None = None
+        try:
+            yield account
+            written, peer, transport = await self._ready(model, prompt)
+            yield Departing()
+            reply = _reply(model, peer, written)
+            async with aclosing(self._answer(model, written, peer, transport, reply)) as items:
+                async for item in items:
+                    known = item if isinstance(item, Done) else known
+                    yield item
+        except BackendError as error:
+            if reply is not None and reply.begun:
+                error.extent = "taken"  # also where its kind is one that mostly comes ahead of all else
+            raise
+        finally:
+            account.settled.set_result(known or _cut_off(reply))
+
+    async def _answer(
+        self, model: Model, written: Written, peer: Peer, transport: "Transport", reply: Reply
+    ) -> AsyncGenerator[Delta | Done, None]:
+        call = _call(peer, written)
         cut = Cut(peer, written.forced, written.stop)
         watchdog = Watchdog(peer, self._stall_timeout_s, self._clock)
         started, first_token_ms = self._clock(), None
@@ -80,7 +113,9 @@ class RemoteBackend:
             timings = Timings(first_token=first_token_ms, total=self._since(started))
             if cut.over and not reply.complete:
                 # The rest is not wanted: leaving closes the connection, and the server stops.
-                yield Done("stop", reply.usage(), timings)
+                counted = reply.usage()
+                best = counted if not counted.estimated else reply.so_far() or counted
+                yield Done("stop", best, timings)
                 return
             thoughts = tuple(Thought(model.api, model.model, data) for data in reply.thoughts)
             ending = replace(reply.ending(), timings=timings, thoughts=thoughts)
@@ -99,7 +134,9 @@ class RemoteBackend:
         """All that a request takes before its first byte; an error from here says that none was sent."""
         try:
             written = self._writer.write(model, prompt)
-            return written, await self._peer(model, written.target), await self._loaded()
+            peer, transport = await self._peer(model, written.target), await self._loaded()
+            await transport.prepare(peer, written.target)
+            return written, peer, transport
         except BackendError as error:
             error.extent = "unsent"
             raise
@@ -154,27 +191,50 @@ def _call(peer: Peer, written: Written) -> "Call":
     return Call(peer, written.target, dict(wire.headers), wire.key_header, wire.key_prefix, written.encoded())
 
 
-def _reply(peer: Peer, written: Written) -> Reply:
-    interpreter = written.wire.interpreter(peer)
-    return Reply(peer, interpreter, written.prompt_characters, written.tools, written.limit)
+def _reply(model: Model, peer: Peer, written: Written) -> Reply:
+    return Reply(
+        peer,
+        written.wire.interpreter(peer),
+        written.prompt_characters,
+        written.tools,
+        written.limit,
+        thinks_unseen=reasons(model.model),
+    )
+
+
+def _cut_off(reply: Reply | None) -> Done | None:
+    """What is known of an answer that ended before its end."""
+    usage = reply.so_far() if reply is not None else None
+    return None if usage is None else Done("cancelled", usage)
 
 
 async def _require_stream(peer: Peer, response: "Response") -> None:
     """Raise the error that an answer other than an event stream stands for."""
+    if response.status != 200:
+        body = await response.read_at_most(_ERROR_BODY_BYTES, _ERROR_BODY_S)
+        error = refusal(peer, response.status, response.headers, body, time.time())
+        error.extent = _extent(response.status)
+        raise error
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         raise ProtocolViolation(
             f"{peer} answered {response.status} with compressed bytes, which were not asked for.",
             advice=f"Check `base_url` of [models.{peer.model}], and whether a proxy answers in its place.",
         )
     content_type = response.headers.get("content-type", "")
-    if response.status == 200 and content_type.partition(";")[0].strip().lower() == "text/event-stream":
+    if content_type.partition(";")[0].strip().lower() == "text/event-stream":
         return
-    body = await response.read_at_most(_ERROR_BODY_BYTES, _ERROR_BODY_S)
-    if response.status == 200:
-        raise not_a_stream(peer, content_type, body)
-    error = refusal(peer, response.status, response.headers, body, time.time())
-    error.extent = "refused"
-    raise error
+    raise not_a_stream(peer, content_type, await response.read_at_most(_ERROR_BODY_BYTES, _ERROR_BODY_S))
+
+
+def _extent(status: int) -> Extent:
+    """Whether a model may have begun with a request that was answered with `status`, and its provider charge for it.
+
+    A provider begins its stream before its model does, so whatever else it says in a status line it says instead of
+    an answer, and charges nothing: also a 5xx, with which it says that it served nobody. Once the stream has begun
+    its status is 200, and what goes wrong after that comes as an event or a broken connection, which cost.
+    Left are gateways that gave up waiting, and those that say that they have taken the request.
+    """
+    return "taken" if status in _GAVE_UP_WAITING or 200 <= status < 300 else "refused"
 
 
 async def _texts(

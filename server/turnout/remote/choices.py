@@ -12,6 +12,7 @@ from turnout.core.requests import Finish, ToolCall
 from turnout.errors import BackendError, Overloaded, ProtocolViolation, RequestRejected
 from turnout.remote import payload
 from turnout.remote.calls import Calls
+from turnout.remote.dialects import DIALECTS
 from turnout.remote.failures import Peer, in_stream, is_error
 from turnout.remote.reply import Counted, Step
 from turnout.remote.sse import Event
@@ -53,6 +54,7 @@ class ChoiceInterpreter:
         self.counted = Counted()
         self.calls: tuple[ToolCall, ...] = ()
         self._peer = peer
+        self._told_cost = DIALECTS[peer.server].costs
         self._refusal = ""
         self._calls = Calls(peer)
         self._thoughts = Thoughts()
@@ -149,7 +151,7 @@ class ChoiceInterpreter:
             payload.count(usage, "completion_tokens"),
             self.counted.cached if cached is None else cached,
             self.counted.written if written is None else written,
-            payload.amount(usage, "cost"),
+            payload.amount(usage, "cost") if self._told_cost else None,
         )
 
 

@@ -25,6 +25,8 @@ class Dialect:
     `call_ids` is what the identifiers of calls have to look like, `seals` whether a call goes back with what came
     under `extra_content`, `must_call` whether it can be asked for a call, `tags` whether requests say what they are
     for.
+    `costs` says that it documents a `cost` in its usage, in dollars, as what it charges. Of any other server such a
+    field is nobody's word: the prices in the settings hold.
     """
 
     max_tokens: str = "max_tokens"
@@ -37,6 +39,7 @@ class Dialect:
     seals: bool = False
     must_call: bool = True
     tags: bool = False
+    costs: bool = False
 
     def takes_temperature(self, model: str) -> bool:
         """Whether `model` may be told a temperature."""
@@ -67,7 +70,7 @@ DIALECTS: Mapping[Server | None, Dialect] = {
     "deepseek": Dialect(echo=("reasoning_content",), must_call=False),
     # Without the signature of its thoughts it refuses a call of its own.
     "gemini": Dialect(seals=True),
-    "openrouter": Dialect(echo=("reasoning_details",), seals=True),
+    "openrouter": Dialect(echo=("reasoning_details",), seals=True, costs=True),
     # It answers 422 to every field that it does not know, and counts tokens unasked.
     "mistral": Dialect(usage=False, hottest=1.5, call_ids=re.compile(r"[A-Za-z0-9]{9}")),
     "vllm": Dialect(echo=_REASONING),
@@ -75,7 +78,7 @@ DIALECTS: Mapping[Server | None, Dialect] = {
     "ollama": Dialect(echo=("reasoning",)),
     "tabbyapi": Dialect(),
     "llama-server": Dialect(echo=("reasoning_content",)),
-    "litellm": Dialect(echo=("reasoning_content", "thinking_blocks"), seals=True, tags=True),
+    "litellm": Dialect(echo=("reasoning_content", "thinking_blocks"), seals=True, tags=True, costs=True),
     None: Dialect(),
 }
 

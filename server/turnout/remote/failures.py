@@ -229,6 +229,8 @@ def _page(peer: Peer, status: int) -> BackendError:
         advice=f"Check `base_url` of [models.{peer.model}], and whether a proxy answers in its place.",
         # No API says in HTML what it thinks of a key.
         remedy="fall_back" if error.remedy == "stop" else None,
+        # Nor has a model anything to do with it.
+        extent="refused",
     )
 
 

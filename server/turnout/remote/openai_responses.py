@@ -11,7 +11,7 @@ from turnout.core.requests import ChatPrompt, Finish, Message, Model, ToolCall
 from turnout.errors import BackendError, ProtocolViolation, RequestRejected
 from turnout.remote import payload
 from turnout.remote.calls import Calls, parameters
-from turnout.remote.dialects import reasons
+from turnout.remote.dialects import DIALECTS, reasons
 from turnout.remote.failures import Peer, in_stream, is_error
 from turnout.remote.format import Format
 from turnout.remote.reply import Counted, Step
@@ -190,7 +190,7 @@ class ResponsesInterpreter:
                 payload.count(usage, "output_tokens"),
                 payload.count(details, "cached_tokens") or 0,
                 payload.count(details, "cache_write_tokens") or 0,
-                cost_usd=payload.amount(usage, "cost"),
+                cost_usd=payload.amount(usage, "cost") if DIALECTS[self._peer.server].costs else None,
             )
 
 

@@ -69,12 +69,8 @@ class Transport:
     @asynccontextmanager
     async def post(self, call: Call, watchdog: Watchdog) -> AsyncIterator["Response"]:
         """Send `call` and give its response, whose connection is closed or returned on leaving; raises BackendError."""
-        client = await self._client(call)
-        try:
-            response = await _send(client, call, watchdog, self._clock)
-        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as exc:
-            # UnicodeError is what a host name that is no valid IDNA ends in.
-            raise _unanswered(call.peer, exc) from exc
+        client = await self._client(call.peer, call.endpoint)
+        response = await _send(client, call, watchdog, self._clock)
         reading = Response(call.peer, response)
         try:
             yield reading
@@ -87,11 +83,15 @@ class Transport:
         for client in clients.values():
             await client.aclose()
 
-    async def _client(self, call: Call) -> httpx.AsyncClient:
-        direct = call.endpoint.loopback
+    async def prepare(self, peer: Peer, endpoint: Endpoint) -> None:
+        """Read ahead what the environment says of proxies and certificates; raises BackendError where it cannot be."""
+        await self._client(peer, endpoint)
+
+    async def _client(self, peer: Peer, endpoint: Endpoint) -> httpx.AsyncClient:
+        direct = endpoint.loopback
         async with self._lock:
             if direct not in self._clients:
-                self._clients[direct] = await asyncio.to_thread(self._open, call.peer, direct=direct)
+                self._clients[direct] = await asyncio.to_thread(self._open, peer, direct=direct)
             return self._clients[direct]
 
     def _open(self, peer: Peer, *, direct: bool) -> httpx.AsyncClient:
@@ -150,17 +150,21 @@ async def _send(
 
     Many servers close after a few idle seconds, just when a request is on its way; nobody has read that one then.
     What breaks off later is not sent again here: it may cost twice, which is for others to decide.
+    Raises BackendError, which does not say that nothing went out where an earlier connection may have taken it.
     """
+    repeated = False
     while True:
         connection, started_s = _Connection(), clock()
-        request = _request(client, call, connection)
         try:
+            request = _request(client, call, connection)
             return await watchdog.wait(partial(client.send, request, stream=True, auth=_KeyAuth(call)))
-        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as exc:
-            if connection.opened or clock() - started_s > _UNREAD_S:
-                raise
-            if isinstance(exc, httpx.RemoteProtocolError) and not _hung_up(exc):
-                raise
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as exc:
+            # UnicodeError is what a host name that is no valid IDNA ends in.
+            if connection.opened or not _broke_off(exc) or clock() - started_s > _UNREAD_S:
+                error = _unanswered(call.peer, exc)
+                error.extent = "taken" if repeated else error.extent
+                raise error from exc
+            repeated = True
 
 
 def _request(client: httpx.AsyncClient, call: Call, connection: "_Connection") -> httpx.Request:
@@ -243,6 +247,13 @@ def _untrusted(peer: Peer, code: int) -> BackendError:
         f"{peer} showed a certificate that this machine does not trust.",
         advice="If a proxy of your company signs it, set SSL_CERT_FILE to that company's certificates.",
     )
+
+
+def _broke_off(exc: Exception) -> bool:
+    """Whether the connection ended, in whatever way, rather than to bring what is not HTTP."""
+    if isinstance(exc, httpx.RemoteProtocolError):
+        return _hung_up(exc)
+    return isinstance(exc, httpx.ReadError | httpx.WriteError)
 
 
 def _hung_up(exc: httpx.RemoteProtocolError) -> bool:

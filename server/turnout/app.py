@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from turnout.session.outlook import RecentOutlook
     from turnout.session.pulls import Pulls
     from turnout.session.reporting import Reporter
+    from turnout.session.repositories import Chosen, Index, Repositories
     from turnout.session.workspaces import Workspaces
     from turnout.settings import Loaded
     from turnout.store import Ledger
@@ -48,6 +49,7 @@ _LATER = (
     "turnout.local",
     "turnout.journal",
     *GROUPS,
+    "turnout.index",
     "turnout.models",
     "turnout.remote",
     "turnout.session.budgets",
@@ -58,6 +60,7 @@ _LATER = (
     "turnout.session.outlook",
     "turnout.session.pulls",
     "turnout.session.reporting",
+    "turnout.session.repositories",
     "turnout.session.workspaces",
     "turnout.settings.keys",
     "turnout.settings.loading",
@@ -152,6 +155,7 @@ class _Session:
     budgets: Budgets
     reporter: Reporter
     consents: SessionConsents
+    repositories: Repositories
     settings_read: Callable[[], None] = lambda: None
 
 
@@ -161,6 +165,7 @@ def _session(editor: Host) -> _Session:
     from turnout.session.consent import SessionConsents
     from turnout.session.editor_keys import EditorKeys
     from turnout.session.reporting import Reporter
+    from turnout.session.repositories import Repositories
     from turnout.session.workspaces import Workspaces
     from turnout.settings import keys, trust
     from turnout.store import Ledger
@@ -184,7 +189,8 @@ def _session(editor: Host) -> _Session:
 
     budgets = Budgets(workspaces, ledger, editor)
     reporter = Reporter(budgets, editor, first_model)
-    session = _Session(ledger, vitals, editor_keys, workspaces, budgets, reporter, SessionConsents(editor))
+    consents, repositories = SessionConsents(editor), Repositories(editor, workspaces, _open_index)
+    session = _Session(ledger, vitals, editor_keys, workspaces, budgets, reporter, consents, repositories)
     return session
 
 
@@ -233,6 +239,7 @@ def _settings_read(loop: asyncio.AbstractEventLoop, session: _Session, models: _
     from turnout.remote import preload
 
     session.reporter.settings_changed()
+    session.repositories.settings_read()
     if session.workspaces.has_remote():
         # On a thread and ahead of time: the first request would stop typing for the 0.1 s that it takes.
         loop.run_in_executor(None, preload)
@@ -272,6 +279,7 @@ def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, m
         records=ledger,
         check=FolderChecks(workspaces),
         outlook=RecentOutlook(workspaces, ledger.last),
+        repositories=session.repositories,
         proposals=Proposals(Journal(paths.state_dir() / "journal")),
         close=partial(_close_all, session, models, warmer, pulls),
         settings_changed=session.consents.forget,
@@ -286,6 +294,7 @@ async def _close_all(session: _Session, models: _Models, warmer: Warmer, pulls: 
 
 
 async def _close(session: _Session, models: _Models) -> None:
+    await session.repositories.close()
     await session.editor_keys.close()
     await session.consents.close()
     await models.local.close()
@@ -297,6 +306,12 @@ async def _close(session: _Session, models: _Models) -> None:
 
 def _warn_later(loop: asyncio.AbstractEventLoop, editor: Host, text: str) -> None:
     loop.call_soon_threadsafe(editor.say_once, text, "warning")
+
+
+def _open_index(root: Path, chosen: Chosen, told: Callable[[], None]) -> Index:
+    from turnout.index import RepositoryIndex, Spec, database_of
+
+    return RepositoryIndex(Spec(root, database_of(root), chosen.never_read, chosen.max_files), told)
 
 
 def _load(

@@ -20,7 +20,7 @@ CLIENTS = {
 
 @pytest.mark.parametrize("client", CLIENTS)
 async def test_what_is_offered(home: Home, client: str) -> None:
-    """A client is offered what it says it can take, statically, and is asked to register nothing."""
+    """A client is offered what it says it can take, statically, and asked to register the watching of files alone."""
     can = CLIENTS[client]()
     async with editing(home, can, options={}) as editor:
         text, offered = can.text_document, editor.server
@@ -32,6 +32,10 @@ async def test_what_is_offered(home: Home, client: str) -> None:
         assert (sync.open_close, sync.change) == (True, types.TextDocumentSyncKind.Incremental)
         # An answer proves that everything behind `initialized` has happened; `leave` that nothing was said.
         assert (await editor.request("turnout/explain", {"kind": "inline"}))["chosen"] == "near"
+        files = can.workspace.did_change_watched_files if can.workspace else None
+        assert all(
+            files and files.dynamic_registration and one.id == "turnout-files" for one in editor.registered
+        )
 
 
 async def test_where_the_logs_are(home: Home) -> None:

@@ -34,6 +34,7 @@ class Editor(LanguageClient):
         super().__init__(converter_factory=_converter)
         self.buffers: dict[str, Buffer] = {}
         self.unread: list[tuple[str, Any]] = []
+        self.registered: list[types.Registration] = []
         self.encoding = "utf-16"
         self.asked_at: dict[str, types.Position] = {}
         """Where ghost text was last asked for, by document."""
@@ -250,6 +251,10 @@ class Editor(LanguageClient):
         self._arrived.set()
 
     async def _answer(self, method: str, params: Any) -> Any:
+        if method == types.CLIENT_REGISTER_CAPABILITY:
+            # Every client that can be asked is asked to watch files, at no time that a test could know.
+            self.registered += params.registrations
+            return None
         self._hear(method, params)
         answer = self.answers.get(method)
         result = answer(params) if answer else None

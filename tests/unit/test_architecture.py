@@ -38,8 +38,8 @@ ARROWS: dict[str, set[str]] = {
     "session": {"act", "checks", "complete", "core", "dispatch", "files", "ignores", "settings"},
     "lsp": {"act", "complete", "core", "files", "git", "paths", "session", "syntax"},
     "app": {
-        "act", "automatic", "complete", "dispatch", "journal", "local", "logs", "lsp", "models", "paths", "remote",
-        "session", "settings", "store", "telemetry",
+        "act", "automatic", "complete", "dispatch", "index", "journal", "local", "logs", "lsp", "models", "paths",
+        "remote", "session", "settings", "store", "telemetry",
     },
     "preview": {"act", "complete", "core", "dispatch", "files", "remote", "syntax"},
     "doctor": {"core", "local", "models", "paths", "settings", "worker.engines"},

@@ -28,13 +28,14 @@ class RepositoryIndex:
     """A `Repository` that brings itself up to date when told what changed; usable from any thread."""
 
     def __init__(self, spec: Spec, on_change: Callable[[], None] = lambda: None) -> None:
-        """`on_change` hears, on a thread, that `state` has something new to say."""
+        """`on_change` hears, on a thread, that `state` has something new to say. Looks at the database."""
         spec = replace(spec, root=spec.root.resolve())
         self._database = spec.database
         self._begun_anew = ""
-        self._link = Link(spec, on_change, self._say_begun_anew)
+        self._link = Link(spec, lambda: self._changed(on_change), self._say_begun_anew)
         self._idle: queue.SimpleQueue[_Connection] = queue.SimpleQueue()
         self._frequent: tuple[object, dict[str, int]] = (None, {})
+        self._files = self._count()
 
     def build(self) -> None:
         """Bring the whole index up to date in the background; returns at once."""
@@ -100,16 +101,24 @@ class RepositoryIndex:
         return self._ask(reading.files, ())
 
     def state(self) -> IndexState:
-        """How far the index is; `problem` also says that it had to be built anew."""
+        """How far the index is, at once; `problem` also says that it has to be built anew."""
         work = self._link.work
-        files = self._ask(lambda c: reading.meta(c, "files"), 0)
         building = bool(work.orders)
-        return IndexState(files, work.done, work.of, building, work.problem or self._begun_anew * building)
+        return IndexState(
+            self._files, work.done, work.of, building, work.problem or self._begun_anew * building
+        )
 
     @property
     def files_read(self) -> int:
         """How many files were read so far; a second start reads none."""
         return self._link.work.read
+
+    def _changed(self, on_change: Callable[[], None]) -> None:
+        self._files = self._count()
+        on_change()
+
+    def _count(self) -> int:
+        return self._ask(lambda connection: reading.meta(connection, "files"), 0)
 
     def _say_begun_anew(self, reason: str) -> None:
         self._begun_anew = f"The repository index is built anew: {reason}."

@@ -1,6 +1,7 @@
 """What the server offers to one client: only what that client says it can take, and always statically.
 
-Nothing is registered dynamically, so a client that says `dynamicRegistration: false` is never asked to.
+Nothing is registered dynamically but the watching of files (`watching.py`), which has no other way, and that only
+where the client says that it may be.
 """
 
 from lsprotocol import types

@@ -93,6 +93,18 @@ class RunChecks(Protocol):
     ) -> tuple[Check, ...]: ...
 
 
+class Repositories(Protocol):
+    """The indexes of the folders."""
+
+    is_watching: bool
+    """Whether the client says which files change."""
+
+    @property
+    def is_active(self) -> bool: ...
+    def saved(self, uri: str) -> None: ...
+    def changed(self, uris: Sequence[str]) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What the handlers call; built after `initialized`."""
@@ -107,6 +119,7 @@ class Services:
     """Runs the checks that the settings name for refactors on the changes of a proposal."""
     outlook: Outlook
     """Tells what a refactor would meet."""
+    repositories: Repositories
     proposals: Proposals
     """What was proposed and applied, also before this process."""
     close: Callable[[], Awaitable[None]]

@@ -1,4 +1,4 @@
-"""`initialized`, settings that change, folders that come and go, documents, and where the cursor rests in them."""
+"""`initialized`, settings that change, folders and files that come and go, documents, and where the cursor rests."""
 
 from functools import partial
 from typing import Any
@@ -9,6 +9,7 @@ from turnout.core.documents import Document, Position
 from turnout.lsp.fields import fields_of, position_of, uri_of
 from turnout.lsp.positions import position_from_lsp
 from turnout.lsp.server import TurnoutServer
+from turnout.lsp.watching import watch_files
 from turnout.paths import WORKSPACE_SETTINGS
 
 
@@ -36,7 +37,10 @@ def configuration(ls: TurnoutServer, params: types.DidChangeConfigurationParams)
 
 
 def watched(ls: TurnoutServer, params: types.DidChangeWatchedFilesParams) -> None:
-    """Read a workspace's settings again when their file changed on disk."""
+    """Read a workspace's settings again when their file changed on disk, and have its index look at the others."""
+    services = ls.services_now()
+    if services is not None:
+        services.repositories.changed([change.uri for change in params.changes])
     if any(_is_settings(change.uri) for change in params.changes):
         _reload(ls)
 
@@ -46,6 +50,9 @@ def saved(ls: TurnoutServer, params: types.DidSaveTextDocumentParams) -> None:
     document = ls.document(params.text_document.uri)
     if document is not None:
         touched(ls, document)
+    services = ls.services_now()
+    if services is not None:
+        services.repositories.saved(params.text_document.uri)
     if _is_settings(params.text_document.uri):
         _reload(ls)
 
@@ -95,9 +102,11 @@ def _reload(server: TurnoutServer) -> None:
 
 async def _catch_up(server: TurnoutServer) -> None:
     """Editors open their documents before anything here can take notice."""
-    await server.services()
+    services = await server.services()
     for document in list(server.protocol.documents.values())[-1:]:
         touched(server, document)
+    if services.repositories.is_active:
+        services.repositories.is_watching = await watch_files(server.protocol)
 
 
 async def _take_over(server: TurnoutServer, value: object) -> None:

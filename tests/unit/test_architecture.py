@@ -25,6 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "journal": {"act", "core", "files"},
     "checks": {"act", "core", "files"},
     "complete": {"core"},
+    "evaluate": {"complete", "core", "dispatch", "files", "syntax"},
     "dispatch": {"core"},
     "store": {"core"},
     "syntax": {"core"},
@@ -45,8 +46,9 @@ ARROWS: dict[str, set[str]] = {
     "doctor": {"core", "local", "models", "paths", "settings", "worker.engines"},
     "demo": {"automatic", "commands.models", "core", "files", "lsp.stdio", "models", "session.consent", "settings"},
     "commands": {
-        "act", "app", "automatic", "complete", "core", "demo", "doctor", "files", "git", "ignores", "journal", "models",
-        "paths", "preview", "session", "settings", "store", "syntax", "worker",
+        "act", "app", "automatic", "complete", "core", "demo", "doctor", "evaluate", "files", "git", "ignores",
+        "index", "journal", "local", "models", "paths", "preview", "session", "settings", "store", "syntax",
+        "worker",
     },
     "__main__": {"commands"},
 }  # fmt: skip

@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 MAX_DOCUMENTS = 64
 
+_TOP_LINES = 200
+"""Imports stand no further down."""
+
 
 class Files(Protocol):
     """Names of documents, and what the settings allow with them."""
@@ -45,8 +48,8 @@ class Files(Protocol):
         """Whether a completion in `uri` may show text of the file `other`."""
         ...
 
-    def window(self, uri: str) -> Window:
-        """How much a prompt may hold there. May block."""
+    async def window(self, uri: str) -> Window:
+        """How much a prompt may hold there."""
         ...
 
 
@@ -84,7 +87,7 @@ class Gatherer:
         """Look for what may help at a place; its document shows that from then on."""
         uri = snapshot.uri
         try:
-            window = await asyncio.to_thread(self._files.window, uri)
+            window = await self._files.window(uri)
             place = _place(snapshot, position, self._files.relative_path(uri), window)
             traces = self._recents.traces(but=uri)
             found = await asyncio.to_thread(self._candidates, self._files.repository(uri), place, traces)
@@ -115,8 +118,8 @@ class Gatherer:
     def _candidates(
         self, repository: Repository | None, place: Place, traces: Sequence[Trace]
     ) -> list[Chunk]:
-        words = context.query(place.prefix, place.suffix)
-        found = list(recent_chunks(traces, words, self._snapshot, self._files.relative_path))
+        weights = context.interest(place.prefix, place.suffix)
+        found = list(recent_chunks(traces, weights, self._snapshot, self._files.relative_path))
         return found + candidates(repository, place) if repository is not None else found
 
     def _allowed(self, uri: str, chunks: Sequence[Chunk]) -> dict[str, str]:
@@ -146,4 +149,5 @@ def _place(snapshot: Snapshot, position: Position, path: str, window: Window) ->
     hole = holes.cut(snapshot, position)
     prefix, suffix = hole.prefix[-window.prefix_chars :], hole.suffix[: window.suffix_chars]
     first, last = position.line - prefix.count("\n"), position.line + suffix.count("\n")
-    return Place(path, snapshot.language, prefix, suffix, first, last)
+    top = snapshot.lines[: max(0, min(first, _TOP_LINES))]
+    return Place(path, snapshot.language, prefix, suffix, first, last, top)

@@ -15,18 +15,25 @@ from turnout.core.repository import Definition, Import, Repository
 SIMILAR_LINES = 16
 """Lines of a similar place: enough to show how it went on."""
 
-_SIMILAR_HITS = 12
+_SIMILAR_HITS = 16
+_QUERY_NAMES = 32
+_BELONGS = 0.15
 _DEFINITIONS = 40
 _MEMBERS = 8
 _SIGNATURE_CHARACTERS = 400
 
+_OWN_CHARACTERS = 400
+_OWN = 0.5
 _IMPORTED, _NAMED = 1.0, 0.6
 """Worth of a definition: of a name that the file imports, and of one that is only called the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A cursor in a file; `first_line` to `last_line` are the lines that the prompt shows of it."""
+    """A cursor in a file; `first_line` to `last_line` are the lines that the prompt shows of it.
+
+    `top` are the first lines of the file, as far as the prompt does not show them.
+    """
 
     path: str
     language: str
@@ -34,11 +41,39 @@ class Place:
     suffix: str
     first_line: int
     last_line: int
+    top: tuple[str, ...] = ()
 
 
 def candidates(repository: Repository, place: Place) -> list[Chunk]:
     """Everything that may help at `place`; asks the index some ten times."""
-    return [*_definitions(repository, place), *_similar(repository, place), *_siblings(repository, place)]
+    return [
+        *_own(repository, place),
+        *_definitions(repository, place),
+        *_similar(repository, place),
+        *_siblings(repository, place),
+    ]
+
+
+def _own(repository: Repository, place: Place) -> Iterator[Chunk]:
+    """What the file itself imports and declares out of sight: the words that it is written with."""
+    imports = context.import_lines(place.top, _OWN_CHARACTERS)
+    outline = [one for one in repository.outline(place.path) if not _is_shown(one, place)]
+    around = {
+        one.name
+        for one in repository.outline(place.path)
+        if one.first_line <= place.first_line <= one.last_line
+    }
+    outline.sort(key=lambda one: (one.container not in around, abs(one.first_line - place.first_line)))
+    left, kept = _OWN_CHARACTERS, list[Definition]()
+    for one in outline:
+        left -= len(one.signature[:_SIGNATURE_CHARACTERS]) + 1
+        if left < 0:
+            break
+        kept.append(one)
+    kept.sort(key=lambda one: one.first_line)
+    text = imports + "\n".join(one.signature[:_SIGNATURE_CHARACTERS] for one in kept)
+    if text:
+        yield Chunk(place.path, text, "definition", _OWN, -1)
 
 
 def _definitions(repository: Repository, place: Place) -> Iterator[Chunk]:
@@ -94,22 +129,25 @@ def _is_shown(definition: Definition, place: Place) -> bool:
 
 
 def _similar(repository: Repository, place: Place) -> Iterator[Chunk]:
-    """The most similar lines of the most similar passages, and what comes after them."""
-    words = context.query(place.prefix, place.suffix)
+    """The lines of most interest in the most similar passages, and what comes after them."""
+    words = context.wanted_names(place.prefix, place.suffix, _QUERY_NAMES)
     if not words:
         return
+    weights = context.interest(place.prefix, place.suffix)
     for hit in repository.similar(words, limit=_SIMILAR_HITS, exclude={place.path}):
         lines = split_lines(hit.passage.text)
-        start, alike = context.best_window(lines, words, SIMILAR_LINES)
+        start, alike = context.best_window(lines, weights, SIMILAR_LINES)
         text = "".join(lines[start : start + SIMILAR_LINES])
-        yield Chunk(hit.passage.path, text, "similar", 2 * alike, hit.passage.first_line + start)
+        yield Chunk(hit.passage.path, text, "similar", alike, hit.passage.first_line + start)
 
 
 def _siblings(repository: Repository, place: Place) -> Iterator[Chunk]:
     """Signatures of what belongs to the file: what it tests, or its header."""
+    weights = context.interest(place.prefix, place.suffix)
     for path in repository.siblings(place.path)[:2]:
         outline = repository.outline(path)
         text = "\n".join(one.signature[:_SIGNATURE_CHARACTERS] for one in outline[:_MEMBERS])
         if text:
-            words = context.query(place.prefix, place.suffix)
-            yield Chunk(path, text, "sibling", 0.3 + context.likeness(words, text), outline[0].first_line)
+            yield Chunk(
+                path, text, "sibling", _BELONGS + context.likeness(weights, text), outline[0].first_line
+            )

@@ -4,7 +4,7 @@ Invariant: places only, and a bounded number of them; the text is read when some
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from turnout.core import context
@@ -16,7 +16,7 @@ LINES_AROUND = 6
 """Lines before and after a place that are shown of it."""
 
 _SAME_PLACE_LINES = 12
-_EDITED, _VISITED = 0.5, 0.25
+_EDITED, _VISITED = 0.3, 0.1
 """Worth of the newest place that was changed, and of one that was only looked at."""
 
 
@@ -59,17 +59,17 @@ class Recents:
 
 def recent_chunks(
     traces: Sequence[Trace],
-    words: Sequence[str],
+    weights: Mapping[str, float],
     snapshot: Callable[[str], Snapshot | None],
     path_of: Callable[[str], str],
 ) -> Iterator[Chunk]:
-    """The lines around each place; the newer and the more like `words`, the better."""
+    """The lines around each place; the newer and the more of `weights` they hold, the better."""
     for age, trace in enumerate(traces):
         document = snapshot(trace.uri)
         if document is None:
             continue
         first = max(0, trace.line - LINES_AROUND)
         text = "".join(document.lines[first : trace.line + LINES_AROUND + 1])
-        worth = (_EDITED if trace.edited else _VISITED) * 0.85**age + context.likeness(words, text)
+        worth = (_EDITED if trace.edited else _VISITED) * 0.85**age + context.likeness(weights, text)
         # The line it began at moves with every edit; its block of lines does not.
         yield Chunk(path_of(trace.uri), text, "recent", worth, trace.line // _SAME_PLACE_LINES)

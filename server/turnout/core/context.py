@@ -6,7 +6,7 @@ prompt has to be evaluated again.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -28,7 +28,14 @@ NEAR_LINES = 12
 """Lines before the cursor that tell what is being written."""
 
 _WORD = re.compile(r"[^\W\d]\w*")
+_IMPORT = re.compile(
+    r"(?:import|from|use|pub use|using|require|#include|package|export [{*])\b|.* = require\b"
+)
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_LINES_AFTER = 4
+_FADING = 0.85
+"""Weight of a line for each line that it is further away from the cursor."""
+_PART_WEIGHT = 0.3
 _SEEN_SHARE = 0.6
 _LEAST_SEEN_CHARACTERS = 8
 
@@ -86,26 +93,47 @@ def wanted_names(prefix: str, suffix: str, limit: int = 24) -> tuple[str, ...]:
     """Names whose definitions may matter at the cursor, the nearest first."""
     lines = prefix.split("\n")[-NEAR_LINES:]
     near = [name for line in reversed(lines) for name in reversed(identifiers(line))]
-    near += identifiers("\n".join(suffix.split("\n")[:4]))
+    near += identifiers("\n".join(suffix.split("\n")[:_LINES_AFTER]))
     return tuple(dict.fromkeys(near))[:limit]
 
 
-def query(prefix: str, suffix: str, limit: int = 32) -> tuple[str, ...]:
-    """Words that describe what is being written, for a search: names of the nearest lines."""
-    return wanted_names(prefix, suffix, limit)
+def interest(prefix: str, suffix: str) -> dict[str, float]:
+    """What is being written about, as names and their parts with weights: the nearer to the cursor, the heavier."""
+    weights: dict[str, float] = {}
+    before = reversed(prefix.split("\n")[-NEAR_LINES:])
+    after = suffix.split("\n")[1 : 1 + _LINES_AFTER]
+    for distance, line in (*enumerate(before), *enumerate(after, 2)):
+        for word, share in _weighted(identifiers(line)):
+            weights[word] = max(weights.get(word, 0.0), share * _FADING**distance)
+    return weights
 
 
-def likeness(words: Collection[str], text: str) -> float:
-    """How much of `words` also stands in `text`: from 0 to 1, parts of names counting for themselves."""
-    wanted, found = _parts_of(words), _parts_of(identifiers(text))
-    return len(wanted & found) / len(wanted | found) if wanted and found else 0.0
+def import_lines(lines: Iterable[str], limit_chars: int) -> str:
+    """The imports that a file begins with, as far as there is room for them."""
+    kept: list[str] = []
+    depth = 0
+    for line in lines:
+        if depth > 0 or _IMPORT.match(line):
+            limit_chars -= len(line)
+            if limit_chars < 0:
+                break
+            kept.append(line)
+            depth += sum(line.count(mark) for mark in "({") - sum(line.count(mark) for mark in ")}")
+    return "".join(kept)
 
 
-def best_window(lines: Sequence[str], words: Collection[str], size: int) -> tuple[int, float]:
-    """Where in `lines` the `size` lines most like `words` begin, and how alike they are."""
+def likeness(weights: Mapping[str, float], text: str) -> float:
+    """How much of what is of interest also stands in `text`: from 0 to 1."""
+    whole = sum(weights.values())
+    found = dict(_weighted(identifiers(text)))
+    return sum(weight for word, weight in weights.items() if word in found) / whole if whole else 0.0
+
+
+def best_window(lines: Sequence[str], weights: Mapping[str, float], size: int) -> tuple[int, float]:
+    """Where in `lines` the `size` lines of most interest begin, and how much of it they hold."""
     best = (0, -1.0)
     for start in range(0, max(1, len(lines) - size // 2), max(1, size // 4)):
-        found = likeness(words, "\n".join(lines[start : start + size]))
+        found = likeness(weights, "\n".join(lines[start : start + size]))
         if found > best[1]:
             best = (start, found)
     return best
@@ -179,9 +207,10 @@ def _telling(text: str) -> set[str]:
     return {line for line in stripped if len(line) >= _LEAST_SEEN_CHARACTERS}
 
 
-def _parts_of(words: Iterable[str]) -> set[str]:
-    found = set()
-    for word in words:
-        found.add(word)
-        found.update(part.lower() for part in _PARTS.findall(word) if len(part) > 1)
-    return found
+def _weighted(names: Iterable[str]) -> Iterator[tuple[str, float]]:
+    """Names in full, and the words that they are made of for a part of that."""
+    for name in names:
+        yield name, 1.0
+        parts = _PARTS.findall(name)
+        if len(parts) > 1:
+            yield from ((part.lower(), _PART_WEIGHT) for part in parts if len(part) > 1)

@@ -1,5 +1,6 @@
-"""The bodies of functions, loops and branches of a text, as ranges of whole lines."""
+"""The bodies of functions, loops and branches of a text, and its prose, as ranges of whole lines."""
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ from turnout.syntax.grammars import is_known, parse
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+_PROSE = re.compile(r"string|comment|heredoc|template|text")
 _FIELDS = ("body", "consequence", "alternative")
 
 
@@ -27,6 +29,24 @@ def bodies(language: str, text: str) -> Iterator[tuple[int, int]]:
             rows = _rows(node, body) if body is not None else None
             if rows is not None:
                 yield rows
+
+
+def prose(language: str, text: str) -> frozenset[int]:
+    """The lines (from 0) that strings and comments of several lines take up; empty without a grammar."""
+    if not is_known(language):
+        return frozenset()
+    found: set[int] = set()
+    pending = [parse(language, text).root_node]
+    while pending:
+        node = pending.pop()
+        first, last = node.start_point.row, node.end_point.row
+        if first == last:
+            continue
+        if _PROSE.search(node.type):
+            found.update(range(first, last + 1))
+        else:
+            pending += node.children
+    return frozenset(found)
 
 
 def _rows(node: "Node", body: "Node") -> tuple[int, int] | None:

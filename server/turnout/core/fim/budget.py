@@ -42,9 +42,14 @@ def window(pace: Pace, deadline_ms: int | None, context_tokens: int, answer_toke
     prefill = _stepped(pace.prefill or _UNMEASURED)
     room = max(LEAST_TOKENS // 2, context_tokens - answer_tokens - _MARGIN_TOKENS)
     whole = min(room, MOST_TOKENS, max(LEAST_TOKENS, int(prefill * REST_S)))
-    suffix = min(int(whole * _SUFFIX_SHARE), _within_deadline(prefill, deadline_ms))
-    context = int(whole * _CONTEXT_SHARE)
-    return Window(*(int(tokens * _CHARS_PER_TOKEN) for tokens in (whole - suffix - context, suffix, context)))
+    return divided(whole, most_suffix_tokens=_within_deadline(prefill, deadline_ms))
+
+
+def divided(tokens: int, most_suffix_tokens: int = MOST_TOKENS) -> Window:
+    """`tokens` parted among the text before the cursor, after it, and from other files."""
+    suffix = min(int(tokens * _SUFFIX_SHARE), most_suffix_tokens)
+    context = int(tokens * _CONTEXT_SHARE)
+    return Window(*(int(part * _CHARS_PER_TOKEN) for part in (tokens - suffix - context, suffix, context)))
 
 
 def without_context(window: Window) -> Window:

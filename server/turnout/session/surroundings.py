@@ -1,0 +1,99 @@
+"""What completions may show of a folder: its index, its settings, and how much its model reads in time.
+
+Invariant: text of a file goes with a document only where the models of the route stay the very same with it.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from turnout.complete import Rules
+from turnout.core.fim import budget
+from turnout.core.fim.budget import Pace
+from turnout.core.fim.layout import Window
+from turnout.core.repository import Repository
+from turnout.core.requests import Kind, Route
+from turnout.errors import PathRefused, TurnoutError
+from turnout.files import Folder
+
+_KIND: Kind = "inline"
+
+
+class Folders(Protocol):
+    """The folders of the editor and their settings."""
+
+    def folder(self, uri: str) -> Folder | None: ...
+    def relative_path(self, uri: str) -> str: ...
+    def may_read(self, uri: str) -> bool: ...
+    def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route: ...
+    def rules(self, uri: str) -> Rules: ...
+
+
+class Speed(Protocol):
+    """What a model on an engine was measured at, in tokens per second."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def engine(self) -> str: ...
+    @property
+    def prefill(self) -> float: ...
+    @property
+    def decode(self) -> float: ...
+
+
+class Surroundings:
+    """The files around documents, as `complete.context` asks for them."""
+
+    def __init__(
+        self,
+        folders: Folders,
+        repository: Callable[[str], Repository | None],
+        runs: Callable[[str], tuple[str, str] | None],
+        speeds: Callable[[], Iterable[Speed]],
+    ) -> None:
+        """`runs` tells which model on which engine is behind a name of the settings, None where none was started.
+
+        `speeds` are those that were measured here; it may read a file.
+        """
+        self._folders = folders
+        self._runs = runs
+        self._speeds = speeds
+        self.repository = repository
+        self.relative_path = folders.relative_path
+
+    def uri(self, beside: str, path: str) -> str | None:
+        """The URI of a path in the folder of the document `beside`; None where it is none."""
+        folder = self._folders.folder(beside)
+        try:
+            return folder.uri(path) if folder is not None else None
+        except PathRefused:
+            return None
+
+    def goes_with(self, uri: str, other: str) -> bool:
+        """Whether a completion in `uri` may show text of the file `other`."""
+        try:
+            if not self._folders.may_read(other):
+                return False
+            alone, together = (self._folders.decide(_KIND, uris, 0) for uris in ((uri,), (uri, other)))
+        except TurnoutError:
+            return False
+        return bool(alone.candidates) and _names(alone) == _names(together)
+
+    async def window(self, uri: str) -> Window:
+        """How much a prompt may hold there."""
+        route = self._folders.decide(_KIND, (uri,), 0)
+        model = next(iter(route.candidates), None)
+        if model is None or model.api != "local":
+            return Window()
+        answer_tokens = self._folders.rules(uri).max_tokens
+        pace = await asyncio.to_thread(self._pace, self._runs(model.name))
+        return budget.window(pace, route.deadline_ms, model.context_tokens, answer_tokens)
+
+    def _pace(self, run: tuple[str, str] | None) -> Pace:
+        found = next((speed for speed in self._speeds() if (speed.model, speed.engine) == run), None)
+        return Pace(found.prefill, found.decode) if found is not None else Pace()
+
+
+def _names(route: Route) -> list[str]:
+    return [model.name for model in route.candidates]

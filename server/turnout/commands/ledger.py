@@ -10,6 +10,7 @@ from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from turnout.core.limits import dollars
 from turnout.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
     since = since_to_iso(args.since, datetime.now().astimezone())
     try:
         found, aside_usd = lines(path, args.by, since), set_aside_usd(path)
+        # A request that went to two models elsewhere left this machine once.
+        left = sum(line.left_machine for line in lines(path, "kind", since))
     except Unreadable as error:
         sys.stderr.write(f"turnout: the ledger at {path} cannot be read: {error}\n")
         return 1
@@ -57,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     elif args.csv:
         _print_csv(args.by, found)
     else:
-        print("\n".join(table(args.by, since, found, aside_usd)))
+        print("\n".join(table(args.by, since, found, aside_usd, left)))
     return 0
 
 
@@ -78,13 +81,13 @@ def since_to_iso(text: str, now: datetime) -> str:
         ) from None
 
 
-def table(by: str, since: str, found: "Sequence[Line]", aside_usd: float) -> list[str]:
-    """The lines to print."""
+def table(by: str, since: str, found: "Sequence[Line]", aside_usd: float, left: int) -> list[str]:
+    """The lines to print; `left` is how many requests left this machine in all."""
     if not found:
         return [f"No requests since {since}.", *_aside(aside_usd)]
-    rows = [(by, *_HEADINGS), *(_cells(line) for line in found)]
+    rows = [(by, *_HEADINGS), *(_cells(line, told_apart=by in ("model", "provider")) for line in found)]
     if len(found) > 1:
-        rows.append(_cells(_total(found)))
+        rows.append(_cells(_total(found, left)))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     last = len(widths) - 1
     shown = [
@@ -97,32 +100,38 @@ def table(by: str, since: str, found: "Sequence[Line]", aside_usd: float) -> lis
     return [shown[0], "-" * max(map(len, shown)), *shown[1:], *_aside(aside_usd)]
 
 
-def _cells(line: "Line") -> tuple[str, ...]:
+def _cells(line: "Line", *, told_apart: bool = False) -> tuple[str, ...]:
+    """One row; where models are `told_apart`, it says which of them nothing left this machine for."""
+    stayed = ["on this machine"] if told_apart and not line.left_machine else []
     return (
         line.name or "(none)",
-        f"{line.requests:,}",
+        f"{line.requests:,}" if line.requests else "",
         f"{line.failed:,}" if line.failed else "",
         f"{line.left_machine:,}" if line.left_machine else "",
         f"{line.tokens_in:,}",
         f"{line.tokens_cached:,}" if line.tokens_cached else "",
         f"{line.tokens_out:,}",
-        f"${line.cost_usd:,.4f}",
-        ", ".join(_doubts(line)),
+        dollars(line.cost_usd, 4),
+        ", ".join([*stayed, *_notes(line)]),
     )
 
 
-def _doubts(line: "Line") -> list[str]:
-    """What keeps the cost from being exact."""
-    doubts = []
+def _notes(line: "Line") -> list[str]:
+    """What keeps the cost from being exact, and what of it went over a limit."""
+    notes = []
     if line.estimated_usd > 0:
-        doubts.append(f"${line.estimated_usd:,.4f} of it estimated")
+        notes.append(f"{dollars(line.estimated_usd, 4)} of it estimated")
     if line.unpriced:
-        doubts.append(f"{line.unpriced:,} at an unknown price")
-    return doubts
+        notes.append(f"{line.unpriced:,} at an unknown price")
+    if line.overspent_usd > 0:
+        notes.append(f"{dollars(line.overspent_usd, 4)} over a budget, as you allowed")
+    if not line.requests:
+        notes.append("tried before another one answered")
+    return notes
 
 
-def _total(found: "Sequence[Line]") -> "Line":
-    """The sum; a request that went to several models counts for each of them."""
+def _total(found: "Sequence[Line]", left: int) -> "Line":
+    """The sum."""
     from turnout.store import Line
 
     sums = {
@@ -130,11 +139,11 @@ def _total(found: "Sequence[Line]") -> "Line":
         for field in fields(Line)
         if field.name != "name"
     }
-    return Line("total", **sums)
+    return Line("total", **{**sums, "left_machine": left})
 
 
 def _aside(aside_usd: float) -> list[str]:
-    return [f"${aside_usd:,.4f} set aside for requests under way."] if aside_usd else []
+    return [f"{dollars(aside_usd, 4)} set aside for requests under way."] if aside_usd else []
 
 
 def _print_csv(by: str, found: "Sequence[Line]") -> None:

@@ -32,6 +32,7 @@ class Send:
     tokens_cached: int
     cost_usd: float | None
     estimated: bool
+    leaves_machine: bool = False
 
 
 @dataclass(frozen=True, slots=True)

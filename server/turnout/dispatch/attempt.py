@@ -96,6 +96,7 @@ class Try:
             usage.cached,
             self.cost_usd(),
             usage.estimated,
+            self.model.leaves_machine,
         )
 
     def timings(self) -> Timings:

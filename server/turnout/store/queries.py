@@ -36,29 +36,54 @@ GROUP BY day, model, kind, leaves_machine ORDER BY day DESC, costUsd DESC, reque
 
 _NAMES: dict[By, str] = {
     "kind": "r.kind",
-    "model": "COALESCE(s.model, r.model, '')",
-    "provider": "COALESCE(s.provider, t.provider, '')",
+    "model": "COALESCE(p.model, '')",
+    "provider": "p.provider",
     "workspace": "r.workspace",
     "branch": "COALESCE(t.branch, '')",
     "day": "r.day",
     "environment": "COALESCE(t.environment, '')",
 }
 
-# A request that went to several models has a row in `sends` for each: those are summed, not the receipt once for each.
+_BY_PART: frozenset[By] = frozenset({"model", "provider"})
+"""Views in which the parts of one request may be told apart."""
+
+# The parts of a request: what each model that it went to came to. One without rows in `sends` went to its own only;
+# one that ended at a model that text never got to has an empty part there, so that it is counted once all the same.
+# Before there was `sends_away`, a part was taken to have left the machine where its request had and it was not local.
 _LINES = """
+WITH parts AS (
+  SELECT r.id, r.model, COALESCE(t.provider, '') AS provider, 1 AS answering, r.leaves_machine AS away,
+         r.tokens_in, r.tokens_out, r.tokens_cached, r.cost_usd, COALESCE(t.estimated, 0) AS estimated
+  FROM receipts r LEFT JOIN tags t ON t.id = r.id
+  WHERE r.at >= :since AND NOT EXISTS (SELECT 1 FROM sends WHERE receipt = r.id)
+  UNION ALL
+  SELECT r.id, s.model, s.provider, s.model IS r.model,
+         CASE WHEN NOT r.leaves_machine THEN 0
+              WHEN EXISTS (SELECT 1 FROM sends_away WHERE receipt = r.id)
+              THEN EXISTS (SELECT 1 FROM sends_away WHERE receipt = r.id AND number = s.number)
+              ELSE s.provider <> 'local' END,
+         s.tokens_in, s.tokens_out, s.tokens_cached, s.cost_usd, s.estimated
+  FROM receipts r JOIN sends s ON s.receipt = r.id WHERE r.at >= :since
+  UNION ALL
+  SELECT r.id, r.model, '', 1, 0, 0, 0, 0, 0.0, 0
+  FROM receipts r WHERE r.at >= :since AND EXISTS (SELECT 1 FROM sends WHERE receipt = r.id)
+  AND NOT EXISTS (SELECT 1 FROM sends WHERE receipt = r.id AND model IS r.model)
+)
 SELECT {name} AS name,
-       COUNT(DISTINCT r.id) AS requests,
-       COUNT(DISTINCT CASE WHEN r.outcome LIKE 'failed%' OR r.outcome LIKE 'late%' THEN r.id END) AS failed,
-       COUNT(DISTINCT CASE WHEN r.leaves_machine THEN r.id END) AS left_machine,
-       SUM(CASE WHEN s.receipt IS NULL THEN r.tokens_in ELSE s.tokens_in END) AS tokens_in,
-       SUM(CASE WHEN s.receipt IS NULL THEN r.tokens_out ELSE s.tokens_out END) AS tokens_out,
-       SUM(CASE WHEN s.receipt IS NULL THEN r.tokens_cached ELSE s.tokens_cached END) AS tokens_cached,
-       TOTAL(CASE WHEN s.receipt IS NULL THEN r.cost_usd ELSE s.cost_usd END) AS cost_usd,
-       TOTAL(CASE WHEN s.receipt IS NULL AND t.estimated THEN r.cost_usd
-                  WHEN s.estimated THEN s.cost_usd END) AS estimated_usd,
-       SUM(CASE WHEN s.receipt IS NULL THEN r.cost_usd IS NULL ELSE s.cost_usd IS NULL END) AS unpriced
-FROM receipts r LEFT JOIN tags t ON t.id = r.id LEFT JOIN sends s ON s.receipt = r.id
-WHERE r.at >= ? GROUP BY name ORDER BY cost_usd DESC, requests DESC, name
+       COUNT(DISTINCT CASE WHEN p.answering THEN r.id END) AS requests,
+       COUNT(DISTINCT CASE WHEN p.answering AND (r.outcome LIKE 'failed%' OR r.outcome LIKE 'late%')
+                           THEN r.id END) AS failed,
+       COUNT(DISTINCT CASE WHEN p.away THEN r.id END) AS left_machine,
+       SUM(p.tokens_in) AS tokens_in,
+       SUM(p.tokens_out) AS tokens_out,
+       SUM(p.tokens_cached) AS tokens_cached,
+       TOTAL(p.cost_usd) AS cost_usd,
+       TOTAL(CASE WHEN p.estimated THEN p.cost_usd END) AS estimated_usd,
+       SUM(p.cost_usd IS NULL) AS unpriced,
+       TOTAL(CASE WHEN EXISTS (SELECT 1 FROM overspent WHERE receipt = r.id) THEN p.cost_usd END) AS overspent_usd
+FROM parts p JOIN receipts r ON r.id = p.id LEFT JOIN tags t ON t.id = r.id
+WHERE p.answering OR p.cost_usd IS NULL OR p.cost_usd > 0 OR NOT :by_part
+GROUP BY name ORDER BY cost_usd DESC, requests DESC, name
 """
 
 
@@ -66,7 +91,11 @@ WHERE r.at >= ? GROUP BY name ORDER BY cost_usd DESC, requests DESC, name
 class Line:
     """What the requests under one name came to; `estimated_usd` is the part of the cost that nobody confirmed.
 
+    Each request counts once: by model and provider, at the one that answered it, or that was asked last. One that was
+    tried before that has its tokens and its cost, where there was any; `left_machine` counts requests whose text left
+    this machine for whoever stands in the line.
     `unpriced` counts what went to a model whose price is unknown, and is not in the cost.
+    `overspent_usd` is the part of the cost of requests that the user allowed to go over a limit.
     """
 
     name: str
@@ -79,6 +108,7 @@ class Line:
     cost_usd: float
     estimated_usd: float
     unpriced: int
+    overspent_usd: float = 0.0
 
 
 def last_receipts(path: Path, count: int) -> list[dict[str, Any]]:
@@ -107,7 +137,8 @@ def lines(path: Path, by: By, since: str) -> list[Line]:
     with _reading(path) as connection:
         if connection is None:
             return []
-        found = [Line(*row) for row in connection.execute(_LINES.format(name=_NAMES[by]), (since,))]
+        values = {"since": since, "by_part": by in _BY_PART}
+        found = [Line(*row) for row in connection.execute(_LINES.format(name=_NAMES[by]), values)]
     return sorted(found, key=lambda line: line.name) if by == "day" else found
 
 

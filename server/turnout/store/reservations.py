@@ -98,7 +98,17 @@ def bury(connection: sqlite3.Connection, now: datetime) -> int:
 
 def _bury(connection: sqlite3.Connection, receipt_id: str, rows: list[tuple[object, ...]]) -> None:
     sends = tuple(
-        Send(str(row[5]), str(row[6]), int(str(row[10])), 0, 0, 0, float(str(row[2])), estimated=True)
+        Send(
+            str(row[5]),
+            str(row[6]),
+            int(str(row[10])),
+            0,
+            0,
+            0,
+            float(str(row[2])),
+            estimated=True,
+            leaves_machine=bool(row[9]),
+        )
         for row in rows
     )
     _, at, _, workspace, kind, model, _, branch, environment, _, _ = rows[-1]

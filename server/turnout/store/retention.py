@@ -34,6 +34,7 @@ def prune(connection: sqlite3.Connection, now: datetime) -> int:
         "DELETE FROM figures WHERE id = ?",
         "DELETE FROM tags WHERE id = ?",
         "DELETE FROM sends WHERE receipt = ?",
+        "DELETE FROM sends_away WHERE receipt = ?",
         "DELETE FROM shared WHERE receipt = ?",
         "DELETE FROM overspent WHERE receipt = ?",
     ):

@@ -50,7 +50,8 @@ def insert_receipt(connection: sqlite3.Connection, receipt: Receipt, at: datetim
         (receipt.id, provider, tags.branch, tags.environment, int(receipt.estimated)),
     )
     connection.execute("DELETE FROM sends WHERE receipt = ?", (receipt.id,))
-    if len(receipt.sends) > 1:
+    connection.execute("DELETE FROM sends_away WHERE receipt = ?", (receipt.id,))
+    if len(receipt.sends) > 1 or any(send.model != receipt.model for send in receipt.sends):
         _insert_sends(connection, receipt)
     if receipt.model_ms is not None:
         _insert_figures(connection, receipt)
@@ -88,6 +89,8 @@ def _insert_sends(connection: sqlite3.Connection, receipt: Receipt) -> None:
             for number, send in enumerate(receipt.sends)
         ],
     )
+    away = [(receipt.id, number) for number, send in enumerate(receipt.sends) if send.leaves_machine]
+    connection.executemany("INSERT INTO sends_away VALUES (?,?)", away)
 
 
 def _insert_figures(connection: sqlite3.Connection, receipt: Receipt) -> None:

@@ -62,6 +62,11 @@ CREATE TABLE IF NOT EXISTS sends (
   estimated INTEGER NOT NULL,
   PRIMARY KEY (receipt, number)
 );
+CREATE TABLE IF NOT EXISTS sends_away (
+  receipt TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  PRIMARY KEY (receipt, number)
+);
 CREATE TABLE IF NOT EXISTS reservations (
   id TEXT PRIMARY KEY,
   receipt TEXT NOT NULL,
@@ -92,7 +97,8 @@ CREATE TABLE IF NOT EXISTS overspent (
   PRIMARY KEY (receipt, allowance)
 );
 """
-"""`sends` tells apart what a receipt sums up, for requests that went to more than one model.
+"""`sends` tells apart what a receipt sums up, for requests that went to more than its model once; `sends_away` names
+those of them that left the machine.
 `shared` names further workspaces whose limits a request is held to, beside the one that it is put down to.
 `overspent` names the limits that the user allowed a request to go over.
 `expires` is in seconds of the epoch, and `day` and `at` are local, as in `receipts`."""

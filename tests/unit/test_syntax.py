@@ -195,6 +195,8 @@ def test_no_symbol_in_a_very_long_text() -> None:
         ("a = 1\n", "a = 1\nb = 2\n", False),
         ("a = 1\nb = 2\n", "a = 1\n", False),
         ('a = """b \n"""\n', 'a = """b\n"""\n', False),
+        ('def f():\n    """b \n    """\n', 'def f():\n    """b\n    """\n', True),
+        ('def f():\n    """b \n    """\n', 'def f():\n    """c\n    """\n', False),
         ("if a:\n    b\nc\n", "if a:\n    b\n    c\n", False),
     ],
 )

@@ -1,7 +1,7 @@
 """Whether two texts say the same to their language.
 
-Invariant: two texts that differ in anything but blanks between tokens are never called the same; what stands in a
-string or a comment counts to the last blank, a comment's end aside.
+Invariant: two texts that differ in anything but blanks between tokens, and at the ends of lines of comments and
+docstrings, are never called the same; what stands in any other string counts to the last blank.
 """
 
 from collections.abc import Iterator
@@ -37,4 +37,17 @@ def _tokens(root: "Node") -> Iterator[tuple[int, str, bytes]]:
 
 def _text(node: "Node") -> bytes:
     text = node.text or b""
-    return text.rstrip() if "comment" in node.type else text
+    if "comment" in node.type or _is_docstring(node):
+        return b"\n".join(line.rstrip() for line in text.split(b"\n"))
+    return text
+
+
+def _is_docstring(node: "Node") -> bool:
+    """Whether `node` is the content of a string that is a statement of Python by itself."""
+    string = node.parent
+    return (
+        node.type == "string_content"
+        and string is not None
+        and string.parent is not None
+        and string.parent.type == "expression_statement"
+    )

@@ -12,6 +12,7 @@ Invariant: a block is taken only if all of its markers are there, in order and o
 Fences around a block are let through. `*** Delete File: PATH` and `*** Rename File: OLD -> NEW` stand on lines alone.
 """
 
+import re
 from collections.abc import Callable, Collection, Sequence
 
 from turnout.core.documents import line_body, split_lines
@@ -24,6 +25,8 @@ _DELETE = "*** Delete File:"
 _RENAME = "*** Rename File:"
 _DECORATION = " \t*`'\"#:>"
 _LABELS = ("file:", "path:", "filename:", "file path:")
+_PLACE = re.compile(r"(?::\d+[\d:,-]*|#L\d+[\dL-]*|[ ,]+\(?lines? \d+[\d ,-]*\)?|@@.*)$", re.IGNORECASE)
+"""Line numbers behind a path: models count badly, so they say nothing."""
 _MAX_PATH = 300
 _ADVICE = "Ask again, or choose another model for this kind of request."
 
@@ -47,6 +50,9 @@ def named_path(line: str, paths: Collection[str]) -> str | None:
             bare = bare[len(label) :].strip(_DECORATION)
     if bare in paths:
         return bare
+    without_place = _PLACE.sub("", bare).strip(_DECORATION)
+    if without_place in paths:
+        return without_place
     plausible = bare and not any(c.isspace() for c in bare) and not bare.endswith((".", ",", ";", "!", "?"))
     return bare if plausible and ("/" in bare or "." in bare) and "://" not in bare else None
 

@@ -92,7 +92,12 @@ class Matcher:
                     f"{start + 1}, which its REPLACE text cannot be moved to.{self._quoted(start, end)}"
                 )
             bodies = moved
-        return Region(start, end, kept_where_equal(old, bodies), how, _is_sloppy(edit.search, old))
+            searched = shift.apply(edit.search) or ()
+        else:
+            searched = edit.search
+        sloppy = worn(searched, old)
+        copied = tuple(sloppy.get(body, body) for body in bodies)
+        return Region(start, end, kept_where_equal(old, copied), how, bool(sloppy))
 
     def _ambiguous(self, where: str, starts: Sequence[int], how: How) -> EditAmbiguous:
         places = ", ".join(str(start + 1) for start in starts[:_MAX_PLACES])
@@ -219,9 +224,13 @@ def kept_where_equal(old: Sequence[str], bodies: Sequence[str]) -> tuple[str, ..
     return (*result, *old[at:])
 
 
-def _is_sloppy(given: Sequence[str], old: Sequence[str]) -> bool:
-    """Whether a line of `given` ends with blanks where that of `old` does not."""
-    return any(a != a.rstrip() and b == b.rstrip() for a, b in zip(given, old, strict=True))
+def worn(given: Sequence[str], old: Sequence[str]) -> dict[str, str]:
+    """The lines of `given` that have blanks at the end which those of `old` in their places have not."""
+    return {
+        a: b
+        for a, b in zip(given, old, strict=True)
+        if a != b and a.startswith(b) and a.rstrip() == b.rstrip()
+    }
 
 
 def bodies_of(lines: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from turnout.core.documents import line_body
 from turnout.core.edits.diff import changed_ranges
 from turnout.core.edits.elision import around_elisions
-from turnout.core.edits.locating import BOM, Matcher, Region, bodies_of, kept_where_equal
+from turnout.core.edits.locating import BOM, Matcher, Region, bodies_of, kept_where_equal, worn
 from turnout.core.edits.regions import indented_like, shared_indent
 from turnout.core.edits.replies import Replace
 from turnout.errors import EditAmbiguous, EditError, EditUnmatched
@@ -84,12 +84,9 @@ def whole(lines: Sequence[str], bodies: Sequence[str]) -> Region:
     old = bodies_of(lines)
     at_margin = any(old) and not shared_indent(old) and shared_indent(bodies)
     given = indented_like(bodies, old) if at_margin else tuple(bodies)
-    kept = [
-        there if body.startswith(there) and not body[len(there) :].strip() else body
-        for there, body in zip(kept_where_equal(old, given), given, strict=True)
-    ]
-    sloppy = any(body != there for body, there in zip(given, kept, strict=True))
-    return Region(0, len(lines), tuple(kept), "blanks" if sloppy else "exact", sloppy)
+    sloppy = worn(given, kept_where_equal(old, given))
+    bodies = tuple(sloppy.get(body, body) for body in given)
+    return Region(0, len(lines), bodies, "blanks" if sloppy else "exact", bool(sloppy))
 
 
 def new_file(bodies: Sequence[str]) -> tuple[str, ...]:

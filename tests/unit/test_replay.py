@@ -1,0 +1,57 @@
+"""Real commits, given as the flawed replies of a model, become exactly the commit or nothing."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bench.replay import FLAWS, Tally, replay
+from support.replays import commits
+
+HERE = Path(__file__).parents[2]
+COMMITS = 6
+"""The first ones of the project, which stay the same; `make bench` takes the 200 newest."""
+
+
+@pytest.fixture(scope="module")
+def tallies() -> list[Tally]:
+    found = list(commits(HERE, COMMITS, oldest=True)) if (HERE / ".git").exists() else []
+    if len(found) < COMMITS:
+        pytest.skip("this checkout has not enough history")
+    return replay(iter(found))
+
+
+@pytest.mark.parametrize("index", range(len(FLAWS)), ids=[f"{flaw.style}: {flaw.name}" for flaw in FLAWS])
+def test_nothing_is_applied_wrong(tallies: list[Tally], index: int) -> None:
+    """Whatever is wrong with a reply, what is applied of it is the commit, and what is certain is applied."""
+    tally = tallies[index]
+    assert tally.wrong == []
+    assert tally.outcomes
+    assert tally.applied >= 0.9, tally.outcomes
+
+
+def test_commits_of_any_repository(tmp_path: Path) -> None:
+    """Edits, new, removed and renamed files of a repository that was made here are all replayed right."""
+
+    def git(*arguments: str) -> None:
+        identity = ("-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false")
+        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    git("init", "-q")
+    body = "".join(f"line_{number} = {number}\n" for number in range(30))
+    for name in ("a.py", "b.py", "old.py"):
+        (tmp_path / name).write_text(f"# {name}\n{body}")
+    git("add", ".")
+    git("commit", "-qm", "first")
+    (tmp_path / "a.py").write_text((tmp_path / "a.py").read_text().replace("line_7 = 7", "seven = 7"))
+    (tmp_path / "new.py").write_text("def f():\n    return 1\n")
+    (tmp_path / "b.py").unlink()
+    (tmp_path / "old.py").rename(tmp_path / "moved.py")
+    git("add", "-A")
+    git("commit", "-qm", "second")
+    found = list(commits(tmp_path, 9))
+    assert [len(commit.changes) for commit in found] == [4, 3]
+    for tally in replay(iter(found)):
+        assert tally.outcomes["wrong"] == 0
+        if tally.flaw.name == "none":
+            assert set(tally.outcomes) == {"right"}

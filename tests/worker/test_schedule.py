@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from turnout.worker.engines.base import Work
 from turnout.worker.schedule import GRACE_STEPS, PATIENCE, Job, Queue
 
-KINDS = ("inline", "popup", "warm", "chat", "refactor")
+KINDS = ("inline", "popup", "ahead", "warm", "chat", "refactor")
 _ids = iter(range(1_000_000))
 
 
@@ -20,13 +20,13 @@ def job(kind: str, document: str = "", client: int = 1) -> Job:
 @pytest.mark.parametrize(
     ("arriving", "leaving"),
     [
-        (["chat", "warm", "popup", "inline"], ["inline", "popup", "warm", "chat"]),
+        (["chat", "warm", "ahead", "popup", "inline"], ["inline", "popup", "ahead", "warm", "chat"]),
         (["inline", "popup", "warm", "chat"], ["inline", "popup", "warm", "chat"]),
         (["refactor", "popup", "refactor", "inline"], ["inline", "popup", "refactor", "refactor"]),
     ],
 )
 def test_classes_go_in_their_order(arriving: list[str], leaving: list[str]) -> None:
-    """Inline goes ahead of popup ahead of warm ahead of chat kinds, whenever they came."""
+    """Inline goes first, then popup, what is asked ahead, warm and chat kinds, whenever they came."""
     queue = Queue()
     for kind in arriving:
         queue.push(job(kind))
@@ -52,6 +52,12 @@ def test_the_newest_of_a_class_goes_first() -> None:
         (("popup", "d", 1), ("inline", "d", 1), False),
         (("inline", "d", 1), ("popup", "d", 1), False),
         (("inline", "d", 1), ("warm", "d", 1), False),
+        (("ahead", "d", 1), ("inline", "d", 1), True),
+        (("ahead", "d", 1), ("ahead", "d", 1), True),
+        (("ahead", "d", 1), ("warm", "d", 1), False),
+        (("ahead", "d", 1), ("inline", "other", 1), False),
+        (("inline", "d", 1), ("ahead", "d", 1), False),
+        (("warm", "d", 1), ("ahead", "d", 1), False),
         (("inline", "d", 1), ("inline", "other", 1), False),
         (("inline", "d", 1), ("inline", "d", 2), False),
         (("chat", "d", 1), ("chat", "d", 1), False),

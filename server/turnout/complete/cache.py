@@ -1,15 +1,33 @@
 """Completions that were computed already, found again while the user types the very letters they propose.
 
-Invariant: a hit is exactly what is left of an earlier completion at this place, to its last character.
+Invariant: a hit is exactly what is left of an earlier completion at this place, to its last character, whichever
+brackets the editor puts behind the cursor by itself meanwhile.
 """
 
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from turnout.core import lexing
 from turnout.core.holes import Hole
 
-CAPACITY = 64
+CAPACITY = 256
 ANCHOR_CHARACTERS = 400
+
+_CLOSED_BY_EDITORS = frozenset(")]}\"'`>")
+_MOST_CLOSERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """What is left of a completion, and how much behind the cursor it takes the place of.
+
+    `reason` says why there is nothing at this very place, where that is known already.
+    """
+
+    id: str
+    text: str
+    replaces: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,41 +37,36 @@ class Entry:
     `whole` is whether `before` reaches back to the beginning of the document.
     """
 
-    id: str
     before: str
     whole: bool
     after: str
-    text: str
+    found: Hit
 
 
 class CompletionCache:
     """The latest completions of all open documents, newest first."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
-        self._entries: OrderedDict[tuple[str, str], Entry] = OrderedDict()
+        self._entries: OrderedDict[tuple[str, str, str], Entry] = OrderedDict()
         self._capacity = capacity
 
-    def add(self, uri: str, hole: Hole, completion_id: str, text: str) -> None:
-        """Remember `text` for this hole."""
-        self._entries[uri, completion_id] = Entry(
-            completion_id,
-            hole.prefix[-ANCHOR_CHARACTERS:],
-            len(hole.prefix) <= ANCHOR_CHARACTERS,
-            hole.suffix[:ANCHOR_CHARACTERS],
-            text,
-        )
+    def add(self, uri: str, hole: Hole, found: Hit) -> None:
+        """Remember what was found for this hole."""
+        before, after = _unified(hole.prefix[-ANCHOR_CHARACTERS:]), _after(hole)
+        self._entries.pop((uri, before, after), None)
+        self._entries[uri, before, after] = Entry(before, len(hole.prefix) <= ANCHOR_CHARACTERS, after, found)
         if len(self._entries) > self._capacity:
             self._entries.popitem(last=False)
 
-    def find(self, uri: str, hole: Hole) -> tuple[str, str] | None:
-        """Id and remaining text of the newest completion that this hole continues."""
-        after = hole.suffix[:ANCHOR_CHARACTERS]
-        before = hole.prefix[-2 * ANCHOR_CHARACTERS :]
-        for (owner, _), entry in reversed(self._entries.items()):
-            if owner == uri and entry.after == after:
-                rest = _remaining(entry, before)
-                if rest:
-                    return entry.id, rest
+    def find(self, uri: str, hole: Hole) -> Hit | None:
+        """What is left of the newest completion that this hole continues."""
+        after = _after(hole)
+        for (owner, _, _), entry in reversed(self._entries.items()):
+            if owner != uri:
+                continue
+            shift = _shift(entry, after)
+            if shift is not None and (hit := _hit(entry, hole, after, shift)) is not None:
+                return hit
         return None
 
     def forget(self, uri: str) -> None:
@@ -62,22 +75,75 @@ class CompletionCache:
             del self._entries[key]
 
 
-def _remaining(entry: Entry, before: str) -> str:
-    """What is left to propose when `before` is the entry's own text plus the beginning of its completion."""
-    text = entry.text
+def _hit(entry: Entry, hole: Hole, after: str, shift: int) -> Hit | None:
+    found, typed = entry.found, _typed(entry, hole)
+    if typed is None or (shift and not typed):
+        return None
+    if found.reason:
+        return found if not typed else None
+    text = found.text[len(typed) :]
+    replaces = found.replaces + shift
+    if shift > 0:
+        spare = _spare_closers(text, hole)
+        if not spare and not found.replaces:
+            replaces = 0  # it does not close what was opened, so that the editor's closer has to stay
+        elif not spare.startswith(after[:shift]):
+            return None
+    return Hit(found.id, text, replaces) if text else None
+
+
+def _shift(entry: Entry, after: str) -> int | None:
+    """How many more closers than before stand behind the cursor; None where the text there is another."""
+    if after == entry.after:
+        return 0
+    for count in range(1, entry.found.replaces + 1):  # closers of the completion were typed over
+        if _same(entry.after[count:], after):
+            return -count
+    for count in range(1, _MOST_CLOSERS + 1):
+        if not set(after[:count]) <= _CLOSED_BY_EDITORS:
+            return None
+        if _same(after[count:], entry.after):
+            return count
+    return None
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two texts are the same as far as both were kept."""
+    length = ANCHOR_CHARACTERS - _MOST_CLOSERS
+    return one[:length] == other[:length]
+
+
+def _spare_closers(text: str, hole: Hole) -> str:
+    """What `text` closes that stands open before the cursor, in its order."""
+    return "".join(closer for _, closer in lexing.scan(text, hole.language, hole.spot()).spare)
+
+
+def _typed(entry: Entry, hole: Hole) -> str | None:
+    """How much of the completion stands before the cursor; None where something else does."""
+    text = entry.found.text
+    before = _unified(hole.prefix[-(len(entry.before) + 2 * len(text) + 1) :])
     if _continues(entry, before, ""):
-        return text
+        return ""
     # What was typed ends with the last letter: only those beginnings need comparing, and there are few.
     last = before[-1:] or "\0"
-    typed = text.find(last) + 1
-    while 0 < typed < len(text):
-        if _continues(entry, before, text[:typed]):
-            return text[typed:]
-        typed = text.find(last, typed) + 1
-    return ""
+    end = text.find(last) + 1
+    while end > 0:
+        if _continues(entry, before, text[:end]):
+            return text[:end]
+        end = text.find(last, end) + 1
+    return None
 
 
 def _continues(entry: Entry, before: str, typed: str) -> bool:
     if not before.endswith(typed):
         return False
     return before == entry.before + typed if entry.whole else before.endswith(entry.before + typed)
+
+
+def _after(hole: Hole) -> str:
+    return _unified(hole.suffix[: ANCHOR_CHARACTERS + _MOST_CLOSERS])[:ANCHOR_CHARACTERS]
+
+
+def _unified(text: str) -> str:
+    """Editors put in line feeds as their file's own endings."""
+    return text.replace("\r\n", "\n") if "\r" in text else text

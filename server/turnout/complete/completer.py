@@ -1,48 +1,58 @@
 """Completing at the cursor: ghost text and the popup's AI item.
 
-One straight line: cache, route, one request to the model, trim, answer; and a reason whenever there is no answer.
+One straight line: what is known already, route, one request to the model, trim, answer; and a reason whenever there is
+no answer. Invariant: a newer request of a document takes the place of the older one, which is answered at once.
 """
 
-import logging
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from turnout.complete.cache import CompletionCache
-from turnout.complete.prompts import ALONE, CompletionKind, Rules, fim_prompt
-from turnout.core import holes, trimming
-from turnout.core.answers import Ask, Runner
+from turnout.complete.ahead import Ahead, Later, Offer
+from turnout.complete.asking import Asking, Question, Reply
+from turnout.complete.cache import CompletionCache, Hit
+from turnout.complete.pace import Pace
+from turnout.complete.patience import Patience
+from turnout.complete.prompts import ALONE, CompletionKind, Rules
+from turnout.complete.reasons import Reasons
+from turnout.core import holes, quiet
+from turnout.core.answers import Runner
 from turnout.core.context import Surroundings
 from turnout.core.documents import Position, Snapshot
 from turnout.core.holes import Hole
-from turnout.core.receipts import Receipt, SentFile
+from turnout.core.receipts import Receipt
 from turnout.errors import TurnoutError
 
-logger = logging.getLogger(__name__)
-
 SHOWN = "there is a completion here"
-
-
-@dataclass(slots=True)
-class _UnderWay:
-    """A request that is not answered yet."""
-
-    position: Position
-    waits_for: str = "the model was asked"
-
-    def wait(self, reason: str) -> None:
-        self.waits_for = reason or self.waits_for
+SUPERSEDED = "a newer request took its place"
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """Text to insert at `position`; `receipt` is None where it came from the cache and no model was asked."""
+    """Text to put in at `position` in place of `replaces` characters behind it, on the same line.
+
+    `receipt` is None where it came from the cache and no model was asked.
+    """
 
     id: str
     position: Position
     text: str
     receipt: Receipt | None
+    replaces: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Flight:
+    """A request that is not answered yet."""
+
+    task: "asyncio.Task[Completion | None]"
+    superseded: bool = False
+
+    def supersede(self) -> None:
+        self.superseded = True
+        self.task.cancel()
 
 
 class Completer:
@@ -57,111 +67,170 @@ class Completer:
         busy: Callable[[Snapshot, Position], AbstractContextManager[None]] = lambda *_: nullcontext(),
         clock: Callable[[], float] = time.perf_counter,
         around: Callable[[str], Surroundings] = lambda _uri: ALONE,
+        *,
+        wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        later: Later | None = None,
+        on_shown: Callable[[Completion, Snapshot, str], None] = lambda *_: None,
     ) -> None:
         """`on_failure` hears why no model answered, and says it in words for the user.
 
         `busy` is entered for as long as a model is asked about a place. `around` is what a prompt shows besides the
-        text around the cursor; it has to be there at once.
+        text around the cursor; it has to be there at once. `wait` and `later` are the clock's, in seconds.
+        `on_shown` hears of each completion that a model gave, with its document and the model's name.
         """
-        self._runner = runner
+        self._asking = Asking(runner, relative_path, clock, around)
         self._rules = rules
-        self._relative_path = relative_path
         self._on_failure = on_failure
         self._busy = busy
         self._clock = clock
-        self._around = around
+        self._wait = wait
+        self._on_shown = on_shown
         self._cache = CompletionCache()
-        self._reasons: dict[str, tuple[Position, str]] = {}
-        self._under_way: dict[str, _UnderWay] = {}
+        self._patience = Patience()
+        self._pace = Pace()
+        self._reasons = Reasons()
+        self._flights: dict[tuple[str, str], _Flight] = {}
+        self._ahead = Ahead(self._ask_ahead, lambda: not self._flights, later)
 
     def why(self, uri: str, position: Position | None = None) -> str:
         """Why the last request in a document showed nothing, in words for its user who is at `position`."""
-        asked, reason = self._reasons.get(uri, (None, "no completion was asked for in this file yet"))
-        if under_way := self._under_way.get(uri):
-            asked, reason = under_way.position, f"a completion is under way: {under_way.waits_for}"
-        if position is None or asked is None or asked == position:
-            return reason
-        return f"no completion was asked for here; for the last one, in line {asked.line + 1}: {reason}"
+        return self._reasons.why(uri, position)
 
     def note(self, uri: str, position: Position, reason: str) -> None:
         """Keep why nothing, or what, was shown."""
-        self._reasons[uri] = (position, reason)
+        self._reasons.note(uri, position, reason)
+
+    def accepted(self, completion_id: str, how: str) -> None:
+        """A completion was taken, `full` or in part."""
+        self._patience.accepted(completion_id)
+        if how == "full":
+            self._ahead.accepted(completion_id)
+
+    def rejected(self, completion_id: str) -> None:
+        """A completion was turned down."""
+        self._patience.rejected(completion_id)
+        self._ahead.rejected(completion_id)
 
     def forget(self, uri: str) -> None:
         """Drop everything kept for a closed document."""
         self._cache.forget(uri)
-        self._reasons.pop(uri, None)
-        self._under_way.pop(uri, None)
+        self._patience.forget(uri)
+        self._ahead.cancel(uri)
+        self._reasons.forget(uri)
+
+    async def close(self) -> None:
+        """End what nobody waits for."""
+        await self._ahead.close()
 
     async def complete(
         self, kind: CompletionKind, snapshot: Snapshot, position: Position, *, explicit: bool
     ) -> Completion | None:
         """What to insert at `position`, or None with the reason kept for `why`."""
         received = self._clock()
-        rules = self._rules(snapshot.uri)
         hole = holes.cut(snapshot, position)
-        reason = _silence(snapshot, hole, rules, explicit=explicit)
+        question = Question(kind, snapshot, hole, self._rules(snapshot.uri), explicit, received=received)
+        self._supersede(snapshot.uri, kind)
+        reason = _switched_off(question)
+        if not reason and not explicit:
+            reason = self._patience.silence(snapshot.uri, hole)
         if reason:
-            self.note(snapshot.uri, position, reason)
-            return None
-        cached = self._cache.find(snapshot.uri, hole)
-        if cached:
-            self.note(snapshot.uri, position, SHOWN)
-            return Completion(cached[0], position, cached[1], None)
-        return await self._ask(kind, snapshot, hole, rules, received)
+            return self._nothing(question, reason)
+        if (known := self._known(question)) is not None:
+            return self._from_cache(question, known)
+        reason = "" if explicit else quiet.silence(hole)
+        if reason:
+            return self._nothing(question, reason)
+        return await self._fly(question)
 
-    async def _ask(
-        self, kind: CompletionKind, snapshot: Snapshot, hole: Hole, rules: Rules, received: float
-    ) -> Completion | None:
-        uri = snapshot.uri
-        around = self._around(uri)
-        prompt = fim_prompt(kind, snapshot, self._relative_path(uri), hole, rules, around)
-        shape = prompt.shape
-        size = len(hole.prefix.encode("utf-8", "replace")) + len(hole.suffix.encode("utf-8", "replace"))
-        seen: list[str] = []
+    def _known(self, question: Question) -> Hit | None:
+        """What was computed already for this place."""
+        hit = self._cache.find(question.snapshot.uri, question.hole)
+        return None if hit is not None and hit.reason and question.explicit else hit
 
-        def enough(piece: str) -> bool:
-            under_way.wait("the model is writing")
-            seen.append(piece)
-            return "\n" in piece and trimming.is_complete("".join(seen), hole, shape)
+    def _from_cache(self, question: Question, hit: Hit) -> Completion | None:
+        if hit.reason:
+            return self._nothing(question, hit.reason)
+        return self._show(question, hit, None)
 
-        def outcome(text: str) -> str:
-            trimmed = trimming.trim(text, hole, shape)
-            return "shown" if trimmed.text else f"empty: {trimmed.reason}"
-
-        context_ms = (self._clock() - received) * 1000
-        under_way = self._under_way[uri] = _UnderWay(hole.position)
-        ask = Ask(
-            kind,
-            (SentFile(uri, size), *around.files),
-            lambda _model: prompt,
-            enough,
-            outcome,
-            input_tokens=(size + sum(file.bytes for file in around.files)) // 4,
-            received=received,
-            context_ms=context_ms,
-            on_waiting=under_way.wait,
-            on_restart=seen.clear,
-        )
+    async def _fly(self, question: Question) -> Completion | None:
+        """Ask in a task of its own, which a newer request may end."""
+        key = (question.snapshot.uri, question.kind)
+        work = asyncio.get_running_loop().create_task(self._find_out(question), name="complete")
+        flight = self._flights[key] = _Flight(work)
         try:
-            with self._busy(snapshot, hole.position):
-                answer = await self._runner.run(ask)
-        except TurnoutError as error:
-            self.note(uri, hole.position, f"route {kind}: {self._on_failure(error)}")
-            return None
+            return await work
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if flight.superseded and (task is None or not task.cancelling()):
+                return self._nothing(question, SUPERSEDED)
+            raise
         finally:
-            if self._under_way.get(uri) is under_way:  # not a newer one
-                del self._under_way[uri]
-        if answer.finish == "superseded":
-            self.note(uri, hole.position, "a newer request took its place")
-            return None
-        trimmed = trimming.trim(answer.text, hole, shape)
-        if not trimmed.text:
-            self.note(uri, hole.position, f"filtered: {trimmed.reason}")
-            return None
-        self._cache.add(uri, hole, answer.receipt.id, trimmed.text)
+            if self._flights.get(key) is flight:  # not a newer one
+                del self._flights[key]
+
+    def _supersede(self, uri: str, kind: CompletionKind) -> None:
+        older = self._flights.pop((uri, kind), None)
+        if older is not None:
+            older.supersede()
+
+    async def _find_out(self, question: Question) -> Completion | None:
+        """What comes of asking: at once where it is asked ahead already, else after a wait as long as pays."""
+        uri, hole = question.snapshot.uri, question.hole
+        with self._reasons.under_way(uri, hole.position) as on_waiting:
+            if (task := self._ahead.joins(uri, hole)) is not None:
+                await asyncio.wait({task})
+                if (known := self._known(question)) is not None:
+                    return self._from_cache(question, known)
+            self._ahead.cancel()
+            delay_s = 0.0 if question.explicit else self._pace.delay_s()
+            if delay_s > 0:
+                await self._wait(delay_s)
+            try:
+                with self._busy(question.snapshot, hole.position):
+                    reply = await self._asking.ask(question, on_waiting)
+            except TurnoutError as error:
+                return self._nothing(question, f"route {question.kind}: {self._on_failure(error)}")
+        return self._take(question, reply)
+
+    def _take(self, question: Question, reply: Reply) -> Completion | None:
+        """What a model said, kept and shown."""
+        if reply.superseded:
+            return self._nothing(question, SUPERSEDED)
+        self._pace.heard(reply.receipt)
+        hit = self._keep(question, reply)
+        if hit.reason:
+            return self._nothing(question, hit.reason)
+        completion = self._show(question, hit, reply.receipt)
+        self._on_shown(completion, question.snapshot, reply.model.name)
+        return completion
+
+    def _keep(self, question: Question, reply: Reply) -> Hit:
+        trimmed = reply.trimmed
+        reason = "" if trimmed.text else f"filtered: {trimmed.reason}"
+        hit = Hit(reply.receipt.id, trimmed.text, trimmed.replaces, reason)
+        self._cache.add(question.snapshot.uri, question.hole, hit)
+        return hit
+
+    def _show(self, question: Question, hit: Hit, receipt: Receipt | None) -> Completion:
+        uri, hole = question.snapshot.uri, question.hole
         self.note(uri, hole.position, SHOWN)
-        return Completion(answer.receipt.id, hole.position, trimmed.text, answer.receipt)
+        self._patience.offered(uri, hole, hit.id)
+        if question.kind == "inline":
+            self._ahead.shown(Offer(hit.id, question.snapshot, hole.position, hit.text, hit.replaces))
+        return Completion(hit.id, hole.position, hit.text, receipt, hit.replaces)
+
+    def _nothing(self, question: Question, reason: str) -> Completion | None:
+        self.note(question.snapshot.uri, question.hole.position, reason)
+        return None
+
+    async def _ask_ahead(self, snapshot: Snapshot, hole: Hole) -> None:
+        """Keep what a model on this machine says to a place where the user is not yet."""
+        question = Question("inline", snapshot, hole, self._rules(snapshot.uri), ahead=True)
+        if quiet.silence(hole) or self._cache.find(snapshot.uri, hole) is not None:
+            return
+        reply = await self._asking.ask(question, lambda _reason: None)
+        if not reply.superseded:
+            self._keep(question, reply)
 
 
 def cause_among(error: BaseException | None, *kinds: type[TurnoutError]) -> TurnoutError | None:
@@ -173,12 +242,11 @@ def cause_among(error: BaseException | None, *kinds: type[TurnoutError]) -> Turn
     return None
 
 
-def _silence(snapshot: Snapshot, hole: Hole, rules: Rules, *, explicit: bool) -> str:
-    """Why nothing is asked here at all; empty where something is."""
+def _switched_off(question: Question) -> str:
+    """Which setting says that nothing is asked here at all; empty where none does."""
+    rules, language = question.rules, question.snapshot.language
     if not rules.enabled:
         return "completions are switched off (completion.enabled)"
-    if snapshot.language in rules.disabled_languages:
-        return f"completions are switched off for {snapshot.language} (completion.disabled_languages)"
-    if not explicit and hole.tail[:1].isidentifier():
-        return "the cursor is inside a word"
+    if language in rules.disabled_languages:
+        return f"completions are switched off for {language} (completion.disabled_languages)"
     return ""

@@ -243,7 +243,7 @@ class FimPrompt:
 
     `document` identifies the text across requests, so that its key/value cache is found again.
     `shape` is how much is wanted: one `line`, or a `block` that may span several.
-    `kind` decides who goes first where several wait for one engine.
+    `kind` decides who goes first where several wait for one engine; for what is asked `ahead` nobody waits.
     `window` is how much of each part a model on this machine is to read, None for its engine's own measure. `plain`
     asks for the usual order of prefix, suffix, middle in place of the one that was found to be better.
     """
@@ -255,7 +255,7 @@ class FimPrompt:
     context: tuple[ContextChunk, ...] = ()
     shape: Literal["line", "block"] = "line"
     max_tokens: int = 64
-    kind: Literal["inline", "popup"] = "inline"
+    kind: Literal["inline", "popup", "ahead"] = "inline"
     window: Window | None = None
     plain: bool = False
 

@@ -1,8 +1,8 @@
 """Which request the engine runs next: a pure queue, without threads, clocks or sockets.
 
-Order: inline, then popup, then warm, then chat; within a class the newest first. Where an engine has several
-lanes, completions of several editors run side by side; what is read in the background never begins beside them,
-as its prompt would hold up their every step.
+Order: inline, then popup, then ahead, then warm, then chat; within a class the newest first. Where an engine has
+several lanes, completions of several editors run side by side; what is read in the background never begins beside
+them, as its prompt would hold up their every step.
 Invariant: nobody starves. A job passed over `PATIENCE` times is next whatever its class, and then makes
 `GRACE_STEPS` steps before it yields again.
 """
@@ -16,8 +16,8 @@ from turnout.worker.wire import Reason
 PATIENCE = 8
 GRACE_STEPS = 8
 
-_RANKS = {"inline": 0, "popup": 1, "warm": 2}
-_CHAT_RANK = 3
+_RANKS = {"inline": 0, "popup": 1, "ahead": 2, "warm": 3}
+_CHAT_RANK = 4
 
 
 @dataclass(slots=True, eq=False)
@@ -54,7 +54,7 @@ class Job:
     @property
     def waited_for(self) -> bool:
         """Whether somebody who types waits for it."""
-        return self.rank < _RANKS["warm"]
+        return self.rank < _RANKS["ahead"]
 
     def superseded_by(self, newer: "Job") -> bool:
         """Whether `newer` makes this job pointless."""
@@ -62,7 +62,9 @@ class Job:
             return False
         if self.work.chat or newer.work.chat:
             return False
-        return self.kind in (newer.kind, "warm")
+        if newer.waited_for:
+            return self.kind in (newer.kind, "ahead", "warm")
+        return self.kind == newer.kind
 
 
 class Queue:

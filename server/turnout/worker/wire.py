@@ -50,7 +50,7 @@ class Complete(TypedDict):
     """Fill a hole (`chunk`, `prefix`, `suffix` parts) or continue a chat (`system`, `user`, `assistant` parts).
 
     On one connection, a newer request of a completion kind supersedes the older one of the same kind and
-    `document`, and every `warm` of that document.
+    `document`, and every `warm` of that document. A completion of the kind `ahead` is waited for by nobody.
     `window` are the characters of prefix, suffix and chunks to read at most; `plain` asks for the usual order of them.
     """
 

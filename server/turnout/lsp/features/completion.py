@@ -7,11 +7,14 @@ from typing import Any
 from lsprotocol import types
 
 from turnout.complete import Completion
-from turnout.core.documents import Snapshot, line_body
-from turnout.lsp.positions import position_from_lsp, position_to_lsp
+from turnout.core.documents import Position, Snapshot, Span, line_body
+from turnout.lsp.positions import position_from_lsp, span_to_lsp
 from turnout.lsp.server import TurnoutServer
 
 ACCEPTED_COMMAND = "turnout.didAccept"
+
+MAX_ID = 64
+"""Characters of an id that anybody here gave out."""
 
 _WORD_END = re.compile(r"\w*$")
 
@@ -53,17 +56,25 @@ def accepted(ls: TurnoutServer, params: Any) -> None:
     fields = params if isinstance(params, Mapping) else {}
     how, length = fields.get("accepted"), fields.get("length")
     kind = how if how in ("full", "word", "line") else "full"
-    _note(ls, fields, f"accepted {kind}", length if isinstance(length, int) else None)
+    _accept(ls, fields, kind, length if isinstance(length, int) else None)
 
 
 def rejected(ls: TurnoutServer, params: Any) -> None:
     """Keep that a suggestion was rejected."""
-    _note(ls, params, "rejected")
+    services = ls.services_now()
+    if (known := _note(ls, params, "rejected")) and services is not None:
+        services.completer.rejected(known)
 
 
 def accepted_by_command(ls: TurnoutServer, params: types.ExecuteCommandParams) -> None:
     """What an editor without our client runs when a suggestion is accepted."""
-    _note(ls, {"id": next(iter(params.arguments or ()), None)}, "accepted full")
+    _accept(ls, {"id": next(iter(params.arguments or ()), None)}, "full", None)
+
+
+def _accept(server: TurnoutServer, fields: Mapping[str, Any], how: str, length: int | None) -> None:
+    services = server.services_now()
+    if (known := _note(server, fields, f"accepted {how}", length)) and services is not None:
+        services.completer.accepted(known, how)
 
 
 async def _complete(
@@ -77,17 +88,15 @@ async def _complete(
 def _inline_item(
     server: TurnoutServer, snapshot: Snapshot, completion: Completion
 ) -> types.InlineCompletionItem:
-    at = position_to_lsp(snapshot, completion.position, server.protocol.encoding)
     return types.InlineCompletionItem(
         insert_text=completion.text,
         # Always sent: Neovim 0.12.0 fails on an item without it.
-        range=types.Range(at, at),
+        range=_range(server, snapshot, completion),
         command=types.Command(title="Turnout: accepted", command=ACCEPTED_COMMAND, arguments=[completion.id]),
     )
 
 
 def _popup_item(server: TurnoutServer, snapshot: Snapshot, completion: Completion) -> types.CompletionItem:
-    at = position_to_lsp(snapshot, completion.position, server.protocol.encoding)
     line = (
         line_body(snapshot.lines[completion.position.line])
         if completion.position.line < len(snapshot.lines)
@@ -103,9 +112,16 @@ def _popup_item(server: TurnoutServer, snapshot: Snapshot, completion: Completio
         documentation=_documentation(server, snapshot.language, head + completion.text),
         filter_text=word + completion.text,
         insert_text_format=types.InsertTextFormat.PlainText,
-        text_edit=types.TextEdit(types.Range(at, at), completion.text),
+        text_edit=types.TextEdit(_range(server, snapshot, completion), completion.text),
         command=types.Command(title="Turnout: accepted", command=ACCEPTED_COMMAND, arguments=[completion.id]),
     )
+
+
+def _range(server: TurnoutServer, snapshot: Snapshot, completion: Completion) -> types.Range:
+    """What is replaced: nothing, or closers behind the cursor on its line."""
+    line, column = completion.position
+    end = Position(line, column + completion.replaces)
+    return span_to_lsp(snapshot, Span(completion.position, end), server.protocol.encoding)
 
 
 def _documentation(server: TurnoutServer, language: str, code: str) -> types.MarkupContent | str:
@@ -122,8 +138,11 @@ def _shows_ghost_text(server: TurnoutServer) -> bool:
     return bool(text and text.inline_completion)
 
 
-def _note(server: TurnoutServer, params: Any, event: str, length: int | None = None) -> None:
+def _note(server: TurnoutServer, params: Any, event: str, length: int | None = None) -> str:
+    """Keep what became of a suggestion; its id, or nothing where there is none that could be."""
     services = server.services_now()
     receipt_id = params.get("id") if isinstance(params, Mapping) else None
-    if services is not None and isinstance(receipt_id, str) and len(receipt_id) <= 64:
-        services.records.event(receipt_id, event, length)
+    if services is None or not isinstance(receipt_id, str) or len(receipt_id) > MAX_ID:
+        return ""
+    services.records.event(receipt_id, event, length)
+    return receipt_id

@@ -1,0 +1,132 @@
+"""Asking ahead: while the user looks at a suggestion, what would come after it is computed already.
+
+Invariants: only this machine is asked, behind everything that somebody waits for; one question at a time, and none
+while a real one is under way; it ends when the user goes elsewhere.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from turnout.core.documents import Position, Snapshot, end_of, line_body, split_lines
+from turnout.core.holes import Hole, cut
+from turnout.errors import TurnoutError
+
+logger = logging.getLogger(__name__)
+
+REST_S = 0.25
+"""Whoever looks at a suggestion for so long may take it; while typing goes on, nothing is begun."""
+
+
+class Timer(Protocol):
+    """Something that was put off."""
+
+    def cancel(self) -> None:
+        """Let it not happen."""
+        ...
+
+
+Later = Callable[[float, Callable[[], None]], Timer]
+Ask = Callable[[Snapshot, Hole], Coroutine[None, None, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A suggestion on the screen: what it puts where."""
+
+    id: str
+    snapshot: Snapshot
+    position: Position
+    text: str
+    replaces: int
+
+
+class Ahead:
+    """The question that comes after the suggestion on the screen."""
+
+    def __init__(self, ask: Ask, is_idle: Callable[[], bool], later: Later | None = None) -> None:
+        """`ask` computes what comes after, and keeps it; `is_idle` is whether nobody waits for a model."""
+        self._ask = ask
+        self._is_idle = is_idle
+        self._later = later or (lambda delay_s, call: asyncio.get_running_loop().call_later(delay_s, call))
+        self._offer: Offer | None = None
+        self._timer: Timer | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._hole: Hole | None = None
+
+    def shown(self, offer: Offer) -> None:
+        """A suggestion is on the screen, as a whole or what is left of it."""
+        if self._offer is not None and self._offer.id == offer.id:
+            return
+        self.cancel()
+        self._offer = offer
+        self._timer = self._later(REST_S, self._begin)
+
+    def accepted(self, completion_id: str) -> None:
+        """It was taken: now what comes after is wanted soon."""
+        if self._timer is not None and self._offer is not None and self._offer.id == completion_id:
+            self._timer.cancel()
+            self._begin()
+
+    def rejected(self, completion_id: str) -> None:
+        """It was turned down: what comes after it never comes."""
+        if self._offer is not None and self._offer.id == completion_id:
+            self.cancel()
+
+    def joins(self, uri: str, hole: Hole) -> "asyncio.Task[None] | None":
+        """The question under way, if it is the one about this hole."""
+        if self._task is None or self._task.done() or self._hole is None or self._offer is None:
+            return None
+        same = (self._hole.prefix, self._hole.suffix) == (hole.prefix, hole.suffix)
+        return self._task if same and self._offer.snapshot.uri == uri else None
+
+    def cancel(self, uri: str | None = None) -> None:
+        """Forget the suggestion (only one in `uri`, if given) and end what is under way."""
+        if uri is not None and (self._offer is None or self._offer.snapshot.uri != uri):
+            return
+        self._offer = self._hole = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def close(self) -> None:
+        """End everything."""
+        task = self._task
+        self.cancel()
+        if task is not None:
+            await asyncio.gather(task, return_exceptions=True)
+
+    def _begin(self) -> None:
+        self._timer = None
+        offer = self._offer
+        if offer is None or not self._is_idle():
+            return
+        snapshot, position = with_text(offer)
+        self._hole = cut(snapshot, position)
+        self._task = asyncio.get_running_loop().create_task(
+            self._quietly(snapshot, self._hole), name="ask ahead"
+        )
+
+    async def _quietly(self, snapshot: Snapshot, hole: Hole) -> None:
+        try:
+            await self._ask(snapshot, hole)
+        except TurnoutError as error:
+            logger.info("nothing was asked ahead: %s", error)  # a completion that fails says more
+        except Exception:  # a task's boundary: nobody waits for this one
+            logger.exception("asking ahead failed")
+
+
+def with_text(offer: Offer) -> tuple[Snapshot, Position]:
+    """The document as it is once a suggestion is taken, and where the cursor is then."""
+    lines, (row, column) = offer.snapshot.lines, offer.position
+    line = lines[row] if row < len(lines) else ""
+    ending = line[len(line_body(line)) :] or "\n"
+    text = offer.text if ending == "\n" else offer.text.replace("\n", ending)
+    changed = split_lines(line[:column] + text + line[column + offer.replaces :])
+    after = replace(offer.snapshot, version=None, lines=(*lines[:row], *changed, *lines[row + 1 :]))
+    return after, end_of(offer.position, text)

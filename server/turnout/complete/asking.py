@@ -1,0 +1,130 @@
+"""One request to a model about a hole, from the prompt to what is left of the answer.
+
+Invariant: the model is stopped as soon as more text would not be shown, and what it said comes back trimmed or with the
+reason why nothing is left.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from turnout.complete.prompts import ALONE, CompletionKind, Rules, fim_prompt
+from turnout.core import trimming
+from turnout.core.answers import Answer, Ask, Runner
+from turnout.core.context import Surroundings
+from turnout.core.documents import Snapshot
+from turnout.core.holes import Hole, Shape
+from turnout.core.receipts import Receipt, SentFile
+from turnout.core.requests import FimPrompt, Model
+from turnout.core.trimming import Trimmed
+from turnout.errors import RequestRejected
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A hole to fill, by whose rules, and who wants to know."""
+
+    kind: CompletionKind
+    snapshot: Snapshot
+    hole: Hole
+    rules: Rules
+    explicit: bool = False
+    ahead: bool = False
+    """Whether nobody waits: then it is asked of this machine alone, behind everything else."""
+    received: float | None = None
+    """When it came, on the clock of receipts."""
+
+    @property
+    def shape(self) -> Shape:
+        """How much is wanted; who asks by a key on an empty line wants all that belongs there."""
+        hole = self.hole
+        if self.explicit and self.rules.multiline != "never" and not (hole.head + hole.tail).strip():
+            return "block" if hole.spot().kind == "code" else "line"
+        return self.rules.shape(hole)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is left of an answer, and the receipt and model that it is of."""
+
+    trimmed: Trimmed
+    receipt: Receipt
+    model: Model
+    superseded: bool
+
+
+class Asking:
+    """Asks models about holes."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        relative_path: Callable[[str], str],
+        clock: Callable[[], float],
+        around: Callable[[str], Surroundings] = lambda _uri: ALONE,
+    ) -> None:
+        self._runner = runner
+        self._relative_path = relative_path
+        self._clock = clock
+        self._around = around
+
+    async def ask(self, question: Question, on_waiting: Callable[[str], None]) -> Reply:
+        """Run a question along its route; raises TurnoutError where no model answered."""
+        answer = await self._runner.run(self._request(question, on_waiting))
+        trimmed = _trimmed(answer, question)
+        return Reply(trimmed, answer.receipt, answer.model, answer.finish == "superseded")
+
+    def _request(self, question: Question, on_waiting: Callable[[str], None]) -> Ask:
+        uri, hole = question.snapshot.uri, question.hole
+        around = self._around(uri)
+        prompt = self._prompt(question, around)
+        size = len(hole.prefix.encode("utf-8", "replace")) + len(hole.suffix.encode("utf-8", "replace"))
+        listener = _Listener(trimming.ender(hole, prompt.shape), on_waiting)
+
+        def prompt_for(model: Model) -> FimPrompt:
+            if question.ahead and model.api != "local":
+                raise RequestRejected("Nothing is asked of other machines ahead of time.")
+            return prompt
+
+        def outcome(text: str) -> str:
+            trimmed = trimming.trim(text, hole, prompt.shape)
+            if not trimmed.text:
+                return f"empty: {trimmed.reason}"
+            return "ahead" if question.ahead else "shown"
+
+        return Ask(
+            question.kind,
+            (SentFile(uri, size), *around.files),
+            prompt_for,
+            listener.hear,
+            outcome,
+            input_tokens=(size + sum(file.bytes for file in around.files)) // 4,
+            received=question.received,
+            context_ms=None if question.received is None else (self._clock() - question.received) * 1000,
+            on_waiting=on_waiting,
+            on_restart=listener.seen.clear,
+        )
+
+    def _prompt(self, question: Question, around: Surroundings) -> FimPrompt:
+        snapshot = question.snapshot
+        path = self._relative_path(snapshot.uri)
+        prompt = fim_prompt(question.kind, snapshot, path, question.hole, question.rules, around)
+        return replace(prompt, shape=question.shape, kind="ahead" if question.ahead else question.kind)
+
+
+@dataclass(slots=True)
+class _Listener:
+    """Reads along, to stop the model in time."""
+
+    is_over: Callable[[str], bool]
+    on_waiting: Callable[[str], None]
+    seen: list[str] = field(default_factory=list)
+
+    def hear(self, piece: str) -> bool:
+        """Take the next piece; true where no more is wanted."""
+        self.on_waiting("the model is writing")
+        self.seen.append(piece)
+        return self.is_over("".join(self.seen))
+
+
+def _trimmed(answer: Answer, question: Question) -> Trimmed:
+    return trimming.trim(answer.text, question.hole, question.shape, cut_short=answer.finish == "length")

@@ -1,0 +1,40 @@
+"""How long typing is waited for before a model is asked: not at all where asking costs little.
+
+A request that the next letter makes pointless still holds up the one for that letter, by what its prompt takes to
+be read. So the wait grows with that time as it was measured, and is nothing where the model is quick.
+"""
+
+from collections import deque
+from statistics import median
+
+from turnout.core.receipts import Receipt
+
+FREE_MS = 60.0
+"""A prompt that is read in so little time is read between two letters."""
+
+SHARE = 0.25
+MOST_S = 0.15
+"""About the time between two letters: whoever waits longer has stopped typing."""
+
+_REMEMBERED = 5
+
+
+class Pace:
+    """What the last requests took."""
+
+    def __init__(self) -> None:
+        self._prefill_ms: deque[float] = deque(maxlen=_REMEMBERED)
+        self._costs = False
+
+    def heard(self, receipt: Receipt) -> None:
+        """Take note of a request that was answered."""
+        self._costs = receipt.cost_usd != 0
+        if receipt.prefill_ms is not None:
+            self._prefill_ms.append(receipt.prefill_ms)
+
+    def delay_s(self) -> float:
+        """How long to wait for another letter; the whole of it where every request costs money."""
+        if self._costs:
+            return MOST_S
+        measured_ms = median(self._prefill_ms) if self._prefill_ms else 0.0
+        return min(MOST_S, max(0.0, measured_ms - FREE_MS) * SHARE / 1000)

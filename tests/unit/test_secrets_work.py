@@ -61,6 +61,15 @@ def tokens(count: int) -> str:
         pytest.param(lambda n: ("aB3" * 21 + " ") * n, 500, id="pieces on one line"),
         pytest.param(lambda n: "aB3" * 21 + "\n" * n + "!", 10_000, id="line ends after a key"),
         pytest.param(lambda n: ("password" + " " * 200) * n, 100, id="names without a value"),
+        pytest.param(lambda n: "mysql" + " -p" * n, 4_000, id="options of mysql"),
+        pytest.param(lambda n: "mysql -p" + "a" * n + "'", 10_000, id="a long value of an option"),
+        pytest.param(lambda n: "machine a.b login " * n, 2_000, id="beginnings of a .netrc"),
+        pytest.param(lambda n: "machine a.b" + " " * n + "login", 10_000, id="spaces in a .netrc"),
+        pytest.param(lambda n: "Authorization: bearer " + "a" * n + "!", 10_000, id="a long header"),
+        pytest.param(
+            lambda n: "a.-" * n + 'password="' + "ab-" * n + '"', 4_000, id="a long chosen password"
+        ),
+        pytest.param(lambda n: "PASSWORD=" * n, 2_000, id="variables of a command"),
         pytest.param(tokens, 500, id="tokens one a line"),
         pytest.param(lambda n: "abc\\\n" * n, 2_000, id="continued lines"),
     ],

@@ -22,6 +22,17 @@ _MADE_UP = re.compile(
 )
 _SHORT_WORD = re.compile(r"(?:(?:\A|[^A-Za-z0-9])(?i:todo|fake|mock)|(?<=[a-z])(?:Todo|Fake|Mock))(?![0-9])")
 """Words of four letters, which chance makes as well: only as a word of their own do they tell anything."""
+_LETTERS = re.compile(
+    r"[a-z]{12,60}|[a-z]{3,30}(?:-[a-z]{3,30}){2,5}|[A-Za-z][a-z]{3,30}(?:[A-Z][a-z]{3,30}){2,5}"
+)
+"""One long word, or three and more short ones."""
+_USUAL = re.compile(
+    r"passw|passphr|pwd|secret|token|user|login|logon|account|admin|owner|credential|auth|session|field|input|label|title|text"
+    r"|name|value|type|string|html|form|button|click|submit|error|invalid|incorrect|wrong|missing|required|forgot|forget|reset"
+    r"|change|confirm|enter|repeat|show|hide|visib|valid|check|verif|encod|encrypt|hash|plain|random|default|current|mail|hidden"
+    r"|example|sample|dummy|fake|mock|test|todo|none|null|undefined|param|config|setting|option|class|module|import|return"
+    r"|should|must|with|your|please|request|response|service|provider|manager|factory|abcdef|qwert|lorem|foobar|something"
+)
 _DIGITS = re.compile(r"[0-9]+")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]+")
@@ -33,7 +44,7 @@ def looks_made_by_chance(value: str, *, weak: bool = False) -> bool:
     judged, rest = value[:_JUDGED], value[_JUDGED:]
     if not _is_varied(judged, weak=weak) or any(sign in rest for sign in "(){}<>"):
         return False
-    return not (_REFERENCE.match(judged) or _is_constant(judged) or _is_made_up(judged))
+    return not (_REFERENCE.match(judged) or _is_constant(judged) or is_made_up(judged))
 
 
 def _is_constant(value: str) -> bool:
@@ -41,7 +52,8 @@ def _is_constant(value: str) -> bool:
     return bool(_CONSTANT.fullmatch(value)) and ("_" in value or len(_DIGITS.findall(value)) < 2)
 
 
-def _is_made_up(value: str) -> bool:
+def is_made_up(value: str) -> bool:
+    """Whether a value is one for people to replace, or plainly invented."""
     if _MADE_UP.search(value) or _SHORT_WORD.search(value):
         return True
     has_word = any(word in value.lower() for word in ("todo", "fake", "mock"))
@@ -75,6 +87,15 @@ def _is_varied(value: str, *, weak: bool) -> bool:
     if _VERSIONED.fullmatch(value):
         return entropy_bits(value) >= 4.3 and any(c.isdigit() for c in value)
     return classes >= 2 and entropy_bits(value) >= 3.3 and any(c.isdigit() for c in value)
+
+
+def looks_chosen(value: str) -> bool:
+    """Whether `value` may be a password of letters alone: long, and not made of the words that names and texts hold."""
+    return (
+        bool(_LETTERS.fullmatch(value))
+        and not _USUAL.search(value.lower())
+        and entropy_bits(value.lower()) >= 2.9
+    )
 
 
 def entropy_bits(value: str) -> float:

@@ -7,7 +7,7 @@ chance; names of things, references to other variables and words for people to r
 import re
 from collections.abc import Iterator
 
-from turnout.core.secrets.chance import looks_made_by_chance
+from turnout.core.secrets.chance import looks_chosen, looks_made_by_chance
 from turnout.core.secrets.forms import LOOKS_A_TURN, Span, look_at
 
 _LOOKS_A_TURN = LOOKS_A_TURN // 4
@@ -32,6 +32,11 @@ _KEY_OF = re.compile(
     r"(?:api|access|secret|private|auth|signing|sign|encryption|encrypt|crypt|master|account|storage|service|client"
     r"|consumer|licen[sc]e|shared|session|app|application|deploy|hmac|jwt|ssh|webhook|server|admin|write|ingest)[_.-]?\Z"
 )
+_OWNER = re.compile(
+    r"(?:[\w-]{1,30}\.){0,5}(?:db|database|my|root|admin|user|sa|app|api|pg|postgres|mysql|redis|mongo|rabbitmq|amqp|mqtt|ldap|smtp"
+    r"|imap|mail|ftp|ssh|wifi|vpn|jdbc|datasource|keystore|truststore|key|store|proxy|login|master|default|service|http|basic)?[._-]?"
+)
+_CAPITALS = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 _NOT_SECRET = re.compile(
     r"public|pub[_.-]|primary|foreign|cache|sort|partition|hash|digest|checksum|fingerprint|sha\d|md5|next[_.-]?page|page"
     r"|continuation|cursor|csrf[_.-]?name|stop|special|pad|eos|bos|unk|mask|sep|cls|publishable|placeholder|example"
@@ -61,8 +66,21 @@ def _value(text: str, lowered: str, at: int) -> Span | None:
         return None
     if found["word"] == "pass" and not _is_for_password(text, found, before):
         return None
+    if _is_password_of(text, found, before) and looks_chosen(text[start:end]):
+        return start, end
     weak = found["word"] == "auth" or (found["word"] == "key" and not _KEY_OF.search(before))
     return (start, end) if looks_made_by_chance(text[start:end], weak=weak) else None
+
+
+def _is_password_of(text: str, found: re.Match[str], before: str) -> bool:
+    """Whether nothing but a password is behind this name: it is called that, or somebody's or some service's."""
+    if found["word"] not in ("password", "passwd", "pwd", "passphrase") or found["tail"]:
+        return False
+    if found["bare"] and not (
+        "." in before or _CAPITALS.match(text, found.start() - len(before), found.end("tail"))
+    ):
+        return False  # the name of a variable
+    return bool(found["element"] is None and _OWNER.fullmatch(before))
 
 
 def _is_for_password(text: str, found: re.Match[str], before: str) -> bool:
@@ -79,4 +97,14 @@ def _stands_alone(text: str, found: re.Match[str], before: str) -> bool:
     end = found.end()
     if before.startswith("-"):
         return text[end : end + 1] in ("", " ", "\t", "\n", "\r", "\\", '"', "'", "`", ";")
+    if found["sign"] == "=" and text[end : end + 1] == " " and _is_of_command(text, found, before):
+        return True
     return not found["space"] and _ENDS_A_LINE.match(text, end) is not None
+
+
+def _is_of_command(text: str, found: re.Match[str], before: str) -> bool:
+    """Whether a variable is set for a command: `PGPASSWORD=... psql`."""
+    begin = found.start() - len(before)
+    name, value = text[begin : found.end("tail")], found.start("bare")
+    led = text[max(0, begin - 2) : begin].rpartition("\n")[2]
+    return bool(_CAPITALS.match(name) and value == found.end("tail") + 1 and led.strip(" \t$;&|\"'`") == "")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from turnout.core.secrets.blocks import private_keys
+from turnout.core.secrets.commands import commands
 from turnout.core.secrets.forms import AUTHORIZATION, FORMS, LOOKS_A_TURN, Span, matches
 from turnout.core.secrets.lines import key_lines
 from turnout.core.secrets.named import assignments
@@ -80,8 +81,12 @@ def _named(text: str, run: Run | None = None) -> Generator[None, None, list[_Fou
     """The secrets that are told by what stands around them, in a text or in that of a run."""
     found: list[_Found] = []
     lowered = yield from _lowered(text)
-    both = (("password in a URL", logins(text)), ("assigned secret", assignments(text, lowered)))
-    for kind, spans in both:
+    ways = (
+        ("password in a URL", logins(text)),
+        ("password of a command", commands(text)),
+        ("assigned secret", assignments(text, lowered)),
+    )
+    for kind, spans in ways:
         for span in spans:
             if span is None:
                 yield

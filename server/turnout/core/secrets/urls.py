@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from turnout.core.secrets.chance import looks_made_by_chance
+from turnout.core.secrets.chance import is_made_up, looks_made_by_chance
 from turnout.core.secrets.forms import Span, look_at
 
 _USER_INFO = re.compile(
@@ -20,6 +20,7 @@ _OPTION = re.compile(
     r"-(?:u|-user|U|-proxy-user)(?:[ \t]+|=)[\"']?[^\s:\"'/]{1,80}:(?P<value>[^\s\"'@]{6,200})(?=[\s\"'\\]|\Z)"
 )
 _CLIENTS = ("curl", "wget", "http")
+_CURL = re.compile(r"(?:\A|[\s;&|$(\"'`])(?:curl|wget)(?:[ \t]|\Z)")
 _OPTIONS = (" -u", " --user", " -U", " --proxy-user")
 _PROTOCOLS = ("@tcp(", "@unix(")
 _BEFORE = 210
@@ -54,10 +55,14 @@ def _in_dsn(text: str, at: int) -> Span | None:
 
 def _in_option(text: str, at: int) -> Span | None:
     """`curl -u user:PASSWORD`."""
-    if not any(client in text[max(0, at - _BEFORE) : at] for client in _CLIENTS):
+    before = text[max(0, at - _BEFORE) : at]
+    if not any(client in before for client in _CLIENTS):
         return None
     found = _OPTION.match(text, at + 1)
-    return found.span("value") if found and looks_made_by_chance(found["value"]) else None
+    if found is None or _is_plain(found["value"]):
+        return None
+    certain = _CURL.search(before.rpartition("\n")[2]) and not is_made_up(found["value"])
+    return found.span("value") if certain or looks_made_by_chance(found["value"]) else None
 
 
 def _is_plain(chosen: str) -> bool:

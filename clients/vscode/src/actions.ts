@@ -1,10 +1,10 @@
 /** Runs the server's code actions: asks for the instruction that one needs, and shows what one explains. */
 import vscode = require("vscode");
-import type { Middleware } from "./lsp";
 
 import { reasonOf } from "./commands";
 import type { Reports } from "./explain";
 import { askInstruction } from "./instruction";
+import type { Middleware } from "./lsp";
 
 /** The argument of the server's commands, as far as it is looked at here. */
 interface ActionArgument {

@@ -1,12 +1,13 @@
 /** Registers the commands of the palette. */
 import vscode = require("vscode");
+
 import { ErrorCodes, ResponseError } from "./lsp";
 
 /** Registers a command whose failure is shown as a message that starts with the product's name. */
-export function registerCommand(name: string, run: () => unknown): vscode.Disposable {
-  return vscode.commands.registerCommand(name, async () => {
+export function registerCommand(name: string, run: (argument: unknown) => unknown): vscode.Disposable {
+  return vscode.commands.registerCommand(name, async (argument: unknown) => {
     try {
-      await run();
+      await run(argument);
     } catch (error) {
       void vscode.window.showErrorMessage(`Turnout: ${reasonOf(error)}`);
     }

@@ -1,7 +1,7 @@
 /** Tells the server where the caret rests, for a server that prepares for the next key and says so. */
 import vscode = require("vscode");
-import { State } from "./lsp";
 
+import { State } from "./lsp";
 import { Cursor } from "./protocol";
 import type { Server } from "./server";
 

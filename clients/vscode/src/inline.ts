@@ -5,8 +5,8 @@
  * What was shown, taken by word or line, or turned down is read from the edits and caret moves that follow.
  */
 import vscode = require("vscode");
-import type { Middleware } from "./lsp";
 
+import type { Middleware } from "./lsp";
 import type { Pause } from "./pause";
 import { DidAccept, DidReject, DidShow } from "./protocol";
 import type { Server } from "./server";

@@ -24,6 +24,7 @@ export type {
   CloseHandlerResult,
   ErrorHandler,
   ErrorHandlerResult,
+  ExecuteCommandParams,
   LanguageClientOptions,
   MessageActionItem,
   MessageSignature,

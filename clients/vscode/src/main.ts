@@ -3,6 +3,7 @@ import vscode = require("vscode");
 
 import { actionMiddleware } from "./actions";
 import { registerCommand } from "./commands";
+import { CommitMessages } from "./commitmessage";
 import { CursorReports } from "./cursor";
 import { explainRoute, Reports, whyNothing } from "./explain";
 import { InlineReports } from "./inline";
@@ -48,6 +49,7 @@ export function start(context: vscode.ExtensionContext, began: number): void {
     registerKeys(running, store),
     new StatusBar(pause, running, inline),
     new Questions(running),
+    new CommitMessages(running),
     new Refactoring(running, context.workspaceState),
     new SettingsFiles(running),
     new CursorReports(running),

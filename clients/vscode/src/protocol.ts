@@ -3,6 +3,8 @@
  * Only this module knows their names.
  */
 import {
+  type ExecuteCommandParams,
+  ExecuteCommandRequest,
   NotificationType,
   type Position,
   type Range,
@@ -223,6 +225,11 @@ export const SettingsFile = new RequestType<
   { problems: SettingsProblem[]; items: SettingsItem[] },
   void
 >("turnout/settingsFile");
+/** A command of the server: a message for what is staged in the repository of a folder, given by its URI. */
+export const CommitMessage = {
+  command: "turnout.commitMessage",
+  type: new RequestType<ExecuteCommandParams, { message: string }, void>(ExecuteCommandRequest.method),
+};
 /** The one request of the server to this client beyond the standard. */
 export const Key = new RequestType<{ endpoint: string }, { key: string | null }, void>("turnout/key");
 export const Why = new RequestType<DocumentPosition, { reason: string | null }, void>("turnout/why");

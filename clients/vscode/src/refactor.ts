@@ -1,7 +1,5 @@
 /** The refactor commands: ask, plan, propose, review, apply, undo. One proposal is under review at a time. */
-import { randomUUID } from "node:crypto";
 import vscode = require("vscode");
-import { type LanguageClient, type RequestType, WorkDoneProgress } from "./lsp";
 
 import { registerCommand } from "./commands";
 import { askInstruction } from "./instruction";
@@ -22,10 +20,9 @@ import {
   Undo,
 } from "./protocol";
 import type { Server } from "./server";
+import { work } from "./work";
 
 const TITLE_CHARACTERS = 60;
-
-type Report = vscode.Progress<{ message?: string; increment?: number }>;
 
 export class Refactoring implements vscode.Disposable {
   private review: Review | undefined;
@@ -76,10 +73,10 @@ export class Refactoring implements vscode.Disposable {
     if (!instruction) return;
     const params = paramsFor(instruction, editor);
     const approved = this.server.advertised?.turnout?.plan
-      ? await decideOnPlan(params, (query) => this.work("Turnout: planning", PlanFirst, query))
+      ? await decideOnPlan(params, (query) => work(this.server, "Turnout: planning", PlanFirst, query))
       : {};
     if (!approved) return;
-    const proposal = await this.work("Turnout: refactoring", Refactor, { ...params, ...approved });
+    const proposal = await work(this.server, "Turnout: refactoring", Refactor, { ...params, ...approved });
     if (!proposal) return;
     if (proposal.files.length === 0) {
       void vscode.window.showInformationMessage(`Turnout: ${proposal.plan || "The model proposed no change."}`);
@@ -103,27 +100,6 @@ export class Refactoring implements vscode.Disposable {
     if (!model.leavesMachine) return `goes to ${model.name}, text stays on this machine`;
     const asks = route.askBeforeLeaving ? "; you are asked, with an estimate, before text leaves" : "";
     return `goes to ${model.name}, text leaves this machine${asks}`;
-  }
-
-  /** Sends the request with progress and a Cancel button; undefined when the user cancelled. */
-  private async work<P extends object, R>(
-    title: string,
-    type: RequestType<P, R, void>,
-    params: P,
-  ): Promise<R | undefined> {
-    const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
-    return vscode.window.withProgress(options, async (report, token) => {
-      const workDoneToken = randomUUID();
-      const listening = this.server.current && relay(this.server.current, workDoneToken, report);
-      try {
-        return await this.server.request(type, { ...params, workDoneToken }, token);
-      } catch (error) {
-        if (token.isCancellationRequested) return undefined;
-        throw error;
-      } finally {
-        listening?.dispose();
-      }
-    });
   }
 
   private async present(review: Review): Promise<void> {
@@ -216,7 +192,9 @@ function titleFor(instruction: string): string {
 
 /** The plan, the checks and what was left out, for above the list of changes. */
 function notesOf({ plan, checks, skipped = [] }: RefactorProposal): string {
-  const verdicts = checks.map(({ name, ok, message }) => `${ok ? "Passed" : "Failed"}: ${name}${ok ? "" : `, ${message}`}`);
+  const failed = checks.filter(({ ok }) => !ok).map(({ name, message }) => `Failed: ${name}, ${message}`);
+  const passed = checks.length - failed.length;
+  const verdicts = [...failed, ...(passed ? [`${count(passed, "check")} passed`] : [])];
   const out = skipped.map(({ path, reason }) => `Left out: ${path} (${reason})`);
   return [plan, ...verdicts, ...out].filter(Boolean).join(" · ");
 }
@@ -253,16 +231,4 @@ async function showConflicts(lead: string, conflicts: readonly Conflict[]): Prom
   if (!chosen || !place) return;
   const at = new vscode.Position(place.line ?? 0, 0);
   await vscode.window.showTextDocument(vscode.Uri.parse(place.uri), { selection: new vscode.Range(at, at) });
-}
-
-function relay(client: LanguageClient, token: string, report: Report): vscode.Disposable {
-  let reached = 0;
-  return client.onProgress(WorkDoneProgress.type, token, (value) => {
-    if (value.kind === "end") return;
-    const percentage = value.percentage ?? reached;
-    const title = value.kind === "begin" ? value.title : undefined;
-    const message = value.message ?? title;
-    report.report({ ...(message ? { message } : {}), increment: percentage - reached });
-    reached = percentage;
-  });
 }

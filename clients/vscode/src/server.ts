@@ -6,6 +6,12 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { homedir } from "node:os";
 import vscode = require("vscode");
+
+import { Backoff } from "./backoff";
+import { isAtLeast, OLDEST_SERVER } from "./environment";
+import { findExecutable } from "./executable";
+import type { PrivateServer } from "./install";
+import { type KeyStore, withoutKeys } from "./keystore";
 import {
   CompletionRequest,
   DidChangeConfigurationNotification,
@@ -20,12 +26,6 @@ import {
   type RequestType,
   State,
 } from "./lsp";
-
-import { Backoff } from "./backoff";
-import { isAtLeast, OLDEST_SERVER } from "./environment";
-import { findExecutable } from "./executable";
-import type { PrivateServer } from "./install";
-import { type KeyStore, withoutKeys } from "./keystore";
 import type { Advertised } from "./protocol";
 import { concernsServer, readSettings } from "./settings";
 
@@ -158,6 +158,11 @@ export class Server implements vscode.Disposable {
   /** What the running server says that it takes beyond the standard. */
   get advertised(): Advertised | undefined {
     return this.client?.initializeResult?.capabilities.experimental as Advertised | undefined;
+  }
+
+  /** Whether the running server has this command. */
+  runs(command: string): boolean {
+    return this.client?.initializeResult?.capabilities.executeCommandProvider?.commands.includes(command) ?? false;
   }
 
   dispose(): void {

@@ -1,7 +1,7 @@
 /** Completion and checks while a `.turnout.toml` or `config.toml` is written; both are the server's own. */
 import vscode = require("vscode");
-import { State } from "./lsp";
 
+import { State } from "./lsp";
 import { type SettingsItem, SettingsFile } from "./protocol";
 import type { Server } from "./server";
 

@@ -1,8 +1,8 @@
 /** The status bar item: which model works, whether text leaves the machine, how fast and at what cost. */
 import vscode = require("vscode");
-import { State } from "./lsp";
 
 import type { InlineReports } from "./inline";
+import { State } from "./lsp";
 import type { Pause } from "./pause";
 import { type Status, StatusChanged } from "./protocol";
 import type { Server } from "./server";

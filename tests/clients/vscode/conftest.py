@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from clients.install import vscode
-from clients.vscode.editor import USER_SETTINGS, Driver, DriverError, Editor, start_driver
+from clients.vscode.editor import USER_SETTINGS, Driver, DriverError, Editor, read, start_driver
 
 EXTENSION = Path(__file__).parents[3] / "clients/vscode"
 
@@ -187,6 +187,6 @@ class Messages:
 
     def all(self, *methods: str) -> list[dict[str, Any]]:
         """The messages of these methods, oldest first."""
-        lines = self.path.read_text("utf-8").splitlines() if self.path.exists() else []
-        messages = [json.loads(line) for line in lines]
+        whole, _, _ = (read(self.path) or "").rpartition("\n")  # the last line may be half written
+        messages = [json.loads(line) for line in whole.splitlines()]
         return [message for message in messages if message["method"] in methods]

@@ -61,10 +61,33 @@ async function startCodeServer(port) {
 async function startBrowser() {
   const context = await chromium.launchPersistentContext(config.profile, {
     executablePath: config.chromium, headless: true, viewport: { width: 1280, height: 800 }, args: CHROMIUM_FLAGS,
+    colorScheme: "dark",
   });
   context.setDefaultTimeout(config.timeoutMs);
   await context.route((url) => url.hostname !== "127.0.0.1", (route) => route.abort());
   return context;
+}
+
+/** Themes by what the browser says of the user's taste, and the classes by which VS Code and its web views name them. */
+const THEMES = {
+  dark: { media: { colorScheme: "dark", forcedColors: "none" }, shell: "vs-dark", webview: "vscode-dark" },
+  light: { media: { colorScheme: "light", forcedColors: "none" }, shell: "vs", webview: "vscode-light" },
+  contrast: { media: { colorScheme: "dark", forcedColors: "active" }, shell: "hc-black", webview: "vscode-high-contrast" },
+};
+
+/** Has the window and the web views in it change to a theme, and wait until they have. */
+async function wear(theme, page) {
+  const { media, shell, webview } = THEMES[theme];
+  await page.emulateMedia(media);
+  const worn = (name) => document.querySelector(`.monaco-workbench.${name}`) !== null;
+  const wornInside = (name) => !document.body || !/vscode-(dark|light|high)/.test(document.body.className) || document.body.classList.contains(name);
+  await until(async () => {
+    if (!(await page.evaluate(worn, shell))) return false;
+    const inner = page.frames().filter((frame) => frame.parentFrame());
+    const all = await Promise.all(inner.map((frame) => frame.evaluate(wornInside, webview).catch(() => true)));
+    return all.every(Boolean);
+  }, `the ${theme} theme`);
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
 }
 
 /** What can be done; `page` is the one window that is open. */
@@ -92,7 +115,8 @@ const operations = {
   async waitFor({ selector, text, state: wanted, timeoutMs }, { page }) {
     const found = page.locator(selector, text == null ? {} : { hasText: text }).first();
     await found.waitFor({ state: wanted, timeout: timeoutMs ?? config.timeoutMs });
-    return wanted === "visible" ? found.innerText() : null;
+    // What was seen may be gone already, such as a message.
+    return wanted === "visible" ? found.innerText({ timeout: 1_000 }).catch(() => text ?? "") : null;
   },
   /** Waits until a web view, which is a page within a page, shows the text. */
   async waitWebview({ text }, { page }) {
@@ -134,8 +158,13 @@ const operations = {
     await page.keyboard.press(key);
     return page.evaluate(() => globalThis.ghostAfterMs);
   },
-  async screenshot({ path }, { page }) {
-    await page.screenshot({ path });
+  /** Pictures of the window as it is now, in every theme of `paths`; then all is dark again. */
+  async pictures({ paths }, { page }) {
+    for (const [theme, path] of Object.entries(paths)) {
+      await wear(theme, page);
+      await page.screenshot({ path });
+    }
+    await wear("dark", page);
   },
 };
 

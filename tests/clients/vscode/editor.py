@@ -15,7 +15,8 @@ from clients.install.vscode import Install
 DRIVER = Path(__file__).with_name("driver.cjs")
 PICTURES = Path(__file__).parents[3] / "artifacts/vscode"
 TIMEOUT_S = 30.0
-ACTIONS_TIMEOUT_S = 8.0
+PATIENCE_S = 8.0
+"""How long something is waited for that may not come, before the other way to it is taken."""
 
 T = TypeVar("T")
 
@@ -25,14 +26,20 @@ EDITOR = ".editor-instance .view-lines"
 STATUS = ".statusbar-item[id='turnout.turnout.turnout.status']"
 READY = f"{STATUS} [aria-label^='Turnout, ready']"
 DIALOG = ".monaco-dialog-box"
-NOTIFICATION = ".notifications-toasts .notification-list-item"
+INPUT = ".quick-input-widget input"
+CENTER = ".notifications-center"
+MESSAGES = f":is(.notifications-toasts, {CENTER})"
+NOTIFICATION = f"{MESSAGES} .notification-list-item"
+ROW = ".quick-input-list .monaco-list-row"
 
 USER_SETTINGS: dict[str, Any] = {
     "security.workspace.trust.enabled": False,
     "workbench.startupEditor": "none",
     "workbench.tips.enabled": False,
     "workbench.reduceMotion": "on",
-    "workbench.colorTheme": "Default Dark Modern",
+    "window.autoDetectColorScheme": True,
+    "workbench.preferredDarkColorTheme": "Default Dark Modern",
+    "workbench.preferredLightColorTheme": "Default Light Modern",
     "telemetry.telemetryLevel": "off",
     "extensions.autoCheckUpdates": False,
     "extensions.autoUpdate": False,
@@ -55,6 +62,14 @@ def wait_until(read: Callable[[], T], done: Callable[[T], object], what: str) ->
             raise AssertionError(f"timed out waiting for {what}; last seen: {value!r}")
         time.sleep(0.02)
     return value
+
+
+def read(path: Path) -> str | None:
+    """What a file reads now; None where there is none, as for a moment while it is replaced."""
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        return None
 
 
 class DriverError(AssertionError):
@@ -171,14 +186,26 @@ class Editor:
 
     def open(self, name: str) -> None:
         """Open a file of the folder and place the caret at its end."""
-        self.press("Control+P")
-        self.wait_for(".quick-input-widget input")
-        self.type(name, delay_ms=0)
-        self.wait_for(".quick-input-list .monaco-list-row", name)
-        self.press("Enter")
+        self.pick("Control+P", name)
         self.wait_for(f".editor-instance[aria-label^='{name}']")
         self.driver.do("click", selector=EDITOR)
         self.press("Control+End")
+
+    def pick(self, key: str, name: str) -> None:
+        """Press the key that opens a list, type a name into it and take the entry of that name."""
+        for last in (False, True):
+            self.wait_gone(INPUT)
+            self.press(key)
+            self.wait_for(INPUT)
+            self.type(name, delay_ms=0)
+            try:
+                self.wait_for(f"{ROW}.focused", name, TIMEOUT_S if last else PATIENCE_S)
+                break
+            except DriverError:
+                if last:
+                    raise
+                self.press("Escape")  # the list was made before the editor knew its files or commands
+        self.press("Enter")
 
     def screen(self) -> str:
         """The text of all editors on the screen."""
@@ -202,15 +229,11 @@ class Editor:
 
     def command(self, title: str) -> None:
         """Run a command from the palette."""
-        self.press("F1")
-        self.wait_for(".quick-input-widget input")
-        self.type(title, delay_ms=0)
-        self.wait_for(".quick-input-list .monaco-list-row.focused", title)
-        self.press("Enter")
+        self.pick("F1", title)
 
     def answer(self, text: str) -> None:
         """Type into the input that is open, and confirm."""
-        self.wait_for(".quick-input-widget input")
+        self.wait_for(INPUT)
         self.type(text, delay_ms=0)
         self.press("Enter")
 
@@ -228,21 +251,39 @@ class Editor:
 
         self.press("Control+.")
         try:
-            self.wait_for(row, title, timeout_s=ACTIONS_TIMEOUT_S)
+            self.wait_for(row, title, PATIENCE_S)
         except DriverError:
             # The editor says that there are none where it is asked while it still takes in where the caret is.
             self.press("Control+.")
             self.wait_for(row, title)
-        while not any(title in text for text in self.texts(f"{row}.focused")):
+        for _ in self.texts(row):
+            if any(title in text for text in self.texts(f"{row}.focused")):
+                break
             self.press("ArrowDown")
+        self.wait_for(f"{row}.focused", title)
         self.picture(f"action-{title.partition(' ')[0].strip(':').lower()}")
         self.press("Enter")
 
-    def push(self, button: str, of: str = ".notifications-toasts") -> None:
-        """Push a button of a notification, or of a dialog."""
+    def wait_message(self, text: str) -> str:
+        """The text of the message with `text` in it."""
+        return self._wait_among_messages(NOTIFICATION, text)
+
+    def push(self, button: str, of: str = MESSAGES) -> None:
+        """Push a button of a message, or of a dialog."""
         selector = f"{of} .monaco-button:text-is('{button}')"
-        self.wait_for(selector)
+        if of == MESSAGES:
+            self._wait_among_messages(selector)
+        else:
+            self.wait_for(selector)
         self.driver.do("click", selector=selector)
+
+    def _wait_among_messages(self, selector: str, text: str | None = None) -> str:
+        """A message hides after a while, and where several come at once; then it is in the list of all of them."""
+        try:
+            return self.wait_for(selector, text, PATIENCE_S)
+        except DriverError:
+            self.command("Notifications: Show Notifications")
+            return self.wait_for(selector, text)
 
     def saved(self, name: str, expected: str) -> None:
         """Save the active file and wait until it reads `expected` on disk."""
@@ -252,13 +293,10 @@ class Editor:
     def wait_file(self, name: str, expected: str) -> None:
         """Wait until a file reads `expected` on disk."""
         path = self.folder / name
-        wait_until(
-            lambda: path.read_text("utf-8") if path.exists() else None,
-            lambda text: text == expected,
-            f"{name} to read {expected!r}",
-        )
+        wait_until(lambda: read(path), lambda text: text == expected, f"{name} to read {expected!r}")
 
-    def picture(self, name: str) -> None:
-        """Keep a picture of the window among the artefacts."""
+    def picture(self, name: str, *themes: str) -> None:
+        """Keep pictures of the window among the artefacts, dark and light and in further `themes`."""
         PICTURES.mkdir(parents=True, exist_ok=True)
-        self.driver.do("screenshot", path=str(PICTURES / f"{name}.png"))
+        wanted = ("dark", "light", *themes)
+        self.driver.do("pictures", paths={theme: str(PICTURES / f"{name}-{theme}.png") for theme in wanted})

@@ -78,6 +78,12 @@ def accept_command(*arguments: Any) -> None:
     note("the server's own command", arguments)
 
 
+@server.command("turnout.commitMessage")
+def commit_message(*arguments: Any) -> dict[str, Any]:
+    note("commit message", arguments)
+    return {"message": "Give it a name\n\nIt had none."}
+
+
 @server.feature("turnout/didShow")
 def shown(params: Any) -> None:
     note("shown", params)

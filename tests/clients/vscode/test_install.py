@@ -8,7 +8,7 @@ import pytest
 
 from clients.install import vscode
 from clients.vscode.conftest import write_user_settings
-from clients.vscode.editor import NOTIFICATION, STATUS, Driver, Editor, start_driver
+from clients.vscode.editor import STATUS, Driver, Editor, start_driver
 
 pytestmark = pytest.mark.editor
 
@@ -37,18 +37,18 @@ def test_the_server_is_installed_and_started(fresh: Driver, tmp_path: Path) -> N
     editor = Editor(fresh, folder)
 
     editor.wait_for(".gettingStartedContainer", "Get Started with Turnout")
-    editor.wait_for(NOTIFICATION, "Turnout's server is not on this machine")
+    editor.wait_message("Turnout's server is not on this machine")
     editor.wait_for(STATUS, "stopped")
     editor.picture("first-start")
     installed = fresh.data / "User/globalStorage/turnout.turnout/server"
     assert not installed.exists()
     editor.push("Install")
-    editor.wait_for(NOTIFICATION, "Installing the Turnout server")
+    editor.wait_message("Installing the Turnout server")
     editor.picture("installing")
     editor.wait_for(f"{STATUS} [aria-label^='Turnout, ready']", timeout_s=INSTALL_TIMEOUT_S)
     assert (installed / "installed.txt").read_text().endswith(".whl[local]")
 
     (installed / "installed.txt").write_text("an older one")
     editor.command("Turnout: Restart Server")
-    editor.wait_for(NOTIFICATION, "A newer Turnout server came with this extension.")
+    editor.wait_message("A newer Turnout server came with this extension.")
     editor.picture("update-offered")

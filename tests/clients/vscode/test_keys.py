@@ -3,13 +3,13 @@
 import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from clients.vscode.conftest import OpenReal
-from clients.vscode.editor import NOTIFICATION, Editor
+from clients.vscode.editor import ROW, Editor
 from support.provider import openai_answer
 from support.scripted_server import ScriptedServer, scripted_server
 
@@ -50,9 +50,12 @@ def explain(editor: Editor, shown: str) -> None:
 
 
 def readable(*folders: Path) -> str:
-    """All that lies in files below the folders."""
-    files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
-    return "\n".join(file.read_bytes().decode("utf-8", "replace") for file in files)
+    """All that lies in files below the folders; the editor, which still runs, may replace some meanwhile."""
+    texts = []
+    for file in (found for folder in folders for found in folder.rglob("*") if found.is_file()):
+        with suppress(FileNotFoundError):
+            texts.append(file.read_bytes().decode("utf-8", "replace"))
+    return "\n".join(texts)
 
 
 def test_a_key_goes_to_its_endpoint_alone(real: OpenReal, tmp_path: Path) -> None:
@@ -69,13 +72,13 @@ def test_a_key_goes_to_its_endpoint_alone(real: OpenReal, tmp_path: Path) -> Non
         editor.wait_ready()
 
         editor.command("Turnout: Set API Key...")
-        editor.wait_for(".quick-input-list .monaco-list-row", f"{far.url}/v1")
+        editor.wait_for(ROW, f"{far.url}/v1")
         editor.picture("key-model")
         editor.answer("far")
         editor.wait_for(".quick-input-message", f"sent to {far.url}/v1 alone")
         editor.picture("key-input")
         editor.answer(KEY)
-        editor.wait_for(NOTIFICATION, "secret storage")
+        editor.wait_message("secret storage")
         explain(editor, "Far says so.")
         editor.picture("explained")
         assert [request.headers["authorization"] for request in far.requests] == [f"Bearer {KEY}"]

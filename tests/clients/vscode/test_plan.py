@@ -3,12 +3,12 @@
 import pytest
 
 from clients.vscode.conftest import Messages, OpenScripted
-from clients.vscode.editor import DIALOG, Editor, wait_until
+from clients.vscode.editor import DIALOG, MESSAGES, Editor, wait_until
 
 pytestmark = pytest.mark.editor
 
 FILES = {"a.py": "a = 1\nb = 2\nc = 3\n", "b.py": "x = 1\n"}
-PROGRESS = ".notifications-toasts .monaco-button:text-is('Cancel')"
+PROGRESS = f"{MESSAGES} .monaco-button:text-is('Cancel')"
 REVIEW = ".multiDiffEntry"
 
 
@@ -47,6 +47,8 @@ def test_plan(scripted: OpenScripted) -> None:
     editor.wait_gone(PROGRESS)  # it stays a little, and its button does nothing then
     editor.push("Correct...", of=DIALOG)
     editor.answer("wait")
+    editor.wait_message("Turnout: planning")
+    editor.picture("refactor-progress")
     editor.push("Cancel")
     editor.wait_for(DIALOG, "Rename in 2 files.")  # the plan stands where a better one was given up
     editor.push("Correct...", of=DIALOG)

@@ -3,12 +3,11 @@
 import pytest
 
 from clients.vscode.conftest import OpenScripted
-from clients.vscode.editor import wait_until
+from clients.vscode.editor import CENTER, wait_until
 
 pytestmark = pytest.mark.editor
 
 REMINDER = ".statusbar-item[id='turnout.turnout.turnout.question']"
-CENTER = ".notifications-center"
 
 
 def test_a_question_among_others(scripted: OpenScripted) -> None:
@@ -22,7 +21,7 @@ def test_a_question_among_others(scripted: OpenScripted) -> None:
     editor.wait_for(REMINDER, "Turnout asks you")
     editor.picture("question")
     editor.driver.do("click", selector=REMINDER)
-    editor.wait_for(f"{CENTER} .notification-list-item", "May text leave?")
+    editor.wait_for(CENTER, "May text leave?")
     editor.picture("question-found")
     editor.push("Keep it here", of=CENTER)
     wait_until(lambda: messages.all("answer"), bool, "the answer")

@@ -3,7 +3,7 @@
 import pytest
 
 from clients.vscode.conftest import OpenScripted
-from clients.vscode.editor import DIALOG, NOTIFICATION, wait_until
+from clients.vscode.editor import DIALOG, ROW, wait_until
 
 pytestmark = pytest.mark.editor
 
@@ -22,7 +22,7 @@ def test_choose_and_apply(scripted: OpenScripted) -> None:
     editor.answer("Longer names")
     editor.wait_for(REVIEW, "new.py")
     wait_until(lambda: "alpha = 1" in editor.screen(), bool, "the preview of a.py")
-    editor.wait_for(NOTIFICATION, "4 changes in 3 files")
+    editor.wait_message("4 changes in 3 files")
     editor.picture("refactor-review")
 
     editor.push("Apply")
@@ -32,7 +32,7 @@ def test_choose_and_apply(scripted: OpenScripted) -> None:
     editor.wait_for(".tab.active", "a.py")
 
     editor.command("Turnout: Choose Changes...")
-    editor.wait_for(".quick-input-list .monaco-list-row", "alpha = 1")
+    editor.wait_for(ROW, "alpha = 1")
     editor.picture("refactor-choose")
     editor.press("ArrowDown", "Space", "Enter")
     wait_until(
@@ -41,10 +41,11 @@ def test_choose_and_apply(scripted: OpenScripted) -> None:
         "the change to leave the preview",
     )
     editor.command("Turnout: Apply Refactor")
-    editor.wait_for(NOTIFICATION, "applied 3 of 4 changes")
+    editor.wait_message("applied 3 of 4 changes")
     editor.wait_gone(REVIEW)
     editor.push("Undo")
-    editor.wait_for(NOTIFICATION, "undid the last refactor")
+    editor.wait_message("undid the last refactor")
+    editor.picture("refactor-undone")
     sent = messages.all("refactor", "apply", "undo", "discard")
     assert [message["method"] for message in sent] == ["refactor", "apply", "apply", "undo"]
     assert sent[0]["params"]["instruction"] == "Longer names"
@@ -56,7 +57,7 @@ def test_choose_and_apply(scripted: OpenScripted) -> None:
 
 def test_tick_in_the_tree(scripted: OpenScripted) -> None:
     """Files and hunks are ticked in a tree beside the preview, which follows; the plan stands above them."""
-    editor, messages = scripted(FILES, **{"workbench.colorTheme": "Default Light Modern"})
+    editor, messages = scripted(FILES)
     editor.open("a.py")
     editor.wait_ready()
 
@@ -77,7 +78,7 @@ def test_tick_in_the_tree(scripted: OpenScripted) -> None:
     editor.driver.do("click", selector=f"{TREE}:has-text('alpha = 1') .custom-view-tree-node-item-checkbox")
     editor.wait_for(".statusbar-item", "1 of 4 changes")
     editor.command("Turnout: Apply Refactor")
-    editor.wait_for(NOTIFICATION, "applied 1 of 4 changes")
+    editor.wait_message("applied 1 of 4 changes")
     assert messages.all("apply")[0]["params"]["hunks"] == ["1.0"]
 
 
@@ -91,11 +92,12 @@ def test_death_in_the_middle(scripted: OpenScripted) -> None:
     editor.answer("die")
     wait_until(lambda: messages.all("process"), lambda started: len(started) == 2, "a second server")
     editor.wait_ready()
-    editor.wait_for(NOTIFICATION, "the server stopped while it was at work")
+    editor.wait_message("the server stopped while it was at work")
     editor.picture("died")
     editor.command("Turnout: Refactor...")
     editor.answer("Longer names")
     editor.wait_for(REVIEW, "new.py")
+    editor.picture("back-again")
 
 
 def test_reasons(scripted: OpenScripted) -> None:
@@ -105,7 +107,7 @@ def test_reasons(scripted: OpenScripted) -> None:
     editor.wait_ready()
 
     editor.command("Turnout: Why Nothing Here?")
-    editor.wait_for(NOTIFICATION, "the scripted server has nothing to say")
+    editor.wait_message("the scripted server has nothing to say")
     editor.command("Turnout: Explain Route...")
     editor.answer("refactor")
     page = editor.wait_webview("Goes to near.")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clients.vscode.conftest import OpenReal
-from clients.vscode.editor import DIALOG, EDITOR, NOTIFICATION, STATUS, wait_until
+from clients.vscode.editor import DIALOG, EDITOR, NOTIFICATION, ROW, STATUS, wait_until
 from support.processes import processes_of
 from support.real_model import real_model_path
 from turnout import models
@@ -45,7 +45,7 @@ def test_languages(real: OpenReal) -> None:
     editor.type("hel", delay_ms=300)
     editor.command("Trigger Inline Suggestion")
     editor.command("Turnout: Why Nothing Here?")
-    editor.wait_for(NOTIFICATION, "python")
+    editor.wait_message("python")
     editor.picture("why-nothing")
     assert editor.ghost() == ""
 
@@ -107,20 +107,20 @@ def test_refactor(real: OpenReal) -> None:
     }
     after = {name: text.replace("width", "breadth") for name, text in files.items()}
     chat = [{"contains": f"File {name}:", "text": WHOLE.format(text)} for name, text in after.items()]
-    editor = real(files, {"chat": chat}, **{"workbench.colorTheme": "Default Light Modern"})
+    editor = real(files, {"chat": chat})
     editor.open("a.py")
     editor.wait_ready()
 
     editor.command("Turnout: Refactor...")
     editor.answer("rename width to breadth")
-    editor.wait_for(NOTIFICATION, "4 changes in 3 files by near on this machine")
+    editor.wait_message("4 changes in 3 files by near on this machine")
     editor.picture("server-refactor")
     editor.command("Turnout: Choose Changes...")
-    editor.wait_for(".quick-input-list .monaco-list-row", "twice = 2 * breadth")
+    editor.wait_for(ROW, "twice = 2 * breadth")
     editor.press("ArrowDown", "ArrowDown", "Space", "Enter")
     editor.wait_for(".statusbar-item", "3 of 4 changes")
     editor.command("Turnout: Apply Refactor")
-    editor.wait_for(NOTIFICATION, "applied 3 of 4 changes")
+    editor.wait_message("applied 3 of 4 changes")
     editor.wait_gone(NOTIFICATION, "4 changes in 3 files")
     editor.wait_file("a.py", "breadth = 1\n\n\ntwice = 2 * width\n")
     editor.wait_file("b.py", after["b.py"])
@@ -185,7 +185,7 @@ def test_consent(real: OpenReal) -> None:
     editor.press("Control+A")
     editor.choose_action("Rewrite selection...")
     editor.answer("make it two")
-    editor.wait_for(NOTIFICATION, "from 1 file to far, m")
+    editor.wait_message("from 1 file to far, m")
     editor.picture("consent")
     editor.push("Keep it here")
     wait_until(editor.screen, lambda text: "b = 2" in text, "the answer of the local model")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clients.vscode.conftest import OpenReal, OpenScripted
-from clients.vscode.editor import NOTIFICATION, wait_until
+from clients.vscode.editor import wait_until
 
 pytestmark = pytest.mark.editor
 
@@ -69,7 +69,7 @@ def test_file_of_an_untrusted_folder(real: OpenReal, tmp_path: Path) -> None:
     editor.open("a.py")
     editor.wait_ready()
 
-    said = editor.wait_for(NOTIFICATION, "ignored until you trust this workspace")
+    said = editor.wait_message("ignored until you trust this workspace")
     assert all(key in said for key in ("base_url", "key", "checks"))
     editor.picture("untrusted-file")
     editor.type("hel")

@@ -26,6 +26,7 @@ from turnout.session.editor import Editor
 
 if TYPE_CHECKING:
     from turnout.complete import Completer, Warmer
+    from turnout.complete.context import Gatherer
     from turnout.dispatch import Dispatcher, Operation, Vitals
     from turnout.local import LocalBackend
     from turnout.remote import RemoteBackend
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 _LATER = (
     "turnout.automatic",
+    "turnout.complete.context",
     "turnout.dispatch",
     "turnout.local",
     "turnout.journal",
@@ -61,6 +63,7 @@ _LATER = (
     "turnout.session.pulls",
     "turnout.session.reporting",
     "turnout.session.repositories",
+    "turnout.session.surroundings",
     "turnout.session.workspaces",
     "turnout.settings.keys",
     "turnout.settings.loading",
@@ -258,12 +261,14 @@ def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, m
 
     workspaces, ledger = session.workspaces, session.ledger
     pulls = Pulls(editor, _pull, on_ready=lambda _name: session.reporter.settings_changed())
+    context = _context(session, models, protocol)
     warmer = Warmer(
         models.local,
         partial(workspaces.model_when_ready, "inline"),
         workspaces.rules,
         workspaces.relative_path,
         protocol.snapshot,
+        context=context,
     )
     completer = Completer(
         models.dispatcher,
@@ -271,6 +276,7 @@ def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, m
         workspaces.relative_path,
         Failures(editor, pulls),
         busy=warmer.completing,
+        around=context.around,
     )
     return Services(
         settings=workspaces,
@@ -286,6 +292,15 @@ def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, m
         settings_changed=session.consents.forget,
         settings_read=session.settings_read,
     )
+
+
+def _context(session: _Session, models: _Models, protocol: TurnoutProtocol) -> Gatherer:
+    from turnout.complete.context import Gatherer
+    from turnout.models import speeds
+    from turnout.session.surroundings import Surroundings
+
+    files = Surroundings(session.workspaces, session.repositories.of, models.local.runs, speeds.read)
+    return Gatherer(files, protocol.snapshot)
 
 
 async def _close_all(

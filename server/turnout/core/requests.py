@@ -412,6 +412,7 @@ class Backend(Protocol):
 
     A stream yields any number of `Delta`s and then exactly one `Done`, or raises a `BackendError`.
     One that can tell more begins with an `Account`, and has a `Waiting` ahead of the first `Delta`.
+    One that has to wait for something of its own, such as a key, has a `Departing` ahead of all that it sends.
     Closing the iterator (`aclose`) cancels the request down to the model.
     """
 

@@ -94,6 +94,7 @@ async def test_redacted_and_restored() -> None:
     assert answer.receipt.to_wire()["redacted"] == {"GitHub token": 1}
     assert SECRET not in json.dumps([receipt.to_wire() for receipt in bench.receipts])
     assert bench.questions[0].bytes_sent == len(sent)
+    assert bench.questions[0].redacted == (("GitHub token", 1),)
 
 
 async def test_local_models_see_the_text() -> None:

@@ -25,6 +25,7 @@ from turnout.session.consent import (
     SessionConsents,
     describe,
     describe_overspend,
+    describe_typing,
 )
 from turnout.session.failures import Failures
 from turnout.session.pulls import Pulls
@@ -133,6 +134,12 @@ def test_the_question_says_what_goes_where_and_for_how_much() -> None:
     """Files, bytes, model, jurisdiction and the most it may cost are all in the question."""
     assert describe(QUESTION) == (
         "Turnout: send 1,234 bytes from 2 files to opus, claude-opus-4-6 (US), for at most $0.012? (refactor)"
+    )
+    secret = replace(QUESTION, redacted=(("GitHub token", 1),))
+    assert describe(secret).endswith("$0.012? 1 secret will be replaced first: 1 x GitHub token. (refactor)")
+    secrets = replace(secret, kind="inline", redacted=(("GitHub token", 1), ("assigned secret", 2)))
+    assert describe_typing(secrets).endswith(
+        " 3 secrets will be replaced first: 1 x GitHub token, 2 x assigned secret. (inline)"
     )
     assert "1 file " in describe(Consent("fix", OPUS, QUESTION.files[:1], 5, None))
     assert "unknown price" in describe(Consent("fix", OPUS, QUESTION.files[:1], 5, None))

@@ -45,7 +45,9 @@ class Clearance:
         # Nobody is asked about what there is no money for.
         require_room(self.attempt, self.route, model, worst_usd(model, redacted.prompt, size))
         if model.leaves_machine:
-            await self._agreed(model, size, model.cost_usd(estimated_tokens(size) + 1, prompt.max_tokens))
+            ask = self.attempt.ask
+            estimate_usd = model.cost_usd(estimated_tokens(size) + 1, prompt.max_tokens)
+            await self._agreed(Consent(ask.kind, model, ask.files, size, estimate_usd, redacted.counts))
         return redacted
 
     def renewed(self, model: Model) -> Route:
@@ -84,11 +86,9 @@ class Clearance:
                 self.operation.overspend(limit, allowed=said)
         return said
 
-    async def _agreed(self, model: Model, size: int, estimate_usd: float | None) -> None:
-        if not self.route.ask_before_leaving or self.operation.agreed(model):
+    async def _agreed(self, question: Consent) -> None:
+        if not self.route.ask_before_leaving or self.operation.agreed(question.model):
             return
-        ask = self.attempt.ask
-        question = Consent(ask.kind, model, ask.files, size, estimate_usd)
         if not await self.consents.may_leave(question):
             raise ConsentRefused("Nothing was sent to it, because you did not agree.")
-        self.operation.agree(model)
+        self.operation.agree(question.model)

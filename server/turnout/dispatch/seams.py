@@ -19,6 +19,8 @@ class Consent:
     files: tuple[SentFile, ...]
     bytes_sent: int
     estimate_usd: float | None
+    redacted: tuple[tuple[str, int], ...] = ()
+    """Kinds of the secrets that are taken out of it first, and how many of each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ def describe(question: Consent) -> str:
     )
     return (
         f"Turnout: send {question.bytes_sent:,} bytes from {files} to {_whom(question.model)}, "
-        f"{price}? ({question.kind})"
+        f"{price}?{_without(question)} ({question.kind})"
     )
 
 
@@ -116,7 +116,7 @@ def describe_typing(question: Consent) -> str:
     )
     return (
         f"Turnout: while you type, send the text around the cursor (now {question.bytes_sent:,} bytes) to "
-        f"{_whom(question.model)}, for {price}? ({question.kind})"
+        f"{_whom(question.model)}, for {price}?{_without(question)} ({question.kind})"
     )
 
 
@@ -127,6 +127,13 @@ def describe_overspend(question: Overspend) -> str:
         f"Turnout: {dollars(question.taken_usd)} of {question.limit} is spent or set aside, and {what} may cost up to "
         f"{dollars(question.worst_usd)} with {question.model.name}. Go over the limit? ({question.limit.source})"
     )
+
+
+def _without(question: Consent) -> str:
+    """What is taken out of the text before it goes."""
+    count = sum(number for _, number in question.redacted)
+    kinds = ", ".join(f"{number} x {kind}" for kind, number in question.redacted)
+    return f" {count} secret{'s' * (count > 1)} will be replaced first: {kinds}." if count else ""
 
 
 def _whom(model: Model) -> str:

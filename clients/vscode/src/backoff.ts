@@ -1,4 +1,5 @@
 /** Restarts a server that died, later each time, and gives up when it keeps dying. */
+import { Crashes } from "./crashes";
 import {
   CloseAction,
   type CloseHandlerResult,
@@ -7,12 +8,8 @@ import {
   type ErrorHandlerResult,
 } from "./lsp";
 
-const WINDOW_MS = 180_000;
-const MAX_CRASHES = 5;
-const FIRST_DELAY_MS = 250;
-
 export class Backoff implements ErrorHandler {
-  private crashes: number[] = [];
+  private readonly crashes = new Crashes();
 
   /** `onGiveUp` is called once the server has died too often to try again. */
   constructor(private readonly onGiveUp: () => void) {}
@@ -22,13 +19,11 @@ export class Backoff implements ErrorHandler {
   }
 
   async closed(): Promise<CloseHandlerResult> {
-    const now = Date.now();
-    this.crashes = [...this.crashes.filter((at) => now - at < WINDOW_MS), now];
-    if (this.crashes.length > MAX_CRASHES) {
+    const delayMs = this.crashes.delayMs(Date.now());
+    if (delayMs === undefined) {
       this.onGiveUp();
       return { action: CloseAction.DoNotRestart, handled: true };
     }
-    const delayMs = FIRST_DELAY_MS * 2 ** (this.crashes.length - 1);
     await new Promise((resolve) => setTimeout(resolve, delayMs));
     return { action: CloseAction.Restart, handled: true };
   }

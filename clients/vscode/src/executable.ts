@@ -5,39 +5,42 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, isAbsolute, join } from "node:path";
-import vscode = require("vscode");
 
 const WINDOWS = process.platform === "win32";
 const NAME = WINDOWS ? "turnout.exe" : "turnout";
 const ENVIRONMENTS = [".venv", "venv"];
 
-/**
- * The path of the command: as configured, else on PATH, else in a trusted workspace's environment, else `own`.
- */
-export function findExecutable(own: string | undefined): string | undefined {
-  const configured = vscode.workspace.getConfiguration("turnout").get<string>("server.path", "").trim();
-  if (configured) return expand(configured);
-  return [...onPath(NAME), ...inWorkspace()].find(isExecutable) ?? own;
+export interface Places {
+  /** The setting `turnout.server.path`; empty where the user set none. */
+  configured: string;
+  /** The variable `PATH`. */
+  path: string;
+  /** The folders of the workspace, and whether the user trusts them. */
+  folders: readonly string[];
+  trusted: boolean;
+  /** The command of the extension's own environment, where it has one. */
+  own: string | undefined;
+}
+
+/** The path of the command: as configured, else on PATH, else in a trusted workspace's environment, else `own`. */
+export function findExecutable({ configured, path, folders, trusted, own }: Places): string | undefined {
+  if (configured.trim()) return expand(configured.trim(), folders[0]);
+  return [...onPath(NAME, path), ...(trusted ? inFolders(folders) : [])].find(isExecutable) ?? own;
 }
 
 /** Where a program of this name would be; relative entries of PATH are left out, as they may lead into a repository. */
-export function onPath(name: string): string[] {
-  return (process.env["PATH"] ?? "")
+export function onPath(name: string, path = process.env["PATH"] ?? ""): string[] {
+  return path
     .split(delimiter)
     .filter(isAbsolute)
     .map((folder) => join(folder, name));
 }
 
-function inWorkspace(): string[] {
-  if (!vscode.workspace.isTrusted) return [];
-  const folders = vscode.workspace.workspaceFolders ?? [];
-  return folders.flatMap((folder) =>
-    ENVIRONMENTS.map((name) => join(folder.uri.fsPath, name, WINDOWS ? "Scripts" : "bin", NAME)),
-  );
+function inFolders(folders: readonly string[]): string[] {
+  return folders.flatMap((folder) => ENVIRONMENTS.map((name) => join(folder, name, WINDOWS ? "Scripts" : "bin", NAME)));
 }
 
-function expand(path: string): string {
-  const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
+function expand(path: string, folder: string | undefined): string {
   const home = path.replace(/^~(?=[/\\])/, homedir());
   return folder ? home.replaceAll("${workspaceFolder}", folder) : home;
 }

@@ -93,7 +93,7 @@ export class Server implements vscode.Disposable {
 
   /** Starts the server; a missing command or a failed start is shown to the user, never thrown. */
   async start(): Promise<void> {
-    const command = findExecutable(this.own.command);
+    const command = this.findCommand();
     if (command === undefined) {
       this.didChangeState.fire(State.StartFailed);
       void this.offerInstall();
@@ -169,6 +169,16 @@ export class Server implements vscode.Disposable {
     vscode.Disposable.from(...this.subscriptions).dispose();
   }
 
+  private findCommand(): string | undefined {
+    return findExecutable({
+      configured: vscode.workspace.getConfiguration("turnout").get<string>("server.path", ""),
+      path: process.env["PATH"] ?? "",
+      folders: (vscode.workspace.workspaceFolders ?? []).map(({ uri }) => uri.fsPath),
+      trusted: vscode.workspace.isTrusted,
+      own: this.own.command,
+    });
+  }
+
   private createClient(command: string): LanguageClient {
     const options: LanguageClientOptions = {
       documentSelector: [{ scheme: "file" }, { scheme: "untitled" }],
@@ -193,7 +203,7 @@ export class Server implements vscode.Disposable {
 
   private configurationChanged(event: vscode.ConfigurationChangeEvent): void {
     // VS Code names every restricted setting when a folder is trusted, also those that have not changed.
-    const moved = event.affectsConfiguration("turnout.server") && findExecutable(this.own.command) !== this.command;
+    const moved = event.affectsConfiguration("turnout.server") && this.findCommand() !== this.command;
     if (moved) void this.restart();
     else if (concernsServer(event, this.keys)) this.sendSettings();
   }

@@ -3,7 +3,7 @@
 import pytest
 
 from clients.vscode.conftest import Messages, OpenScripted
-from clients.vscode.editor import DIALOG, MESSAGES, Editor, wait_until
+from clients.vscode.editor import DIALOG, MESSAGES, ROW, Editor, wait_until
 
 pytestmark = pytest.mark.editor
 
@@ -75,6 +75,8 @@ def test_no_usable_plan(scripted: OpenScripted) -> None:
     editor.wait_for(REVIEW, "a.py")
     editor.command("Turnout: Discard Refactor")
     editor.wait_gone(REVIEW)
-    ask(editor, "longer names")
+    editor.command("Turnout: Refactor...")
+    editor.wait_for(ROW, "an unusable plan")  # what was asked before is within reach
+    editor.answer("longer names")
     wait_until(lambda: refactors(messages), lambda found: len(found) == 2, "the second refactor")
     assert refactors(messages) == [None, None]

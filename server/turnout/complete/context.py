@@ -17,6 +17,7 @@ from turnout.complete.recents import Recents, Trace, recent_chunks
 from turnout.core import context, holes, secrets
 from turnout.core.context import Chunk, Surroundings
 from turnout.core.documents import Position, Snapshot
+from turnout.core.fim import budget
 from turnout.core.fim.layout import Window
 from turnout.core.receipts import SentFile
 from turnout.core.repository import Repository
@@ -108,7 +109,8 @@ class Gatherer:
         files = tuple(
             SentFile(uris[c.path], len(c.text.encode("utf-8", "replace")), c.source) for c in chosen
         )
-        around = Surroundings(context.to_prompt(chosen), files, window)
+        room = budget.fitted(window, sum(len(chunk.text) for chunk in chosen))
+        around = Surroundings(context.to_prompt(chosen), files, room)
         self._gathered[uri] = _Gathered(chosen, around)
         self._gathered.move_to_end(uri)
         if len(self._gathered) > MAX_DOCUMENTS:
@@ -140,7 +142,8 @@ def _chosen(
     found: Sequence[Chunk], window: Window, place: Place, before: Sequence[Chunk]
 ) -> tuple[Chunk, ...]:
     visible = place.prefix + place.suffix
-    chosen = context.choose(found, window.chunk_chars, visible, before)
+    room = budget.room_beside(window, len(place.prefix), len(place.suffix))
+    chosen = context.choose(found, room, visible, before)
     return tuple(chunk for chunk in chosen if not secrets.find(chunk.text))
 
 

@@ -15,6 +15,9 @@ from turnout.core.repository import Definition, Import, Repository
 SIMILAR_LINES = 16
 """Lines of a similar place: enough to show how it went on."""
 
+LEAST_ALIKE = 0.5
+"""Less of what is of interest at the cursor, and a small model is led astray more often than helped (measured)."""
+
 _SIMILAR_HITS = 16
 _QUERY_NAMES = 32
 _BELONGS = 0.15
@@ -24,8 +27,8 @@ _SIGNATURE_CHARACTERS = 400
 
 _OWN_CHARACTERS = 400
 _OWN = 0.5
-_IMPORTED, _NAMED = 1.0, 0.6
-"""Worth of a definition: of a name that the file imports, and of one that is only called the same."""
+_DEFINED = 0.25
+"""Worth of the definition of a name that the file imports; twice that right at the cursor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,10 @@ def _own(repository: Repository, place: Place) -> Iterator[Chunk]:
 
 
 def _definitions(repository: Repository, place: Place) -> Iterator[Chunk]:
-    """Signatures of what is named at the cursor, one chunk for each file that they come from."""
+    """Signatures of what is named at the cursor, one chunk for each file that they come from.
+
+    A file that the text does not import only happens to use the same names, unless it is the only one that does.
+    """
     names = context.wanted_names(place.prefix, place.suffix)
     imports = repository.imports(place.path)
     found = repository.definitions(names, language=place.language, limit=_DEFINITIONS)
@@ -87,9 +93,10 @@ def _definitions(repository: Repository, place: Place) -> Iterator[Chunk]:
             by_path[definition.path].append(definition)
     for path, definitions in by_path.items():
         nearness = max(1 - names.index(definition.name) / len(names) for definition in definitions)
-        worth = _IMPORTED if _imported(imports, path, definitions) or path == place.path else _NAMED
+        if not (_imported(imports, path, definitions) or len(by_path) == 1):
+            continue
         text = "\n".join(_outlines(repository, definitions))
-        yield Chunk(path, text, "definition", worth * (0.5 + nearness / 2), definitions[0].first_line)
+        yield Chunk(path, text, "definition", _DEFINED * (1 + nearness), definitions[0].first_line)
 
 
 def _outlines(repository: Repository, definitions: Sequence[Definition]) -> Iterator[str]:
@@ -109,13 +116,14 @@ def _indented(signature: str) -> str:
 def _imported(imports: Sequence[Import], path: str, definitions: Sequence[Definition]) -> bool:
     """Whether the file imports one of `definitions` by name, or the module that they stand in."""
     names = {definition.name for definition in definitions} | {d.container for d in definitions}
-    stem = path.rpartition("/")[2].partition(".")[0]
-    return any(
-        name in names or stem in (name, _last(one.module))
-        for one in imports
-        for name in (one.name, one.alias)
-        if name
-    )
+    parts = path.rpartition(".")[0].split("/")
+    for one in imports:
+        module = _last(one.module)
+        if {one.name, one.alias} & names and (not module or module in parts):
+            return True
+        if parts[-1] in (one.name, one.alias, module if not one.name else ""):
+            return True
+    return False
 
 
 def _last(module: str) -> str:
@@ -138,7 +146,8 @@ def _similar(repository: Repository, place: Place) -> Iterator[Chunk]:
         lines = split_lines(hit.passage.text)
         start, alike = context.best_window(lines, weights, SIMILAR_LINES)
         text = "".join(lines[start : start + SIMILAR_LINES])
-        yield Chunk(hit.passage.path, text, "similar", alike, hit.passage.first_line + start)
+        if alike >= LEAST_ALIKE:
+            yield Chunk(hit.passage.path, text, "similar", alike, hit.passage.first_line + start)
 
 
 def _siblings(repository: Repository, place: Place) -> Iterator[Chunk]:

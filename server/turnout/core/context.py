@@ -14,7 +14,7 @@ from turnout.core.fim.layout import Window
 from turnout.core.receipts import SentFile
 from turnout.core.requests import ContextChunk
 
-Source = Literal["definition", "sibling", "similar", "recent"]
+Source = Literal["sibling", "similar", "definition", "recent"]
 """Why a chunk was chosen: the definition of a name at the cursor, a file that belongs to this one, text like that
 around the cursor, or a place where the user was just now."""
 

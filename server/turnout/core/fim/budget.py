@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from turnout.core.fim.layout import Window
 
-REST_S = 6.0
-"""How long reading ahead may take: users rest longer than that before most of what they write."""
+REST_S = 8.0
+"""How long reading a prompt from its beginning may take; where the user goes on in a file it takes far less."""
 
 LEAST_TOKENS, MOST_TOKENS = 400, 6000
 """Less says nothing; of more than that small models make nothing."""
@@ -24,7 +24,7 @@ _UNMEASURED = 160.0
 _CHARS_PER_TOKEN = 3.2
 _WAIT_SHARE = 0.5
 _SUFFIX_SHARE, _LEAST_SUFFIX_TOKENS = 0.15, 64
-_CONTEXT_SHARE = 0.4
+_CONTEXT_SHARE = 0.35
 _STEPS_PER_DOUBLING = 2
 _MARGIN_TOKENS = 64
 
@@ -54,9 +54,21 @@ def divided(tokens: int, most_suffix_tokens: int = MOST_TOKENS) -> Window:
 
 def without_context(window: Window) -> Window:
     """A window of the same size that shows nothing but the file itself."""
+    return fitted(window, 0)
+
+
+def fitted(window: Window, chunk_chars: int) -> Window:
+    """A window of the same size in which other files take `chunk_chars`, and the file itself all the rest."""
     own = window.prefix_chars + window.suffix_chars
-    suffix = window.suffix_chars * (own + window.chunk_chars) // own
-    return Window(own + window.chunk_chars - suffix, suffix, 0)
+    spare = window.chunk_chars - chunk_chars
+    suffix = window.suffix_chars + spare * window.suffix_chars // max(1, own)
+    return Window(own + spare - suffix, suffix, chunk_chars)
+
+
+def room_beside(window: Window, before_chars: int, after_chars: int) -> int:
+    """Characters that other files may take beside a file with so many before and after the cursor."""
+    unused = max(0, window.prefix_chars - before_chars) + max(0, window.suffix_chars - after_chars)
+    return window.chunk_chars + unused
 
 
 def _within_deadline(prefill: float, deadline_ms: int | None) -> int:

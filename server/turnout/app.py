@@ -106,7 +106,8 @@ async def bench(host: Host, root: Path) -> AsyncIterator[Bench]:
     loop = asyncio.get_running_loop()
     session = _session(host)
     models = _models(loop, host, session)
-    session.settings_read = partial(_settings_read, loop, session, models)
+    # No index is opened: one that nobody kept up to date would leave files out.
+    session.settings_read = partial(_models_read, loop, session, models)
     workspaces = session.workspaces
     try:
         workspaces.set_roots([root])
@@ -239,10 +240,14 @@ def _models(loop: asyncio.AbstractEventLoop, editor: Host, session: _Session) ->
 
 
 def _settings_read(loop: asyncio.AbstractEventLoop, session: _Session, models: _Models) -> None:
+    session.repositories.settings_read()
+    _models_read(loop, session, models)
+
+
+def _models_read(loop: asyncio.AbstractEventLoop, session: _Session, models: _Models) -> None:
     from turnout.remote import preload
 
     session.reporter.settings_changed()
-    session.repositories.settings_read()
     if session.workspaces.has_remote():
         # On a thread and ahead of time: the first request would stop typing for the 0.1 s that it takes.
         loop.run_in_executor(None, preload)

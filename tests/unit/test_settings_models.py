@@ -117,7 +117,7 @@ def test_catalogue(kit: SettingsKit) -> None:
     assert own == Model(
         "m", "anthropic", "claude-haiku-4-5", base_url="https://api.anthropic.com", leaves_machine=True,
         jurisdiction="US", context_tokens=200_000, input_usd=1.0, output_usd=5.0,
-        cache_read_usd=0.1, cache_write_usd=1.25,
+        cache_read_usd=0.1, cache_write_usd=1.25, tools=True,
     )  # fmt: skip
     other, _ = model(
         kit, 'api = "anthropic"\nmodel = "claude-haiku-4-5"\nbase_url = "https://proxy.example/"'

@@ -159,9 +159,21 @@ async def read_edits(answer: Answer, earlier: Draft | None, question: Question, 
     files = asked_about(style, question.files)
     only = next(iter(files)) if len(files) == 1 else None
     parse = parse_blocks if style == "blocks" else parse_whole_files
-    reply = _merged(earlier.reply if earlier else None, parse(answer.text, files, only))
+    return await redraft(parse(answer.text, files, only), earlier, files, style, question, seams)
+
+
+async def redraft(
+    reply: Reply,
+    earlier: Draft | None,
+    files: Mapping[str, Snapshot],
+    style: Style,
+    question: Question,
+    seams: Seams,
+) -> Draft:
+    """The draft of `reply` on `files`, with those steps of `earlier` whose files it does not speak of."""
+    whole = _merged(earlier.reply if earlier else None, reply)
     shown = Shown(files, seams.workspace.uri, seams.workspace.exists, seams.syntax)
-    return await asyncio.to_thread(_drafted, reply, shown, seams.syntax, style, question)
+    return await asyncio.to_thread(_drafted, whole, shown, seams.syntax, style, question)
 
 
 def asked_about(style: Style, files: Mapping[str, Snapshot]) -> Mapping[str, Snapshot]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from turnout.act import prompts
+from turnout.act.agent import Bounds, takes_tools, work_out
 from turnout.act.context import Context, gather_context
 from turnout.act.drafts import Draft, Question, asked_about, draft_edits, proposal_from
 from turnout.act.guard import Guard
@@ -53,8 +54,11 @@ async def _drafts(
     The first answer decides: its model answered for all files or for the first alone.
     """
     files = context.scope.files
+    asked = _question(request, files, context, repairs)
+    if takes_tools(seams, asked):
+        return [await _with_tools(request, asked, context, seams)], []
     seams.tell(next(iter(files)), 0, len(files))
-    first = await draft_edits(_question(request, files, context, repairs), seams)
+    first = await draft_edits(asked, seams)
     rest = [path for path in files if path not in asked_about(first.style, files)]
     drafts = [first]
     unread: list[tuple[str, TurnoutError]] = []
@@ -67,6 +71,22 @@ async def _drafts(
             unread.append((path, exc))
     seams.tell("done", len(files), len(files))
     return drafts, unread
+
+
+async def _with_tools(request: Request, question: Question, context: Context, seams: Seams) -> Draft:
+    """The draft of a model that looks things up by itself; it may add files where the user named none."""
+    files, pieces, approved = context.scope.files, context.pieces, request.approved
+    focus, plan = focused(request, files), approved.text if approved else ""
+
+    def render(model: Model) -> ChatPrompt:
+        return prompts.agent(model, request.instruction, files, focus, plan, pieces)
+
+    assert seams.outlook is not None
+    route = seams.outlook.route("refactor", tuple(file.uri for file in question.sent), 0)
+    seconds = Bounds().seconds if route.deadline_ms is None else route.deadline_ms / 1000
+    bounds = Bounds(seconds=seconds, usd=route.limit_usd)
+    may_find = not request.scope and approved is None
+    return await work_out(replace(question, render=render), seams, bounds, may_find=may_find)
 
 
 def _question(request: Request, files: Mapping[str, Snapshot], context: Context, repairs: int) -> Question:

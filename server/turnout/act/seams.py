@@ -1,12 +1,13 @@
 """What the use cases of this package need from outside: a workspace, a parser, a model and someone to tell."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from turnout.act.proposals import Check
 from turnout.core.answers import Asker
 from turnout.core.documents import Snapshot
-from turnout.core.edits.changes import Transaction
+from turnout.core.edits.changes import FileChange, Transaction
 from turnout.core.repository import Repository
 from turnout.core.requests import Kind, Model, Route
 from turnout.core.symbols import Problem, Symbol
@@ -103,3 +104,5 @@ class Seams:
     """Says where text may go before any is chosen; without it nothing is shown beside the files to change."""
     repository: Repository | None = None
     """The index of the folder, where there is one."""
+    check: Callable[[Sequence[FileChange]], Awaitable[Sequence[Check]]] | None = None
+    """Runs the project's checks on changes, for a model that mends what they find."""

@@ -115,6 +115,10 @@ class _Job:
         place = next(iter(request.scope), workspace.uri("file"))
         return self.terminal.can_ask and self.parts.workspaces.asks_for_plan(place)
 
+    @property
+    def _outlook(self) -> "Outlook":
+        return self.parts.outlook.about(str(self.args.instruction))
+
     def _seams(self, workspace: "DiskWorkspace", progress: Any) -> "Seams":
         from turnout import syntax
         from turnout.act.seams import Seams
@@ -122,7 +126,7 @@ class _Job:
         def tell(what: str, done: int, of: int) -> None:
             progress.report(what, done * 100 // of if of else None)
 
-        return Seams(self.parts.operation(), workspace, syntax, tell, self.parts.outlook)
+        return Seams(self.parts.operation(self.args.instruction), workspace, syntax, tell, self._outlook)
 
     async def _planned(self, request: "Request", workspace: "DiskWorkspace") -> "Plan | None":
         """The plan that the user approved; None where they did not."""
@@ -133,7 +137,7 @@ class _Job:
         while True:
             async with self.terminal.progress("Planning") as progress:
                 seams = self._seams(workspace, progress)
-                plan = await draw_up(request, seams, self.parts.outlook, earlier, correction)
+                plan = await draw_up(request, seams, self._outlook, earlier, correction)
             print("\n".join(_plan_lines(plan)), file=sys.stderr)
             if not self.terminal.can_ask:
                 self.terminal.say("There is no terminal to approve it at; use --plan auto.", "warning")
@@ -147,10 +151,12 @@ class _Job:
 
     async def _proposed(self, request: "Request", workspace: "DiskWorkspace") -> "Proposal":
         from turnout.act.refactor import propose
+        from turnout.act.verifying import Verifying
 
         async with self.terminal.progress("Refactoring") as progress:
-            proposal = await propose(request, self._seams(workspace, progress))
-            checks = await self.parts.check(workspace.folder, proposal.changes, progress.report)
+            check = Verifying(lambda changes: self.parts.check(workspace.folder, changes, progress.report))
+            proposal = await propose(request, replace(self._seams(workspace, progress), check=check))
+            checks = await check(proposal.changes)
         return replace(proposal, checks=(*proposal.checks, *checks))
 
     async def _apply(self, proposal: "Proposal", workspace: "DiskWorkspace") -> int:

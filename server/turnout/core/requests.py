@@ -101,6 +101,8 @@ class Model:
     server: Server | None = None
     cache_read_usd: float | None = None
     cache_write_usd: float | None = None
+    tools: bool = False
+    """Whether it is known to call tools."""
 
     def cost_usd(
         self, input_tokens: int, output_tokens: int, *, cached_tokens: int = 0, written_tokens: int = 0

@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # the use cases are imported when the services are built
     from turnout.act.transactions import Proposals
     from turnout.complete import Completer, Warmer
     from turnout.core.edits.changes import FileChange
+    from turnout.core.repository import Repository
     from turnout.core.requests import Kind
     from turnout.lsp.workspace import EditorWorkspace
 
@@ -103,6 +104,7 @@ class Repositories(Protocol):
     def is_active(self) -> bool: ...
     def saved(self, uri: str) -> None: ...
     def changed(self, uris: Sequence[str]) -> None: ...
+    def of_folder(self, root: Path) -> Repository | None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,10 @@ async def failures_as_errors(operation: Operation | None = None) -> AsyncIterato
 
 def seams_for(services: Services, operation: Operation, workspace: EditorWorkspace, tell: Tell) -> Seams:
     """What a use case works with, for one operation in one workspace folder."""
-    return Seams(operation, workspace, syntax, tell, services.outlook)
+    repository = services.repositories.of_folder(workspace.folder.root)
+    return Seams(
+        operation, workspace, syntax, tell, services.outlook.about(operation.instruction), repository
+    )
 
 
 def told(progress: Progress, clock: Callable[[], float] = time.monotonic) -> Tell:

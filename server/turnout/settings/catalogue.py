@@ -37,7 +37,8 @@ class Facts:
     """One model: context in tokens, prices in US dollars per million tokens, None where unknown.
 
     `provider` is the name of the one whose API knows it by `id`, None where nobody's own API does;
-    `weights` is where the weights are published, None where they are not. `about` says that prices are rounded.
+    `weights` is where the weights are published, None where they are not. `about` says that prices are rounded,
+    `tools` that it is known to call tools.
     """
 
     context_tokens: int
@@ -54,6 +55,7 @@ class Facts:
     licence: str = ""
     strengths: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
+    tools: bool = False
 
     @property
     def is_priced(self) -> bool:

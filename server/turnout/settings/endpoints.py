@@ -130,6 +130,7 @@ class _Builder:
             cache_write_usd=facts.cache_write_usd if entry.cache_write_usd is None else entry.cache_write_usd,
             family=entry.family,
             server=entry.server,
+            tools=entry.api not in FIM_ONLY_APIS and (facts.tools if entry.tools is None else entry.tools),
         )
 
     def _lacking(self, base_url: str) -> tuple[str, str] | None:

@@ -241,6 +241,11 @@ class ModelSettings(_Table):
         description="What program or provider answers, where the host of `base_url` does not tell: it is then "
         "spoken to in its own dialect, and told to go on with the word at the cursor if it can be.",
     )
+    tools: bool | None = Field(
+        default=None,
+        description="Whether it calls tools, so that a refactor lets it look things up by itself; unset means: as "
+        "known of the model.",
+    )
     input_usd: Usd | None = Field(default=None, description="US dollars per million tokens of prompt.")
     output_usd: Usd | None = Field(default=None, description="US dollars per million tokens of answer.")
     cache_read_usd: Usd | None = Field(

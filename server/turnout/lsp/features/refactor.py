@@ -12,6 +12,7 @@ from turnout.act.plans import Plan, draw_up, only_estimate
 from turnout.act.refactor import propose
 from turnout.act.scope import Reference, Request
 from turnout.act.seams import tell_nobody
+from turnout.act.verifying import Verifying
 from turnout.core.documents import Span
 from turnout.lsp.fields import (
     fields_of,
@@ -69,8 +70,10 @@ async def refactor(ls: TurnoutServer, params: Any) -> dict[str, Any]:
     services = await ls.services()
     request, workspace, operation = await _placed(ls, services, request)
     async with failures_as_errors(operation), ls.editor.progress("Refactoring", token) as progress:
-        proposal = await propose(request, seams_for(services, operation, workspace, told(progress)))
-        checks = await services.check(workspace.folder, proposal.changes, progress.report)
+        check = Verifying(lambda changes: services.check(workspace.folder, changes, progress.report))
+        seams = replace(seams_for(services, operation, workspace, told(progress)), check=check)
+        proposal = await propose(request, seams)
+        checks = await check(proposal.changes)
         proposal = replace(proposal, checks=(*proposal.checks, *checks))
     await ls.keep(services, proposal, workspace)
     return proposal_to_wire(proposal, ls.protocol.encoding)

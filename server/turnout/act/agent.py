@@ -1,0 +1,281 @@
+"""A refactor by a model that calls tools: it looks things up, proposes edits, and mends what is wrong with them.
+
+Invariants: every turn is a request of its own, cleared and paid for as any other; there is a limit to turns, tokens,
+money and time, and when one is reached, what there is is offered and called unfinished; nothing is written here.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from turnout.act.drafts import Draft, Question, redraft
+from turnout.act.proposals import Check
+from turnout.act.seams import Seams
+from turnout.act.tools import Toolbox, told
+from turnout.core.answers import Answer
+from turnout.core.documents import Snapshot
+from turnout.core.edits.replies import Reply
+from turnout.core.receipts import Receipt
+from turnout.core.requests import ChatPrompt, Message, Model, ToolCall
+from turnout.errors import (
+    BackendError,
+    PathRefused,
+    ProtocolViolation,
+    ReplyUnusable,
+    RequestRejected,
+    RouteError,
+)
+
+_BYTES_PER_TOKEN = 3
+_LEFT_OUT = "(left out to make room; ask again if you need it)"
+_MOST_REPEATS = 3
+_MOST_BROKEN = 2
+_MOST_CALLS = 16
+"""Of one turn; the rest is answered with a request for fewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How far a model may go; `usd` is None where no budget limits it."""
+
+    turns: int = 24
+    tokens: int = 600_000
+    seconds: float = 600.0
+    usd: float | None = None
+
+
+async def work_out(
+    question: Question,
+    seams: Seams,
+    bounds: Bounds,
+    *,
+    may_find: bool,
+    clock: Callable[[], float] = time.monotonic,
+) -> Draft:
+    """The change that a model with tools makes of `question`; where `may_find`, also to files that it found itself.
+
+    Raises ReplyUnusable where it proposed nothing that can be used, and what the asker raises.
+    """
+    return await _Work(question, seams, bounds, may_find, clock).run()
+
+
+def takes_tools(seams: Seams, question: Question) -> bool:
+    """Whether the model that would be asked first calls tools."""
+    if seams.outlook is None:
+        return False
+    uris = tuple(file.uri for file in question.sent)
+    tokens = sum(file.bytes for file in question.sent) // _BYTES_PER_TOKEN
+    candidates = seams.outlook.route(question.kind, uris, tokens).candidates
+    return bool(candidates) and candidates[0].tools
+
+
+class _Stopped(Exception):
+    """A limit was reached; the message says which."""
+
+
+@dataclass
+class _Work:
+    """One refactor under way."""
+
+    question: Question
+    seams: Seams
+    bounds: Bounds
+    may_find: bool
+    clock: Callable[[], float]
+    turns: list[Message] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
+    draft: Draft | None = None
+    model: Model | None = None
+    """The one that gave the last answer."""
+    passed: bool = True
+    """Whether no check of the project failed with the last draft."""
+    broken: int = 0
+    seen: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.files: dict[str, Snapshot] = dict(self.question.files)
+        check = self._check if self.seams.check else None
+        self.tools = Toolbox(self.seams, self._propose, check, self.question.sent)
+        self.until = self.clock() + self.bounds.seconds
+
+    async def run(self) -> Draft:
+        unfinished = ""
+        try:
+            async with asyncio.timeout(self.bounds.seconds):
+                while await self._turn():
+                    pass
+        except _Stopped as stopped:
+            unfinished = str(stopped)
+        except TimeoutError:
+            unfinished = f"It was stopped after {self.bounds.seconds:g} s."
+        except (BackendError, RouteError) as failure:
+            if self.draft is None or not self.draft.changes:
+                raise
+            unfinished = f"The model could not go on: {failure}"
+        return self._result(unfinished)
+
+    def _result(self, unfinished: str) -> Draft:
+        if self.draft is None:
+            raise ReplyUnusable(
+                f"The model proposed no change. {unfinished}".strip(),
+                advice="Ask for less at once, or choose another model.",
+            )
+        draft = replace(self.draft, receipts=tuple(self.receipts))
+        if not unfinished:
+            return draft
+        return replace(draft, checks=(*draft.checks, Check("finished", False, unfinished)))
+
+    async def _turn(self) -> bool:
+        """Ask once and do what is asked for; whether there is anything left to do."""
+        self._within_bounds()
+        try:
+            answer = await self._ask()
+        except ProtocolViolation as failure:
+            self._mend(failure)
+            return True
+        self.receipts.append(answer.receipt)
+        self.model = answer.model
+        self.turns.append(Message("assistant", answer.text, answer.calls, answer.thoughts))
+        if answer.finish == "length" and not answer.calls:
+            raise _Stopped("Its answer was cut off.")
+        if not answer.calls:
+            return self._is_unfinished(answer)
+        for number, call in enumerate(answer.calls):
+            said = await self._answered(number, call, answer.model)
+            self.turns.append(Message("tool", said, call_id=call.id))
+        return not self._is_done(answer)
+
+    def _within_bounds(self) -> None:
+        if len(self.receipts) + self.broken >= self.bounds.turns:
+            raise _Stopped(f"It was stopped after {self.bounds.turns} turns.")
+        tokens = sum(receipt.tokens_in + receipt.tokens_out for receipt in self.receipts)
+        if tokens >= self.bounds.tokens:
+            raise _Stopped(f"It was stopped after {tokens:,} tokens.")
+        usd = sum(receipt.cost_usd or 0.0 for receipt in self.receipts)
+        if self.bounds.usd is not None and usd >= self.bounds.usd:
+            raise _Stopped(f"It was stopped after ${usd:.2f}.")
+
+    async def _ask(self) -> Answer:
+        characters = 0
+
+        def on_text(text: str) -> None:
+            nonlocal characters
+            characters += len(text)
+            self._tell(f"the answer so far: {characters:,} characters")
+
+        self._tell(f"turn {len(self.receipts) + 1}")
+        return await self.seams.asker.ask(self.question.kind, self._render, self.tools.sent, on_text)
+
+    def _render(self, model: Model) -> ChatPrompt:
+        """The conversation for `model`, the oldest answers of tools left out where all of it does not fit."""
+        if not model.tools:
+            raise RequestRejected(f"{model.name} calls no tools, and this refactor is worked out with them.")
+        begun = self.question.render(model)
+        room = (model.context_tokens - begun.max_tokens) * _BYTES_PER_TOKEN - _size(begun.messages)
+        return replace(
+            begun,
+            messages=(*begun.messages, *_fitting(self.turns, room)),
+            tools=self.tools.offered(),
+        )
+
+    def _mend(self, failure: ProtocolViolation) -> None:
+        """Have another turn after a call that is none; the model is told what was wrong with it."""
+        self.broken += 1
+        if self.broken > _MOST_BROKEN:
+            raise failure
+        self.turns.append(Message("user", f"Your last answer cannot be used: {failure.message} Try again."))
+
+    def _is_unfinished(self, answer: Answer) -> bool:
+        """Whether a model that calls nothing more has still to be told something."""
+        if self.draft is not None and not self.draft.complaints:
+            return False
+        self.broken += 1
+        if self.broken > _MOST_BROKEN:
+            raise _Stopped(f"It ended without a change that can be used: {answer.text[:300]}")
+        missing = "\n".join(self.draft.complaints) if self.draft else "Nothing was proposed yet."
+        self.turns.append(Message("user", f"That is not done:\n{missing}\nUse propose_edits."))
+        return True
+
+    async def _answered(self, number: int, call: ToolCall, model: Model) -> str:
+        self._tell(call.name)
+        if number >= _MOST_CALLS:
+            return f"At most {_MOST_CALLS} calls at once: ask for this one again."
+        key = (call.name, call.arguments)
+        self.seen[key] = self.seen.get(key, 0) + 1
+        if self.seen[key] > _MOST_REPEATS:
+            raise _Stopped(f"It asked for the same thing again and again: {call.name}.")
+        return await self.tools.run(call, model)
+
+    def _is_done(self, answer: Answer) -> bool:
+        """Whether a change was proposed and accepted in this turn, so that no other has to be paid for."""
+        proposed = [call.name for call in answer.calls] == ["propose_edits"]
+        return proposed and self.draft is not None and not self.draft.complaints and self.passed
+
+    async def _propose(self, reply: Reply) -> str:
+        """Take edits; what is wrong with them, or what they come to."""
+        if self.may_find and self.model:
+            for path in dict.fromkeys(step.path for step in reply.steps):
+                if path not in self.files:
+                    found = await asyncio.to_thread(self.tools.snapshot, path, self.model)
+                    self.files |= {path: found} if found else {}
+        draft = await redraft(reply, self._standing(), self.files, "blocks", self.question, self.seams)
+        self.draft = draft
+        if draft.complaints:
+            wrong = "\n".join(f"- {complaint}" for complaint in draft.complaints)
+            return f"That cannot be applied:\n{wrong}\nPropose the edits of those files again, all of them."
+        return "\n".join([told(draft.changes, draft.checks), *await self._checked()])
+
+    def _standing(self) -> Draft | None:
+        """What was proposed before, without steps for files that may not change at all: the model was told so."""
+        draft = self.draft
+        if draft is None or not all(isinstance(failure, PathRefused) for failure in draft.failures):
+            return draft
+        changed = {path for change in draft.changes for path in (change.path, change.new_path)}
+        steps = tuple(step for step in draft.reply.steps if step.path in changed)
+        return replace(draft, reply=replace(draft.reply, steps=steps))
+
+    async def _check(self) -> str:
+        if self.draft is None or not self.draft.changes:
+            return "Propose edits first."
+        return "\n".join(await self._checked())
+
+    async def _checked(self) -> Sequence[str]:
+        """What the project's checks say of the draft; nothing where it has none."""
+        if self.seams.check is None or self.draft is None:
+            return ()
+        self._tell("running checks")
+        checks = await self.seams.check(self.draft.changes)
+        failed = [check for check in checks if not check.ok]
+        self.passed = not failed
+        if not any(check.ran for check in checks):
+            return ()
+        said = [f"This check fails with the change: {check.name}: {check.message}" for check in failed]
+        return said or ["All checks pass."]
+
+    def _tell(self, what: str) -> None:
+        tokens = sum(receipt.tokens_in + receipt.tokens_out for receipt in self.receipts)
+        usd = sum(receipt.cost_usd or 0.0 for receipt in self.receipts)
+        spent = f" ({tokens:,} tokens, ${usd:.3f} so far)" if tokens else ""
+        self.seams.tell(f"{what}{spent}", 0, 0)
+
+
+def _fitting(turns: Sequence[Message], room: int) -> list[Message]:
+    """`turns` within `room` bytes: what tools answered longest ago goes first, and the last answers stay."""
+    kept = list(turns)
+    for index, message in enumerate(kept):
+        if _size(kept) <= room:
+            break
+        if message.role == "tool" and len(message.content) > len(_LEFT_OUT):
+            kept[index] = replace(message, content=_LEFT_OUT)
+    if _size(kept) > room:
+        raise RequestRejected("The conversation does not fit the model.", advice="Ask for less at once.")
+    return kept
+
+
+def _size(messages: Sequence[Message]) -> int:
+    return sum(
+        len(message.content.encode("utf-8", "replace"))
+        + sum(len(call.arguments) + 64 for call in message.calls)
+        for message in messages
+    )

@@ -1,0 +1,194 @@
+"""What a model may do while it works out a refactor: look at the folder, propose edits, have them checked.
+
+Invariants: a tool reads only files that are listed in the folder (none outside, hidden, ignored or never read, and none
+through a link) and that every rule lets the asking model have; it changes nothing; whatever a model sends, the answer
+is text, of bounded size.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from turnout.act.calls import TOOLS, BadCall, number_in, reply_of, text_in
+from turnout.act.proposals import Check
+from turnout.act.seams import Seams
+from turnout.core.documents import Snapshot
+from turnout.core.edits.changes import FileChange
+from turnout.core.edits.paths import normalise
+from turnout.core.edits.replies import Reply
+from turnout.core.receipts import SentFile
+from turnout.core.requests import Model, Tool, ToolCall
+from turnout.errors import EditError
+
+MOST_READ_BYTES = 24_000
+MOST_MATCHES = 60
+MOST_LISTED = 400
+_MOST_SEARCHED = 5_000
+_MOST_LINE = 240
+
+Propose = Callable[[Reply], Awaitable[str]]
+"""Takes proposed edits; what became of them, in words for the model."""
+
+
+@dataclass
+class Toolbox:
+    """The tools of one refactor; `read` are the files whose text went into answers, by path."""
+
+    seams: Seams
+    propose: Propose
+    check: Callable[[], Awaitable[str]] | None
+    shown: tuple[SentFile, ...]
+    read: dict[str, SentFile] = field(default_factory=dict)
+    _listed: tuple[str, ...] | None = None
+
+    def snapshot(self, path: str, model: Model) -> Snapshot | None:
+        """A file that `model` may change since it may see it; None for any other. Reads files: call it in a thread."""
+        try:
+            path = normalise(path)
+            self._lines(path, model)
+            return self.seams.workspace.snapshot(self.seams.workspace.uri(path))
+        except (BadCall, EditError):
+            return None
+
+    @property
+    def sent(self) -> tuple[SentFile, ...]:
+        """Every file whose text is in the conversation."""
+        return (*self.shown, *self.read.values())
+
+    def offered(self) -> tuple[Tool, ...]:
+        """The tools that there are."""
+        missing = set() if self.check else {"run_checks"}
+        if self.seams.repository is None:
+            missing.add("search_symbol")
+        return tuple(tool for tool in TOOLS if tool.name not in missing)
+
+    async def run(self, call: ToolCall, model: Model) -> str:
+        """The answer to `call`, for `model` to read."""
+        try:
+            arguments = json.loads(call.arguments or "{}")
+            if not isinstance(arguments, Mapping):
+                raise BadCall("The arguments have to be a JSON object.")
+            return await self._run(call.name, arguments, model)
+        except json.JSONDecodeError as error:
+            return f"The arguments are not JSON: {error.msg}."
+        except (BadCall, EditError) as error:
+            return str(error)
+
+    async def _run(self, name: str, arguments: Mapping[str, Any], model: Model) -> str:
+        match name:
+            case "propose_edits":
+                return await self.propose(reply_of(arguments))
+            case "run_checks" if self.check:
+                return await self.check()
+            case "read_file":
+                return await asyncio.to_thread(self._read_file, arguments, model)
+            case "list_files":
+                return await asyncio.to_thread(self._list_files, arguments)
+            case "search_text":
+                return await asyncio.to_thread(self._search_text, arguments, model)
+            case "search_symbol" if self.seams.repository is not None:
+                return await asyncio.to_thread(self._search_symbol, arguments, model)
+        names = ", ".join(tool.name for tool in self.offered())
+        raise BadCall(f"There is no tool {name[:60]!r}. There are: {names}.")
+
+    def _files(self) -> tuple[str, ...]:
+        if self._listed is None:
+            self._listed = tuple(self.seams.workspace.paths())
+        return self._listed
+
+    def _read_file(self, arguments: Mapping[str, Any], model: Model) -> str:
+        path = normalise(text_in(arguments, "path"))
+        first = max(1, number_in(arguments, "first_line", 1))
+        last = number_in(arguments, "last_line", 10**9)
+        lines = self._lines(path, model)
+        kept: list[str] = []
+        size = 0
+        for line in lines[first - 1 : last]:
+            size += len(line.encode("utf-8", "replace"))
+            if size > MOST_READ_BYTES:
+                kept.append(f"(cut here: read on from line {first + len(kept)})\n")
+                break
+            kept.append(line)
+        self._note(path, "".join(kept))
+        return f"{path}, lines {first} to {min(last, len(lines))} of {len(lines)}:\n{''.join(kept)}"
+
+    def _lines(self, path: str, model: Model) -> tuple[str, ...]:
+        """The text of a file that `model` may have. Raises BadCall for any other."""
+        if path not in self._files():
+            raise BadCall(f"There is no file {path} that may be looked at.")
+        if not self._may_see(path, model):
+            raise BadCall(f"The settings keep {path} from {model.name}.")
+        file = self.seams.workspace.snapshot(self.seams.workspace.uri(path))
+        if file is None:
+            raise BadCall(f"There is no file {path}.")
+        return file.lines
+
+    def _may_see(self, path: str, model: Model) -> bool:
+        """Whether `model` stays in the route with this file in the prompt as well; without an outlook, nothing may."""
+        outlook = self.seams.outlook
+        if outlook is None:
+            return False
+        uris = (*(file.uri for file in self.sent), self.seams.workspace.uri(path))
+        return model in outlook.route("refactor", tuple(dict.fromkeys(uris)), 0).candidates
+
+    def _note(self, path: str, text: str) -> None:
+        before = self.read[path].bytes if path in self.read else 0
+        size = before + len(text.encode("utf-8", "replace"))
+        self.read[path] = SentFile(self.seams.workspace.uri(path), size, "the model asked for it")
+
+    def _list_files(self, arguments: Mapping[str, Any]) -> str:
+        folder = text_in(arguments, "folder", "").strip("/")
+        below = f"{normalise(folder)}/" if folder not in ("", ".") else ""
+        found = [path for path in self._files() if path.startswith(below)]
+        more = f"\n(and {len(found) - MOST_LISTED} more)" if len(found) > MOST_LISTED else ""
+        return "\n".join(found[:MOST_LISTED]) + more if found else "There is no file there."
+
+    def _search_text(self, arguments: Mapping[str, Any], model: Model) -> str:
+        wanted = text_in(arguments, "text")
+        if len(wanted.strip()) < 2 or "\n" in wanted:
+            raise BadCall("text has to be at least two characters on one line.")
+        return self._matching(re.compile(re.escape(wanted)), model)
+
+    def _search_symbol(self, arguments: Mapping[str, Any], model: Model) -> str:
+        name = text_in(arguments, "name")
+        assert self.seams.repository is not None
+        rows = []
+        for found in self.seams.repository.definitions([name], limit=MOST_MATCHES):
+            if found.path in self._files() and self._may_see(found.path, model):
+                self._note(found.path, found.signature)
+                rows.append(f"{found.path}:{found.first_line + 1}: {found.kind} {found.signature.strip()}")
+        defined = "\n".join(rows) or f"{name} is not defined in this folder."
+        uses = self._matching(re.compile(rf"(?<![\w$]){re.escape(name)}(?![\w$])"), model)
+        return f"Defined:\n{defined}\n\nUsed:\n{uses}"
+
+    def _matching(self, pattern: re.Pattern[str], model: Model) -> str:
+        rows: list[str] = []
+        for path in self._files()[:_MOST_SEARCHED]:
+            matches = list(self._matches(path, pattern))
+            if not matches or not self._may_see(path, model):
+                continue
+            kept = matches[: MOST_MATCHES - len(rows)]
+            self._note(path, "\n".join(kept))
+            rows += kept
+            if len(rows) >= MOST_MATCHES:
+                return "\n".join([*rows, "(there may be more)"])
+        return "\n".join(rows) or "Nothing was found."
+
+    def _matches(self, path: str, pattern: re.Pattern[str]) -> Iterator[str]:
+        try:
+            file = self.seams.workspace.snapshot(self.seams.workspace.uri(path))
+        except EditError:
+            return
+        for number, line in enumerate(file.lines if file else (), start=1):
+            if pattern.search(line):
+                yield f"{path}:{number}: {line.strip()[:_MOST_LINE]}"
+
+
+def told(changes: Sequence[FileChange], checks: Sequence[Check]) -> str:
+    """What edits that were accepted come to, for the model."""
+    failed = [f"{check.name}: {check.message}" for check in checks if not check.ok]
+    files = ", ".join(change.new_path or change.path for change in changes) or "nothing"
+    return "\n".join([f"Accepted so far: changes of {files}.", *failed])

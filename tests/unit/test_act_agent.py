@@ -1,0 +1,327 @@
+"""A model with tools sees what it may, changes what it may, and stops where it must."""
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.act_kit import REMOTE, MemoryWorkspace, receipt
+from support.repository import MemoryRepository
+from turnout import syntax
+from turnout.act.agent import Bounds, work_out
+from turnout.act.calls import BadCall, reply_of
+from turnout.act.drafts import Question
+from turnout.act.proposals import Check, Proposal
+from turnout.act.refactor import propose
+from turnout.act.scope import Request
+from turnout.act.seams import Seams
+from turnout.act.tools import MOST_READ_BYTES
+from turnout.core.answers import Answer, PromptFor
+from turnout.core.edits.changes import FileChange
+from turnout.core.receipts import SentFile
+from turnout.core.requests import ChatPrompt, Finish, Kind, Message, Model, Route, ToolCall
+from turnout.errors import BackendError, ConnectionFailed, ProtocolViolation, ReplyUnusable
+
+MODEL = replace(REMOTE, tools=True)
+FILES = {
+    "shapes.py": "def area(w, h):\n    return w * h\n",
+    "main.py": "from shapes import area\n\nprint(area(1, 2))\n",
+    "far/other.py": "import shapes\n\nSIZE = shapes.area(1, 1)\n",
+    "kept.py": "TOKEN = 'hunter2'\n",
+    "AGENTS.md": "Never edit `main.py`.\n",
+}
+HERE = Request("Rename area to size.", "file:///w/shapes.py")
+
+Turn = list[tuple[str, object]] | str | BackendError
+"""Calls by name and arguments, or text, or a failure."""
+
+
+def edits(path: str = "shapes.py", search: str = "def area(w, h):", new: str = "def size(w, h):") -> Turn:
+    return [("propose_edits", {"summary": "x", "edits": [{"path": path, "search": search, "replace": new}]})]
+
+
+@dataclass
+class Calling:
+    """Gives prepared turns; keeps the prompts and files that it was asked with."""
+
+    turns: list[Turn]
+    model: Model = MODEL
+    prompts: list[ChatPrompt] = field(default_factory=list)
+    files: list[tuple[SentFile, ...]] = field(default_factory=list)
+    finish: Finish = "stop"
+
+    async def ask(
+        self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
+    ) -> Answer:
+        self.prompts.append(prompt(self.model))
+        self.files.append(files)
+        turn = self.turns.pop(0) if len(self.turns) > 1 else self.turns[0]
+        if isinstance(turn, BackendError):
+            raise turn
+        found = receipt(kind, self.model, files, len(self.prompts))
+        if isinstance(turn, str):
+            return Answer(turn, self.finish, found, self.model)
+        calls = tuple(
+            ToolCall(
+                f"c{len(self.prompts)}.{number}", name, said if isinstance(said, str) else json.dumps(said)
+            )
+            for number, (name, said) in enumerate(turn)
+        )
+        return Answer("", "stop", found, self.model, calls)
+
+    @property
+    def said(self) -> list[str]:
+        """What tools answered, in order."""
+        return [message.content for message in self.prompts[-1].messages if message.role == "tool"]
+
+
+class MemoryOutlook:
+    """Every file may go to the model but what is kept."""
+
+    def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+        return Route(kind, () if any("kept" in uri for uri in uris) else (MODEL,), (), "test", limit_usd=None)
+
+    def ms_per_token(self, model: Model) -> float | None:
+        return None
+
+
+def around(asker: Calling, files: dict[str, str] = FILES, **more: Any) -> Seams:
+    return Seams(
+        asker,
+        MemoryWorkspace(files),
+        syntax,
+        outlook=MemoryOutlook(),
+        repository=MemoryRepository(files),
+        **more,
+    )
+
+
+async def run(turns: Sequence[Turn], request: Request = HERE, **more: Any) -> tuple[Proposal, Calling]:
+    asker = Calling([*turns])
+    return await propose(request, around(asker, **more)), asker
+
+
+def failed(proposal: Proposal) -> dict[str, str]:
+    return {check.name: check.message for check in proposal.checks if not check.ok}
+
+
+async def test_it_looks_things_up_and_changes_what_it_found() -> None:
+    """Searching, reading and editing take a turn each; the receipt is the sum, and names every file that was read."""
+    proposal, asker = await run(
+        [
+            [("search_text", {"text": "shapes.area"}), ("search_symbol", {"name": "area"})],
+            [("read_file", {"path": "far/other.py", "first_line": 3})],
+            edits() + edits("far/other.py", "SIZE = shapes.area(1, 1)", "SIZE = shapes.size(1, 1)"),  # type: ignore[operator]
+            "I renamed it.",
+        ]
+    )
+    assert {change.path for change in proposal.changes} == {"shapes.py", "far/other.py"}
+    assert failed(proposal) == {}
+    assert "far/other.py:3: SIZE = shapes.area(1, 1)" in asker.said[0]
+    assert "shapes.py:1: function def area(w, h):" in asker.said[1]
+    assert "SIZE = shapes.area(1, 1)\n" in asker.said[2]
+    assert proposal.receipt.tokens_in == 400
+    whys = {file.uri.rpartition("/w/")[2]: file.why for file in proposal.receipt.files}
+    assert whys["far/other.py"] == "the model asked for it"
+
+
+async def test_one_turn_is_enough() -> None:
+    """A change that is accepted at once costs no further turn."""
+    proposal, asker = await run([edits()])
+    assert (len(asker.prompts), failed(proposal)) == (1, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "answer"),
+    [
+        ("read_file", {"path": "../etc/passwd"}, "does not name a file in the workspace"),
+        ("read_file", {"path": "/etc/passwd"}, "is not relative to the workspace"),
+        ("read_file", {"path": ".git/config"}, "belongs to git"),
+        ("read_file", {"path": "none.py"}, "There is no file none.py"),
+        ("read_file", {"path": "kept.py"}, "The settings keep kept.py from far"),
+        ("read_file", {"path": 7}, "path has to be a text"),
+        ("read_file", {"path": "main.py", "first_line": "1"}, "first_line has to be a whole number"),
+        ("read_file", "[1]", "have to be a JSON object"),
+        ("read_file", "{", "not JSON"),
+        ("search_text", {"text": "hunter2"}, "Nothing was found"),
+        ("search_text", {"text": "a"}, "at least two characters"),
+        ("list_files", {"folder": "../"}, "does not name"),
+        ("list_files", {"folder": "far"}, "far/other.py"),
+        ("shell", {"command": "id"}, "There is no tool 'shell'"),
+        ("run_checks", {}, "There is no tool 'run_checks'"),
+        ("propose_edits", {"summary": "x"}, "There are no edits"),
+        ("propose_edits", {"summary": "x", "edits": "y"}, "list of objects"),
+        ("propose_edits", {"summary": "x", "create": [{"path": ".env", "text": "x"}]}, "is hidden"),
+        (
+            "propose_edits",
+            {"summary": "x", "create": [{"path": "../x.py", "text": "x"}]},
+            "does not name a file",
+        ),
+        ("propose_edits", {"summary": "x", "delete": ["kept.py"]}, "kept.py"),
+        ("propose_edits", {"summary": "x", "delete": ["main.py"]}, "AGENTS.md:1 puts `main.py` off limits"),
+    ],
+)
+async def test_a_call_that_is_refused(name: str, arguments: object, answer: str) -> None:
+    """Outside, hidden, kept back, off limits, unknown or malformed: the answer says why, and the work goes on."""
+    proposal, asker = await run([[(name, arguments)], edits(), "Done."])
+    assert answer in asker.said[0]
+    assert [change.path for change in proposal.changes] == ["shapes.py"]
+    prompts = "".join(message.content for message in asker.prompts[-1].messages)
+    assert "hunter2" not in prompts
+
+
+async def test_a_scope_is_kept_to() -> None:
+    """Where the user named the files, the model finds no others to change."""
+    request = replace(HERE, scope=("file:///w/shapes.py",))
+    wrong = edits("far/other.py", "SIZE = shapes.area(1, 1)", "SIZE = 1")
+    proposal, asker = await run([wrong, edits(), "Done."], request)
+    assert "not among the files" in asker.said[0]
+    assert failed(proposal) == {}
+    assert [change.path for change in proposal.changes] == ["shapes.py"]
+
+
+async def test_edits_are_mended() -> None:
+    """What cannot be applied, and what breaks a check, goes back to the model until it holds."""
+    checked: list[int] = []
+
+    async def check(changes: Sequence[FileChange]) -> list[Check]:
+        checked.append(len(changes))
+        return [Check("ruff", len(checked) > 1, "E1")]
+
+    proposal, asker = await run(
+        [edits(search="def aria(w, h):"), edits(), [("run_checks", {})], edits()], check=check
+    )
+    assert "That cannot be applied" in asker.said[0]
+    assert "fails with the change: ruff: E1" in asker.said[1]
+    assert asker.said[2] == "All checks pass."
+    assert checked == [1, 1, 1]
+    assert failed(proposal) == {}
+
+
+@pytest.mark.parametrize(
+    ("turns", "said"),
+    [
+        ([[("list_files", {})]], "again and again: list_files"),
+        ([[("read_file", {"path": f"{n}.py"})] for n in range(40)], "stopped after 24 turns"),
+        (["I would rather not."], "ended without a change that can be used: I would rather not."),
+    ],
+)
+async def test_endless_work_is_stopped(turns: list[Turn], said: str) -> None:
+    """A model that goes in circles, goes on forever or refuses is stopped, and the reason is said."""
+    with pytest.raises(ReplyUnusable, match=said):
+        await run(turns)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "said"),
+    [
+        (Bounds(turns=2), "stopped after 2 turns"),
+        (Bounds(tokens=200), "stopped after 220 tokens"),
+        (Bounds(usd=0.02), r"stopped after \$0.02"),
+    ],
+)
+async def test_what_there_is_is_offered(bounds: Bounds, said: str) -> None:
+    """At a limit the change so far is offered, and called unfinished."""
+
+    async def check(_changes: Sequence[FileChange]) -> list[Check]:
+        return [Check("pytest", False, "1 failed")]
+
+    asker = Calling([edits(), [("list_files", {})], [("list_files", {"folder": "far"})]])
+    workspace = MemoryWorkspace(FILES)
+    file = workspace.snapshot("file:///w/shapes.py")
+    assert file is not None
+    begun = ChatPrompt((Message("user", "x"),))
+    question = Question("refactor", {"shapes.py": file}, lambda _model: begun)
+    seams = replace(around(asker), check=check)
+    draft = await work_out(question, seams, bounds, may_find=False)
+    assert [change.path for change in draft.changes] == ["shapes.py"]
+    (last,) = [check for check in draft.checks if not check.ok]
+    assert last.name == "finished"
+    assert re.search(said, last.message)
+
+
+async def test_a_failure_in_the_middle() -> None:
+    """Without a change the failure is passed on; with one, that is offered as unfinished."""
+    broken = ConnectionFailed("The line is dead.")
+    with pytest.raises(ConnectionFailed):
+        await run([[("list_files", {})], broken])
+
+    async def check(_changes: Sequence[FileChange]) -> list[Check]:
+        return [Check("x", False)]
+
+    proposal, _ = await run([edits(), broken], check=check)
+    assert "The line is dead" in failed(proposal)["finished"]
+
+
+async def test_a_call_that_its_server_cannot_read() -> None:
+    """A malformed call is said to the model twice; the third one ends the work."""
+    bad = ProtocolViolation("far sent a tool call whose arguments are not a JSON object.")
+    proposal, asker = await run([bad, edits()])
+    assert failed(proposal) == {}
+    assert "cannot be used: far sent a tool call" in asker.prompts[1].messages[-1].content
+    with pytest.raises(ProtocolViolation):
+        await run([bad])
+
+
+async def test_cancelling_ends_it() -> None:
+    """Cancelling goes down to whoever is asked, and nothing is proposed."""
+    started = asyncio.Event()
+
+    class Never(Calling):
+        async def ask(self, *_: Any) -> Answer:
+            started.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    task = asyncio.ensure_future(propose(HERE, around(Never([]))))
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_the_conversation_fits_its_model() -> None:
+    """The oldest answers of tools make room for new ones; what is read at once has a limit."""
+    big = {**FILES, "big.txt": "word\n" * 20_000}
+    reads: list[Turn] = [[("read_file", {"path": "big.txt", "first_line": n})] for n in (1, 2, 3, 4)]
+    asker = Calling([*reads, edits()], model=replace(MODEL, context_tokens=24_000))
+    seams = around(asker, big)
+
+    class Same(MemoryOutlook):
+        def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+            return Route(kind, (asker.model,), (), "test")
+
+    await propose(HERE, replace(seams, outlook=Same()))
+    assert asker.said[0].startswith("(left out")
+    assert asker.said[-1].startswith("big.txt, lines 4")
+    assert all(len(said) < MOST_READ_BYTES + 200 for said in asker.said)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["summary", "edits", "create", "rewrite", "rename", "delete"]),
+        st.recursive(
+            st.none() | st.integers() | st.text(max_size=9),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(
+                    st.sampled_from(["path", "search", "replace", "text", "new_path"]), inner, max_size=5
+                )
+            ),
+            max_leaves=8,
+        ),
+    )
+)
+def test_any_arguments_are_read(arguments: dict[str, Any]) -> None:
+    """Arguments of any shape become numbered steps or are refused in words."""
+    try:
+        reply = reply_of(arguments)
+    except BadCall:
+        return
+    assert [step.number for step in reply.steps] == list(range(1, len(reply.steps) + 1))

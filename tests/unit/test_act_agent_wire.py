@@ -1,0 +1,121 @@
+"""A refactor with tools over each wire format: turns are cleared, tools come back whole, faults are errors."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from support.act_kit import MemoryWorkspace
+from support.dispatch_kit import Around, Pauses, route
+from support.repository import MemoryRepository
+from support.scripted_server import ScriptedServer, scripted_server
+from support.secrets import TOKENS
+from support.tool_server import Wire, anthropic_call, chat_call, cut, responses_call
+from turnout import syntax
+from turnout.act.refactor import propose
+from turnout.act.scope import Request
+from turnout.act.seams import Seams
+from turnout.core.requests import Api, Kind, Model, Route
+from turnout.dispatch import Dispatcher, Patience
+from turnout.errors import BackendError, StreamTruncated
+from turnout.remote import RemoteBackend
+
+SECRET = TOKENS["GitHub"]
+FILES = {
+    "shapes.py": "def area(w, h):\n    return w * h\n",
+    "far.py": f"TOKEN = '{SECRET}'\nSIZE = 1\n",
+}
+HERE = Request("Rename it to size.", scope=("file:///w/shapes.py",))
+EDIT = {
+    "summary": "x",
+    "edits": [{"path": "shapes.py", "search": "def area(w, h):", "replace": "def size(w, h):"}],
+}
+
+WIRES: list[tuple[Api, Wire]] = [
+    ("openai-chat", chat_call),
+    ("anthropic", anthropic_call),
+    ("openai-responses", responses_call),
+]
+
+
+class Outlook:
+    """The route is always the same model."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+        return Route(kind, (self._model,), (), "test")
+
+    def ms_per_token(self, model: Model) -> float | None:
+        return None
+
+
+@asynccontextmanager
+async def working(api: Api, *answers: bytes) -> AsyncIterator[tuple[Seams, ScriptedServer, Around]]:
+    """Seams down to a server that gives `answers`."""
+    async with scripted_server(*answers) as server:
+        model = Model(
+            "far", api, "m", base_url=server.url, leaves_machine=True, context_tokens=99_000, tools=True
+        )
+        backend = RemoteBackend(lambda _reference: None)
+        around = Around(route(model))
+        patience = Patience(Pauses().sleep, lambda: 0.0)
+        dispatcher = Dispatcher(around, {api: backend}, around, around, patience=patience)
+        workspace = MemoryWorkspace(FILES)
+        try:
+            yield (
+                Seams(
+                    dispatcher.operation(), workspace, syntax,
+                    outlook=Outlook(model), repository=MemoryRepository(FILES),
+                ),
+                server,
+                around,
+            )  # fmt: skip
+        finally:
+            await backend.close()
+
+
+@pytest.mark.parametrize(("api", "wire"), WIRES)
+async def test_a_refactor_in_turns(api: Api, wire: Wire) -> None:
+    """Two turns: the second body holds the call and its answer without its secrets; both turns leave receipts."""
+    answers = wire("read_file", {"path": "far.py"}), wire("propose_edits", EDIT)
+    async with working(api, *answers) as (seams, server, around):
+        proposal = await propose(HERE, seams)
+    assert ["".join(change.after) for change in proposal.changes] == ["def size(w, h):\n    return w * h\n"]
+    first, second = (json.loads(request.body) for request in server.requests)
+    assert {tool.get("name") or tool["function"]["name"] for tool in first["tools"]} >= {
+        "read_file",
+        "propose_edits",
+    }
+    text = json.dumps(second)
+    assert "SIZE = 1" in text
+    assert "read_file" in text
+    assert SECRET not in text
+    assert proposal.receipt.redacted == (("GitHub token", 1),) or around.receipts[1].redacted
+    assert [len(found.files) for found in around.receipts] == [1, 2]
+    assert proposal.receipt.tokens_in == 200
+
+
+@pytest.mark.parametrize(("api", "wire"), WIRES)
+async def test_a_stream_that_is_cut(api: Api, wire: Wire) -> None:
+    """Half a call is no call: without a change the refactor fails, and nothing is proposed."""
+    async with working(api, cut(wire("propose_edits", EDIT))) as (seams, _, around):
+        with pytest.raises(BackendError) as caught:
+            await propose(HERE, seams)
+    assert isinstance(caught.value, StreamTruncated | BackendError)
+    assert all(found.outcome.startswith("failed") for found in around.receipts)
+
+
+@pytest.mark.parametrize(("api", "wire"), WIRES)
+async def test_a_tool_that_was_not_offered(api: Api, wire: Wire) -> None:
+    """A call of an unknown tool is said to the model, which gets another turn."""
+    async with working(api, wire("shell", {"command": "id"}), wire("propose_edits", EDIT)) as (
+        seams,
+        server,
+        _,
+    ):
+        proposal = await propose(HERE, seams)
+    assert [change.path for change in proposal.changes] == ["shapes.py"]
+    assert b"a tool that it was not given" in server.requests[-1].body

@@ -164,7 +164,7 @@ class _OneRoute:
 
     model: Model
 
-    def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+    def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str = "") -> Route:
         return Route(kind, (self.model,), (), "the model that is measured", ask_before_leaving=True)
 
 

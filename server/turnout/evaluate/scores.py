@@ -26,7 +26,7 @@ def score(said: str, truth: str) -> Score:
 
 
 def _plain(text: str) -> str:
-    return "\n".join(line.rstrip() for line in text.replace("\r\n", "\n").split("\n")).strip()
+    return "\n".join(line.rstrip() for line in text.replace("\r\n", "\n").split("\n")).rstrip("\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,8 @@ def interval(hits: int, of: int) -> tuple[float, float]:
     middle = share + z * z / (2 * of)
     spread = z * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
     scale = 1 + z * z / of
-    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+    low, high = (middle - spread) / scale, (middle + spread) / scale
+    return max(0.0, min(low, share)), min(1.0, max(high, share))
 
 
 def percentile(values: Sequence[float], share: float) -> float:

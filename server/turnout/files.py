@@ -132,17 +132,17 @@ class Folder:
         real = (self._real / path).resolve()
         return real.relative_to(self._real).as_posix() if real.is_relative_to(self._real) else path
 
-    def paths(self) -> Iterator[str]:
-        """Files nearest the top first, without hidden and ignored ones; at most MAX_LISTED.
+    def paths(self, *, hidden: bool = False) -> Iterator[str]:
+        """Files nearest the top first, without ignored ones and, unless wanted, hidden ones; at most MAX_LISTED.
 
-        Links are not followed, so a loop of them ends nowhere.
+        Links are not followed, so a loop of them ends nowhere; git's own folder is never looked into.
         """
         ignores = Ignores(self._real, kept=True)
         queue = [PurePosixPath()]
         listed = 0
         while queue:
             folder = queue.pop(0)
-            for name, is_folder in self._entries(folder):
+            for name, is_folder in self._entries(folder, hidden=hidden):
                 path = folder / name
                 if ignores.left_out(path, is_folder=is_folder):
                     continue
@@ -154,13 +154,14 @@ class Folder:
                     if listed >= MAX_LISTED:
                         return
 
-    def _entries(self, folder: PurePosixPath) -> list[tuple[str, bool]]:
+    def _entries(self, folder: PurePosixPath, *, hidden: bool) -> list[tuple[str, bool]]:
         try:
             with os.scandir(self._real / folder) as entries:
                 found = [
                     (entry.name, entry.is_dir(follow_symlinks=False))
                     for entry in entries
-                    if not entry.name.startswith(".")
+                    if (hidden or not entry.name.startswith("."))
+                    and entry.name != ".git"
                     and not entry.is_symlink()
                     and (entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False))
                 ]

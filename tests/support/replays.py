@@ -294,7 +294,7 @@ def blanks_everywhere(blocks: list[Block], chance: random.Random) -> list[Block]
     """Blanks at the ends of all lines of edits."""
 
     def worn(lines: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(line + " " * chance.randrange(4) for line in lines)
+        return tuple(line + " " * chance.randrange(1, 4) for line in lines)
 
     return [Block(b.path, worn(b.search), worn(b.replace)) if b.search else b for b in blocks]
 

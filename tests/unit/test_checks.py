@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from turnout.act.proposals import Check
-from turnout.checks import run_checks
+from turnout.checks import run_checks, shadow
 from turnout.core.documents import split_lines
 from turnout.core.edits.changes import FileChange, file_change
 from turnout.files import Folder
@@ -27,6 +27,9 @@ def folder(tmp_path: Path) -> Folder:
     (root / "pkg/a.py").write_text("VALUE = 1\n")
     (root / ".gitignore").write_text("*.secret\n")
     (root / "x.secret").write_text("hidden")
+    (root / ".lintrc").write_text("strict")
+    (root / ".git").mkdir()
+    (root / ".git/HEAD").write_text("ref")
     return Folder(root)
 
 
@@ -46,6 +49,12 @@ ROWS = [
     ("fails without it as well", f"{PYTHON} -c 'raise SystemExit(3)'", True, "without the change as well"),
     ("sees the changed text", f"{PYTHON} -c 'import pkg.a; assert pkg.a.VALUE == 2'", True, ""),
     ("no ignored files", f"""{PYTHON} -c 'import os; assert not os.path.exists("x.secret")'""", True, ""),
+    (
+        "hidden files but git's",
+        f"""{PYTHON} -c 'import os; assert os.path.exists(".lintrc") > os.path.exists(".git")'""",
+        True,
+        "",
+    ),
     ("not a shell", "true && false", True, ""),
     ("no such program", "no-such-program-here", False, "cannot be run"),
     ("bad quoting", "echo 'open", False, "cannot be run"),
@@ -121,7 +130,7 @@ class EndlessFolder(Folder):
         super().__init__(root)
         self.copying, self.closed, self.given_up = threading.Event(), threading.Event(), threading.Event()
 
-    def paths(self) -> Iterator[str]:
+    def paths(self, *, hidden: bool = False) -> Iterator[str]:
         try:
             while not self.given_up.is_set():
                 yield "pkg/a.py"
@@ -160,7 +169,119 @@ async def test_a_copy_is_private(folder: Folder, tmp_path: Path, monkeypatch: py
     await run_checks(
         folder,
         [edit(folder, "pkg/a.py", "VALUE = 2\n")],
-        ["true"],
+        ["true", "true"],
         tell=lambda _: modes.extend(stat.S_IMODE(copy.stat().st_mode) for copy in copies.iterdir()),
     )
-    assert modes == [0o700, 0o700]
+    assert modes == [0o700]
+
+
+LINTER = """
+import pathlib, sys
+found = [
+    f"{path}:{number}: no {word} here"
+    for path in sorted(pathlib.Path().rglob("*.py"))
+    for number, line in enumerate(path.read_text().splitlines(), 1)
+    for word in ("bad", "evil") if word in line
+]
+print("\\n".join(found))
+sys.exit(bool(found))
+"""
+
+
+async def lint(folder: Folder, before: str, after: str, *more: FileChange) -> Check:
+    """What a linter that knows two words says of a file whose text becomes `after`."""
+    (folder.root / "lint.txt").write_text(LINTER)
+    (folder.root / "pkg/a.py").write_text(before)
+    [check] = await run_checks(folder, [edit(folder, "pkg/a.py", after), *more], [f"{PYTHON} lint.txt"])
+    return check
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "ok", "message"),
+    [
+        ("good\n", "bad\n", False, "new problems:\npkg/a.py:1: no bad here"),
+        ("bad\n", "fine\nfine\nbad\n", True, "none of its 1 problems is new"),
+        ("bad\n", "bad\nevil\n", False, "new problems:\npkg/a.py:2: no evil here\nexit"),
+        ("bad\n", "bad\nbad\n", False, "new problems:\npkg/a.py:2: no bad here\nexit"),
+        ("bad\nevil\n", "evil\n", True, "none of its 1 problems is new"),
+    ],
+)
+async def test_only_new_problems_count(
+    folder: Folder, before: str, after: str, ok: bool, message: str
+) -> None:
+    """A problem that moved to another line is the old one; one more of the same is new, in a check that failed too."""
+    check = await lint(folder, before, after)
+    assert (check.ok, check.ran) == (ok, True)
+    assert message in check.message
+
+
+async def test_a_problem_moves_with_its_file(folder: Folder) -> None:
+    """What was wrong with a file is not new under the file's new name."""
+    (folder.root / "b.py").write_text("bad\n")
+    new = {"new_uri": folder.uri("c.py"), "new_path": "c.py"}
+    moved = file_change("rename", folder.uri("b.py"), "b.py", ("bad\n",), ("bad\n",), **new)
+    assert (await lint(folder, "good\n", "better\n", moved)).ok
+
+
+async def test_what_tells_nothing_is_not_called_passed(folder: Folder) -> None:
+    """A check that fails with and without the change, in words that nobody can compare, did not judge the change."""
+    command = f"{PYTHON} -c 'raise SystemExit(3)'"
+    [check] = await run_checks(folder, [edit(folder, "pkg/a.py", "VALUE = 2\n")], [command])
+    assert (check.ok, check.ran) == (True, False)
+
+
+async def test_a_folder_that_is_too_large_is_not_copied(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A check in half of a folder would tell lies, so it does not run, and says why."""
+    monkeypatch.setattr(shadow, "MAX_BYTES", 5)
+    [check] = await run_checks(folder, [edit(folder, "pkg/a.py", "VALUE = 2\n")], ["true"])
+    assert (check.ok, check.ran) == (True, False)
+    assert "not run" in check.message
+
+
+async def test_nothing_gets_out_of_the_copy(folder: Folder, tmp_path: Path) -> None:
+    """Files are never shared with the work tree, and links of it are not there: a check writes into its copy alone."""
+    outside = tmp_path / "outside.txt"
+    outside.write_text("safe")
+    (folder.root / "link.txt").symlink_to(outside)
+    (folder.root / "inner").symlink_to(tmp_path, target_is_directory=True)
+    write = (
+        "import pathlib; [p.write_text(str(9)) for p in pathlib.Path().rglob(str(chr(42))) if p.is_file()]"
+    )
+    command = f"{PYTHON} -c '{write}; raise SystemExit(1)'"
+    [check] = await run_checks(folder, [edit(folder, "pkg/a.py", "VALUE = 2\n")], [command])
+    assert not check.ran
+    assert outside.read_text() == "safe"
+    assert (folder.root / "pkg/a.py").read_text() == "VALUE = 1\n"
+    assert (folder.root / ".lintrc").read_text() == "strict"
+
+
+async def test_installed_dependencies_are_there(folder: Folder) -> None:
+    """What git ignores but a check needs is lent to the copy, unless the change itself has files there."""
+    root = folder.root
+    (root / ".gitignore").write_text("node_modules\n.venv\n")
+    site = root / ".venv/lib/python3.11/site-packages"
+    site.mkdir(parents=True)
+    (site / "project.pth").write_text(f"import nothing\n{root.resolve() / 'pkg'}\n/elsewhere\n")
+    (root / "node_modules/dep").mkdir(parents=True)
+    (root / "node_modules/dep/index.js").write_text("1")
+    (root / "web/node_modules").mkdir(parents=True)
+    (root / "web/package.json").write_text("{}")
+    ask = (
+        'import os; assert os.path.exists("node_modules/dep/index.js"); '
+        'assert os.path.isdir("web/node_modules"); import a; assert a.VALUE == 2, a.__file__'
+    )
+    change, command = edit(folder, "pkg/a.py", "VALUE = 2\n"), f"{PYTHON} -c '{ask}'"
+    assert await run_checks(folder, [change], [command]) == (Check(command, True),)
+    inside = file_change("create", folder.uri("node_modules/x.js"), "node_modules/x.js", (), ("1\n",))
+    command = f"""{PYTHON} -c 'import os; assert os.path.exists("node_modules/x.js")'"""
+    assert (await run_checks(folder, [inside], [command]))[0].ok
+    assert not (root / "node_modules/x.js").exists()
+
+
+async def test_a_byte_order_mark_stays(folder: Folder) -> None:
+    """The changed file has the mark that it has on disk."""
+    (folder.root / "pkg/a.py").write_bytes(b"\xef\xbb\xbfVALUE = 1\n")
+    command = f"""{PYTHON} -c 'assert open("pkg/a.py", "rb").read()[:4] == bytes([239, 187, 191, 86])'"""
+    assert (await run_checks(folder, [edit(folder, "pkg/a.py", "VALUE = 2\n")], [command]))[0].ok

@@ -1,0 +1,142 @@
+"""What a check says about a change: its problems with the change, against those without.
+
+Invariant: a check fails only for what is new, and passes only where it ran to its end and what it found could be told
+from what was there before.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AsyncExitStack
+from functools import lru_cache
+from pathlib import Path
+
+from turnout.act.proposals import Check
+from turnout.checks.running import TIMEOUT_S, Ran, run
+from turnout.checks.shadow import Shadow, TooLarge, environment, shadow
+from turnout.core.documents import line_body, split_lines
+from turnout.core.edits.changes import FileChange
+from turnout.core.problems import Problem, fresh, problems_in
+from turnout.files import Folder
+
+_SHOWN = 10
+_TAIL = 2_000
+
+
+async def run_checks(
+    folder: Folder,
+    changes: Sequence[FileChange],
+    commands: Sequence[str],
+    *,
+    hidden_variables: Collection[str] = (),
+    tell: Callable[[str], None] = lambda _command: None,
+    timeout_s: float = TIMEOUT_S,
+) -> tuple[Check, ...]:
+    """One result for each of `commands`, in order; `hidden_variables` are not passed on to them."""
+    if not commands or not changes:
+        return ()
+    async with AsyncExitStack() as stack:
+        judge = _Judge(folder, changes, hidden_variables, timeout_s, stack)
+        found = []
+        for command in commands:
+            tell(command)
+            try:
+                found.append(await judge.check(command))
+            except TooLarge as reason:
+                found.append(Check(command, True, f"not run: {reason}", ran=False))
+        return tuple(found)
+
+
+class _Judge:
+    """The folder with and without the change; the copy without is only made once a check fails."""
+
+    def __init__(
+        self,
+        folder: Folder,
+        changes: Sequence[FileChange],
+        hidden_variables: Collection[str],
+        timeout_s: float,
+        stack: AsyncExitStack,
+    ) -> None:
+        self._folder = folder
+        self._changes = tuple(changes)
+        self._hidden = hidden_variables
+        self._timeout_s = timeout_s
+        self._stack = stack
+        self._copies: dict[bool, Shadow] = {}
+
+    async def check(self, command: str) -> Check:
+        """The result of one command."""
+        try:
+            after = await self._run(command, changed=True)
+            if after.status == 0:
+                return Check(command, True)
+            before = await self._run(command, changed=False)
+        except (OSError, ValueError) as error:
+            return Check(command, False, f"it cannot be run: {error}")
+        if before.status == 0:
+            return Check(command, False, _failure(after, self._new(after, None)))
+        return self._compared(command, after, before)
+
+    def _compared(self, command: str, after: Ran, before: Ran) -> Check:
+        """A check that fails with and without the change."""
+        new = self._new(after, before)
+        if new:
+            return Check(command, False, _failure(after, new))
+        count = len(self._problems(after, changed=True))
+        if count and after.status is not None:
+            return Check(
+                command, True, f"fails without the change as well; none of its {count} problems is new"
+            )
+        why = "so it says nothing about the change"
+        return Check(
+            command, True, f"fails without the change as well, {why}: {after.tail(_TAIL)}", ran=False
+        )
+
+    async def _run(self, command: str, *, changed: bool) -> Ran:
+        copy = await self._copy(changed=changed)
+        return await run(
+            command, copy.root, environment(self._folder.root, copy.root, self._hidden), self._timeout_s
+        )
+
+    async def _copy(self, *, changed: bool) -> Shadow:
+        if changed not in self._copies:
+            made = shadow(self._folder, self._changes, changed=changed)
+            self._copies[changed] = await self._stack.enter_async_context(made)
+        return self._copies[changed]
+
+    def _new(self, after: Ran, before: Ran | None) -> list[Problem]:
+        renamed = {c.new_path: c.path for c in self._changes if c.new_path}
+        return fresh(
+            self._problems(after, changed=True),
+            self._problems(before, changed=False) if before else (),
+            _lines_in(self._copies[True].root),
+            _lines_in(self._copies[False].root),
+            renamed,
+        )
+
+    def _problems(self, ran: Ran, *, changed: bool) -> list[Problem]:
+        root = self._copies[changed].root
+        return problems_in(ran.output, lambda path: (root / path).is_file())
+
+
+def _failure(ran: Ran, new: Sequence[Problem]) -> str:
+    """Why a check fails, in words that a model can work with."""
+    if not new or ran.status is None:
+        return ran.tail(_TAIL)
+    more = f"\n... and {len(new) - _SHOWN} more" if len(new) > _SHOWN else ""
+    listed = "\n".join(problem.shown for problem in new[:_SHOWN])
+    return f"new problems:\n{listed}{more}\n{ran.tail(_TAIL // 2)}"
+
+
+def _lines_in(root: Path) -> Callable[[str, int], str]:
+    @lru_cache(maxsize=256)
+    def lines(path: str) -> tuple[str, ...]:
+        try:
+            return tuple(split_lines((root / path).read_text("utf-8", "replace")))
+        except (OSError, ValueError):
+            return ()
+
+    def line_of(path: str, line: int) -> str:
+        found = lines(path)
+        return line_body(found[line - 1]) if 0 < line <= len(found) else ""
+
+    return line_of

@@ -1,0 +1,180 @@
+"""A copy of a folder for checks to run in, with or without a change.
+
+Invariants: no file of the copy is a file of the work tree under another name, so nothing that a check writes gets into
+it; links of the work tree are neither followed nor copied. Installed dependencies (`node_modules`, `.venv`, `venv`),
+which are too large to copy and belong to no change, are the exception: they are links to the folder's own.
+"""
+
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+import threading
+from codecs import BOM_UTF8
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from turnout.core.edits.changes import FileChange
+from turnout.files import MAX_LISTED, Folder
+
+MAX_BYTES = 2 * 1024**3
+
+_DEPENDENCIES = ("node_modules", ".venv", "venv")
+
+
+class TooLarge(Exception):  # says what is the matter, and is shown as that
+    """A folder that is not copied; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """Where a copy is."""
+
+    root: Path
+
+
+@asynccontextmanager
+async def shadow(folder: Folder, changes: Sequence[FileChange], *, changed: bool) -> AsyncIterator[Shadow]:
+    """A copy of `folder` with `changes` made in it if `changed`; removed at the end, also where it was never finished.
+
+    Raises TooLarge.
+    """
+    copy = _Copy(folder, changes, changed=changed)
+    try:
+        yield Shadow(await asyncio.to_thread(copy.make))
+    finally:
+        copy.stop.set()
+        await asyncio.to_thread(copy.remove)
+
+
+def environment(root: Path, copy: Path, hidden: Collection[str]) -> dict[str, str]:
+    """The environment of a check: ours without `hidden`, and with Python's packages of the folder found in the copy.
+
+    A virtual environment names the work tree for packages that are installed in place, which would have the old code
+    checked.
+    """
+    variables = {name: value for name, value in os.environ.items() if name not in hidden}
+    places = [str(copy / path) for path in _installed_in_place(root)]
+    if places:
+        variables["PYTHONPATH"] = os.pathsep.join([*places, *filter(None, [variables.get("PYTHONPATH")])])
+    return variables
+
+
+def _installed_in_place(root: Path) -> Iterator[Path]:
+    real = root.resolve()
+    for name in (".venv", "venv"):
+        for site in (
+            *root.glob(f"{name}/lib/python*/site-packages"),
+            *root.glob(f"{name}/Lib/site-packages"),
+        ):
+            for file in sorted(site.glob("*.pth")):
+                with suppress(OSError, ValueError):
+                    for line in file.read_text("utf-8").splitlines():
+                        if line.startswith(str(real)) and Path(line).is_relative_to(real):
+                            yield Path(line).relative_to(real)
+
+
+class _Copy:
+    """One copy; a thread that makes it goes on after its task was cancelled, so `remove` waits for that thread.
+
+    `stop` ends the copying after the file that it is at; a copy that was stopped is removed by whoever comes last.
+    """
+
+    def __init__(self, folder: Folder, changes: Sequence[FileChange], *, changed: bool) -> None:
+        self._folder = folder
+        self._changes = changes
+        self._changed = changed
+        self._made: list[Path] = []
+        self._busy = threading.Lock()
+        self._clones = sys.platform == "linux"
+        self.stop = threading.Event()
+
+    def make(self) -> Path:
+        """Copy the files into a new folder that only this user can look into."""
+        with self._busy:
+            target = Path(tempfile.mkdtemp(prefix="turnout-check-"))
+            self._made.append(target)
+            self._fill(target)
+        if self.stop.is_set():
+            self.remove()
+        return target
+
+    def _fill(self, target: Path) -> None:
+        size = 0
+        roots = {PurePosixPath()}
+        for count, path in enumerate(self._folder.paths(hidden=True), start=1):
+            if self.stop.is_set():
+                return
+            copy = target / path
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            size += self._copy(self._folder.root / path, copy)
+            if size > MAX_BYTES or count >= MAX_LISTED:
+                raise TooLarge(f"the folder has more than {MAX_LISTED:,} files or {MAX_BYTES:,} bytes.")
+            if PurePosixPath(path).name == "package.json":
+                roots.add(PurePosixPath(path).parent)
+        if self._changed:
+            _change(self._folder.root, target, self._changes)
+        self._link(target, roots)
+
+    def _copy(self, source: Path, target: Path) -> int:
+        """Copy one file, sharing its blocks until one of the two is written where the file system can; its size."""
+        if self._clones:
+            try:
+                _clone(source, target)
+            except OSError:
+                self._clones = False
+                target.unlink(missing_ok=True)
+        if not self._clones:
+            shutil.copyfile(source, target, follow_symlinks=False)
+        shutil.copystat(source, target, follow_symlinks=False)
+        return target.lstat().st_size
+
+    def _link(self, target: Path, roots: Collection[PurePosixPath]) -> None:
+        """Lend the folder's dependencies, unless something of the same name is in the copy."""
+        for root in roots:
+            for name in _DEPENDENCIES:
+                source, link = self._folder.root / root / name, target / root / name
+                if source.is_dir() and not source.is_symlink() and not os.path.lexists(link):
+                    with suppress(OSError):
+                        link.symlink_to(source.resolve(), target_is_directory=True)
+
+    def remove(self) -> None:
+        """Remove what was copied, once nothing more is; links go, and what they lead to stays."""
+        with self._busy:
+            while self._made:
+                shutil.rmtree(self._made.pop(), ignore_errors=True)
+
+
+def _change(root: Path, target: Path, changes: Sequence[FileChange]) -> None:
+    for change in changes:
+        old, new = target / change.path, target / (change.new_path or change.path)
+        mark = _mark(root / change.path)
+        if change.kind in ("delete", "rename"):
+            old.unlink(missing_ok=True)
+        if change.kind != "delete":
+            new.parent.mkdir(parents=True, exist_ok=True)
+            new.write_bytes(mark + "".join(change.after).encode("utf-8", "surrogatepass"))
+
+
+def _mark(path: Path) -> bytes:
+    """The byte order mark of a file, which its text is without."""
+    with suppress(OSError), path.open("rb") as file:
+        return BOM_UTF8 if file.read(len(BOM_UTF8)) == BOM_UTF8 else b""
+    return b""
+
+
+if sys.platform == "linux":
+    import fcntl
+
+    _FICLONE = 0x40049409
+
+    def _clone(source: Path, target: Path) -> None:
+        with source.open("rb") as read, target.open("wb") as written:
+            fcntl.ioctl(written.fileno(), _FICLONE, read.fileno())
+else:
+
+    def _clone(source: Path, target: Path) -> None:
+        raise OSError

@@ -18,7 +18,7 @@ from pathlib import Path
 from turnout.core.languages import language_of
 from turnout.index import places, schema, writing
 from turnout.index.extraction import MAX_FILE_BYTES, ReadSymbols, extract
-from turnout.index.listing import Allowed, Look, Seen, is_open, look_at, walk
+from turnout.index.listing import Allowed, Look, Seen, is_named, is_open, look_at, walk
 from turnout.index.writing import Entry, Known
 
 logger = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ class Indexing:
         allowed = self._rules.allowed()
         changed: list[tuple[Seen, Known | None]] = []
         gone: list[str] = []
-        for path in dict.fromkeys(paths):
+        for path in filter(is_named, dict.fromkeys(paths)):
             before = writing.known_file(self._connection, path)
             seen = look_at(self._root, path, allowed)
             if seen is not None:

@@ -22,7 +22,7 @@ from typing import IO, Any
 
 from turnout.core.languages import language_of
 from turnout.index.indexing import MAX_FILES
-from turnout.index.process import read_diary
+from turnout.index.process import NO_PLACE, read_diary
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ MAX_PATHS = 500
 """More changed files than this are found faster by a round over all."""
 MAX_DEATHS = 3
 """Deaths of a process in a row that no file explains."""
-MAX_CULPRITS = 5
+MAX_CULPRITS = 3
 """Files of one language that processes died of, before all of it is kept as text."""
 PAUSE_S = 60.0
 """How long a process that cannot live is not started again."""
@@ -247,7 +247,7 @@ class Link:
                 self._plain.add(culprit)
                 self._culprits[language_of(culprit)] += 1
             elif undone:
-                self._deaths += 1
+                self._deaths += MAX_DEATHS if status == NO_PLACE else 1
             self._wake.notify_all()
         if undone and not closing and self._deaths >= MAX_DEATHS:
             self._give_up(

@@ -17,6 +17,9 @@ from turnout.index.extraction import MAX_FILE_BYTES
 
 IGNORE_FILES = frozenset({".gitignore", *AI_FILES})
 
+_MAX_NAME = 255
+"""Bytes of a name, beyond which systems say that it is too long."""
+
 Allowed = Callable[[str], bool]
 """Whether the settings let a file of the folder be read, by its path."""
 
@@ -65,7 +68,7 @@ def walk(root: Path, allowed: Allowed, limit: int, start: str = "") -> Iterator[
 def look_at(root: Path, path: str, allowed: Allowed) -> Seen | None:
     """The file `path` of `root` if `walk` would list it; None where it would not, or nothing is there."""
     parts = PurePosixPath(path).parts
-    if not _is_named(path) or not allowed(path) or not is_open(root, PurePosixPath(path).parent.as_posix()):
+    if not is_named(path) or not allowed(path) or not is_open(root, PurePosixPath(path).parent.as_posix()):
         return None
     if Ignores(root).of_folder(PurePosixPath(path).parent)(parts[-1], False):
         return None
@@ -80,7 +83,7 @@ def is_open(root: Path, folder: str) -> bool:
     """Whether `walk` would go into a folder of `root`."""
     if folder == ".":
         return True
-    if not _is_named(folder):
+    if not is_named(folder):
         return False
     ignores, around = Ignores(root), PurePosixPath()
     for part in PurePosixPath(folder).parts:
@@ -90,11 +93,18 @@ def is_open(root: Path, folder: str) -> bool:
     return True
 
 
-def _is_named(path: str) -> bool:
+def is_named(path: str) -> bool:
     """Whether a path is one that could be listed: of visible, speakable names and inside."""
-    parts = PurePosixPath(path).parts
-    named = bool(parts) and not path.startswith("/") and "\0" not in path and _is_unicode(path)
-    return named and not any(part.startswith(".") for part in parts)
+    pure = PurePosixPath(path)
+    if (
+        path != pure.as_posix()
+        or not pure.parts
+        or pure.is_absolute()
+        or "\0" in path
+        or not _is_unicode(path)
+    ):
+        return False
+    return not any(part.startswith(".") or len(part.encode()) > _MAX_NAME for part in pure.parts)
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

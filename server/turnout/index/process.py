@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 FILE_S = 10.0
 """Processor time that one file may take."""
 IDLE_S = 120.0
+NO_PLACE = 74
+"""The exit status of a process that cannot keep an index where it is told to."""
 NICENESS = 10
 MAX_MEMORY_BYTES = 2_000_000_000
 
@@ -54,7 +56,7 @@ def run(arguments: Sequence[str], read_symbols: ReadSymbols | None = None) -> in
         _Writer(options, first, inbox, read_symbols or symbols.read).serve()
     except (OSError, sqlite3.Error) as error:
         _report(problem=_words(error, options.database))
-        return 1
+        return NO_PLACE
     return 0
 
 

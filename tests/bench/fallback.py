@@ -26,7 +26,7 @@ class _Around:
     def __init__(self) -> None:
         self.models: tuple[Model, ...] = ()
 
-    def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+    def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str = "") -> Route:
         return Route("explain", self.models, (), "bench", None, False)
 
     async def may_leave(self, question: Consent) -> bool:

@@ -197,7 +197,7 @@ class World:
     kind: Kind
     receipts: list[Receipt] = field(default_factory=list)
 
-    def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+    def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str = "") -> Route:
         """The decision by the settings."""
         withheld = ("secret/a.py is kept", ".cursorignore:1") if self.policy.withheld else None
         keys = frozenset(model.name for model in self.loaded.policy.models)

@@ -102,7 +102,7 @@ class Around:
     reserved: list[Reservation] = field(default_factory=list)
     settled: list[tuple[str, float | None]] = field(default_factory=list)
 
-    def decide(self, kind: Any, uris: tuple[str, ...], input_tokens: int) -> Route:
+    def decide(self, kind: Any, uris: tuple[str, ...], input_tokens: int, instruction: str = "") -> Route:
         return self.route
 
     async def may_leave(self, question: Consent) -> bool:

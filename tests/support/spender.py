@@ -37,7 +37,7 @@ class Spender:
             output_usd=OUTPUT_USD,
         )
 
-    def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+    def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str = "") -> Route:
         limits = (Limit(BUDGET_USD, "day", None, "config.toml:2 budget.day_usd"),)
         return Route("explain", (self.model,), (), "test", 60_000, False, limits=limits, workspace=self.name)
 

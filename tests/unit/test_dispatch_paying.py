@@ -114,7 +114,7 @@ async def test_the_policy_is_asked_again_after_money_was_set_aside() -> None:
     """That may take a while, in which the settings may change; nothing is sent then, and nothing is spent."""
     decided = [route(limits=(DAY,)), route(OPUS, limits=(DAY,))]
     around, backend = Around(route(OPUS, limits=(DAY,))), Scripted({"opus": says("x")})
-    dispatcher = setup(around, backend, permits=lambda _kind, _uris, _tokens: decided.pop())
+    dispatcher = setup(around, backend, permits=lambda *_: decided.pop())
     with pytest.raises(RouteError, match="settings changed"):
         await dispatcher.run(ask())
     assert (decided, backend.asked) == ([], [])

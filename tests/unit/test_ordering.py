@@ -1,5 +1,6 @@
 """The order of a route's candidates: as written, by price, by speed, by lot, and who is too slow goes last."""
 
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -7,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.core.complexity import KIND_POINTS, LARGE_TOKENS, MANY_FILES, SMALL_TOKENS, estimate
+from turnout.core.complexity import (
+    KIND_POINTS,
+    LARGE_TOKENS,
+    LITTLE,
+    LITTLE_SIGNS,
+    LONG_CHARACTERS,
+    MANY_FILES,
+    MUCH,
+    MUCH_SIGNS,
+    SMALL_TOKENS,
+    estimate,
+)
 from turnout.core.health import Health, ModelHealth, Spend
 from turnout.core.ordering import MIN_SAMPLES, STALE_S
 from turnout.core.policy import Budget, Chain, Ordering, Policy, Rule, RuleSet, TierChain
@@ -203,6 +215,60 @@ def test_estimate(kind: Kind, tokens: int, files: int, tier: Tier) -> None:
     assert found.tier == tier
     assert found.reason.startswith(f"{kind} ({KIND_POINTS[kind]})")
     assert ("files" in found.reason) is (files >= MANY_FILES)
+
+
+@pytest.mark.parametrize(
+    ("instruction", "points"),
+    [
+        ("", 0),
+        ("use pathlib", 0),
+        ("Rename total to sum", -1),
+        ("please fix the typo in the message", -1),
+        ("RENAME it", -1),
+        ("Kommentar ergänzen", -1),
+        ("Bitte umbenennen in summe", -1),
+        ("renombrar la variable", -1),
+        ("corrige la coquille", -1),
+        ("把 total 重命名为 sum", -1),
+        ("コメントを足す", -1),
+        ("Support another format for exports", 0),
+        ("format this", -1),
+        ("write a parser that can also rename files", 0),
+        ("redesign the cache", 2),
+        ("change the architecture of the store", 2),
+        ("Migrate to SQLAlchemy 2", 2),
+        ("make it safe under concurrency", 2),
+        ("die Architektur umbauen", 2),
+        ("migrer vers la nouvelle API", 2),
+        ("重新设计缓存", 2),
+        ("改架构", 2),
+        ("переимен и архитектура", 2),
+        ("rename it everywhere", 2),
+        ("rename it, then redesign the cache", 2),
+        ("xyzzy plugh", 0),
+        ("\u200b\0\ud800 rename", -1),
+        ("x" * LONG_CHARACTERS, 1),
+        ("rename it " + "x" * LONG_CHARACTERS, 0),
+        ("redesign it " + "x" * LONG_CHARACTERS, 3),
+        ("x " * 5_000 + "redesign", 1),
+    ],
+)
+def test_what_the_words_of_an_instruction_change(instruction: str, points: int) -> None:
+    """Words for little count at the beginning, those for much anywhere and above the others; unknown words do not."""
+    without, found = estimate("refactor", 2000, 1), estimate("refactor", 2000, 1, instruction)
+    changes = re.findall(r"\(([+-]\d)\)", found.reason.removeprefix(without.reason))
+    assert sum(map(int, changes)) == points
+    tiers = {1: "standard", 2: "standard", 3: "complex", 4: "complex", 5: "complex"}
+    assert found.tier == tiers[2 + points]
+
+
+@given(st.sampled_from(KINDS), st.text(max_size=300))
+def test_any_instruction(kind: Kind, instruction: str) -> None:
+    """Whatever is said, there is a tier, and none of the user's words are in its reason but those of the tables."""
+    found = estimate(kind, 2000, 1, instruction)
+    assert found.tier in TIERS
+    quoted = set(re.findall(r"`([^`]*)`", found.reason))
+    assert quoted <= {*LITTLE, *MUCH, *LITTLE_SIGNS, *MUCH_SIGNS}
 
 
 @given(

@@ -15,8 +15,9 @@ LONGER = replace(ONE, total_ms=3000.0)
 
 
 class NoRoutes:
-    def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
-        return Route(kind, (), (), f"{len(uris)} files, {input_tokens} tokens")
+    def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str = "") -> Route:
+        said = f": {instruction}" if instruction else ""
+        return Route(kind, (), (), f"{len(uris)} files, {input_tokens} tokens{said}")
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,7 @@ def test_route() -> None:
     """Where it would go is what the settings decide."""
     found = RecentOutlook(NoRoutes(), lambda _count: []).route("refactor", ("file:///a", "file:///b"), 7)
     assert (found.kind, found.reason) == ("refactor", "2 files, 7 tokens")
+    told = (
+        RecentOutlook(NoRoutes(), lambda _count: []).about("rename it").route("refactor", ("file:///a",), 7)
+    )
+    assert told.reason == "1 files, 7 tokens: rename it"

@@ -38,7 +38,7 @@ class Changing:
 
 def dispatcher(around: Around, backend: Scripted, changing: Changing) -> Dispatcher:
     """A dispatcher whose settings change."""
-    return setup(around, backend, permits=lambda _kind, _uris, _tokens: changing(around.route))
+    return setup(around, backend, permits=lambda *_: changing(around.route))
 
 
 BUSY = Overloaded("busy", remedy="retry", retry_after_s=0.0)

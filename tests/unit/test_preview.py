@@ -218,7 +218,7 @@ class _One:
     def __init__(self, route: Route) -> None:
         self._route = route
 
-    def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+    def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str = "") -> Route:
         return self._route
 
     def record(self, receipt: Receipt) -> None:

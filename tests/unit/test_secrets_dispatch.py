@@ -61,7 +61,7 @@ class Bench:
     receipts: list[Receipt] = field(default_factory=list)
     questions: list[Consent] = field(default_factory=list)
 
-    def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+    def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str = "") -> Route:
         """The one route."""
         return Route(
             kind, self.models, (), "test", None, True, secrets=self.mode, secrets_source="config.toml:3"

@@ -34,7 +34,7 @@ class Around:
     def __init__(self) -> None:
         self.receipts: list[Receipt] = []
 
-    def decide(self, kind: Any, uris: tuple[str, ...], input_tokens: int) -> Route:
+    def decide(self, kind: Any, uris: tuple[str, ...], input_tokens: int, instruction: str = "") -> Route:
         return Route("inline", (MODEL, OTHER), (), "test", None, False)
 
     def record(self, receipt: Receipt) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from turnout.act.plans import Plan
     from turnout.act.proposals import Proposal
     from turnout.act.scope import Request
-    from turnout.act.seams import Seams
+    from turnout.act.seams import Outlook, Seams
     from turnout.app import Bench
     from turnout.commands.terminal import Terminal
     from turnout.journal import DiskWorkspace

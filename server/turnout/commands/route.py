@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,14 @@ from turnout.commands.sending import (
     prompt_to_wire,
     shown_prompt,
 )
+from turnout.core.limits import dollars
 from turnout.core.requests import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from turnout.core.budget import Standing
-    from turnout.core.health import Spend
+    from turnout.core.health import Health, Spend
     from turnout.core.requests import Model, Route
     from turnout.core.routing import RouteRequest
     from turnout.settings import Loaded
@@ -49,7 +51,7 @@ def run_explain(args: argparse.Namespace) -> int:
     """Print the decision; the exit status is 1 where no model is left."""
     from turnout.commands.settings import load_for, print_problems
     from turnout.core.budget import standings
-    from turnout.core.explaining import route_to_wire
+    from turnout.core.explaining import health_lines, route_to_wire
     from turnout.core.routing import decide
     from turnout.settings.workspace import find_workspace, real_files
 
@@ -60,17 +62,18 @@ def run_explain(args: argparse.Namespace) -> int:
     files = (asked and files_of(asked)) or [args.file]
     if len(files) > 1:
         loaded = load_for(workspace, files=[real for file in files for real in real_files(file, workspace)])
-    request = _request(args.kind, files, args.files, workspace, loaded)
-    spend = _spent(request.workspace)
-    route = decide(request, loaded.policy, spend=spend)
+    request = _request(args.kind, files, args.files, workspace, loaded, args.instruction)
+    spend, health, now = _spent(request.workspace), _health(loaded.policy.models), time.time()
+    route = decide(request, loaded.policy, health, spend, now)
     limits = list(standings(loaded.policy.budget, spend))
     print_problems(loaded)
     shown = shown_prompt(args.model, asked, route) if asked else None
     if args.json:
         prompt = {"prompt": prompt_to_wire(shown)} if shown else {}
-        print(json.dumps({**route_to_wire(route, limits), **prompt}, indent=2))
+        print(json.dumps({**route_to_wire(route, limits, health, now), **prompt}, indent=2))
     else:
-        print("\n".join([*_lines(route, request, limits), *(prompt_lines(shown) if shown else ())]))
+        told = [*_lines(route, request, limits), *health_lines(route, health, now)]
+        print("\n".join([*told, *(prompt_lines(shown) if shown else ())]))
     return 0 if route.candidates and (shown or not args.prompt) else 1
 
 
@@ -106,8 +109,19 @@ def _spent(workspace: str) -> "Spend":
         return Spend()
 
 
+def _health(models: "tuple[Model, ...]") -> "Health":
+    """How `models` did lately, as the servers of this user saw it; `_spent` has said where that cannot be read."""
+    from turnout import paths, store
+    from turnout.core.health import Health
+
+    try:
+        return store.health_lately(paths.state_dir() / "ledger.sqlite", models, time.time())
+    except store.Unreadable:
+        return Health()
+
+
 def _request(
-    kind: str, files: "Sequence[Path]", count: int, workspace: Path, loaded: "Loaded"
+    kind: str, files: "Sequence[Path]", count: int, workspace: Path, loaded: "Loaded", instruction: str
 ) -> "RouteRequest":
     """The request that is decided on; `files` are those whose text is in it, and it is about `count` at least."""
     from turnout.core.languages import language_of
@@ -131,6 +145,7 @@ def _request(
         input_tokens=0 if completion else size // _BYTES_PER_TOKEN,
         output_tokens=0 if completion else _ANSWER_TOKENS,
         files=max(count, len(files)),
+        instruction=instruction,
         workspace=str(workspace.resolve()),
         withheld=never_read(loaded.nested, real) or next(ignored, None),
         stays=local_only(loaded.nested, real),
@@ -162,7 +177,7 @@ def _lines(route: "Route", request: "RouteRequest", limits: "Sequence[Standing]"
     if route.deadline_ms is not None:
         lines.append(f"deadline: {route.deadline_ms} ms")
     lines += (
-        f"budget: ${limit.spent_usd:.2f} of ${limit.limit_usd:.2f} {limit.over}  [{limit.source}]"
+        f"budget: {dollars(limit.spent_usd)} of {dollars(limit.limit_usd)} {limit.over}  [{limit.source}]"
         for limit in limits
     )
     width = max(len(name) for name in _names(route))

@@ -42,6 +42,7 @@ class Ask:
     `on_restart` hears that another model begins anew, so that the text until then is void; None says that it cannot be
     taken back, and the request fails instead.
     `outcome` names what became of the whole text, for the receipt.
+    `instruction` is what the user said, for the estimate of its tier.
     `received` and `context_ms` are for the receipt: when the request came, and what gathering its context took.
     """
 
@@ -55,6 +56,11 @@ class Ask:
     context_ms: float | None = None
     on_waiting: Callable[[str], None] = lambda _reason: None
     on_restart: Callable[[], None] | None = lambda: None
+    instruction: str = ""
+
+
+SUPERSEDED = "superseded"
+"""Message with which the task of a request is cancelled that a newer one takes the place of, for its receipt."""
 
 
 class Runner(Protocol):

@@ -55,6 +55,8 @@ class RouteRequest:
     files: int = 1
     workspace: str = ""
     tools: bool = False
+    instruction: str = ""
+    """What the user said, by which its tier is estimated."""
     withheld: Objection | None = None
     """What an ignore file or a setting besides the policy keeps from every model, and the line that says so."""
     stays: Objection | None = None

@@ -95,7 +95,7 @@ def _choose(request: RouteRequest, policy: Policy, chain: Chain, folded: Sequenc
         return _in_every(rules)
     if not chain.tiers:
         return _Chosen(chain.models, chain.unusable, chain.source, chain.ordering)
-    estimated = estimate(request.kind, request.input_tokens, request.files)
+    estimated = estimate(request.kind, request.input_tokens, request.files, request.instruction)
     tier = chain.tiers.get(estimated.tier, chain)
     return _Chosen(tier.models, tier.unusable, tier.source, chain.ordering, estimated.tier, estimated.reason)
 

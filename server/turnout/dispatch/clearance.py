@@ -58,7 +58,7 @@ class Clearance:
         if self.permits is None:
             return self.route
         ask = self.attempt.ask
-        now = self.permits(ask.kind, tuple(file.uri for file in ask.files), ask.input_tokens)
+        now = self.permits(ask.kind, tuple(file.uri for file in ask.files), ask.input_tokens, ask.instruction)
         objection = withdrawn(model, self.route, now)
         if objection is not None:
             raise RouteError(

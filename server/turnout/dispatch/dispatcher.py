@@ -57,9 +57,9 @@ class Dispatcher:
         self._patience = patience
         self._sender = Sender(backends, Payer(purse), vitals or Vitals(), clock)
 
-    def operation(self) -> Operation:
+    def operation(self, instruction: str = "") -> Operation:
         """A piece of the user's work that may take several requests, with one memory for all of them."""
-        return Operation(self.run_within)
+        return Operation(self.run_within, instruction)
 
     async def run(self, ask: Ask) -> Answer:
         """Run `ask` on the first candidate that answers; raises TurnoutError when none did."""
@@ -73,7 +73,7 @@ class Dispatcher:
             uris = tuple(file.uri for file in ask.files)
             if self._ready is not None:
                 await self._ready(ask.kind, uris)
-            attempt.route = self._routes.decide(ask.kind, uris, ask.input_tokens)
+            attempt.route = self._routes.decide(ask.kind, uris, ask.input_tokens, ask.instruction)
             answered = attempt.answered = await self._within_deadline(attempt, attempt.route, operation)
             finish = answered.done.finish if answered.done else "stop"
             text = "".join(answered.pieces)

@@ -43,7 +43,9 @@ class Operation:
     A refactor asks for file after file, and again to have an answer mended; one "no" and one refused key are enough.
     """
 
-    def __init__(self, run_within: RunWithin) -> None:
+    def __init__(self, run_within: RunWithin, instruction: str = "") -> None:
+        """`instruction` is what the user said."""
+        self.instruction = instruction
         self._run_within = run_within
         self._agreed: set[Model] = set()
         self._overspending: dict[Limit, bool] = {}
@@ -65,7 +67,10 @@ class Operation:
     ) -> Answer:
         """Run a chat prompt: the `Asker` of the use cases."""
         tokens = int(sum(file.bytes for file in files) / CHARACTERS_PER_TOKEN)
-        return await self._run_within(Ask(kind, files, prompt, on_text, input_tokens=tokens), self)
+        said = self.instruction
+        return await self._run_within(
+            Ask(kind, files, prompt, on_text, input_tokens=tokens, instruction=said), self
+        )
 
     def agreed(self, model: Model) -> bool:
         """Whether the user agreed to `model` for this operation."""

@@ -60,12 +60,12 @@ class Ledger(Protocol):
 class Routes(Protocol):
     """Decides where a request may go, by the settings of the workspace that holds its files."""
 
-    def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
-        """The route of a request about `uris` (the first one names the workspace)."""
+    def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str = "", /) -> Route:
+        """The route of a request about `uris` (the first one names the workspace); see `Ask` for `instruction`."""
         ...
 
 
-Permits = Callable[[Kind, tuple[str, ...], int], Route]
+Permits = Callable[[Kind, tuple[str, ...], int, str], Route]
 """The route of a request, as in `Routes`, by the settings alone as they are now.
 
 How its models are, what was spent and whose key is there are left out: those change what is wise, not what is allowed.

@@ -80,6 +80,8 @@ class Records(Protocol):
 class Operation(Asker, Protocol):
     """An `Asker` that asks the user and each failing model once for all of its requests."""
 
+    instruction: str
+
     @property
     def passed_over(self) -> tuple[str, ...]:
         """The models that were given up, each with the reason."""
@@ -104,7 +106,12 @@ class Repositories(Protocol):
     def is_active(self) -> bool: ...
     def saved(self, uri: str) -> None: ...
     def changed(self, uris: Sequence[str]) -> None: ...
-    def of_folder(self, root: Path) -> Repository | None: ...
+
+
+class Outlooks(Protocol):
+    """What requests would meet."""
+
+    def about(self, instruction: str) -> Outlook: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +121,12 @@ class Services:
     settings: SettingsView
     completer: Completer
     warmer: Warmer
-    operation: Callable[[], Operation]
-    """Begins a piece of work that may ask models several times."""
+    operation: Callable[..., Operation]
+    """Begins a piece of work that may ask models several times, for what the user said."""
     records: Records
     check: RunChecks
     """Runs the checks that the settings name for refactors on the changes of a proposal."""
-    outlook: Outlook
+    outlook: Outlooks
     """Tells what a refactor would meet."""
     repositories: Repositories
     proposals: Proposals

@@ -49,9 +49,9 @@ class Budgets:
         """What the last request of a workspace was held to, and how."""
         self._told: set[tuple[Limit, str, bool]] = set()
 
-    def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+    def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str = "") -> Route:
         """Pass the decision on, and tell of a model that it left out since money was spent."""
-        route = self._routes.decide(kind, uris, input_tokens)
+        route = self._routes.decide(kind, uris, input_tokens, instruction)
         for limit in route.limits:
             short = next((e for e in route.eliminated if e.source == limit.source), None)
             if short is not None and self._used_usd(limit) > 0:

@@ -19,14 +19,21 @@ _MIN_TOKENS = 20
 class RecentOutlook:
     """Judges by the settings and by the last receipts."""
 
-    def __init__(self, routes: Routes, receipts: Callable[[int], list[dict[str, Any]]]) -> None:
+    def __init__(
+        self, routes: Routes, receipts: Callable[[int], list[dict[str, Any]]], instruction: str = ""
+    ) -> None:
         """`receipts` gives the last so many as clients see them, newest first; it may block."""
+        self._instruction = instruction
         self._routes = routes
         self._receipts = receipts
 
+    def about(self, instruction: str) -> "RecentOutlook":
+        """The same for what the user says."""
+        return RecentOutlook(self._routes, self._receipts, instruction)
+
     def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
         """Where a request may go."""
-        return self._routes.decide(kind, uris, input_tokens)
+        return self._routes.decide(kind, uris, input_tokens, self._instruction)
 
     def ms_per_token(self, model: Model) -> float | None:
         """The median over answers in chat, reading the prompt included.

@@ -193,10 +193,12 @@ class Workspaces:
         """What the settings say about completions in a document."""
         return self._at(uri).rules
 
-    def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+    def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str = "") -> Route:
         """The route of a request about `uris`, by the folder of the first one and within what all others allow."""
         folders = self._by_folder(uris).items()
-        return reduce(within, (self._decide_in(root, kind, own, input_tokens) for root, own in folders))
+        return reduce(
+            within, (self._decide_in(root, kind, own, input_tokens, instruction) for root, own in folders)
+        )
 
     def asks_for_plan(self, uri: str) -> bool:
         """Whether the settings want a refactor's plan shown to the user first."""
@@ -239,10 +241,12 @@ class Workspaces:
             for opened in list(self._opened.values())
         )
 
-    def permits(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+    def permits(self, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str = "") -> Route:
         """The same as `decide` by the settings alone: however models are, whatever was spent, whosever key is there."""
         folders = self._by_folder(uris).items()
-        return reduce(within, (self._permit_in(root, kind, own, input_tokens) for root, own in folders))
+        return reduce(
+            within, (self._permit_in(root, kind, own, input_tokens, instruction) for root, own in folders)
+        )
 
     def _by_folder(self, uris: tuple[str, ...]) -> dict[Path | None, tuple[str, ...]]:
         """The folders that have a say on `uris`, each with its own of them; the first folder where there are none."""
@@ -252,13 +256,19 @@ class Workspaces:
                 found[root] = (*found.get(root, ()), uri)
         return found or {self._first_root(): ()}
 
-    def _decide_in(self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+    def _decide_in(
+        self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str
+    ) -> Route:
         request, policy = self._request_in(root, kind, uris, input_tokens)
+        request = replace(request, instruction=instruction)
         spend, health = self._spent(request.workspace), self._health(policy.models)
         return routing.decide(request, policy, health, spend, self._clock())
 
-    def _permit_in(self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+    def _permit_in(
+        self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str
+    ) -> Route:
         request, policy = self._request_in(root, kind, uris, input_tokens)
+        request = replace(request, instruction=instruction)
         request = replace(request, keys_present=frozenset(model.name for model in policy.models))
         return routing.decide(request, policy)
 

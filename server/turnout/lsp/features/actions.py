@@ -167,7 +167,7 @@ async def _perform(
         raise ReplyUnusable("There is no problem to fix.", advice="Ask where a diagnostic is.")
     services = await ls.services()
     workspace = ls.folder_of(services, action.uri)
-    operation = services.operation()
+    operation = services.operation(str(instruction))
     async with (
         failures_as_errors(operation),
         ls.editor.progress(f"Turnout: {action.title}", token) as progress,

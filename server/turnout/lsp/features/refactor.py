@@ -44,8 +44,9 @@ async def plan(ls: TurnoutServer, params: Any) -> dict[str, Any] | None:
     request, workspace, operation = await _placed(ls, services, request)
     if flag_of(fields, "estimateOnly"):
         async with failures_as_errors(operation):
+            outlook = services.outlook.about(request.instruction)
             guess = await only_estimate(
-                request, seams_for(services, operation, workspace, tell_nobody), services.outlook
+                request, seams_for(services, operation, workspace, tell_nobody), outlook
             )
         return plan_to_wire(guess)
     place = request.document or next(iter(request.scope), "")
@@ -54,7 +55,9 @@ async def plan(ls: TurnoutServer, params: Any) -> dict[str, Any] | None:
         return None
     async with failures_as_errors(operation), ls.editor.progress("Planning", token) as progress:
         seams = seams_for(services, operation, workspace, told(progress))
-        drawn = await draw_up(request, seams, services.outlook, earlier, correction)
+        drawn = await draw_up(
+            request, seams, services.outlook.about(request.instruction), earlier, correction
+        )
     ls.plans.keep(drawn.id, drawn)
     return plan_to_wire(drawn)
 
@@ -148,7 +151,7 @@ async def _placed(
         request = replace(
             request, scope=(uri,)
         )  # outside of every folder, the files beside it are none of our business
-    return request, workspace, services.operation()
+    return request, workspace, services.operation(request.instruction)
 
 
 def _selection(ls: TurnoutServer, uri: str, value: types.Range | None) -> Span | None:

@@ -91,7 +91,7 @@ class Bench:
     """What a command works with that does what an editor's user could ask for, in one folder."""
 
     workspaces: Workspaces
-    operation: Callable[..., Operation]
+    operation: Callable[[], Operation]
     check: FolderChecks
     outlook: RecentOutlook
 
@@ -175,7 +175,7 @@ def _session(editor: Host) -> _Session:
     from turnout.store import Ledger
 
     ledger = Ledger(_ledger_path())
-    vitals = Vitals()
+    vitals = Vitals(told=ledger.health)
     editor_keys = EditorKeys(editor.api_key, keys.resolve, on_answer=lambda: session.settings_read())
     workspaces = Workspaces(
         editor,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TypedDict
 
 from turnout.core.budget import Standing
-from turnout.core.health import Health
+from turnout.core.health import Health, ModelHealth
 from turnout.core.requests import Route
 
 
@@ -27,10 +27,15 @@ class NoteWire(TypedDict):
 
 
 class HealthWire(TypedDict):
-    """What was measured of a model of the route; circuit is `closed`, `open` or `half-open`."""
+    """What was measured of a model of the route; circuit is `closed`, `open` or `half-open`.
+
+    `restsS` is in how many seconds an open one lets a request through, `reason` what opened it, in a word.
+    """
 
     model: str
     circuit: str
+    reason: str
+    restsS: float | None
     firstTokenMs: float | None
     tokensPerSecond: float | None
     samples: int
@@ -60,6 +65,7 @@ class ExplanationWire(TypedDict):
     tierReason: str
     notes: list[NoteWire]
     limitUsd: float | None
+    whenSpent: str
     budget: list[BudgetWire]
     health: list[HealthWire]
 
@@ -82,6 +88,7 @@ def route_to_wire(
         "tierReason": route.tier_reason,
         "notes": [{"model": note.model, "note": note.text} for note in route.notes],
         "limitUsd": route.limit_usd,
+        "whenSpent": route.when_spent,
         "budget": [
             {"limit": s.over, "limitUsd": s.limit_usd, "spentUsd": s.spent_usd, "source": s.source}
             for s in standings
@@ -90,12 +97,49 @@ def route_to_wire(
     }
 
 
+def health_lines(route: Route, health: Health, now: float) -> list[str]:
+    """What was measured of the models of `route`, in words: one line for each of which something is known."""
+    return [
+        f"measured: {name} {'; '.join(said)}"
+        for name, known in health.models.items()
+        if name in _named(route) and (said := _measured(known, now))
+    ]
+
+
+def _measured(known: ModelHealth, now: float) -> list[str]:
+    said = []
+    if known.first_token_ms is not None:
+        said.append(f"takes about {known.first_token_ms:.0f} ms to its first text")
+    if known.tokens_per_second is not None:
+        said.append(f"writes about {known.tokens_per_second:.0f} tokens a second")
+    if said:
+        said[-1] += f" ({known.samples} answer{'' if known.samples == 1 else 's'})"
+    circuit = known.circuit_at(now)
+    why = f" ({known.reason})" if known.reason else ""
+    if circuit == "open":
+        wait = "" if known.until is None else f" for another {max(1, round(known.until - now))} s"
+        said.append(f"failed lately{why} and is left alone{wait}")
+    elif circuit == "half-open":
+        said.append(f"failed lately{why}: the next request finds out whether it works again")
+    return said
+
+
+def _rests_s(known: ModelHealth, now: float) -> float | None:
+    return None if known.until is None or known.circuit_at(now) != "open" else known.until - now
+
+
+def _named(route: Route) -> set[str]:
+    return {*(model.name for model in route.candidates), *(e.model for e in route.eliminated)}
+
+
 def _health_to_wire(route: Route, health: Health, now: float) -> list[HealthWire]:
-    named = {*(model.name for model in route.candidates), *(e.model for e in route.eliminated)}
+    named = _named(route)
     return [
         {
             "model": name,
             "circuit": known.circuit_at(now),
+            "reason": known.reason,
+            "restsS": _rests_s(known, now),
             "firstTokenMs": known.first_token_ms,
             "tokensPerSecond": known.tokens_per_second,
             "samples": known.samples,

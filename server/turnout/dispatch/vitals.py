@@ -36,6 +36,9 @@ _MIN_TOKENS = 20
 _SILENCE_MS = 1000.0
 """Whoever was left sooner may have been about to answer: most requests are cancelled by the next keystroke."""
 
+TOLD_S = 10.0
+"""How often others are told of what was measured."""
+
 _LONGEST_REST_S = 60.0
 """Whoever asks for more rest after too many requests is asked again after this."""
 
@@ -52,10 +55,20 @@ class _Pace:
 
 
 class Vitals:
-    """Hears of every send; `clock` gives seconds and only ever goes up."""
+    """Hears of every send; `clock` gives seconds and only ever goes up.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    `told` is passed on what is new of a model that is not on this machine: at once where its circuit changed, and
+    every `TOLD_S` where it was only measured; the last argument is in how many seconds an open circuit lets one in.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        told: Callable[[Model, ModelHealth, float | None], None] = lambda *_: None,
+    ) -> None:
         self.now = clock
+        self._told = told
+        self._telling: dict[Model, tuple[Circuit, float]] = {}
         self._breakers: dict[str, Breaker] = {}
         self._paces: dict[Model, _Pace] = {}
 
@@ -87,6 +100,10 @@ class Vitals:
         breaker = self._breakers.get(endpoint(tried.model))
         if breaker is not None:
             breaker.worked()
+        self._measure(tried)
+        self._tell(tried.model)
+
+    def _measure(self, tried: Try) -> None:
         timings, usage = tried.timings(), tried.usage()
         total_ms = timings.total if timings.model is None else timings.model
         pace = self._measured(tried.model, timings.first_token)
@@ -107,6 +124,7 @@ class Vitals:
         if isinstance(error, RateLimited) and error.retry_after_s is not None:
             rest_s = min(error.retry_after_s, _LONGEST_REST_S)
             self._paces.setdefault(model, _Pace()).rests_until = self.now() + rest_s
+        self._tell(model)
 
     def left(self, model: Model, silent_ms: float | None = None, ticket: int = ORDINARY) -> None:
         """A send was given up from our side; `silent_ms` is how long nothing had come, None where something had.
@@ -119,6 +137,7 @@ class Vitals:
         known = self._paces.get(model)
         if silent_ms is not None and silent_ms >= max(_SILENCE_MS, (known and known.first_token_ms) or 0.0):
             self._measured(model, silent_ms)
+            self._tell(model)
 
     def _measured(self, model: Model, first_token_ms: float | None) -> _Pace | None:
         if first_token_ms is None:
@@ -128,6 +147,15 @@ class Vitals:
         pace.samples += 1
         pace.measured_at = self.now()
         return pace
+
+    def _tell(self, model: Model) -> None:
+        health, now = self._of(model), self.now()
+        if health is None or not endpoint(model):
+            return
+        circuit, at = self._telling.get(model, ("closed", -TOLD_S))
+        if health.circuit != circuit or now - at >= TOLD_S:
+            self._telling[model] = health.circuit, now
+            self._told(model, health, None if health.until is None else max(0.0, health.until - now))
 
     def _of(self, model: Model) -> ModelHealth | None:
         pace, breaker, now = self._paces.get(model), self._breakers.get(endpoint(model)), self.now()

@@ -1,6 +1,27 @@
 """What Turnout keeps between runs, in SQLite: receipts, what they cost, and what is set aside meanwhile."""
 
 from turnout.store.ledger import Ledger
-from turnout.store.queries import BYS, By, Line, Unreadable, last_receipts, lines, set_aside_usd, spent
+from turnout.store.queries import (
+    BYS,
+    By,
+    Line,
+    Unreadable,
+    health_lately,
+    last_receipts,
+    lines,
+    set_aside_usd,
+    spent,
+)
 
-__all__ = ["BYS", "By", "Ledger", "Line", "Unreadable", "last_receipts", "lines", "set_aside_usd", "spent"]
+__all__ = [
+    "BYS",
+    "By",
+    "Ledger",
+    "Line",
+    "Unreadable",
+    "health_lately",
+    "last_receipts",
+    "lines",
+    "set_aside_usd",
+    "spent",
+]

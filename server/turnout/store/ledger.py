@@ -17,13 +17,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from turnout.core.health import Spend
+from turnout.core.health import ModelHealth, Spend
 from turnout.core.limits import Limit
 from turnout.core.receipts import Receipt
+from turnout.core.requests import Model
 from turnout.core.spending import Refusal, Reservation
 from turnout.store import reservations
 from turnout.store.branch import branch_of
 from turnout.store.environment import environment_of
+from turnout.store.health import Seen, note
 from turnout.store.queries import last_receipts, spend_by_day
 from turnout.store.retention import prune
 from turnout.store.rows import Tags, insert_event, insert_receipt
@@ -88,6 +90,10 @@ class Ledger:
     def spent(self, workspace: str) -> Spend:
         """What all servers of the user have spent and set aside, as last seen on disk, plus our own since."""
         return self._sum(workspace, reserved=True)
+
+    def health(self, model: Model, health: ModelHealth, left_s: float | None) -> None:
+        """Keep how `model` does, for those who have no server to ask; see `store.health.Seen`."""
+        self._writer.add(_Seen(Seen(model, health, left_s, self._now().timestamp())), urgent=False)
 
     def settled(self, workspace: str) -> Spend:
         """What they have spent; what is only set aside is not in it."""
@@ -199,6 +205,19 @@ class _Event:
 @dataclass(slots=True)
 class _Reserve:
     """Money to set aside, and who waits to hear of it."""
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """How a model does."""
+
+    seen: Seen
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        note(connection, self.seen)
+
+    def over(self, *, written: bool) -> None:
+        pass
+
 
     ledger: Ledger
     reservation: Reservation

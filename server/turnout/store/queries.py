@@ -6,15 +6,17 @@ there is nothing to tell.
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from turnout.core.health import Spend
+from turnout.core.health import Health, Spend
+from turnout.core.requests import Model
 from turnout.errors import TurnoutError
+from turnout.store.health import seen_lately
 from turnout.store.schema import lend_tables
 from turnout.store.totals import amounts, sum_of
 
@@ -148,6 +150,15 @@ def set_aside_usd(path: Path) -> float:
         if connection is None:
             return 0.0
         return float(connection.execute("SELECT TOTAL(usd) FROM reservations").fetchone()[0])
+
+
+def health_lately(path: Path, models: Iterable[Model], now_s: float) -> Health:
+    """How `models` did lately, on a clock of seconds of the epoch; nothing where no server has said so.
+
+    Raises `Unreadable` where the database cannot be read.
+    """
+    with _reading(path) as connection:
+        return Health() if connection is None else seen_lately(connection, models, now_s)
 
 
 def spent(path: Path, workspace: str, today: date) -> Spend:

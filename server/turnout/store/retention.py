@@ -3,6 +3,8 @@
 import sqlite3
 from datetime import datetime, timedelta
 
+from turnout.core.ordering import STALE_S
+
 KEEP_DAYS = 400
 """Last year's month beside this year's."""
 
@@ -40,4 +42,5 @@ def prune(connection: sqlite3.Connection, now: datetime) -> int:
     ):
         connection.executemany(statement, ids)
     connection.execute("DELETE FROM events WHERE at < ?", (values["stale"],))
+    connection.execute("DELETE FROM health WHERE at < ?", (now.timestamp() - STALE_S,))
     return len(ids)

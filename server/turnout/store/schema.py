@@ -101,8 +101,18 @@ CREATE TABLE IF NOT EXISTS overspent (
 those of them that left the machine.
 `shared` names further workspaces whose limits a request is held to, beside the one that it is put down to.
 `overspent` names the limits that the user allowed a request to go over.
-`expires` is in seconds of the epoch, and `day` and `at` are local, as in `receipts`."""
+`expires` and the times of `health` are in seconds of the epoch, and `day` and `at` are local, as in `receipts`."""
 
+CREATE TABLE IF NOT EXISTS health (
+  model TEXT PRIMARY KEY,
+  at REAL NOT NULL,
+  circuit TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  until REAL,
+  first_token_ms REAL,
+  tokens_per_second REAL,
+  samples INTEGER NOT NULL
+);
 _TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) (\(.+?\));", re.DOTALL)
 
 _BUSY_MS = 5000

@@ -13,8 +13,8 @@ from turnout import __version__
 from turnout.errors import TurnoutError
 
 COMMANDS = (
-    "serve", "refactor", "undo", "commit-message", "models", "eval", "doctor", "route", "settings", "ledger", "trust",
-    "worker", "demo",
+    "serve", "refactor", "undo", "commit-message", "models", "index", "eval", "doctor", "route", "settings", "ledger", "stats",
+    "trust", "worker", "demo",
 )  # fmt: skip
 
 

@@ -10,11 +10,13 @@ import hashlib
 import os
 import re
 import subprocess
+import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
-from turnout.core.commits import Staged, StagedFile
+from turnout.core.commits import PastChange, PastCommit, Staged, StagedFile
 from turnout.errors import GitFailed
 
 TIMEOUT_S = 15.0
@@ -52,6 +54,67 @@ async def staged(folder: Path) -> Staged:
     return Staged(str(root), _files(numbers, patch.decode("utf-8", "replace")), subjects)
 
 
+async def history(folder: Path, most: int) -> AsyncIterator[PastCommit]:
+    """The last commits with one parent, newest first, each with the files that it changed."""
+    said = await run(
+        folder, "log", f"--max-count={most}", "--no-merges", "--no-color", "-z", "--format=%H%n%P%n%B"
+    )
+    for entry in said.decode("utf-8", "replace").split("\0"):
+        commit, _, rest = entry.partition("\n")
+        parent, _, message = rest.partition("\n")
+        if parent and " " not in parent:
+            changes = await _past_changes(folder, parent, commit)
+            yield PastCommit(commit, parent, message.strip(), changes)
+
+
+async def _past_changes(folder: Path, parent: str, commit: str) -> tuple[PastChange, ...]:
+    raw = await run(folder, "diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--find-renames", parent, commit)
+    fields = iter(raw.decode("utf-8", "surrogateescape").split("\0"))
+    found = []
+    for field in fields:
+        if not field.startswith(":"):
+            continue
+        _, _, before, after, status = field.removeprefix(":").split(" ")
+        path = next(fields)
+        new_path = next(fields) if status[0] in "RC" else ""
+        sides = [None if set(blob) == {"0"} else blob for blob in (before, after)]
+        found.append(PastChange(path, new_path, sides[0], sides[1]))
+    return tuple(found)
+
+
+async def listing(folder: Path, commit: str, most_bytes: int) -> dict[str, str]:
+    """The blobs of the files of a commit of at most that many bytes each, by path; links and submodules left out."""
+    said = await run(
+        folder, "ls-tree", "-r", "-z", "--long", "--full-tree", commit, most_bytes=64 * MAX_BYTES
+    )
+    found = {}
+    for entry in said.decode("utf-8", "surrogateescape").split("\0"):
+        about, _, path = entry.partition("\t")
+        fields = about.split()
+        if path and fields[0] in ("100644", "100755") and int(fields[3]) <= most_bytes:
+            found[path] = fields[2]
+    return found
+
+
+async def blobs(folder: Path, ids: Sequence[str], most_bytes: int) -> dict[str, bytes]:
+    """The contents of blobs, as they are stored; those past `most_bytes` together are left out."""
+    asked = "".join(f"{blob}\n" for blob in ids).encode()
+    data = await run(folder, "cat-file", "--batch", given=asked, most_bytes=most_bytes, timeout_s=60.0)
+    found: dict[str, bytes] = {}
+    at = 0
+    while (end := data.find(b"\n", at)) >= 0:
+        fields = data[at:end].split()
+        at = end + 1
+        if len(fields) != 3:
+            continue  # it is missing
+        size = int(fields[2])
+        if at + size > len(data):
+            break
+        found[fields[0].decode()] = data[at : at + size]
+        at += size + 1
+    return found
+
+
 async def toplevel(folder: Path) -> Path:
     """The top of the work tree that holds `folder`. Raises GitFailed where there is none, or none around it."""
     said = (await run(folder, "rev-parse", "--show-toplevel")).decode("utf-8", "surrogateescape")
@@ -62,10 +125,14 @@ async def toplevel(folder: Path) -> Path:
 
 
 async def run(
-    folder: Path, *arguments: str, timeout_s: float = TIMEOUT_S, most_bytes: int = MAX_BYTES
+    folder: Path,
+    *arguments: str,
+    timeout_s: float = TIMEOUT_S,
+    most_bytes: int = MAX_BYTES,
+    given: bytes = b"",
 ) -> bytes:
-    """The output of a git command that reads, cut at `most_bytes`. Raises GitFailed where it fails."""
-    call = _Call([*_SAFE, *arguments], folder, timeout_s, most_bytes)
+    """The output of a git command that reads what is `given`, cut at `most_bytes`. Raises GitFailed where it fails."""
+    call = _Call([*_SAFE, *arguments], folder, timeout_s, most_bytes, given)
     running = asyncio.ensure_future(asyncio.to_thread(call.run))
     try:
         return await asyncio.shield(running)
@@ -113,28 +180,41 @@ def _is_blob(file: Path, oid: str | None) -> bool:
 class _Call:
     """One run of git, which another thread may stop."""
 
-    def __init__(self, arguments: Sequence[str], folder: Path, timeout_s: float, most_bytes: int) -> None:
+    def __init__(
+        self, arguments: Sequence[str], folder: Path, timeout_s: float, most_bytes: int, given: bytes
+    ) -> None:
         self._arguments = arguments
         self._folder = folder
         self._timeout_s = timeout_s
         self._most_bytes = most_bytes
+        self._given = given
         self._stopped = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
 
     def run(self) -> bytes:
         """Start it, read what it says and wait for its end."""
         try:
-            with subprocess.Popen(  # noqa: S603 - fixed arguments, and paths behind `--`
-                ["git", *self._arguments],  # noqa: S607 - the user's own git, wherever it is
-                cwd=self._folder,
-                env=_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            ) as process:
+            with (
+                self._input() as given,
+                subprocess.Popen(  # noqa: S603 - fixed arguments, and paths behind `--`
+                    ["git", *self._arguments],  # noqa: S607 - the user's own git, wherever it is
+                    cwd=self._folder,
+                    env=_environment(),
+                    stdin=given,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                ) as process,
+            ):
                 return self._read(process)
         except OSError as error:
             raise GitFailed(f"git cannot be run: {error}.", advice="Install git.") from error
+
+    def _input(self) -> IO[bytes]:
+        """What git reads from: a file, so that neither side waits for the other."""
+        given = tempfile.TemporaryFile()  # noqa: SIM115 - its caller closes it
+        given.write(self._given)
+        given.seek(0)
+        return given
 
     def _read(self, process: "subprocess.Popen[bytes]") -> bytes:
         self._process = process

@@ -25,7 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "journal": {"act", "core", "files"},
     "checks": {"act", "core", "files"},
     "complete": {"core"},
-    "evaluate": {"complete", "core", "dispatch", "files", "syntax"},
+    "evaluate": {"act", "complete", "core", "dispatch", "files", "git", "syntax"},
     "dispatch": {"core"},
     "store": {"core"},
     "syntax": {"core"},

@@ -10,6 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from turnout.commands import evaluate_edits
+
 if TYPE_CHECKING:
     from turnout.core.fim.layout import Window
     from turnout.core.repository import Repository
@@ -33,7 +35,9 @@ Nothing leaves this machine. Ctrl-C ends it and prints what was measured until t
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Register `eval`."""
-    parser = subparsers.add_parser("eval", help="measure how good completions are on your own files")
+    parser = subparsers.add_parser(
+        "eval", help="measure how good completions and edits are on your own files"
+    )
     actions = parser.add_subparsers(metavar="WHAT", required=True)
     completions = actions.add_parser(
         "completions",
@@ -74,6 +78,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     completions.add_argument("--json", action="store_true", help="print JSON, every answer included")
     completions.set_defaults(run=run)
+    evaluate_edits.add_action(actions)
 
 
 def run(args: argparse.Namespace) -> int:

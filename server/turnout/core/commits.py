@@ -46,6 +46,26 @@ class Staged:
     subjects: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class PastChange:
+    """One file of a past commit: its blobs, None where there is no file; `new_path` is empty but for a rename."""
+
+    path: str
+    new_path: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PastCommit:
+    """A commit with one parent."""
+
+    id: str
+    parent: str
+    message: str
+    changes: tuple[PastChange, ...]
+
+
 def tidy(reply: str) -> str:
     """The message in a model's reply, without fences, quotes and what is said around it; empty where there is none."""
     text = "".join(c for c in reply if c == "\n" or (c.isprintable() and c != "\ufeff")).strip()

@@ -1,0 +1,205 @@
+"""Past commits done once more: the message as the instruction, the parent as the tree, the commit as the truth.
+
+Invariants: nothing is read but git's objects, and nothing is written; every path stands for the file of the same name
+in the user's folder, so that the rules for that file decide who may see it.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from turnout import git
+from turnout.act.context import gather_context
+from turnout.act.estimates import Estimate, estimate
+from turnout.act.proposals import Proposal
+from turnout.act.refactor import propose
+from turnout.act.scope import Request
+from turnout.act.seams import Outlook, Seams
+from turnout.core.answers import Answer, Asker, PromptFor
+from turnout.core.commits import PastCommit
+from turnout.core.documents import Snapshot, split_lines
+from turnout.core.edits.changes import Transaction, file_change
+from turnout.core.edits.paths import is_hidden, normalise
+from turnout.core.languages import language_of
+from turnout.core.receipts import SentFile
+from turnout.core.requests import ChatPrompt, Kind, Model, Route
+from turnout.errors import EditError, FileUnusable, RequestRejected
+from turnout.evaluate.edit_scores import EditScore, score
+from turnout.files import Folder, path_to_uri
+
+MOST_FILES, LEAST_FILES = 6, 2
+MOST_LINES = 200
+"""Changed lines of a commit that is replayed: larger ones are rarely one instruction."""
+
+_FILE_BYTES = 200_000
+_TREE_BYTES = 60_000_000
+_LOOKED_AT = 500
+_MESSAGE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A commit to be done once more: the texts of its parent, and what it made of those that it changed."""
+
+    commit: str
+    instruction: str
+    before: Mapping[str, str]
+    after: Mapping[str, str | None]
+    """By path; None for a file that is gone."""
+
+
+async def replays(folder: Path, count: int) -> AsyncIterator[Replay]:
+    """The last `count` small commits over several files of text, newest first."""
+    found = 0
+    async for past in git.history(folder, _LOOKED_AT):
+        if found >= count:
+            return
+        replay = await _replay(folder, past)
+        if replay is not None:
+            found += 1
+            yield replay
+
+
+async def _replay(folder: Path, past: PastCommit) -> Replay | None:
+    if not LEAST_FILES <= len(past.changes) <= MOST_FILES or len(past.message) < 10:
+        return None
+    wanted = [blob for change in past.changes for blob in (change.before, change.after) if blob]
+    changed = _texts(await git.blobs(folder, wanted, _TREE_BYTES))
+    after: dict[str, str | None] = {}
+    for change in past.changes:
+        if not all(blob in changed for blob in (change.before, change.after) if blob):
+            return None  # not text
+        if change.new_path or change.after is None:
+            after[change.path] = None
+        if change.after is not None:
+            after[change.new_path or change.path] = changed[change.after]
+    if any(not _is_plain(path) for path in after):
+        return None
+    before = await _tree(folder, past.parent)
+    replay = Replay(past.id, past.message[:_MESSAGE], before, after)
+    return replay if 0 < _size(replay) <= MOST_LINES else None
+
+
+async def _tree(folder: Path, commit: str) -> dict[str, str]:
+    listed = await git.listing(folder, commit, _FILE_BYTES)
+    paths = {path: blob for path, blob in listed.items() if _is_plain(path)}
+    texts = _texts(await git.blobs(folder, sorted(set(paths.values())), _TREE_BYTES))
+    return {path: texts[blob] for path, blob in paths.items() if blob in texts}
+
+
+def _texts(blobs: Mapping[str, bytes]) -> dict[str, str]:
+    found = {}
+    for blob, data in blobs.items():
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            found[blob] = text.removeprefix("\ufeff")
+    return found
+
+
+def _is_plain(path: str) -> bool:
+    """Whether a path of a commit is one that a refactor could be about."""
+    try:
+        return normalise(path) == path and not is_hidden(path)
+    except EditError:
+        return False
+
+
+def _size(replay: Replay) -> int:
+    """Lines that the commit removed and added."""
+    count = 0
+    for path, after in replay.after.items():
+        old, new = split_lines(replay.before.get(path, "")), split_lines(after or "")
+        hunks = file_change("edit", path, path, old, new).hunks
+        count += sum(len(hunk.before) + len(hunk.after) for hunk in hunks)
+    return count
+
+
+class Past:
+    """The parent's tree, under the names that its files have in the user's folder: a `Workspace` that takes nothing."""
+
+    def __init__(self, replay: Replay, folder: Folder, may_read: Callable[[str], bool]) -> None:
+        self._texts = replay.before
+        self._folder = folder
+        self._may_read = may_read
+
+    def uri(self, path: str) -> str:
+        """The URI of the file of that name in the folder of today."""
+        return path_to_uri(self._folder.root / normalise(path))
+
+    def path(self, uri: str) -> str:
+        """The path of such a URI."""
+        return self._folder.path(uri)
+
+    def paths(self) -> Iterator[str]:
+        """Files of the tree that may be looked at today."""
+        return (path for path in sorted(self._texts) if self._is_open(path))
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """Names of the files right in `folder`."""
+        inside = (path.removeprefix(f"{folder}/") for path in self._texts if path.startswith(f"{folder}/"))
+        return tuple(sorted(name for name in inside if "/" not in name))
+
+    def exists(self, uri: str) -> bool:
+        """Whether the tree has that file."""
+        return self.path(uri) in self._texts
+
+    def snapshot(self, uri: str) -> Snapshot | None:
+        """The text in the tree. Raises FileUnusable for one that is kept from every model today."""
+        path = self.path(uri)
+        if path not in self._texts:
+            return None
+        if not self._is_open(path):
+            raise FileUnusable(f"{path} is kept from every model.")
+        return Snapshot(uri, language_of(path), None, tuple(split_lines(self._texts[path])))
+
+    async def apply(self, transaction: Transaction) -> bool:
+        """The past stays as it is."""
+        return False
+
+    def _is_open(self, path: str) -> bool:
+        return self._folder.withheld(path) is None and self._may_read(self.uri(path))
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """The outlook and the asker of one model: every other candidate is passed over."""
+
+    model: Model
+    outlook: Outlook
+    asker: Asker
+
+    def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+        """The route with that model alone, if it may be asked."""
+        found = self.outlook.route(kind, uris, input_tokens)
+        return replace(found, candidates=tuple(m for m in found.candidates if m.name == self.model.name))
+
+    def ms_per_token(self, model: Model) -> float | None:
+        """As it was measured."""
+        return self.outlook.ms_per_token(model)
+
+    async def ask(
+        self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
+    ) -> Answer:
+        """Ask that model. Raises TurnoutError where it may not be asked or does not answer."""
+
+        def render(model: Model) -> ChatPrompt:
+            if model.name != self.model.name:
+                raise RequestRejected(f"{model.name} is not the one that is measured.")
+            return prompt(model)
+
+        return await self.asker.ask(kind, render, files, on_text)
+
+
+async def expected(replay: Replay, seams: Seams) -> Estimate:
+    """What doing a commit once more will take. Raises FileUnusable where no file of it can be found."""
+    assert seams.outlook is not None
+    return await estimate(await gather_context(Request(replay.instruction), seams), None, seams.outlook)
+
+
+async def done_again(replay: Replay, seams: Seams) -> tuple[EditScore, Proposal]:
+    """Do a commit once more, and hold the outcome against it. Raises TurnoutError where there is none."""
+    proposal = await propose(Request(replay.instruction), seams)
+    return score(replay.before, replay.after, proposal), proposal

@@ -13,7 +13,7 @@ from turnout import __version__
 from turnout.errors import TurnoutError
 
 COMMANDS = (
-    "serve", "refactor", "undo", "commit-message", "models", "index", "eval", "doctor", "route", "settings", "ledger", "stats",
+    "serve", "refactor", "undo", "commit-message", "models", "index", "eval", "doctor", "route", "settings", "ledger",
     "trust", "worker", "demo",
 )  # fmt: skip
 

@@ -4,6 +4,7 @@ the server, in a process of its own.
 
 from turnout.index.link import Spec
 from turnout.index.places import database_of
+from turnout.index.reading import Summary
 from turnout.index.repository import RepositoryIndex
 
-__all__ = ["RepositoryIndex", "Spec", "database_of"]
+__all__ = ["RepositoryIndex", "Spec", "Summary", "database_of"]

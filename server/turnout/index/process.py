@@ -207,6 +207,8 @@ def _words(error: Exception, database: Path) -> str:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL:
         return f"The repository index is not complete: the disk with {database.parent} is full, or the index too large."
+    if "fts5" in str(error):
+        return "There is no repository index: this Python's SQLite is built without full-text search (FTS5)."
     return f"There is no up-to-date repository index: {database.parent} cannot be written ({error})."
 
 

@@ -8,7 +8,9 @@ import re
 import sqlite3
 import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain, islice, zip_longest
+from pathlib import Path
 
 from turnout.core.documents import line_body, split_lines
 from turnout.core.languages import language_of
@@ -140,6 +142,35 @@ def files(connection: sqlite3.Connection) -> tuple[str, ...]:
     """Every file in the index."""
     rows = connection.execute("SELECT path FROM files WHERE left_out = '' ORDER BY path")
     return tuple(path for (path,) in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is in an index, in numbers: files by language, and those left out by reason."""
+
+    database: str
+    bytes: int = 0
+    files: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
+    plain: int = 0
+    definitions: int = 0
+    passages: int = 0
+
+
+def summary(connection: sqlite3.Connection, database: Path) -> Summary:
+    """What is in the index; looks at every row, which no request should wait for."""
+    by_language = """SELECT language, count(*) FROM files WHERE left_out = '' GROUP BY language
+    ORDER BY count(*) DESC, language"""
+    by_reason = "SELECT left_out, count(*) FROM files WHERE left_out != '' GROUP BY left_out"
+    counts = """SELECT (SELECT count(*) FROM files WHERE plain), (SELECT count(*) FROM definitions),
+    (SELECT count(*) FROM passages)"""
+    return Summary(
+        str(database),
+        database.stat().st_size,
+        dict(connection.execute(by_language).fetchall()),
+        dict(connection.execute(by_reason).fetchall()),
+        *connection.execute(counts).fetchone(),
+    )
 
 
 def frequent_words(connection: sqlite3.Connection) -> dict[str, int]:

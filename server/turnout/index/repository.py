@@ -108,6 +108,11 @@ class RepositoryIndex:
             self._files, work.done, work.of, building, work.problem or self._begun_anew * building
         )
 
+    def summary(self) -> reading.Summary:
+        """What is in the index, in numbers; takes longer than a request should wait."""
+        nothing = reading.Summary(str(self._database))
+        return self._ask(lambda connection: reading.summary(connection, self._database), nothing)
+
     @property
     def files_read(self) -> int:
         """How many files were read so far; a second start reads none."""

@@ -1,0 +1,127 @@
+"""`turnout index`: build a folder's index ahead of its editor, and see what is in it."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from turnout.core.repository import Definition
+    from turnout.index import RepositoryIndex, Summary
+
+_LOOK_EVERY_S = 0.2
+_MAX_FOUND = 100
+
+Show = Callable[[int, int], None]
+"""Hears how many files are done, and of how many."""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register `index`."""
+    parser = subparsers.add_parser(
+        "index", help="build a folder's index, and see what is in it", description=__doc__
+    )
+    parser.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        metavar="PATH",
+        help="default: the repository around the current folder",
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--status", action="store_true", help="only say what is in it")
+    what.add_argument("--rebuild", action="store_true", help="forget what is in it first")
+    what.add_argument("--find", metavar="NAME", help="only list the definitions of a name")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build and say what there is; 1 where that failed, or nothing was found."""
+    from turnout.commands.settings import load_for
+    from turnout.settings.workspace import find_workspace
+
+    root = args.folder.resolve() if args.folder else find_workspace(Path())
+    if not root.is_dir():
+        print(f"turnout: {root} is not a folder.", file=sys.stderr)
+        return 1
+    loaded = load_for(root)
+    if not loaded.settings.index.enabled and not args.status:
+        print("turnout: the settings switch the index off (`index.enabled`).", file=sys.stderr)
+        return 1
+    never_read = [pattern.text for pattern in loaded.policy.privacy.never_read.patterns]
+    with _opened(root, never_read, loaded.settings.index.max_files) as index:
+        if args.find:
+            if not index.state().files:
+                print("turnout: there is no index yet; run: turnout index", file=sys.stderr)
+            return _print_found(index.definitions([args.find], limit=_MAX_FOUND), as_json=args.json)
+        if not args.status and not _build(index, rebuild=args.rebuild):
+            print(f"turnout: {index.state().problem}", file=sys.stderr)
+            return 1
+        _print_summary(root, index.summary(), as_json=args.json)
+    return 0
+
+
+@contextmanager
+def _opened(root: Path, never_read: list[str], max_files: int) -> "Iterator[RepositoryIndex]":
+    from turnout.index import RepositoryIndex, Spec, database_of
+
+    index = RepositoryIndex(Spec(root, database_of(root), never_read, max_files))
+    try:
+        yield index
+    finally:
+        index.close()
+
+
+def _build(index: "RepositoryIndex", *, rebuild: bool) -> bool:
+    """Bring everything up to date, with a bar on a terminal; False where that cannot be."""
+    (index.rebuild if rebuild else index.build)()
+    with _shown() as show:
+        while not index.wait(_LOOK_EVERY_S):
+            state = index.state()
+            show(state.done, state.of)
+    return not index.state().problem
+
+
+@contextmanager
+def _shown() -> Iterator[Show]:
+    """A bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _of: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("indexing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of or None)
+
+
+def _print_found(found: "tuple[Definition, ...]", *, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps([asdict(one) for one in found], indent=2))
+    for one in () if as_json else found:
+        print(
+            f"{one.path}:{one.first_line + 1}: {one.kind} {'.'.join(filter(None, (one.container, one.name)))}"
+        )
+        print("\n".join(f"    {line}" for line in one.signature.splitlines()))
+    return 0 if found else 1
+
+
+def _print_summary(root: Path, summary: "Summary", *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"folder": str(root), **asdict(summary)}, indent=2))
+        return
+    files = sum(summary.files.values())
+    print(f"{root}: {files:,} files, {summary.definitions:,} definitions, {summary.passages:,} passages")
+    print("\n".join(f"  {count:7,}  {language}" for language, count in summary.files.items()))
+    for reason, count in summary.left_out.items():
+        print(f"  {count:7,}  left out: {reason}")
+    if summary.plain:
+        print(f"  {summary.plain:7,}  kept as text: a grammar could not read them")
+    print(f"{summary.database} ({summary.bytes / 1e6:,.1f} MB)")

@@ -1,19 +1,21 @@
 """A refactor asks in the format that its model keeps to, corrects what can be corrected, and says what could not."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
 from support.act_kit import LOCAL, REMOTE, MemoryWorkspace, ScriptedAsker, seams
 from turnout.act import prompts
-from turnout.act.proposals import Proposal
+from turnout.act.proposals import Check, Proposal
 from turnout.act.refactor import propose
 from turnout.act.scope import Request
 from turnout.act.seams import Seams
 from turnout.act.transactions import Outcome, Proposals
 from turnout.core.answers import Answer, PromptFor
 from turnout.core.documents import Position, Span
+from turnout.core.edits.changes import FileChange
 from turnout.core.receipts import SentFile
 from turnout.core.requests import Kind, Model
 from turnout.errors import ConnectionFailed, FileUnusable, ReplyUnusable, RequestRejected
@@ -128,6 +130,23 @@ async def test_what_cannot_be_corrected_makes_it_incomplete() -> None:
         ScriptedAsker([SHAPES + WRONG, WRONG]), {"shapes.py": RENAMED["shapes.py"]}, ("edits",)
     )
     assert not proposal.complete
+
+
+async def test_failed_checks_go_back_too() -> None:
+    """What the project's checks find in edits that fit is said to the model, which may mend it; then all is well."""
+    said: list[tuple[str, ...]] = []
+
+    async def check(changes: Sequence[FileChange]) -> tuple[Check, ...]:
+        said.append(tuple(change.path for change in changes))
+        ok = len(changes) == 2
+        return (Check("lint", ok, "" if ok else "new problems: main.py:1: no area in shapes"),)
+
+    asker = ScriptedAsker([SHAPES, MAIN])
+    workspace = MemoryWorkspace(FILES)
+    proposal = await propose(RENAME, replace(seams(workspace, asker), check=check))
+    assert said == [("shapes.py",), ("shapes.py", "main.py")]
+    assert "no area in shapes" in asker.asked[1][1].messages[-1].content
+    assert {change.path: "".join(change.after) for change in proposal.changes} == RENAMED
 
 
 async def test_new_syntax_errors_go_back_too() -> None:

@@ -212,3 +212,8 @@ def test_text_made_of_common_lines_is_found_in_bounded_time() -> None:
     assert apply(text, ("y\nx\nx\nx\ny", "z")).count("z") == 1
     with pytest.raises(EditError):
         apply(text, ("x\ny\n" * 2_000, "z"))
+    indented = text.replace("x", "  x").replace("y", "  y")
+    assert apply(indented, ("y\nx\nx\nx\ny", "z")).count("z") == 1
+    assert apply(text, ("y \nx\nx\nx\ny", "z")).count("z") == 1
+    with pytest.raises(EditError):
+        apply(indented, ("x\ny\n" * 2_000, "z"))

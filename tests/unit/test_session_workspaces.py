@@ -235,7 +235,9 @@ async def test_checks_run_only_where_the_user_trusts_the_folder(folders: Path) -
     ):
         told: list[str] = []
         subject = FolderChecks(workspaces(FakeEditor(), folder.root, trusted=lambda _path, yes=trusted: yes))
-        assert await subject(folder, [change], told.append) == (Check("touch ran", True, message, ran=trusted),)
+        assert await subject(folder, [change], told.append) == (
+            Check("touch ran", True, message, ran=trusted),
+        )
         assert told == (["touch ran"] if trusted else [])
     assert not (folders / "two/ran").exists()
 

@@ -95,10 +95,23 @@ async def draft_edits(question: Question, seams: Seams) -> Draft:
     async def read(answer: Answer) -> tuple[Draft, Sequence[str]]:
         nonlocal draft
         draft = await read_edits(answer, draft, question, seams)
-        return draft, draft.complaints
+        return draft, draft.complaints or await _failed_checks(draft, seams)
 
     result, receipts = await converse(question, read, seams)
     return replace(result, receipts=receipts)
+
+
+async def _failed_checks(draft: Draft, seams: Seams) -> tuple[str, ...]:
+    """What the project's checks have against a draft that is sound in itself.
+
+    One file of several, from a model that writes one at a time, cannot pass them alone.
+    """
+    if seams.check is None or draft.style != "blocks" or not draft.changes:
+        return ()
+    seams.tell("running checks", 0, 0)
+    return tuple(
+        f"{check.name}: {check.message}" for check in await seams.check(draft.changes) if not check.ok
+    )
 
 
 async def converse(

@@ -91,7 +91,7 @@ class Bench:
     """What a command works with that does what an editor's user could ask for, in one folder."""
 
     workspaces: Workspaces
-    operation: Callable[[], Operation]
+    operation: Callable[..., Operation]
     check: FolderChecks
     outlook: RecentOutlook
 

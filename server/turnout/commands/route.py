@@ -62,7 +62,7 @@ def run_explain(args: argparse.Namespace) -> int:
     files = (asked and files_of(asked)) or [args.file]
     if len(files) > 1:
         loaded = load_for(workspace, files=[real for file in files for real in real_files(file, workspace)])
-    request = _request(args.kind, files, args.files, workspace, loaded)
+    request = _request(args.kind, files, args.files, workspace, loaded, args.instruction)
     spend, health, now = _spent(request.workspace), _health(loaded.policy.models), time.time()
     route = decide(request, loaded.policy, health, spend, now)
     limits = list(standings(loaded.policy.budget, spend))
@@ -121,7 +121,7 @@ def _health(models: "tuple[Model, ...]") -> "Health":
 
 
 def _request(
-    kind: str, files: "Sequence[Path]", count: int, workspace: Path, loaded: "Loaded"
+    kind: str, files: "Sequence[Path]", count: int, workspace: Path, loaded: "Loaded", instruction: str
 ) -> "RouteRequest":
     """The request that is decided on; `files` are those whose text is in it, and it is about `count` at least."""
     from turnout.core.languages import language_of
@@ -145,6 +145,7 @@ def _request(
         input_tokens=0 if completion else size // _BYTES_PER_TOKEN,
         output_tokens=0 if completion else _ANSWER_TOKENS,
         files=max(count, len(files)),
+        instruction=instruction,
         workspace=str(workspace.resolve()),
         withheld=never_read(loaded.nested, real) or next(ignored, None),
         stays=local_only(loaded.nested, real),

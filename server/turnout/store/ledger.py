@@ -87,13 +87,13 @@ class Ledger:
         """Say what one send of a request came to that is not over yet; None leaves it at its worst case."""
         self._writer.add(_Settle(reservation_id, usd), urgent=True)
 
-    def spent(self, workspace: str) -> Spend:
-        """What all servers of the user have spent and set aside, as last seen on disk, plus our own since."""
-        return self._sum(workspace, reserved=True)
-
     def health(self, model: Model, health: ModelHealth, left_s: float | None) -> None:
         """Keep how `model` does, for those who have no server to ask; see `store.health.Seen`."""
         self._writer.add(_Seen(Seen(model, health, left_s, self._now().timestamp())), urgent=False)
+
+    def spent(self, workspace: str) -> Spend:
+        """What all servers of the user have spent and set aside, as last seen on disk, plus our own since."""
+        return self._sum(workspace, reserved=True)
 
     def settled(self, workspace: str) -> Spend:
         """What they have spent; what is only set aside is not in it."""
@@ -202,10 +202,6 @@ class _Event:
         pass
 
 
-@dataclass(slots=True)
-class _Reserve:
-    """Money to set aside, and who waits to hear of it."""
-
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """How a model does."""
@@ -218,6 +214,10 @@ class _Seen:
     def over(self, *, written: bool) -> None:
         pass
 
+
+@dataclass(slots=True)
+class _Reserve:
+    """Money to set aside, and who waits to hear of it."""
 
     ledger: Ledger
     reservation: Reservation

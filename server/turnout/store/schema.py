@@ -89,6 +89,16 @@ CREATE TABLE IF NOT EXISTS shared (
   receipt TEXT NOT NULL,
   PRIMARY KEY (workspace, receipt)
 );
+CREATE TABLE IF NOT EXISTS health (
+  model TEXT PRIMARY KEY,
+  at REAL NOT NULL,
+  circuit TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  until REAL,
+  first_token_ms REAL,
+  tokens_per_second REAL,
+  samples INTEGER NOT NULL
+);
 CREATE TABLE IF NOT EXISTS overspent (
   receipt TEXT NOT NULL,
   allowance TEXT NOT NULL,
@@ -103,16 +113,6 @@ those of them that left the machine.
 `overspent` names the limits that the user allowed a request to go over.
 `expires` and the times of `health` are in seconds of the epoch, and `day` and `at` are local, as in `receipts`."""
 
-CREATE TABLE IF NOT EXISTS health (
-  model TEXT PRIMARY KEY,
-  at REAL NOT NULL,
-  circuit TEXT NOT NULL,
-  reason TEXT NOT NULL,
-  until REAL,
-  first_token_ms REAL,
-  tokens_per_second REAL,
-  samples INTEGER NOT NULL
-);
 _TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) (\(.+?\));", re.DOTALL)
 
 _BUSY_MS = 5000

@@ -14,7 +14,7 @@ from turnout.errors import TurnoutError
 
 COMMANDS = (
     "serve", "refactor", "undo", "commit-message", "models", "index", "eval", "doctor", "route", "settings", "ledger",
-    "trust", "worker", "demo",
+    "stats", "trust", "worker", "demo",
 )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from turnout.lsp.server import run as run_server
 from turnout.session.editor import Editor
 
 if TYPE_CHECKING:
-    from turnout.complete import Completer, Warmer
+    from turnout.complete import Completer, Keeper, Warmer
     from turnout.complete.context import Gatherer
     from turnout.dispatch import Dispatcher, Operation, Vitals
     from turnout.local import LocalBackend
@@ -257,12 +257,13 @@ def _models_read(loop: asyncio.AbstractEventLoop, session: _Session, models: _Mo
 
 def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, models: _Models) -> Services:
     from turnout.act.transactions import Proposals
-    from turnout.complete import Completer, Warmer
+    from turnout.complete import Completer, Keeper, Warmer
     from turnout.journal import Journal
     from turnout.session.checking import FolderChecks
     from turnout.session.failures import Failures
     from turnout.session.outlook import RecentOutlook
     from turnout.session.pulls import Pulls
+    from turnout.store import Suggestions
 
     workspaces, ledger = session.workspaces, session.ledger
     pulls = Pulls(editor, _pull, on_ready=lambda _name: session.reporter.settings_changed())
@@ -275,6 +276,7 @@ def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, m
         protocol.snapshot,
         context=context,
     )
+    kept = Keeper(Suggestions(ledger), protocol.documents.get)
     completer = Completer(
         models.dispatcher,
         workspaces.rules,
@@ -282,6 +284,7 @@ def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, m
         Failures(editor, pulls),
         busy=warmer.completing,
         around=context.around,
+        on_shown=kept.offered,
     )
     return Services(
         settings=workspaces,
@@ -289,11 +292,12 @@ def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, m
         warmer=warmer,
         operation=models.dispatcher.operation,
         records=ledger,
+        kept=kept,
         check=FolderChecks(workspaces),
         outlook=RecentOutlook(workspaces, ledger.last),
         repositories=session.repositories,
         proposals=Proposals(Journal(paths.state_dir() / "journal")),
-        close=partial(_close_all, session, models, completer, warmer, pulls),
+        close=partial(_close_all, session, models, completer, kept, warmer, pulls),
         settings_changed=session.consents.forget,
         settings_read=session.settings_read,
     )
@@ -309,8 +313,9 @@ def _context(session: _Session, models: _Models, protocol: TurnoutProtocol) -> G
 
 
 async def _close_all(
-    session: _Session, models: _Models, completer: Completer, warmer: Warmer, pulls: Pulls
+    session: _Session, models: _Models, completer: Completer, kept: Keeper, warmer: Warmer, pulls: Pulls
 ) -> None:
+    kept.close()
     await completer.close()
     await warmer.close()
     await pulls.close()

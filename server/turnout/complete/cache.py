@@ -5,7 +5,7 @@ brackets the editor puts behind the cursor by itself meanwhile.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from turnout.core import lexing
 from turnout.core.holes import Hole
@@ -28,6 +28,8 @@ class Hit:
     text: str
     replaces: int = 0
     reason: str = ""
+    model: str = ""
+    """Who said it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def _hit(entry: Entry, hole: Hole, after: str, shift: int) -> Hit | None:
             replaces = 0  # it does not close what was opened, so that the editor's closer has to stay
         elif not spare.startswith(after[:shift]):
             return None
-    return Hit(found.id, text, replaces) if text else None
+    return replace(found, text=text, replaces=replaces) if text else None
 
 
 def _shift(entry: Entry, after: str) -> int | None:

@@ -17,7 +17,7 @@ from turnout.complete.pace import Pace
 from turnout.complete.patience import Patience
 from turnout.complete.prompts import ALONE, CompletionKind, Rules
 from turnout.complete.reasons import Reasons
-from turnout.core import holes, quiet
+from turnout.core import answers, holes, quiet
 from turnout.core.answers import Runner
 from turnout.core.context import Surroundings
 from turnout.core.documents import Position, Snapshot
@@ -52,7 +52,7 @@ class _Flight:
 
     def supersede(self) -> None:
         self.superseded = True
-        self.task.cancel()
+        self.task.cancel(answers.SUPERSEDED)
 
 
 class Completer:
@@ -76,7 +76,7 @@ class Completer:
 
         `busy` is entered for as long as a model is asked about a place. `around` is what a prompt shows besides the
         text around the cursor; it has to be there at once. `wait` and `later` are the clock's, in seconds.
-        `on_shown` hears of each completion that a model gave, with its document and the model's name.
+        `on_shown` hears of each completion, whole or what is left of it, with its document and the model's name.
         """
         self._asking = Asking(runner, relative_path, clock, around)
         self._rules = rules
@@ -200,14 +200,12 @@ class Completer:
         hit = self._keep(question, reply)
         if hit.reason:
             return self._nothing(question, hit.reason)
-        completion = self._show(question, hit, reply.receipt)
-        self._on_shown(completion, question.snapshot, reply.model.name)
-        return completion
+        return self._show(question, hit, reply.receipt)
 
     def _keep(self, question: Question, reply: Reply) -> Hit:
         trimmed = reply.trimmed
         reason = "" if trimmed.text else f"filtered: {trimmed.reason}"
-        hit = Hit(reply.receipt.id, trimmed.text, trimmed.replaces, reason)
+        hit = Hit(reply.receipt.id, trimmed.text, trimmed.replaces, reason, reply.model.name)
         self._cache.add(question.snapshot.uri, question.hole, hit)
         return hit
 
@@ -217,7 +215,9 @@ class Completer:
         self._patience.offered(uri, hole, hit.id)
         if question.kind == "inline":
             self._ahead.shown(Offer(hit.id, question.snapshot, hole.position, hit.text, hit.replaces))
-        return Completion(hit.id, hole.position, hit.text, receipt, hit.replaces)
+        completion = Completion(hit.id, hole.position, hit.text, receipt, hit.replaces)
+        self._on_shown(completion, question.snapshot, hit.model)
+        return completion
 
     def _nothing(self, question: Question, reason: str) -> Completion | None:
         self.note(question.snapshot.uri, question.hole.position, reason)

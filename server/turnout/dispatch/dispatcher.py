@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from turnout.core.answers import Answer, Ask
+from turnout.core.answers import SUPERSEDED, Answer, Ask
 from turnout.core.receipts import Receipt
 from turnout.core.requests import Api, Backend, Done, Route
 from turnout.dispatch.attempt import Attempt, Try
@@ -81,8 +81,8 @@ class Dispatcher:
         except TurnoutError as error:
             outcome = f"{'late' if isinstance(error, DeadlineExceeded) else 'failed'}: {error.message}"
             raise
-        except asyncio.CancelledError:
-            outcome = "cancelled"
+        except asyncio.CancelledError as cancelled:
+            outcome = SUPERSEDED if SUPERSEDED in cancelled.args else "cancelled"
             raise
         finally:
             receipt = attempt.receipt(outcome, self._clock())

@@ -43,6 +43,8 @@ class TurnoutProtocol(LanguageServerProtocol):
         self.on_close: DocumentListener = _ignore
         self.on_change: Callable[[Document, Position | None], None] = lambda _document, _end: None
         """Hears of every change, and where its last edit ended, as far as that is known."""
+        self.on_edit: Callable[[Document, Span | None, str], None] = lambda _document, _span, _text: None
+        """Hears of each edit of a change, with None for the span where the whole text is another."""
         self.folders: list[str] = []
         self.on_folders: Callable[[], None] = lambda: None
         self.left = asyncio.Event()
@@ -229,9 +231,11 @@ class TurnoutProtocol(LanguageServerProtocol):
             if isinstance(change, types.TextDocumentContentChangePartial):
                 span = self.span_from_lsp(document, change.range)
                 document.replace(span, change.text, version)
+                self.on_edit(document, span, change.text)
                 end = end_of(span.start, change.text)
             else:
                 document.replace_all(change.text, version)
+                self.on_edit(document, None, change.text)
                 end = None
         self.on_change(document, end)
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # the use cases are imported when the services are built
     from turnout.act.seams import Outlook
     from turnout.act.shelf import Shelf
     from turnout.act.transactions import Proposals
-    from turnout.complete import Completer, Warmer
+    from turnout.complete import Completer, Keeper, Warmer
     from turnout.core.edits.changes import FileChange
     from turnout.core.repository import Repository
     from turnout.core.requests import Kind
@@ -125,6 +125,8 @@ class Services:
     operation: Callable[..., Operation]
     """Begins a piece of work that may ask models several times, for what the user said."""
     records: Records
+    kept: Keeper
+    """Follows what was accepted."""
     check: RunChecks
     """Runs the checks that the settings name for refactors on the changes of a proposal."""
     outlook: Outlooks

@@ -12,12 +12,14 @@ from turnout.store.queries import (
     set_aside_usd,
     spent,
 )
+from turnout.store.suggestions import Suggestions
 
 __all__ = [
     "BYS",
     "By",
     "Ledger",
     "Line",
+    "Suggestions",
     "Unreadable",
     "health_lately",
     "last_receipts",

@@ -30,7 +30,7 @@ from turnout.store.queries import last_receipts, spend_by_day
 from turnout.store.retention import prune
 from turnout.store.rows import Tags, insert_event, insert_receipt
 from turnout.store.totals import Amount, amounts, as_text, sum_of
-from turnout.store.writer import Writer
+from turnout.store.writer import Job, Writer
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +71,10 @@ class Ledger:
     def event(self, receipt_id: str, event: str, length: int | None = None) -> None:
         """Keep what became of a suggestion (`shown`, `accepted full`, `rejected`); `length` in characters."""
         self._writer.add(_Event(receipt_id, self._now(), event, length), urgent=False)
+
+    def add(self, job: Job) -> None:
+        """Have something of another table written; returns at once."""
+        self._writer.add(job, urgent=False)
 
     def reserve(
         self, reservation: Reservation, limits: tuple[Limit, ...]

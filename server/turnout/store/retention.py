@@ -41,6 +41,11 @@ def prune(connection: sqlite3.Connection, now: datetime) -> int:
         "DELETE FROM overspent WHERE receipt = ?",
     ):
         connection.executemany(statement, ids)
-    connection.execute("DELETE FROM events WHERE at < ?", (values["stale"],))
+    for statement in (
+        "DELETE FROM events WHERE at < ?",
+        "DELETE FROM suggestions WHERE at < ?",
+        "DELETE FROM kept WHERE at < ?",
+    ):
+        connection.execute(statement, (values["stale"],))
     connection.execute("DELETE FROM health WHERE at < ?", (now.timestamp() - STALE_S,))
     return len(ids)

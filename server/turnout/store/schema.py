@@ -84,6 +84,20 @@ CREATE TABLE IF NOT EXISTS reservations (
   bytes_sent INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS reservations_by_receipt ON reservations (receipt);
+CREATE TABLE IF NOT EXISTS suggestions (
+  id TEXT PRIMARY KEY,
+  at TEXT NOT NULL,
+  language TEXT NOT NULL,
+  model TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS suggestions_by_time ON suggestions (at);
+CREATE TABLE IF NOT EXISTS kept (
+  id TEXT NOT NULL,
+  after_s INTEGER NOT NULL,
+  at TEXT NOT NULL,
+  share REAL NOT NULL,
+  PRIMARY KEY (id, after_s)
+);
 CREATE TABLE IF NOT EXISTS shared (
   workspace TEXT NOT NULL,
   receipt TEXT NOT NULL,

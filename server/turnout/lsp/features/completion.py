@@ -75,6 +75,7 @@ def _accept(server: TurnoutServer, fields: Mapping[str, Any], how: str, length: 
     services = server.services_now()
     if (known := _note(server, fields, f"accepted {how}", length)) and services is not None:
         services.completer.accepted(known, how)
+        services.kept.accepted(known, how, length)
 
 
 async def _complete(

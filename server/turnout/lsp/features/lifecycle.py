@@ -5,7 +5,7 @@ from typing import Any
 
 from lsprotocol import types
 
-from turnout.core.documents import Document, Position
+from turnout.core.documents import Document, Position, Span
 from turnout.lsp.fields import fields_of, position_of, uri_of
 from turnout.lsp.positions import position_from_lsp
 from turnout.lsp.server import TurnoutServer
@@ -17,6 +17,7 @@ def listen(server: TurnoutServer) -> None:
     """Hear of documents and folders that come and go."""
     server.protocol.on_open = partial(touched, server)
     server.protocol.on_change = partial(touched, server)
+    server.protocol.on_edit = partial(edited, server)
     server.protocol.on_close = partial(closed, server)
     server.protocol.on_folders = partial(folders_changed, server)
 
@@ -64,6 +65,13 @@ def touched(server: TurnoutServer, document: Document, position: Position | None
         services.warmer.touch(document.uri, document.version, position)
 
 
+def edited(server: TurnoutServer, document: Document, span: Span | None, text: str) -> None:
+    """Follow what was accepted in a document through its edits."""
+    services = server.services_now()
+    if services is not None:
+        services.kept.edited(document, span, text)
+
+
 def cursor(ls: TurnoutServer, params: Any) -> None:
     """Get ready for the place where the cursor came to rest: `turnout/cursor`."""
     fields = fields_of(params)
@@ -77,6 +85,7 @@ def closed(server: TurnoutServer, document: Document) -> None:
     """Drop what is kept for a document."""
     services = server.services_now()
     if services is not None:
+        services.kept.closing(document)
         services.completer.forget(document.uri)
         services.warmer.forget(document.uri)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from bench import decision, fallback, keystroke, memory, protocol, startup
 from bench.report import Row, table, to_json
 
-_ASKED_FOR = ("holes", "neovim")
-"""Measurements that only run when they are named: a quarter of an hour, or with an editor to install."""
+_ASKED_FOR = ("holes", "completions", "neovim")
+"""Measurements that only run when they are named: a quarter of an hour and more, or with an editor to install."""
 
 _REAL_MODEL = ("model", "worker")
 """Measurements with the real model, which `--tiny` leaves out."""
@@ -49,6 +49,7 @@ def _measurements(options: argparse.Namespace) -> dict[str, Callable[[], list[Ro
         "neovim": lambda: _neovim(count(400)),
         "model": lambda: _model(options.model),
         "holes": lambda: _holes(options.model, options.holes),
+        "completions": lambda: _completions(options),
         "worker": lambda: _worker(options.model),
     }
 
@@ -69,6 +70,12 @@ def _holes(path: Path | None, count: int) -> list[Row]:
     from bench import quality
 
     return quality.measure(path, count)
+
+
+def _completions(options: argparse.Namespace) -> list[Row]:
+    from bench import completions
+
+    return completions.measure(options.model, options.holes, kind=options.kind, seed=options.seed)
 
 
 def _worker(path: Path | None) -> list[Row]:
@@ -98,6 +105,8 @@ def _parser() -> argparse.ArgumentParser:
         help="weights for `model`, `holes` and `worker`; default: those already downloaded",
     )
     parser.add_argument("--holes", type=int, default=100, help="how many of them to fill")
+    parser.add_argument("--kind", choices=("line", "block", "both"), default="line", help="for `completions`")
+    parser.add_argument("--seed", type=int, default=1, help="for `completions`: which holes")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     parser.add_argument("--tiny", action="store_true", help="too few rounds to mean anything: tries the code")
     return parser

@@ -269,6 +269,24 @@ async def test_a_call_that_its_server_cannot_read() -> None:
         await run([bad])
 
 
+async def test_another_model_may_do_it_without_tools() -> None:
+    """Where no model with tools answers, the next one of the route is asked as if there were none."""
+    plain = replace(REMOTE, name="plain")
+    answer = "shapes.py\n<<<<<<< SEARCH\ndef area(w, h):\n=======\ndef size(w, h):\n>>>>>>> REPLACE\n"
+
+    class Falling(Calling):
+        async def ask(
+            self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
+        ) -> Answer:
+            self.prompts.append(prompt(plain))
+            return Answer(answer, "stop", receipt(kind, plain, files, 1), plain)
+
+    asker = Falling([])
+    proposal = await propose(HERE, around(asker))
+    assert [change.path for change in proposal.changes] == ["shapes.py"]
+    assert [prompt.tools for prompt in asker.prompts] == [()]
+
+
 async def test_cancelling_ends_it() -> None:
     """Cancelling goes down to whoever is asked, and nothing is proposed."""
     started = asyncio.Event()

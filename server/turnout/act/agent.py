@@ -55,7 +55,7 @@ async def work_out(
 ) -> Draft:
     """The change that a model with tools makes of `question`; where `may_find`, also to files that it found itself.
 
-    Raises ReplyUnusable where it proposed nothing that can be used, and what the asker raises.
+    Raises ReplyUnusable where it proposed nothing that can be used, ToolsUnavailable, and what the asker raises.
     """
     return await _Work(question, seams, bounds, may_find, clock).run()
 
@@ -68,6 +68,10 @@ def takes_tools(seams: Seams, question: Question) -> bool:
     tokens = sum(file.bytes for file in question.sent) // _BYTES_PER_TOKEN
     candidates = seams.outlook.route(question.kind, uris, tokens).candidates
     return bool(candidates) and candidates[0].tools
+
+
+class ToolsUnavailable(Exception):
+    """No model with tools answered, and there are others that could without: nothing was done yet."""
 
 
 class _Stopped(Exception):
@@ -88,6 +92,8 @@ class _Work:
     draft: Draft | None = None
     model: Model | None = None
     """The one that gave the last answer."""
+    others: bool = False
+    """Whether a model without tools would have been asked."""
     passed: bool = True
     """Whether no check of the project failed with the last draft."""
     broken: int = 0
@@ -110,6 +116,8 @@ class _Work:
         except TimeoutError:
             unfinished = f"It was stopped after {self.bounds.seconds:g} s."
         except (BackendError, RouteError) as failure:
+            if self.others and not self.receipts:
+                raise ToolsUnavailable from failure
             if self.draft is None or not self.draft.changes:
                 raise
             unfinished = f"The model could not go on: {failure}"
@@ -170,6 +178,7 @@ class _Work:
     def _render(self, model: Model) -> ChatPrompt:
         """The conversation for `model`, the oldest answers of tools left out where all of it does not fit."""
         if not model.tools:
+            self.others = True
             raise RequestRejected(f"{model.name} calls no tools, and this refactor is worked out with them.")
         begun = self.question.render(model)
         room = (model.context_tokens - begun.max_tokens) * _BYTES_PER_TOKEN - _size(begun.messages)

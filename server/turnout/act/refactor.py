@@ -4,11 +4,12 @@ Invariant: nothing is written here; what could not be used of an answer is said,
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
 from turnout.act import prompts
-from turnout.act.agent import Bounds, takes_tools, work_out
+from turnout.act.agent import Bounds, ToolsUnavailable, takes_tools, work_out
 from turnout.act.context import Context, gather_context
 from turnout.act.drafts import Draft, Question, asked_about, draft_edits, proposal_from
 from turnout.act.guard import Guard
@@ -56,7 +57,8 @@ async def _drafts(
     files = context.scope.files
     asked = _question(request, files, context, repairs)
     if takes_tools(seams, asked):
-        return [await _with_tools(request, asked, context, seams)], []
+        with suppress(ToolsUnavailable):
+            return [await _with_tools(request, asked, context, seams)], []
     seams.tell(next(iter(files)), 0, len(files))
     first = await draft_edits(asked, seams)
     rest = [path for path in files if path not in asked_about(first.style, files)]

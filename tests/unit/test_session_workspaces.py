@@ -430,6 +430,33 @@ def test_a_document_that_is_no_file_is_held_to_every_folder(folders: Path, uri: 
         assert subject.decide("inline", (uri,), 0).candidates[0].name == "near"
 
 
+@pytest.mark.parametrize(
+    ("roots", "opened", "tag"),
+    [
+        (("one", "two"), ("untitled:Untitled-1",), ""),
+        (("one", "two"), ("untitled:Untitled-1", "two/a.py"), "two"),
+        (("one", "two"), ("two/a.py", "one/a.py"), "two"),
+        (("one",), ("untitled:Untitled-1",), "one"),
+        (("one", "two"), (), "one"),
+        (("one", "two"), ("elsewhere/a.py",), ""),
+        ((), ("untitled:Untitled-1",), ""),
+    ],
+)
+def test_what_a_request_is_put_down_to(
+    folders: Path, roots: tuple[str, ...], opened: tuple[str, ...], tag: str
+) -> None:
+    """To the folder of its first file; what is no file to none of several folders, with the limits of each."""
+    for name, dollars in (("one", 3), ("two", 2)):
+        (folders / name / ".turnout.toml").write_text(f"[budget]\nworkspace_day_usd = {dollars}\n")
+    subject = workspaces(FakeEditor(), *(folders / root for root in roots))
+    uris = tuple(uri if ":" in uri else path_to_uri(folders / uri) for uri in opened)
+    for route in (subject.decide("rewrite", uris, 10), subject.permits("rewrite", uris, 10)):
+        assert route.workspace == (str(folders / tag) if tag else "")
+    if opened == ("untitled:Untitled-1",) and len(roots) == 2:
+        assert {limit.workspace for limit in route.limits} == {str(folders / name) for name in roots}
+        assert route.limit_usd == 2.0
+
+
 def test_a_uri_of_too_many_names_is_refused(folders: Path) -> None:
     """What cannot be held to any rule gets to no model."""
     with pytest.raises(PathRefused):

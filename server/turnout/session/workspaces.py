@@ -194,11 +194,13 @@ class Workspaces:
         return self._at(uri).rules
 
     def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str = "") -> Route:
-        """The route of a request about `uris`, by the folder of the first one and within what all others allow."""
+        """The route of a request about `uris`, by the folder of the first one and within what all others allow.
+
+        Documents that are no files are under every folder at once; of several folders, none is charged alone for them.
+        """
         folders = self._by_folder(uris).items()
-        return reduce(
-            within, (self._decide_in(root, kind, own, input_tokens, instruction) for root, own in folders)
-        )
+        routes = (self._decide_in(root, kind, own, input_tokens, instruction) for root, own in folders)
+        return self._put_down(reduce(within, routes), uris)
 
     def asks_for_plan(self, uri: str) -> bool:
         """Whether the settings want a refactor's plan shown to the user first."""
@@ -244,9 +246,8 @@ class Workspaces:
     def permits(self, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str = "") -> Route:
         """The same as `decide` by the settings alone: however models are, whatever was spent, whosever key is there."""
         folders = self._by_folder(uris).items()
-        return reduce(
-            within, (self._permit_in(root, kind, own, input_tokens, instruction) for root, own in folders)
-        )
+        routes = (self._permit_in(root, kind, own, input_tokens, instruction) for root, own in folders)
+        return self._put_down(reduce(within, routes), uris)
 
     def _by_folder(self, uris: tuple[str, ...]) -> dict[Path | None, tuple[str, ...]]:
         """The folders that have a say on `uris`, each with its own of them; the first folder where there are none."""
@@ -255,6 +256,14 @@ class Workspaces:
             for root in self._places.deciding(uri):
                 found[root] = (*found.get(root, ()), uri)
         return found or {self._first_root(): ()}
+
+    def _put_down(self, route: Route, uris: tuple[str, ...]) -> Route:
+        """`route` with the folder that the request is put down to: that of its first file, or none of several."""
+        found = (self._places.find(uri) for uri in uris)
+        first = next((str(place.root or "") for place in found if place.is_file), None)
+        if first is None and uris and len(self._places.roots) > 1:
+            first = ""
+        return route if first is None else replace(route, workspace=first)
 
     def _decide_in(
         self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str

@@ -9,7 +9,7 @@ from turnout.core.documents import Snapshot, split_lines
 from turnout.core.edits.assemble import Assembly, Shown, assemble, elided
 from turnout.core.edits.blocks import parse_blocks
 from turnout.core.edits.fences import parse_whole_files
-from turnout.core.edits.paths import normalise
+from turnout.core.edits.paths import as_written, normalise
 from turnout.core.edits.regions import indented_like, shared_indent, unindented
 from turnout.core.edits.replies import Replace, Reply
 from turnout.core.languages import language_of
@@ -161,6 +161,31 @@ def test_paths_that_lead_elsewhere_are_refused(path: str) -> None:
     """A path is relative, stays inside, and is not git's, however it is spelled."""
     with pytest.raises(PathRefused):
         normalise(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "new.py.", "new.py ./x", "pkg /x.py", "new.py::$DATA", "pkg/new.py:stream", "nul", "pkg/NUL.txt", "com1.py",
+        "aux .c", "ne\u200bw.py", "new\u2028.py", ".Git/hooks/x", "a/.git", "sub/.GIT/config", ".git\u200d/hooks/x",
+    ],
+)  # fmt: skip
+def test_names_that_are_others_somewhere_are_refused(path: str) -> None:
+    """A reply names files the way every system reads them, so that no rule about a path is got around."""
+    with pytest.raises(PathRefused):
+        as_written(path)
+    found = assemble(Reply("", (Replace(1, path, (), ("x",)),)), shown())
+    assert (found.changes, len(found.failures)) == ((), 1)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("New.py", "new.py"), ("\u00e9.py", "e\u0301.py"), ("n.py", "./n.py")]
+)
+def test_two_files_that_are_one_somewhere_are_refused(one: str, other: str) -> None:
+    """The second would overwrite the first on a disk that folds letters."""
+    found = assemble(parse_blocks(block(one, "", "1\n") + block(other, "", "2\n")), shown())
+    assert len(found.changes) <= 1
+    assert found.failures
 
 
 @pytest.mark.parametrize(

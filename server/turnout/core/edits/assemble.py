@@ -5,7 +5,7 @@ are the only ones that change, and a new file only appears where none is and no 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -15,7 +15,7 @@ from turnout.core.edits.changes import FileChange, file_change
 from turnout.core.edits.elision import stands_for_code
 from turnout.core.edits.locating import Region
 from turnout.core.edits.matching import new_file, regions, replace_regions, whole
-from turnout.core.edits.paths import is_hidden, normalise
+from turnout.core.edits.paths import as_written, is_hidden, same_place
 from turnout.core.edits.replies import Delete, Rename, Replace, Reply, Step, Write
 from turnout.core.symbols import Problem
 from turnout.errors import EditError, EditUnmatched, PathRefused, ReplyUnusable
@@ -57,7 +57,7 @@ def assemble(reply: Reply, shown: Shown) -> Assembly:
     """The changes that `reply` asks for; a file with a failure is not among them."""
     changes: list[FileChange] = []
     failures: list[EditError] = []
-    steps_of, refused = _by_file(reply.steps)
+    steps_of, refused = _by_file(reply.steps, shown.files)
     failures += refused
     for path, steps in steps_of.items():
         try:
@@ -79,28 +79,28 @@ def elided(before: Iterable[str], after: Iterable[str]) -> str | None:
     return None
 
 
-def _by_file(steps: Iterable[Step]) -> tuple[dict[str, list[Step]], list[EditError]]:
+def _by_file(steps: Iterable[Step], known: Collection[str]) -> tuple[dict[str, list[Step]], list[EditError]]:
     """Steps by the path of their file, under its old name where a step before renamed it."""
     steps_of: dict[str, list[Step]] = defaultdict(list)
     failures: list[EditError] = []
     old_path: dict[str, str] = {}
     for step in steps:
         try:
-            path = normalise(step.path)
+            path = step.path if step.path in known else as_written(step.path)
         except PathRefused as failure:
             failures.append(failure)
             continue
         path = old_path.get(path, path)
         if isinstance(step, Rename):
             with suppress(PathRefused):  # said when the rename itself is looked at
-                old_path.setdefault(normalise(step.new_path), path)
+                old_path.setdefault(as_written(step.new_path), path)
         steps_of[path].append(step)
     return steps_of, failures
 
 
 def _must_have_its_own_place(change: FileChange, others: Iterable[FileChange]) -> None:
-    place = change.new_uri or change.uri
-    if place in {other.new_uri or other.uri for other in others}:
+    place = same_place(change.new_uri or change.uri)
+    if place in {same_place(other.new_uri or other.uri) for other in others}:
         raise PathRefused(f"{change.new_path or change.path} is the place of two files.")
 
 
@@ -199,7 +199,7 @@ def _without_blanks(lines: Sequence[str], region: Region) -> Region:
 
 def _free(path: str, shown: Shown) -> str:
     """`path` as the place of a new file. Raises PathRefused where one is, or where only the user should put one."""
-    free = normalise(path)
+    free = as_written(path)
     if is_hidden(free):
         raise PathRefused(f"{free} is hidden: a reply may not create it.")
     if shown.exists(shown.uri(free)):

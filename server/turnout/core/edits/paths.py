@@ -9,6 +9,7 @@ import unicodedata
 from turnout.errors import PathRefused
 
 _DRIVE_OR_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)\s*", re.IGNORECASE)
 _MAX_LENGTH = 1024
 
 
@@ -25,6 +26,25 @@ def normalise(path: str) -> str:
     if any(_is_git(segment) for segment in segments):
         raise PathRefused(f"{path!r} belongs to git.")
     return "/".join(segments)
+
+
+def as_written(path: str) -> str:
+    """`path` of a model's reply, normalised. Raises PathRefused also for names that some system takes for others.
+
+    Windows opens `a.py` for `a.py.`, `a.py ` and `a.py::$DATA`, and a device for `NUL.txt`; characters that nobody sees
+    make two names look like one. None of that is needed for a file of code.
+    """
+    normal = normalise(path)
+    for segment in normal.split("/"):
+        odd = segment != segment.rstrip(" .") or ":" in segment or _DEVICE.fullmatch(segment.split(".")[0])
+        if odd or any(unicodedata.category(c) in ("Cf", "Cs", "Zl", "Zp") for c in segment):
+            raise PathRefused(f"{path!r} is another file's name on some systems.")
+    return normal
+
+
+def same_place(path: str) -> str:
+    """What is equal for two paths that some file system takes for one: letter case and composition aside."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
 def is_hidden(path: str) -> bool:

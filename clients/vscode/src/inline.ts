@@ -158,11 +158,12 @@ export class InlineReports implements vscode.Disposable {
     this.server?.notify(DidAccept, { id: first.id, accepted: endsLine ? "line" : "word", length: caret - before });
   }
 
-  private moved({ textEditor, selections }: vscode.TextEditorSelectionChangeEvent): void {
+  private moved({ textEditor, selections, kind }: vscode.TextEditorSelectionChangeEvent): void {
     const caret = selections[0];
     if (caret && textEditor === vscode.window.activeTextEditor) {
       const { document } = textEditor;
-      this.snippets.moved({ from: document.offsetAt(caret.start), to: document.offsetAt(caret.end) });
+      const byHand = kind === vscode.TextEditorSelectionChangeKind.Keyboard || kind === vscode.TextEditorSelectionChangeKind.Mouse;
+      this.snippets.moved({ from: document.offsetAt(caret.start), to: document.offsetAt(caret.end) }, byHand);
     }
     if (!this.offer || !caret || textEditor.document !== this.offer.document) return;
     const stayed = caret.isEmpty && textEditor.document.offsetAt(caret.active) === this.offer.caret;

@@ -1,6 +1,7 @@
 /**
  * Guesses whether the user is filling in a snippet, which the stable API does not tell.
- * A snippet is text that came in at once and within which something is then selected: its first placeholder.
+ * A snippet is text that came in at once and within which the editor then selects something: its first placeholder.
+ * Before that, VS Code 1.139 tells of the caret at the end of the text, as after a paste.
  * It is over once the caret moves, by anything but typing, to where nothing is selected.
  */
 
@@ -45,16 +46,17 @@ export class Snippets {
     this.typedTo = offset + inserted;
   }
 
-  moved({ from, to }: Stretch): void {
+  /** `byHand` is whether the user moved it there by key or mouse, rather than the editor. */
+  moved({ from, to }: Stretch, byHand: boolean): void {
     const typed = from === to && from === this.typedTo;
     this.typedTo = undefined;
     const within = (outer: Stretch | undefined) => outer && from >= outer.from && to <= outer.to;
     if (from < to) {
-      if (within(this.inserted)) this.session = this.inserted;
+      if (!byHand && within(this.inserted)) this.session = this.inserted;
       else if (!within(this.session)) this.session = undefined;
     } else if (!typed) {
       this.session = undefined;
     }
-    this.inserted = undefined;
+    if (!typed) this.inserted = undefined;
   }
 }

@@ -15,6 +15,7 @@ from bench.report import Row
 from turnout.core.fim import budget
 from turnout.core.requests import Model
 from turnout.evaluate import report
+from turnout.evaluate.arms import LABELS, Arm
 from turnout.evaluate.report import Filled
 from turnout.evaluate.run import KINDS, Progress, Wanted, find_holes, run
 from turnout.index import RepositoryIndex, Spec
@@ -77,10 +78,11 @@ def _fill(root: Path, corpus: Corpus, weights: Path | None, wanted: Wanted, toke
 def _rows(name: str, holes: list[Filled]) -> Iterator[Row]:
     figures = report.summary(holes)["arms"]
     ours = figures["context"]
-    for arm, limit in (("plain", 1 / 2), ("bare", 1 / 1.2)):
+    limits: dict[Arm, float] = {"plain": 1 / 2, "bare": 1 / 1.2}
+    for arm, limit in limits.items():
         theirs = figures[arm]
         yield Row(
-            f"{name}: met by {report.LABELS[arm]}, of {len(holes)}",
+            f"{name}: met by {LABELS[arm]}, of {len(holes)}",
             "",
             theirs["exact"],
             ours["exact"],
@@ -88,9 +90,7 @@ def _rows(name: str, holes: list[Filled]) -> Iterator[Row]:
             limit,
             "ratio",
         )
-        yield Row(
-            f"{name}: letters not met", "%", _wrong(ours), _wrong(theirs), report.LABELS[arm], 1.0, "ratio"
-        )
+        yield Row(f"{name}: letters not met", "%", _wrong(ours), _wrong(theirs), LABELS[arm], 1.0, "ratio")
 
 
 def _wrong(figures: dict[str, float]) -> float:

@@ -155,8 +155,9 @@ async def test_a_completion_shows_what_was_gathered() -> None:
     """Chunks with their source, and for the receipt every file and why it is there."""
     gatherer = Gatherer(Files(Index(passages=(passage("other.py"),))), lambda _uri: None)
     snapshot, position = document()
-    assert gatherer.around(URI).chunks == ()
     around = await gatherer.gather(snapshot, position)
+    assert gatherer.around(URI).chunks == ()
+    gatherer.adopt(URI)
     assert gatherer.around(URI) == around
     assert [(chunk.path, chunk.source) for chunk in around.chunks] == [("other.py", "similar")]
     assert [(file.uri, file.bytes, file.why) for file in around.files] == [
@@ -196,6 +197,7 @@ async def test_what_may_no_longer_go_along_is_taken_out() -> None:
     files = Files(Index(passages=(passage("other.py"),)))
     gatherer = Gatherer(files, lambda _uri: None)
     assert (await gatherer.gather(*document())).chunks
+    gatherer.adopt(URI)
     files.kept.add("other.py")
     assert (await gatherer.gather(*document())).chunks == ()
 
@@ -211,6 +213,7 @@ async def test_a_failure_keeps_what_was_there(caplog: pytest.LogCaptureFixture) 
     files = Files(Index(passages=(passage("other.py"),)))
     gatherer = Gatherer(files, lambda _uri: None)
     before = await gatherer.gather(*document())
+    gatherer.adopt(URI)
     files.index = 3  # type: ignore[assignment]
     assert await gatherer.gather(*document()) == before
     assert "nothing was gathered" in caplog.text
@@ -219,9 +222,12 @@ async def test_a_failure_keeps_what_was_there(caplog: pytest.LogCaptureFixture) 
 async def test_a_closed_document_leaves_nothing() -> None:
     """Neither what it showed nor the places in it."""
     gatherer = Gatherer(Files(Index(passages=(passage("other.py"),))), lambda _uri: None)
-    await gatherer.gather(*document())
-    gatherer.forget(URI)
-    assert gatherer.around(URI).chunks == ()
+    for closed in (False, True):
+        await gatherer.gather(*document())
+        if closed:
+            gatherer.forget(URI)
+        gatherer.adopt(URI)
+        assert bool(gatherer.around(URI).chunks) is not closed
 
 
 async def test_where_the_user_was_comes_along() -> None:

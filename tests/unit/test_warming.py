@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from turnout.complete import Rules, Warmer
-from turnout.complete.warming import IDLE_S
+from turnout.complete.warming import IDLE_S, LOOK_AROUND_S
+from turnout.core.context import Surroundings
 from turnout.core.documents import Document, Position, Snapshot
-from turnout.core.requests import FimPrompt, Model
+from turnout.core.requests import ContextChunk, FimPrompt, Model
 from turnout.errors import ModelMissing, WorkerUnavailable
 
 A, B = "file:///w/a.py", "file:///w/b.py"
@@ -36,9 +37,11 @@ class World:
     choice: Model | None = NEAR
     rules: Rules = field(default_factory=Rules)
     error: Exception | None = None
+    context: "Around | None" = None
     now_s: float = 0.0
     alarms: list[Alarm] = field(default_factory=list)
     warmed: list[tuple[str, str]] = field(default_factory=list)
+    prompts: list[FimPrompt] = field(default_factory=list)
     cancelled: int = 0
     release: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -52,6 +55,7 @@ class World:
             self.snapshot,
             clock=lambda: self.now_s,
             later=self.later,
+            context=self.context,
         )
 
     async def first_choice(self, _uri: str) -> Model | None:
@@ -59,6 +63,7 @@ class World:
 
     async def warm(self, model: Model, prompt: FimPrompt) -> None:
         self.warmed.append((prompt.path, prompt.prefix))
+        self.prompts.append(prompt)
         if self.error is not None:
             raise self.error
         try:
@@ -213,3 +218,77 @@ async def test_nothing_is_left_at_the_end() -> None:
     await world.warmer.close()
     await world.rest()
     assert (len(world.warmed), world.cancelled) == (1, 1)
+
+
+@dataclass
+class Around:
+    """Other files that may help, by how often it was looked, and what happened to them in turn."""
+
+    found: list[str]
+    log: list[str] = field(default_factory=list)
+    shown: Surroundings = field(default_factory=Surroundings)
+    next: Surroundings = field(default_factory=Surroundings)
+
+    def touch(self, uri: str, version: int | None, position: Position) -> None:
+        self.log.append(f"touch {position.line}")
+
+    def around(self, uri: str) -> Surroundings:
+        return self.shown
+
+    async def gather(self, snapshot: Snapshot, position: Position) -> Surroundings:
+        text = self.found.pop(0)
+        self.log.append(f"gather {text}")
+        self.next = Surroundings((ContextChunk("o.py", text, "similar"),)) if text else Surroundings()
+        return self.next
+
+    def adopt(self, uri: str) -> None:
+        self.log.append("adopt")
+        self.shown = self.next
+
+    def forget(self, uri: str) -> None:
+        self.log.append("forget")
+
+
+async def test_other_files_are_gathered_at_rest_and_shown_once_they_are_read() -> None:
+    """Before that a completion would have to wait for them."""
+    world = World(context=Around(["x"]))
+    world.touch(A, 1)
+    await world.rest()
+    assert world.context.log == ["touch 1", "gather x"]
+    assert [chunk.text for chunk in world.prompts[0].context] == ["x"]
+    world.release.set()
+    await turns()
+    assert world.context.log[2:] == ["adopt"]
+
+
+async def test_what_was_not_read_to_its_end_is_not_shown() -> None:
+    """A completion meanwhile shows what the model has in its cache."""
+    world = World(context=Around(["x"]))
+    world.touch(A, 1)
+    await world.rest()
+    with world.warmer.completing(world.documents[A].snapshot(), Position(1, 0)):
+        await turns()
+    assert (world.cancelled, "adopt" in world.context.log) == (1, False)
+
+
+async def test_it_is_looked_around_once_after_a_completion() -> None:
+    """Whoever only types asks for completions all the time; nothing is read where nothing new was found."""
+    world = World(context=Around(["", "x"]))
+    world.release.set()
+    for version in (1, 2):
+        world.documents[A].replace_all("one\n" * version, version)
+        with world.warmer.completing(world.documents[A].snapshot(), Position(1, 0)):
+            await turns()
+        await world.rest(10 * LOOK_AROUND_S)
+    assert world.context.log == ["gather ", "gather x", "adopt"]
+    assert len(world.warmed) == 1
+
+
+async def test_other_files_are_gathered_for_models_elsewhere_too() -> None:
+    """They are read by nobody ahead of time, and go along from the next completion on."""
+    world = World(choice=FAR, context=Around(["x"]))
+    world.touch(A, 1)
+    await world.rest()
+    assert (world.warmed, world.context.log) == ([], ["touch 1", "gather x", "adopt"])
+    world.warmer.forget(A)
+    assert world.context.log[-1] == "forget"

@@ -1,6 +1,7 @@
 """What completions show a model of the rest of the repository: gathered at rest, used as it is while somebody types.
 
-Invariants: a completion waits for nothing here; text of a file gets in only if the request may then go to the very
+Invariants: a completion waits for nothing here, and shows nothing new before somebody has said that the model has read
+it; text of a file gets in only if the request may then go to the very
 models that it may go to without it, so that context never opens or closes a route; nothing with a secret in it does.
 """
 
@@ -69,9 +70,10 @@ class Gatherer:
         self._snapshot = snapshot
         self._recents = Recents()
         self._gathered: OrderedDict[str, _Gathered] = OrderedDict()
+        self._next: tuple[str, _Gathered] | None = None
 
     def around(self, uri: str) -> Surroundings:
-        """What was gathered for a document last."""
+        """What completions in a document show."""
         found = self._gathered.get(uri)
         return found.around if found is not None else ALONE
 
@@ -83,9 +85,20 @@ class Gatherer:
         """Drop what is kept for a closed document."""
         self._recents.forget(uri)
         self._gathered.pop(uri, None)
+        if self._next is not None and self._next[0] == uri:
+            self._next = None
+
+    def adopt(self, uri: str) -> None:
+        """Have completions in a document show what was gathered for it last."""
+        if self._next is not None and self._next[0] == uri:
+            self._gathered[uri] = self._next[1]
+            self._gathered.move_to_end(uri)
+            self._next = None
+            if len(self._gathered) > MAX_DOCUMENTS:
+                self._gathered.popitem(last=False)
 
     async def gather(self, snapshot: Snapshot, position: Position) -> Surroundings:
-        """Look for what may help at a place; its document shows that from then on."""
+        """Look for what may help at a place, for `adopt` to have shown."""
         uri = snapshot.uri
         try:
             window = await self._files.window(uri)
@@ -111,10 +124,7 @@ class Gatherer:
         )
         room = budget.fitted(window, sum(len(chunk.text) for chunk in chosen))
         around = Surroundings(context.to_prompt(chosen), files, room)
-        self._gathered[uri] = _Gathered(chosen, around)
-        self._gathered.move_to_end(uri)
-        if len(self._gathered) > MAX_DOCUMENTS:
-            self._gathered.popitem(last=False)
+        self._next = uri, _Gathered(chosen, around)
         return around
 
     def _candidates(

@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 IDLE_S = 0.4
 """Longer than the pause between two letters, shorter than that between looking at a place and typing there."""
 
+LOOK_AROUND_S = 1.5
+"""How long after a completion to look whether other files would help more by now: the user reads, or thinks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -37,8 +40,10 @@ class Place:
 class Rest:
     """Where the cursor rests and since when: decides what is worth warming. Knows no clock but what it is told."""
 
-    def __init__(self, idle_s: float = IDLE_S) -> None:
+    def __init__(self, idle_s: float = IDLE_S, look_around_s: float | None = None) -> None:
+        """`look_around_s` after a completion its place is due once more; never, where that is None."""
         self._idle_s = idle_s
+        self._look_around_s = look_around_s
         self._place: Place | None = None
         self._ready: Place | None = None
         self._running = 0
@@ -58,9 +63,11 @@ class Rest:
         self._running += 1
         self.due_s = None
 
-    def answered(self) -> None:
+    def answered(self, now_s: float) -> None:
         """A completion ended."""
         self._running -= 1
+        if self._look_around_s is not None and self._place is not None and self.due_s is None:
+            self.due_s = now_s + self._look_around_s
 
     def take(self, now_s: float) -> Place | None:
         """What to warm now; while completions run it is put off."""
@@ -94,8 +101,16 @@ class Context(Protocol):
         """The user is at a place of a document."""
         ...
 
+    def around(self, uri: str) -> Surroundings:
+        """What completions in a document show now."""
+        ...
+
     async def gather(self, snapshot: Snapshot, position: Position) -> Surroundings:
-        """What completions at a place show from now on."""
+        """What completions at a place had better show."""
+        ...
+
+    def adopt(self, uri: str) -> None:
+        """Have them show what was gathered last: the model has read it."""
         ...
 
     def forget(self, uri: str) -> None:
@@ -138,7 +153,8 @@ class Warmer:
         self._clock = clock
         self._later = later or (lambda delay_s, call: asyncio.get_running_loop().call_later(delay_s, call))
         self._context = context
-        self._rest = Rest()
+        self._rest = Rest(IDLE_S, LOOK_AROUND_S if context is not None else None)
+        self._asked: Place | None = None
         self._known: dict[str, Position] = {}
         self._timer: Timer | None = None
         self._task: asyncio.Task[None] | None = None
@@ -156,12 +172,14 @@ class Warmer:
     def completing(self, snapshot: Snapshot, position: Position) -> Iterator[None]:
         """Keep out of the way of a completion."""
         self._known[snapshot.uri] = position
-        self._rest.asked(Place(snapshot.uri, snapshot.version, position))
+        self._asked = Place(snapshot.uri, snapshot.version, position)
+        self._rest.asked(self._asked)
         self._drop()
         try:
             yield
         finally:
-            self._rest.answered()
+            self._rest.answered(self._clock())
+            self._wait()
 
     def forget(self, uri: str) -> None:
         """Drop what is kept for a closed document."""
@@ -203,17 +221,25 @@ class Warmer:
         rules = self._rules(place.uri)
         if snapshot is None or not rules.allow(snapshot.language):
             return
-        around = ALONE
-        if self._context is not None:
-            around = await self._context.gather(snapshot, place.position)
-        hole = holes.cut(snapshot, place.position)
-        prompt = fim_prompt("inline", snapshot, self._relative_path(place.uri), hole, rules, around)
         try:
+            around = await self._look_around(snapshot, place)
             model = await self._first_choice(place.uri)
-            if model is None or model.api != "local":
+            if around is None or model is None:
                 return
-            await self._backend.warm(model, prompt)
+            if model.api == "local":
+                hole = holes.cut(snapshot, place.position)
+                path = self._relative_path(place.uri)
+                await self._backend.warm(model, fim_prompt("inline", snapshot, path, hole, rules, around))
+            if self._context is not None:
+                self._context.adopt(place.uri)
         except TurnoutError as error:
             logger.info("not warmed: %s", error)  # a completion that fails says more
         except Exception:  # a task's boundary: nobody waits for this one
             logger.exception("warming failed")
+
+    async def _look_around(self, snapshot: Snapshot, place: Place) -> Surroundings | None:
+        """What a completion at `place` had better show; None where the last one there showed that already."""
+        if self._context is None:
+            return ALONE
+        around = await self._context.gather(snapshot, place.position)
+        return None if place == self._asked and around == self._context.around(place.uri) else around

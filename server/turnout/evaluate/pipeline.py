@@ -76,6 +76,7 @@ class Pipeline:
         self._receipt = self._error = None
         if arm == "context":
             await self._gatherer.gather(snapshot, gap.position)
+            self._gatherer.adopt(uri)
         await self._read_ahead(snapshot, gap.position)
         began = time.perf_counter()
         shown = await self._completer.complete("inline", snapshot, gap.position, explicit=True)

@@ -145,3 +145,22 @@ def test_provider_that_is_not_there() -> None:
         parse(
             'providers = {}\n[[models]]\nid = "a"\nprovider = "b"\ncontext_tokens = 1\nstrengths = []\nsources = []'
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("opsu", "claude-opus-4-6"),
+        ("claude", "claude-opus-4-6, claude-sonnet-4-6, claude-haiku-4-5"),
+        ("claude-opus-46", "claude-opus-4-6"),
+        ("", ""),
+        ("zzzzzzzz", ""),
+        ("z" * 10_000, ""),
+    ],
+)
+def test_a_name_that_is_not_quite_one(name: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Models whose name holds what was asked for, or is near it, are named."""
+    assert main(["models", "catalogue", name]) == 1
+    said = capsys.readouterr().err
+    assert "is not in the catalogue" in said
+    assert f"Did you mean {meant}" in said if meant else "Did you mean" not in said

@@ -128,6 +128,31 @@ def test_nothing_would_be_sent(
 
 
 @pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--lines", "1-2"), "Add --prompt"),
+        (("--model", "near"), "Add --prompt"),
+        (("--files", "0"), "--files counts from 1"),
+        (("--workspace", "/none"), "/none is not a folder"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(
+    file: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], reason: str
+) -> None:
+    """An argument that cannot do anything is a mistake, and said to be one."""
+    assert main(["route", "explain", "explain", str(file), *arguments]) == 1
+    assert reason in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there_yet_has_a_route(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What would hold for it is printed, and that it is not there."""
+    assert main(["route", "explain", "inline", str(file.parent / "none.py")]) == 0
+    said = capsys.readouterr()
+    assert "none.py: this is what would hold for it" in said.err
+    assert "chosen" in said.out
+
+
+@pytest.mark.parametrize(
     ("make", "reason"),
     [
         (os.mkfifo, "not a regular file"),

@@ -239,3 +239,19 @@ def test_workspace_around_a_file(
     monkeypatch.chdir(kit.workspace / "deep")
     assert "4321" in run(capsys, "route", "explain", "inline", "er/new.py")[1]
     assert str(kit.workspace_file) in run(capsys, "settings", "show")[1]
+
+
+def test_a_workspace_that_is_not_there(kit: SettingsKit, capsys: pytest.CaptureFixture[str]) -> None:
+    """A path with a typing error is no workspace without settings; the settings file names its own folder."""
+    kit.load("", "[completion]\nenabled = false\n")
+    for wrong in (kit.workspace / "none", kit.workspace / "none.toml"):
+        for action in ("show", "check"):
+            status, out, err = run(capsys, "settings", action, wrong)
+            assert (status, out) == (1, "")
+            assert f"{wrong} is not a folder" in err
+    assert "completion.enabled = false" in run(capsys, "settings", "show", kit.workspace_file)[1]
+    _, out, _ = run(capsys, "settings", "check", kit.workspace)
+    assert out.endswith(f"{kit.workspace_file}\n")
+    kit.workspace_file.unlink()
+    _, out, _ = run(capsys, "settings", "check", kit.workspace)
+    assert out.endswith(f"{kit.workspace_file} (not there)\n")

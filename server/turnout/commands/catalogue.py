@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -78,16 +79,23 @@ def _local() -> Iterator[_Row]:
         yield _Row(facts, "this machine")
 
 
+_MOST_MEANT = 5
+
+
 def _named(name: str, rows: Iterable[_Row]) -> _Row:
     by_name = {
         key.lower(): row for row in rows for key in (row.facts.id, row.facts.name, row.facts.weights) if key
     }
     if name.lower() in by_name:
         return by_name[name.lower()]
-    near = difflib.get_close_matches(name.lower(), by_name, n=1)
+    parts = [key for key in by_name if name.strip() and name.lower() in key]
+    words = {word: key for key in by_name for word in re.split(r"[^a-z0-9]+", key)}
+    near = parts or difflib.get_close_matches(name.lower(), by_name, n=3, cutoff=0.5)
+    near = near or [words[word] for word in difflib.get_close_matches(name.lower(), words, n=1)]
+    meant = ", ".join(dict.fromkeys(by_name[key].facts.id for key in near[:_MOST_MEANT]))
     raise ModelUnknown(
-        f"{name} is not in the catalogue.",
-        advice=(f"Did you mean {by_name[near[0]].facts.id}? " if near else "")
+        f"`{name}` is not in the catalogue.",
+        advice=(f"Did you mean {meant}? " if meant else "")
         + "`turnout models catalogue` lists all; a model that is not there works as well, with `context_tokens`, "
         "`input_usd` and `output_usd` in your settings.",
     )

@@ -89,6 +89,10 @@ def _check(args: argparse.Namespace) -> None:
         raise FileUnusable(f"{args.file} is a folder.", advice="Name a file in it.")
     if args.workspace is not None and not args.workspace.is_dir():
         raise FileUnusable(f"{args.workspace} is not a folder.", advice="Give the path of a workspace.")
+    if not args.prompt and any((args.model, args.lines, args.cursor)):
+        raise RequestRejected("--model, --lines and --cursor are about the prompt.", advice="Add --prompt.")
+    if not args.file.exists():
+        print(f"there is no {args.file}: this is what would hold for it", file=sys.stderr)
     if args.files < 1:
         raise RequestRejected("--files counts from 1.", advice="This file is one of them.")
 

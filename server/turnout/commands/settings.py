@@ -33,9 +33,21 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     docs.set_defaults(run=run_docs)
 
 
+def _workspace(path: Path | None) -> Path | None:
+    """The workspace that is meant: also where its settings file is named. Raises SettingsError where there is none."""
+    from turnout.errors import SettingsError
+    from turnout.paths import WORKSPACE_SETTINGS
+
+    if path is not None and path.name == WORKSPACE_SETTINGS and not path.is_dir():
+        path = path.absolute().parent
+    if path is not None and not path.is_dir():
+        raise SettingsError(f"{path} is not a folder.", advice="Give the path of a workspace.")
+    return path
+
+
 def run_show(args: argparse.Namespace) -> int:
     """Print every effective value."""
-    loaded = load_for(args.path)
+    loaded = load_for(_workspace(args.path))
     values = _effective(loaded)
     if args.json:
         entries = {key: {"value": value, "source": source} for key, (value, source) in values.items()}
@@ -70,10 +82,11 @@ def _effective(loaded: "Loaded") -> dict[str, tuple[Any, str]]:
 
 def run_check(args: argparse.Namespace) -> int:
     """Print the problems."""
-    loaded = load_for(args.path)
+    loaded = load_for(_workspace(args.path))
     print_problems(loaded)
     if not loaded.problems:
-        print("no problems in " + ", ".join(str(file) for file in loaded.files))
+        files = (f"{file}{'' if file.exists() else ' (not there)'}" for file in loaded.files)
+        print("no problems in " + ", ".join(files))
     return 1 if loaded.problems else 0
 
 

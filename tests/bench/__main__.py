@@ -9,8 +9,8 @@ from pathlib import Path
 from bench import decision, fallback, keystroke, memory, protocol, startup
 from bench.report import Row, table, to_json
 
-_ASKED_FOR = ("holes", "completions", "neovim")
-"""Measurements that only run when they are named: a quarter of an hour and more, or with an editor to install."""
+_ASKED_FOR = ("holes", "index", "completions", "neovim")
+"""Measurements that only run when they are named: minutes to half an hour, or with an editor to install."""
 
 _REAL_MODEL = ("model", "worker")
 """Measurements with the real model, which `--tiny` leaves out."""
@@ -51,6 +51,7 @@ def _measurements(options: argparse.Namespace) -> dict[str, Callable[[], list[Ro
         "holes": lambda: _holes(options.model, options.holes),
         "completions": lambda: _completions(options),
         "worker": lambda: _worker(options.model),
+        "index": lambda: _index(count(10_000)),
     }
 
 
@@ -76,6 +77,12 @@ def _completions(options: argparse.Namespace) -> list[Row]:
     from bench import completions
 
     return completions.measure(options.model, options.holes, kind=options.kind, seed=options.seed)
+
+
+def _index(files: int) -> list[Row]:
+    from bench import index
+
+    return index.measure(files)
 
 
 def _worker(path: Path | None) -> list[Row]:

@@ -92,8 +92,11 @@ class Folder:
     def snapshot(self, uri: str) -> Snapshot | None:
         """The file of a URI as it is on disk; None where nothing is. Raises as `read` does."""
         path = self.path(uri)
-        text = self.read(path)
-        return None if text is None else Snapshot(uri, language_of(path), None, tuple(split_lines(text)))
+        text = self._read(path)
+        if text is None:
+            return None
+        mark = _BOM if text.startswith(_BOM) else ""
+        return Snapshot(uri, language_of(path), None, tuple(split_lines(text.removeprefix(_BOM))), mark)
 
     def read(self, path: str) -> str | None:
         """The text of a file without its byte order mark; None where nothing is.
@@ -101,6 +104,10 @@ class Folder:
         Raises FileUnusable for what is not UTF-8 text under MAX_FILE_BYTES and for what is kept from AI tools,
         PathRefused outside of the folder.
         """
+        text = self._read(path)
+        return None if text is None else text.removeprefix(_BOM)
+
+    def _read(self, path: str) -> str | None:
         target = self.root / path
         self._inside(target)
         if keeper := self.withheld(path):
@@ -119,7 +126,7 @@ class Folder:
         if b"\0" in data:
             raise _unusable(path, "it is binary")
         try:
-            return data.decode("utf-8").removeprefix(_BOM)
+            return data.decode("utf-8")
         except UnicodeDecodeError as error:
             raise _unusable(path, "it is not UTF-8 text") from error
 

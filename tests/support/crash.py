@@ -40,7 +40,7 @@ BEFORE = {
     "a.py": b"a = 1\nb = 2\nc = 3\n",
     "pkg/crlf.py": b"\xef\xbb\xbfx = 1\r\ny = 2\nz = 3",
     "pkg/old.py": b"old = 1\n",
-    "gone.py": b"bye\n",
+    "gone.py": b"\xef\xbb\xbfbye\r\n",
     "kept.py": b"kept\n",
 }
 AFTER = {

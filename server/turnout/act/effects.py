@@ -200,4 +200,6 @@ def _fit(workspace: Workspace, change: FileChange) -> tuple[FileChange, list[Con
     ]
     hunks = change.hunks[: len(change.hunks) - len(moved) - len(touched)] + moved
     after = () if change.kind == "delete" else apply_hunks(now.lines, moved)
-    return replace(change, before=now.lines, after=after, hunks=hunks, version=now.version), conflicts
+    mark = now.mark if change.kind == "delete" else change.mark
+    fitted = replace(change, before=now.lines, after=after, hunks=hunks, version=now.version, mark=mark)
+    return fitted, conflicts

@@ -34,12 +34,16 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A document at one version; `version` is None for a file that no editor has open."""
+    """A document at one version; `version` is None for a file that no editor has open.
+
+    `mark` is the byte order mark that such a file has in front of its text.
+    """
 
     uri: str
     language: str
     version: int | None
     lines: tuple[str, ...]
+    mark: str = ""
 
     @property
     def text(self) -> str:

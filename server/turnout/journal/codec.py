@@ -71,6 +71,7 @@ def _change_to_json(change: FileChange) -> dict[str, Any]:
         "version": change.version,
         "new_uri": change.new_uri,
         "new_path": change.new_path,
+        "mark": change.mark,
     }
 
 
@@ -87,6 +88,7 @@ def _change_from_json(value: Mapping[str, Any]) -> FileChange:
         version=value["version"],
         new_uri=value["new_uri"],
         new_path=value["new_path"],
+        mark=value.get("mark", ""),
     )
 
 

@@ -41,7 +41,10 @@ class TextEdit:
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """One file of a proposal; `path` and `new_path` are workspace-relative, `version` is the document's, if open."""
+    """One file of a proposal; `path` and `new_path` are workspace-relative, `version` is the document's, if open.
+
+    `mark` is the byte order mark of a file that is deleted, or created anew, which is no part of its text.
+    """
 
     uri: str
     path: str
@@ -52,6 +55,7 @@ class FileChange:
     version: int | None = None
     new_uri: str | None = None
     new_path: str | None = None
+    mark: str = ""
 
     @property
     def diff(self) -> str:
@@ -207,7 +211,7 @@ def operation(change: FileChange) -> FileOperation | None:
     """What `change` does to the file itself; None for an edit."""
     match change.kind:
         case "create":
-            return CreateFile(change.uri, "".join(change.after))
+            return CreateFile(change.uri, change.mark + "".join(change.after))
         case "delete":
             return DeleteFile(change.uri)
         case "rename":

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import decision, fallback, keystroke, memory, protocol, startup
+from bench import decision, edits, fallback, keystroke, memory, protocol, startup
 from bench.report import Row, table, to_json
 
 _ASKED_FOR = ("holes", "index", "completions", "neovim")
@@ -46,6 +46,7 @@ def _measurements(options: argparse.Namespace) -> dict[str, Callable[[], list[Ro
         "protocol": lambda: protocol.measure(count(3_000)),
         "decision": lambda: decision.measure(count(20_000)),
         "fallback": lambda: fallback.measure(count(300)),
+        "edits": lambda: edits.measure(tiny=options.tiny),
         "neovim": lambda: _neovim(count(400)),
         "model": lambda: _model(options.model),
         "holes": lambda: _holes(options.model, options.holes),
@@ -103,7 +104,17 @@ def _conclude(rows: list[Row]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    names = ("startup", "keystroke", "memory", "protocol", "decision", "fallback", *_REAL_MODEL, *_ASKED_FOR)
+    names = (
+        "startup",
+        "keystroke",
+        "memory",
+        "protocol",
+        "decision",
+        "fallback",
+        "edits",
+        *_REAL_MODEL,
+        *_ASKED_FOR,
+    )
     default = f"measure these; default: all but {', '.join(_ASKED_FOR)}"
     parser.add_argument("--only", nargs="+", choices=names, help=default)
     parser.add_argument(

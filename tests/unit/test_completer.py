@@ -184,7 +184,7 @@ async def test_a_request_under_way_says_what_it_waits_for() -> None:
     assert subject.why(URI) == "a completion is under way: the model was asked"
     newer.cancel()
     await asyncio.wait([newer])
-    assert subject.why(URI) == "a newer request took its place"
+    assert subject.why(URI) == "the editor took the request back before it was answered"
 
 
 async def test_a_superseded_request_is_answered_at_once() -> None:

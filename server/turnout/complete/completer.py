@@ -16,7 +16,7 @@ from turnout.complete.cache import CompletionCache, Hit
 from turnout.complete.pace import Pace
 from turnout.complete.patience import Patience
 from turnout.complete.prompts import ALONE, CompletionKind, Rules
-from turnout.complete.reasons import Reasons
+from turnout.complete.reasons import ASKED, Reasons
 from turnout.core import answers, holes, quiet
 from turnout.core.answers import Runner
 from turnout.core.context import Surroundings
@@ -27,6 +27,7 @@ from turnout.errors import TurnoutError
 
 SHOWN = "there is a completion here"
 SUPERSEDED = "a newer request took its place"
+TAKEN_BACK = "the editor took the request back before it was answered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,7 @@ class Completer:
             task = asyncio.current_task()
             if flight.superseded and (task is None or not task.cancelling()):
                 return self._nothing(question, SUPERSEDED)
+            self._nothing(question, TAKEN_BACK)
             raise
         finally:
             if self._flights.get(key) is flight:  # not a newer one
@@ -184,7 +186,9 @@ class Completer:
             self._ahead.cancel()
             delay_s = 0.0 if question.explicit else self._pace.delay_s()
             if delay_s > 0:
+                on_waiting("a pause in typing is waited for, as reading a prompt takes this model long")
                 await self._wait(delay_s)
+                on_waiting(ASKED)
             try:
                 with self._busy(question.snapshot, hole.position):
                     reply = await self._asking.ask(question, on_waiting)

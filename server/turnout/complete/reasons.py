@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 from turnout.core.documents import Position
 
+ASKED = "the model was asked"
+
 
 @dataclass(slots=True, eq=False)
 class _UnderWay:
     """A request that is not answered yet."""
 
     position: Position
-    waits_for: str = "the model was asked"
+    waits_for: str = ASKED
 
     def wait(self, reason: str) -> None:
         self.waits_for = reason or self.waits_for

@@ -88,7 +88,7 @@ class LocalBackend:
                     meter.text_came()
                     yield Delta(answer["text"])
                 else:
-                    yield Waiting(WAITS_FOR[self._tell(model, answer)])
+                    yield Waiting(_waits_for(self._tell(model, answer), answer))
             yield meter.done(_checked(model, answer))
         finally:
             if call is None:
@@ -156,6 +156,12 @@ class LocalBackend:
         if self._on_progress is not None:
             self._on_progress(model.name, answer["phase"], answer["done"], answer["of"])
         return cast("wire.Phase", answer["phase"])
+
+
+def _waits_for(phase: wire.Phase, answer: wire.Frame) -> str:
+    """What a request waits for, in words, with how far along that is where somebody knows."""
+    share = f", {answer['done'] * 100 // answer['of']} %" if answer["of"] else ""
+    return WAITS_FOR[phase] + share
 
 
 def _complete_frame(prompt: Prompt) -> dict[str, Any]:

@@ -16,7 +16,7 @@ __all__ = ["FILTERS", "Trimmed", "ender", "is_complete", "trim"]
 Filter = Callable[[str, Place], str]
 
 FILTERS: tuple[tuple[str, Filter], ...] = (
-    ("the model answered with nothing but line endings", marks.unify_endings),
+    ("", marks.unify_endings),
     ("the model answered with its own marker tokens", marks.cut_special_marks),
     ("the model answered with a markdown fence", marks.cut_fence),
     ("the model answered with an empty line", blocks.keep_shape),
@@ -24,13 +24,13 @@ FILTERS: tuple[tuple[str, Filter], ...] = (
     ("it repeats the text after the cursor", repeats.cut_rest_of_line),
     ("it repeats the lines below", repeats.cut_lines_below),
     ("it repeats the line above", repeats.drop_line_above),
-    ("it repeats itself", repeats.cut_loop),
-    ("it repeats itself until the token limit", repeats.cut_loop_in_line),
-    ("nothing but indentation is left of the answer", indentation.undouble),
-    ("nothing but indentation is left of the answer", indentation.match_file),
-    ("nothing is left of the answer", words.strip_end),
+    ("", repeats.cut_loop),
+    ("", repeats.cut_loop_in_line),
+    ("", indentation.undouble),
+    ("", indentation.match_file),
+    ("", words.strip_end),
 )
-"""In this order; the reason is said where a filter left nothing."""
+"""In this order, each with what is said where it left nothing; empty for those that always leave something."""
 
 CLOSES_NOTHING = "it only closes what is closed already"
 

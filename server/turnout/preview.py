@@ -107,10 +107,12 @@ async def _act(subject: Subject, file: Snapshot, seams: Seams) -> None:
         case "refactor":
             await propose(Request(subject.instruction, file.uri, span), seams)
         case "rewrite" | "fix" | "document" | "test" | "explain":
-            fault = Fault(span, subject.instruction) if subject.kind == "fix" else None
+            faults = (Fault(span, subject.instruction),) if subject.kind == "fix" else ()
             symbol = syntax.enclosing(file.language, file.text, subject.first)
             name = symbol.name if symbol else ""
-            action = Action(subject.kind, name, file.uri, subject.first, subject.end, fault=fault, name=name)
+            action = Action(
+                subject.kind, name, file.uri, subject.first, subject.end, faults=faults, name=name
+            )
             await perform(action, file, seams, instruction=subject.instruction)
         case _:
             raise RequestRejected(f"This version makes no {subject.kind} requests.")

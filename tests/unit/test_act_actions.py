@@ -53,7 +53,8 @@ def test_a_fix_is_about_the_function_around_it() -> None:
     assert (inside.first, inside.end, inside.asks) == (4, 6, False)
     outside = available(place(span(0, 0, 0, 0), Fault(span(0, 7, 0, 9), "unused")))[0]
     assert (outside.first, outside.end) == (0, 6)
-    assert len(available(place(span(0, 0, 0, 0), *[FAULT] * 20))) == 5
+    titles = [action.title for action in available(place(span(0, 0, 0, 0), *[FAULT] * 20))]
+    assert (len(titles), titles[-1]) == (6, "Fix all 20 problems")
 
 
 @pytest.mark.parametrize(
@@ -221,3 +222,61 @@ def test_tests_go_where_the_language_has_them(path: str, tests: str) -> None:
     assert free_test_path(path, lambda _: False) == tests
     taken = {tests}
     assert free_test_path(path, taken.__contains__) not in taken
+
+
+@pytest.mark.parametrize(
+    ("paths", "path", "tests"),
+    [
+        (["src/a.py", "src/test_a.py"], "src/b.py", "src/test_b.py"),
+        (["pkg/a.py", "tests/unit/test_a.py", "tests/unit/test_x.py"], "pkg/b.py", "tests/unit/test_b.py"),
+        (["pkg/a.py", "pkg/tests/a_test.py"], "pkg/sub/b.py", "pkg/sub/tests/b_test.py"),
+        (["src/x/a.py", "test/x/test_a.py"], "src/y/b.py", "test/y/test_b.py"),
+        (["a.ts", "a.spec.ts", "c.ts", "__tests__/c.test.ts", "d.ts", "d.spec.ts"], "b.ts", "b.spec.ts"),
+        (["a.go"], "b.go", "b_test.go"),
+        (["docs/test_a.md"], "pkg/b.py", "tests/test_b.py"),
+    ],
+)  # fmt: skip
+def test_tests_go_where_the_project_has_them(paths: list[str], path: str, tests: str) -> None:
+    """Beside their source, in a folder of their own there, in one at the top or one that mirrors it: as most others."""
+    assert free_test_path(path, lambda _: False, paths) == tests
+
+
+async def test_a_fix_says_all_that_is_known() -> None:
+    """Code, source and what the diagnostic says of other places are told; several problems are fixed at once."""
+    fault = Fault(FAULT.span, FAULT.message, FAULT.source, FAULT.code, ("b.py:3: y was here",))
+    _, asker = await run(offered("fix", fault), F_LOCAL)
+    asked = asker.asked[0][1].messages[-1].content
+    assert (
+        'reported by ruff F821 for line 2 of the part: Undefined name "y"\nmore\n  b.py:3: y was here'
+        in asked
+    )
+    other = Fault(span(8, 0, 8, 1), "Two is odd")
+    both = next(
+        a for a in available(place(span(5, 0, 8, 0), other, fault)) if a.title == "Fix all 2 problems"
+    )
+    assert ([one.message[:3] for one in both.faults], both.first, both.end) == (["Und", "Two"], 3, 9)
+    whole = "```python\nclass A:\n    def f(self, x):\n        return x\n\n    def g(self):\n        return 3\n```"
+    result, asker = await run(both, whole)
+    assert "fix these problems:\n- reported by ruff F821 for line 3" in asker.asked[0][1].messages[-1].content
+    assert isinstance(result, Proposal)
+    assert "        return 3\n" in result.changes[0].after
+
+
+async def test_a_comment_says_what_to_do() -> None:
+    """At such a comment its instruction can be carried out without being asked for, and the comment goes with it."""
+    text = TEXT.replace("        return y\n", "        # turnout: return x\n        return y\n")
+    action = available(place(span(5, 10, 5, 10), text=text))[0]
+    assert (action.title, action.kind, action.asks) == (
+        "Do what the comment says: return x",
+        "rewrite",
+        False,
+    )
+    result, asker = await run(action, F_LOCAL, text=text)
+    asked = asker.asked[0][1].messages[-1].content
+    assert "Instruction: return x" in asked
+    assert "turnout:" not in asked
+    assert isinstance(result, Proposal)
+    assert "turnout" not in "".join(result.changes[0].after)
+    above = "import os\n\n# turnout: sort them\nx = [2, 1]\n"
+    (found,) = available(place(span(2, 0, 2, 0), text=above))
+    assert (found.first, found.end) == (2, 4)

@@ -3,28 +3,34 @@
 Invariant: pure and instant, since editors ask at every move of the cursor.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
-from turnout.core.documents import Snapshot, Span
+from turnout.core.documents import Snapshot, Span, line_body
 from turnout.core.symbols import Symbol
 
 ActionKind = Literal["rewrite", "fix", "document", "test", "explain"]
 
 _MAX_FIXES = 5
+_MAX_FAULTS = 50
 _LINES_AROUND_FAULT = 5
 _MOST_LINES_OF_A_SYMBOL = 80  # a longer function is not written anew to mend one line of it
 _MOST_OF_A_MESSAGE = 80
 
+COMMENT_INSTRUCTION = re.compile(r"\bturnout:\s*(\S.*?)\s*(?:\*/|-->)?\s*$")
+"""An instruction where an editor cannot ask for one: `# turnout: use pathlib`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A diagnostic of another language server or linter."""
+    """A diagnostic of another language server or linter; `related` is what it says of other places."""
 
     span: Span
     message: str
     source: str = ""
     code: str = ""
+    related: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something to offer about the lines `first` to before `end`; `asks` is whether it needs an instruction first."""
+    """Something to offer about the lines `first` to before `end`; `asks` is whether it needs an instruction first.
+
+    A fix is of `faults`, mostly one. `says` is the instruction of a comment among these lines, which goes with it.
+    """
 
     kind: ActionKind
     title: str
@@ -47,14 +56,17 @@ class Action:
     first: int
     end: int
     asks: bool = False
-    fault: Fault | None = None
+    faults: tuple[Fault, ...] = ()
     name: str = ""
+    says: str = ""
 
 
 def available(place: Place) -> tuple[Action, ...]:
     """What can be done at `place`, the most particular first. Instant: no model, no file, no parser."""
     uri, symbol = place.file.uri, place.symbol
-    actions = [_fix(place, fault) for fault in place.faults[:_MAX_FIXES]]
+    actions = [*_comment(place), *(_fix(place, fault) for fault in place.faults[:_MAX_FIXES])]
+    if len(place.faults) > 1:
+        actions.append(_fix_all(place))
     if place.selection.start != place.selection.end:
         first, end = whole_lines(place.selection)
         actions.append(Action("rewrite", "Rewrite selection...", uri, first, end, asks=True))
@@ -90,4 +102,31 @@ def _fix(place: Place, fault: Fault) -> Action:
             min(len(place.file.lines), end + _LINES_AROUND_FAULT),
         )
     title = f"Fix: {fault.message.strip().partition(chr(10))[0][:_MOST_OF_A_MESSAGE]}"
-    return Action("fix", title, place.file.uri, first, end, fault=fault)
+    return Action("fix", title, place.file.uri, first, end, faults=(fault,))
+
+
+def _fix_all(place: Place) -> Action:
+    """The fix of all faults that the editor speaks of, from the first line of them to the last."""
+    faults = tuple(sorted(place.faults[:_MAX_FAULTS], key=lambda fault: fault.span))
+    each = [_fix(place, fault) for fault in faults]
+    first, end = min(one.first for one in each), max(one.end for one in each)
+    return Action("fix", f"Fix all {len(faults)} problems", place.file.uri, first, end, faults=faults)
+
+
+def _comment(place: Place) -> list[Action]:
+    """What a comment at the cursor says: about the definition that it is in or right above, else the lines below."""
+    line = place.selection.start.line
+    found = (
+        COMMENT_INSTRUCTION.search(line_body(place.file.lines[line]))
+        if line < len(place.file.lines)
+        else None
+    )
+    if found is None:
+        return []
+    said = found[1]
+    first, end = line, min(len(place.file.lines), line + 1 + _LINES_AROUND_FAULT)
+    if place.symbol:
+        symbol_first, symbol_end = whole_lines(place.symbol.span)
+        first, end = min(first, symbol_first), max(line + 1, symbol_end)
+    title = f"Do what the comment says: {said[:_MOST_OF_A_MESSAGE]}"
+    return [Action("rewrite", title, place.file.uri, first, end, says=said)]

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from turnout.act import prompts
-from turnout.act.actions import Action
+from turnout.act.actions import COMMENT_INSTRUCTION, Action, Fault
 from turnout.act.drafts import (
     Draft,
     Question,
@@ -24,7 +24,7 @@ from turnout.act.proposals import Check, Proposal
 from turnout.act.seams import Seams
 from turnout.act.testfiles import free_test_path
 from turnout.core.answers import Answer
-from turnout.core.documents import Snapshot
+from turnout.core.documents import Snapshot, line_body
 from turnout.core.edits.assemble import elided
 from turnout.core.edits.changes import FileChange, file_change
 from turnout.core.edits.fences import parse_region
@@ -75,15 +75,24 @@ async def _must_be_free(path: str, seams: Seams) -> None:
 
 def _task(action: Action, instruction: str) -> str:
     if action.kind == "rewrite":
-        return f"Instruction: {instruction}"
+        return f"Instruction: {instruction or action.says}"
     if action.kind == "document":
         return (
             f"Instruction: write the documentation comment (docstring) of {action.name}, in the style of the language, "
             "where it stands in this language. Do not change the code itself."
         )
-    assert action.fault is not None
-    line = action.fault.span.start.line - action.first + 1
-    return f"Instruction: fix this problem, reported for line {line} of the part: {action.fault.message}"
+    if len(action.faults) == 1:
+        return f"Instruction: fix this problem, {_reported(action, action.faults[0])}"
+    listed = "\n".join(f"- {_reported(action, fault)}" for fault in action.faults)
+    return f"Instruction: fix these problems:\n{listed}"
+
+
+def _reported(action: Action, fault: Fault) -> str:
+    """A fault in words, with its line counted in the part that is shown, its code, and what belongs to it."""
+    line = fault.span.start.line - action.first + 1
+    by = " ".join(filter(None, (fault.source, fault.code)))
+    related = "".join(f"\n  {text}" for text in fault.related)
+    return f"reported{f' by {by}' if by else ''} for line {line} of the part: {fault.message}{related}"
 
 
 async def _explain(action: Action, file: Snapshot, seams: Seams) -> Explanation:
@@ -104,7 +113,9 @@ async def _explain(action: Action, file: Snapshot, seams: Seams) -> Explanation:
 async def _write_tests(action: Action, file: Snapshot, seams: Seams, repairs: int) -> Proposal:
     workspace = seams.workspace
     path = workspace.path(file.uri)
-    target = free_test_path(path, lambda candidate: workspace.exists(workspace.uri(candidate)))
+    target = await asyncio.to_thread(
+        free_test_path, path, lambda candidate: workspace.exists(workspace.uri(candidate)), workspace.paths()
+    )
     await _must_be_free(target, seams)
     text = _part(action, file)
 
@@ -147,7 +158,16 @@ def _reads_edits(action: Action, model: Model) -> bool:
 
 
 def _part(action: Action, file: Snapshot) -> str:
-    return unindented(file.lines[action.first : action.end])
+    """The lines of an action, without the comment that asks for it."""
+    lines = file.lines[action.first : action.end]
+    if not action.says:
+        return unindented(lines)
+    return unindented(tuple(line for line in lines if not _says(line, action.says)))
+
+
+def _says(line: str, instruction: str) -> bool:
+    found = COMMENT_INSTRUCTION.search(line_body(line))
+    return found is not None and found[1] == instruction
 
 
 def _around(action: Action, file: Snapshot) -> tuple[str, str]:

@@ -14,6 +14,8 @@ from turnout.core.edits.changes import FileChange
 from turnout.core.edits.plans import PlannedStep
 from turnout.lsp.positions import span_from_lsp, span_to_lsp
 
+_MOST_RELATED = 5
+
 
 def proposal_to_wire(proposal: Proposal, encoding: Encoding) -> dict[str, Any]:
     """The answer to `turnout/refactor`."""
@@ -92,7 +94,6 @@ def outcome_to_wire(outcome: Outcome, done: str) -> dict[str, Any]:
 
 def action_to_wire(action: Action, snapshot: Snapshot) -> dict[str, Any]:
     """An action as the argument of its command; it comes back as it went."""
-    fault = action.fault
     return {
         "kind": action.kind,
         "title": action.title,
@@ -102,7 +103,17 @@ def action_to_wire(action: Action, snapshot: Snapshot) -> dict[str, Any]:
         "end": action.end,
         "asks": action.asks,
         "name": action.name,
-        "fault": fault and {"message": fault.message, "line": fault.span.start.line, "code": fault.code},
+        "says": action.says,
+        "faults": [
+            {
+                "message": fault.message,
+                "line": fault.span.start.line,
+                "code": fault.code,
+                "source": fault.source,
+                "related": list(fault.related),
+            }
+            for fault in action.faults
+        ],
     }
 
 
@@ -111,7 +122,7 @@ def action_from_wire(fields: Mapping[str, Any]) -> Action:
     kind = fields["kind"]
     if kind not in ("rewrite", "fix", "document", "test", "explain"):
         raise ValueError(f"no such action: {kind!r}")
-    fault = fields.get("fault")
+    faults = fields.get("faults") or ()
     first, end = int(fields["first"]), int(fields["end"])
     if not 0 <= first < end:
         raise ValueError(f"no such lines: {first} to {end}")
@@ -122,15 +133,20 @@ def action_from_wire(fields: Mapping[str, Any]) -> Action:
         first=first,
         end=end,
         asks=bool(fields.get("asks")),
-        fault=_fault_from_wire(fault) if isinstance(fault, Mapping) else None,
+        faults=tuple(_fault_from_wire(fault) for fault in faults),
         name=str(fields.get("name", "")),
+        says=str(fields.get("says", "")),
     )
 
 
 def _fault_from_wire(fields: Mapping[str, Any]) -> Fault:
     line = int(fields["line"])
     return Fault(
-        Span(Position(line, 0), Position(line, 0)), str(fields["message"]), code=str(fields.get("code", ""))
+        Span(Position(line, 0), Position(line, 0)),
+        str(fields["message"]),
+        str(fields.get("source", "")),
+        str(fields.get("code", "")),
+        tuple(map(str, fields.get("related") or ())),
     )
 
 
@@ -142,6 +158,10 @@ def fault_from_lsp(snapshot: Snapshot, diagnostic: types.Diagnostic, encoding: E
         message,
         diagnostic.source or "",
         "" if diagnostic.code is None else str(diagnostic.code),
+        tuple(
+            f"{related.location.uri.rpartition('/')[2]}:{related.location.range.start.line + 1}: {related.message}"
+            for related in (diagnostic.related_information or ())[:_MOST_RELATED]
+        ),
     )
 
 

@@ -5,7 +5,6 @@ came with an action. Any other gets the edit when it resolves the action.
 """
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
 from turnout import syntax
-from turnout.act.actions import Action, Place, available
+from turnout.act.actions import COMMENT_INSTRUCTION, Action, Place, available
 from turnout.act.effects import transaction
 from turnout.act.perform import Explanation, perform
 from turnout.act.proposals import Proposal
@@ -34,8 +33,6 @@ _KINDS = {
     "test": types.CodeActionKind.Refactor,
     "explain": types.CodeActionKind.Refactor,
 }
-
-_COMMENT_INSTRUCTION = re.compile(r"\bturnout:\s*(\S.*?)\s*(?:\*/|-->)?\s*$")
 
 
 async def code_actions(
@@ -71,7 +68,8 @@ def _to_lsp(
     argument = action_to_wire(action, snapshot)
     if not _takes_literals(ls):
         return _command(action, argument)
-    fixed = [d for d in diagnostics if action.fault and d.message == action.fault.message]
+    messages = {fault.message for fault in action.faults}
+    fixed = [d for d in diagnostics if d.message in messages]
     return types.CodeAction(
         title=action.title,
         kind=_KINDS[action.kind],
@@ -157,13 +155,13 @@ async def _perform(
     snapshot = ls.snapshot(action.uri)
     if snapshot is None or action.end > len(snapshot.lines) or snapshot.version != argument.get("version"):
         raise DocumentStale("The document changed since this action was offered.", advice="Ask for it again.")
-    instruction = argument.get("instruction") or instruction_in(snapshot, action)
+    instruction = argument.get("instruction") or action.says or instruction_in(snapshot, action)
     if action.asks and not instruction:
         raise ReplyUnusable(
             "There is no instruction.",
             advice="Write one in a comment in or above these lines, as in `# turnout: use pathlib`.",
         )
-    if action.kind == "fix" and action.fault is None:
+    if action.kind == "fix" and not action.faults:
         raise ReplyUnusable("There is no problem to fix.", advice="Ask where a diagnostic is.")
     services = await ls.services()
     workspace = ls.folder_of(services, action.uri)
@@ -180,7 +178,7 @@ async def _perform(
 def instruction_in(snapshot: Snapshot, action: Action) -> str:
     """The instruction of a `turnout: ...` comment among the lines of an action or right above them."""
     for line in snapshot.lines[max(0, action.first - 1) : action.end]:
-        found = _COMMENT_INSTRUCTION.search(line_body(line))
+        found = COMMENT_INSTRUCTION.search(line_body(line))
         if found:
             return found[1]
     return ""

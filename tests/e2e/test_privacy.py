@@ -272,3 +272,19 @@ async def test_key_is_kept(home: Home) -> None:
     for path in home.root.rglob("*"):
         if path.is_file():
             assert KEY.encode() not in path.read_bytes(), path
+
+
+async def test_a_settings_file_in_another_folder(home: Home, server: ScriptedServer) -> None:
+    """A file below the open folder's own keeps its folder here from when it is saved, and nothing else."""
+    home.configure(settings(server, privacy='leaves_machine = "allow"'))
+    kept, free = home.uri("sub/deep/a.py"), home.uri("a.py")
+    async with session(home) as editor:
+        assert (await explain(editor, kept))["markdown"] == REMOTE
+        home.write("sub/.turnout.toml", '[privacy]\nleaves_machine = "never"\n')
+        assert (await explain(editor, kept))["markdown"] == LOCAL
+        assert (await explain(editor, free))["markdown"] == REMOTE
+        asked = {"kind": "explain", "textDocument": {"uri": kept}}
+        route = await editor.request("turnout/explain", asked)
+        [out] = [each for each in route["eliminated"] if each["model"] == "far"]
+        assert out["source"].endswith("sub/.turnout.toml:2 privacy.leaves_machine")
+    assert len(server.requests) == 2

@@ -2,14 +2,19 @@
 
 import re
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from support.dispatch_kit import NEAR, Around, Scripted, ask, route, says
 from support.session_kit import FakeEditor
 from turnout.__main__ import main
 from turnout.core.health import Spend
-from turnout.core.requests import Kind
+from turnout.core.receipts import SentFile
+from turnout.core.requests import Kind, Route
+from turnout.dispatch import Dispatcher
+from turnout.errors import PathRefused
 from turnout.files import path_to_uri
 from turnout.session.places import LINKS_KEPT_S
 from turnout.session.workspaces import Workspaces
@@ -176,6 +181,33 @@ async def test_deciding_after_ready_reads_no_file(root: Path) -> None:
     assert not reaches(subject, root / "sub/a.py")
     assert loaded_on
     assert not any(loaded_on)
+
+
+async def test_a_request_waits_for_what_is_around_its_files() -> None:
+    """The route is decided after that was read; where a path cannot be followed, nothing is sent, and it is told."""
+    told: list[str] = []
+
+    class Routes(Around):
+        def decide(
+            self, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str = ""
+        ) -> Route:
+            told.append(f"decide {uris}")
+            return self.route
+
+    async def ready(kind: Kind, uris: tuple[str, ...]) -> None:
+        told.append(f"ready {kind} {uris}")
+        if uris == ("file:///loop",):
+            raise PathRefused("loop cannot be followed.")
+
+    around, backend = Routes(route(NEAR)), Scripted({"near": says("done")})
+    dispatcher = Dispatcher(around, {"local": backend}, around, around, ready=ready)
+    await dispatcher.run(ask())
+    uris = tuple(file.uri for file in ask().files)
+    assert told == [f"ready refactor {uris}", f"decide {uris}"]
+    with pytest.raises(PathRefused):
+        await dispatcher.run(replace(ask(), files=(SentFile("file:///loop", 1),)))
+    assert len(told) == 3
+    assert around.receipts[-1].outcome.startswith("failed: loop")
 
 
 def test_the_command_and_the_editor_say_the_same(

@@ -43,7 +43,7 @@ ARROWS: dict[str, set[str]] = {
         "remote", "session", "settings", "store", "telemetry",
     },
     "preview": {"act", "complete", "core", "dispatch", "files", "remote", "syntax"},
-    "doctor": {"core", "local", "models", "paths", "settings", "worker.engines"},
+    "doctor": {"core", "index", "local", "models", "paths", "settings", "worker.engines"},
     "demo": {"automatic", "commands.models", "core", "files", "lsp.stdio", "models", "session.consent", "settings"},
     "commands": {
         "act", "app", "automatic", "complete", "core", "demo", "doctor", "evaluate", "files", "git", "ignores",

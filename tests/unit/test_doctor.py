@@ -13,11 +13,14 @@ import pytest
 
 from support import models_kit as kit
 from turnout import doctor, models, paths
-from turnout.doctor import configuration, engines, report, system, weights, worker
+from turnout.doctor import configuration, engines, report, repository, system, weights, worker
 from turnout.doctor.findings import Case, Check, Finding
+from turnout.index import database_of
+from turnout.index.indexing import Indexing
 from turnout.models import choice
 from turnout.models.hardware import Machine
 from turnout.settings import load
+from turnout.syntax import symbols
 
 MACHINE = Machine(ram_bytes=16_000_000_000, cores=8, bandwidth=75e9)
 
@@ -133,6 +136,22 @@ def test_little_room_is_a_note(home: Path, monkeypatch: pytest.MonkeyPatch, topi
 def case_without_directories(home: Path) -> Case:
     """A case whose settings were loaded elsewhere."""
     return Case(home, MACHINE, load(None, None, trusted=False), trusted=False)
+
+
+def test_the_index_of_the_folder(home: Path) -> None:
+    """The doctor says what is in the index, that there is none yet, or that its user wants none."""
+    examined = case(home)
+    (examined.folder / "a.py").write_text("def first(): pass\n")
+    assert "not indexed yet" in one(repository.index(examined), "index").text
+    building = Indexing(examined.folder.resolve(), database_of(examined.folder), symbols.read)
+    building.round()
+    building.close()
+    finding = one(repository.index(examined), "index")
+    assert (finding.level, finding.facts["files"]) == ("ok", 1)
+    assert "1 files and 1 definitions" in finding.text
+    (home / "config").mkdir(exist_ok=True)
+    (home / "config" / "config.toml").write_text("[index]\nenabled = false\n")
+    assert "switch the index off" in one(repository.index(case(home)), "index").text
 
 
 def test_a_socket_path_that_is_too_long_goes_elsewhere(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 
-from turnout.doctor import configuration, engines, system, weights, worker
+from turnout.doctor import configuration, engines, repository, system, weights, worker
 from turnout.doctor.findings import Case, Check, Finding, Level
 from turnout.errors import TurnoutError
 
@@ -24,6 +24,7 @@ TOPICS: Mapping[str, Check] = {
     "routes": configuration.routes,
     "key": configuration.keys,
     "trust": configuration.trust,
+    "index": repository.index,
     "directory": system.directories,
     "socket": system.socket,
 }

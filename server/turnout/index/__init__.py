@@ -6,5 +6,6 @@ from turnout.index.link import Spec
 from turnout.index.places import database_of
 from turnout.index.reading import Summary
 from turnout.index.repository import RepositoryIndex
+from turnout.index.schema import has_full_text
 
-__all__ = ["RepositoryIndex", "Spec", "Summary", "database_of"]
+__all__ = ["RepositoryIndex", "Spec", "Summary", "database_of", "has_full_text"]

@@ -242,9 +242,10 @@ class Indexing:
             self._count()
 
     def _count(self) -> None:
+        words = writing.frequent_words(self._connection)  # before the transaction, which others wait for
         with self._writing():
             writing.count_files(self._connection)
-            writing.count_words(self._connection)
+            writing.keep_frequent(self._connection, words)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

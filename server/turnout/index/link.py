@@ -38,7 +38,7 @@ MAX_CULPRITS = 3
 PAUSE_S = 60.0
 """How long a process that cannot live is not started again."""
 
-_END_TIMEOUT_S = 5.0
+_END_TIMEOUT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)

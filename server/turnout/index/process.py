@@ -147,6 +147,9 @@ class _Writer:
             read = work()
         except (OSError, sqlite3.Error) as error:
             logger.warning("the index is not up to date: %s", error)
+            if isinstance(error, sqlite3.Error) and schema.is_busy(error):
+                self._waiting.append(order)
+                return
             damaged = isinstance(error, sqlite3.Error) and schema.is_damage(error)
             if damaged and order["do"] != "rebuild":
                 _report(begun_anew="it is damaged")

@@ -8,6 +8,7 @@ import os
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
 
 APPLICATION_ID = 0x54524E49
 VERSION = 1
@@ -17,6 +18,8 @@ MAX_PAGES = 524_288
 """Of 4 kB each: no index grows beyond 2 GB."""
 
 _BUSY_MS = 5_000
+_READER_BUSY_MS = 20
+"""Readers wait for nobody, but while the log of a writer that died is put in order."""
 _PAGE_BYTES = 4_096
 
 _TABLES = """
@@ -79,7 +82,7 @@ class Unusable(Exception):
 
 def open_to_write(path: Path, max_pages: int = MAX_PAGES) -> sqlite3.Connection:
     """A connection that may write. Raises Unusable, and sqlite3.Error where the disk does not let it."""
-    connection = _open(path, f"file:{_quoted(path)}?mode=rw")
+    connection = _open(path, _BUSY_MS)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA max_page_count = {max_pages}")
     connection.execute("PRAGMA journal_size_limit = 16777216")
@@ -89,7 +92,7 @@ def open_to_write(path: Path, max_pages: int = MAX_PAGES) -> sqlite3.Connection:
 
 def open_to_read(path: Path) -> sqlite3.Connection:
     """A connection that only reads, usable from any thread. Raises Unusable and sqlite3.Error."""
-    connection = _open(path, f"file:{_quoted(path)}?mode=rw")  # a reader of a WAL may have to make its files
+    connection = _open(path, _READER_BUSY_MS)
     connection.execute("PRAGMA query_only = 1")
     return connection
 
@@ -113,6 +116,18 @@ def begin_anew(path: Path, root: Path) -> None:
     for suffix in ("-wal", "-shm"):
         Path(f"{path}{suffix}").unlink(missing_ok=True)
     fresh.replace(path)
+
+
+def has_full_text() -> bool:
+    """Whether this Python's SQLite can search text at all."""
+    connection = sqlite3.connect(":memory:")
+    try:
+        connection.execute("CREATE VIRTUAL TABLE words USING fts5 (said)")
+    except sqlite3.OperationalError:
+        return False
+    finally:
+        connection.close()
+    return True
 
 
 def root_of(path: Path) -> Path | None:
@@ -141,12 +156,19 @@ def is_damage(error: sqlite3.Error) -> bool:
     return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-def _open(path: Path, uri: str) -> sqlite3.Connection:
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether an error says that another process has been writing for too long."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _open(path: Path, busy_ms: int) -> sqlite3.Connection:
     if not path.exists():
         raise Unusable("it is not there")
+    # Readers too: they may have to make the files of the log. But neither makes a database.
+    uri = f"file:{quote(os.fspath(path.absolute()))}?mode=rw"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     try:
-        connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
         _judge(connection)
     except sqlite3.Error as error:
         connection.close()
@@ -171,12 +193,6 @@ def _judge(connection: sqlite3.Connection) -> None:
         if "no such" in str(error):
             raise Unusable("it is damaged") from error
         raise
-
-
-def _quoted(path: Path) -> str:
-    from urllib.parse import quote
-
-    return quote(os.fspath(path.absolute()))
 
 
 def _remove(path: Path) -> None:

@@ -137,10 +137,15 @@ def count_files(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT OR REPLACE INTO meta SELECT 'files', count(*) FROM files WHERE left_out = ''")
 
 
-def count_words(connection: sqlite3.Connection) -> None:
-    """Count the passages of every word that many have; takes about a second for 50,000 passages."""
+def frequent_words(connection: sqlite3.Connection) -> list[tuple[str, int]]:
+    """The words that many passages have, with how many; takes about a second for 50,000 passages."""
+    return connection.execute("SELECT term, doc FROM vocabulary WHERE doc >= ?", (FREQUENT,)).fetchall()
+
+
+def keep_frequent(connection: sqlite3.Connection, words: list[tuple[str, int]]) -> None:
+    """Put `words` in the place of those that were counted before."""
     connection.execute("DELETE FROM frequent")
-    connection.execute("INSERT INTO frequent SELECT term, doc FROM vocabulary WHERE doc >= ?", (FREQUENT,))
+    connection.executemany("INSERT INTO frequent VALUES (?, ?)", words)
     connection.execute(
         "INSERT INTO meta VALUES ('counted', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1"
     )

@@ -44,6 +44,16 @@ async def test_progress(shop: Shop) -> None:
         assert any(name in message for message in messages)
 
 
+async def test_files_as_they_are_drafted(shop: Shop) -> None:
+    """A client that asks for them gets files one by one, before the answer that has them all."""
+    shop.editor.progress_reports |= {"mine": [], "files": []}
+    answer = await shop.propose(workDoneToken="mine", partialResultToken="files")
+    heard = [params for params in shop.editor.drop(types.PROGRESS) if params.token == "files"]
+    sent = [dict(params.value) for params in heard]
+    assert [file["uri"] for value in sent for file in value["files"]] == shop.uris
+    assert [file["uri"] for file in answer["files"]] == shop.uris
+
+
 async def test_scope_of_its_own(home: Home) -> None:
     """Without a scope the files are found: the document first, then those that mention what it is about."""
     for file, text in {**FILES, "shop/other.py": "x = 1\n", ".hidden/total.py": "total\n"}.items():

@@ -200,14 +200,18 @@ async def test_a_hostile_answer_touches_nothing_else() -> None:
 
 
 async def test_progress_names_each_file() -> None:
-    """Whoever waits is told which file is being worked on, and of how many."""
+    """Whoever waits is told which file is being worked on, of how many, and what it came to so far."""
     told: list[tuple[str, int, int]] = []
     workspace = MemoryWorkspace(FILES)
     asker = ScriptedAsker([whole(RENAMED["shapes.py"]), whole(RENAMED["main.py"])], LOCAL)
     await propose(
         RENAME, Seams(asker, workspace, seams(workspace, asker).syntax, lambda *row: told.append(row))
     )
-    assert [row for row in told if row[2]] == [("shapes.py", 0, 2), ("main.py", 1, 2), ("done", 2, 2)]
+    assert [row for row in told if row[2]] == [
+        ("shapes.py", 0, 2),
+        ("main.py (110 tokens, $0.010 so far)", 1, 2),
+        ("done", 2, 2),
+    ]
 
 
 async def test_no_file_is_said() -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from turnout.act.drafts import Draft, Question, redraft
+from turnout.act.drafts import Draft, Question, redraft, so_far
 from turnout.act.proposals import Check
 from turnout.act.seams import Seams
 from turnout.act.tools import Toolbox, told
@@ -230,6 +230,7 @@ class _Work:
                     self.files |= {path: found} if found else {}
         draft = await redraft(reply, self._standing(), self.files, "blocks", self.question, self.seams)
         self.draft = draft
+        self.seams.show(draft.changes)
         if draft.complaints:
             wrong = "\n".join(f"- {complaint}" for complaint in draft.complaints)
             return f"That cannot be applied:\n{wrong}\nPropose the edits of those files again, all of them."
@@ -263,10 +264,7 @@ class _Work:
         return said or ["All checks pass."]
 
     def _tell(self, what: str) -> None:
-        tokens = sum(receipt.tokens_in + receipt.tokens_out for receipt in self.receipts)
-        usd = sum(receipt.cost_usd or 0.0 for receipt in self.receipts)
-        spent = f" ({tokens:,} tokens, ${usd:.3f} so far)" if tokens else ""
-        self.seams.tell(f"{what}{spent}", 0, 0)
+        self.seams.tell(f"{what}{so_far(self.receipts)}", 0, 0)
 
 
 def _fitting(turns: Sequence[Message], room: int) -> list[Message]:

@@ -11,7 +11,7 @@ from functools import partial
 from turnout.act import prompts
 from turnout.act.agent import Bounds, ToolsUnavailable, takes_tools, work_out
 from turnout.act.context import Context, gather_context
-from turnout.act.drafts import Draft, Question, asked_about, draft_edits, proposal_from
+from turnout.act.drafts import Draft, Question, asked_about, draft_edits, proposal_from, so_far
 from turnout.act.guard import Guard
 from turnout.act.proposals import Check, Proposal
 from turnout.act.scope import Request, Scope, mentions, selected_text
@@ -63,12 +63,16 @@ async def _drafts(
     first = await draft_edits(asked, seams)
     rest = [path for path in files if path not in asked_about(first.style, files)]
     drafts = [first]
+    seams.show(first.changes)
     unread: list[tuple[str, TurnoutError]] = []
     for done, path in enumerate(rest, start=1):
-        seams.tell(path, done, len(files))
+        seams.tell(
+            f"{path}{so_far([spent for draft in drafts for spent in draft.receipts])}", done, len(files)
+        )
         try:
             question = _question(request, {path: files[path]}, context, repairs)
             drafts.append(await draft_edits(question, seams))
+            seams.show(drafts[-1].changes)
         except (BackendError, EditError) as exc:
             unread.append((path, exc))
     seams.tell("done", len(files), len(files))

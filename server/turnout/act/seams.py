@@ -88,6 +88,14 @@ Tell = Callable[[str, int, int], None]
 """Told what is being worked on, how many parts are done, and of how many (0: unknown)."""
 
 
+Show = Callable[[Sequence[FileChange]], None]
+"""Shown files as they are drafted, before they are checked and before all of them are there."""
+
+
+def show_nobody(changes: Sequence[FileChange]) -> None:
+    """The `Show` for a caller that waits for the whole."""
+
+
 def tell_nobody(what: str, done: int, of: int) -> None:
     """The `Tell` for a caller that shows no progress."""
 
@@ -106,3 +114,4 @@ class Seams:
     """The index of the folder, where there is one."""
     check: Callable[[Sequence[FileChange]], Awaitable[Sequence[Check]]] | None = None
     """Runs the project's checks on changes, for a model that mends what they find."""
+    show: Show = show_nobody

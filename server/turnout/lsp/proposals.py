@@ -23,7 +23,7 @@ def proposal_to_wire(proposal: Proposal, encoding: Encoding) -> dict[str, Any]:
     return {
         "proposalId": proposal.id,
         "plan": proposal.plan,
-        "files": [_change_to_wire(change, encoding) for change in proposal.changes],
+        "files": [change_to_wire(change, encoding) for change in proposal.changes],
         "checks": [{"name": c.name, "ok": c.ok, "ran": c.ran, "message": c.message} for c in proposal.checks],
         "verdict": {"state": found.state, "text": found.text},
         "skipped": [{"path": s.path, "reason": s.reason} for s in proposal.skipped],
@@ -61,7 +61,8 @@ def _step_to_wire(step: PlannedStep) -> dict[str, Any]:
     return wire if step.new_path is None else {**wire, "newPath": step.new_path}
 
 
-def _change_to_wire(change: FileChange, encoding: Encoding) -> dict[str, Any]:
+def change_to_wire(change: FileChange, encoding: Encoding) -> dict[str, Any]:
+    """One file of a proposal."""
     before = Snapshot(change.uri, "", change.version, change.before)
     hunks = [
         {

@@ -1,7 +1,7 @@
 """`turnout/plan`, `turnout/refactor`, `turnout/apply`, `turnout/undo` and `turnout/discard`."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +11,10 @@ from pygls.exceptions import JsonRpcInvalidParams
 from turnout.act.plans import Plan, draw_up, only_estimate
 from turnout.act.refactor import propose
 from turnout.act.scope import Reference, Request
-from turnout.act.seams import tell_nobody
+from turnout.act.seams import Show, show_nobody, tell_nobody
 from turnout.act.verifying import Verifying
 from turnout.core.documents import Span
+from turnout.core.edits.changes import FileChange
 from turnout.lsp.fields import (
     fields_of,
     flag_of,
@@ -26,7 +27,7 @@ from turnout.lsp.fields import (
     uri_of,
 )
 from turnout.lsp.positions import span_from_lsp
-from turnout.lsp.proposals import outcome_to_wire, plan_to_wire, proposal_to_wire
+from turnout.lsp.proposals import change_to_wire, outcome_to_wire, plan_to_wire, proposal_to_wire
 from turnout.lsp.server import Operation, Services, TurnoutServer
 from turnout.lsp.work import RequestFailed, failures_as_errors, seams_for, told
 from turnout.lsp.workspace import EditorWorkspace
@@ -74,12 +75,25 @@ async def refactor(ls: TurnoutServer, params: Any) -> dict[str, Any]:
     request, workspace, operation = await _placed(ls, services, request)
     async with failures_as_errors(operation), ls.editor.progress("Refactoring", token) as progress:
         check = Verifying(lambda changes: services.check(workspace.folder, changes, progress.report))
-        seams = replace(seams_for(services, operation, workspace, told(progress)), check=check)
+        seams = seams_for(services, operation, workspace, told(progress))
+        seams = replace(seams, check=check, show=_shown(ls, token_of(fields, "partialResultToken")))
         proposal = await propose(request, seams)
         checks = await check(proposal.changes)
         proposal = replace(proposal, checks=(*proposal.checks, *checks))
     await ls.keep(services, proposal, workspace)
     return proposal_to_wire(proposal, ls.protocol.encoding)
+
+
+def _shown(ls: TurnoutServer, token: str | int | None) -> Show:
+    """Sends files as they are drafted to a client that gave a token for that."""
+    if token is None:
+        return show_nobody
+
+    def show(changes: Sequence[FileChange]) -> None:
+        files = [change_to_wire(change, ls.protocol.encoding) for change in changes]
+        ls.protocol.notify(types.PROGRESS, types.ProgressParams(token=token, value={"files": files}))
+
+    return show
 
 
 async def apply(ls: TurnoutServer, params: Any) -> dict[str, Any]:

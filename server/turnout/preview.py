@@ -62,8 +62,17 @@ class Asked:
     files: tuple[SentFile, ...]
 
 
-def asked(subject: Subject, folder: Folder, rules: Rules, may_read: Callable[[str], bool]) -> Asked:
-    """What would be asked for `subject`; raises TurnoutError where nothing would be."""
+def asked(
+    subject: Subject,
+    folder: Folder,
+    rules: Rules,
+    may_read: Callable[[str], bool],
+    route: Callable[[tuple[str, ...]], Route] | None = None,
+) -> Asked:
+    """What would be asked for `subject`; raises TurnoutError where nothing would be.
+
+    `route` says where the text of the files with these URIs may go; without it nothing is shown beside those to change.
+    """
     file = folder.snapshot(folder.uri(subject.path))
     if file is None:
         raise FileUnusable(f"There is no file {subject.path}.")
@@ -71,7 +80,8 @@ def asked(subject: Subject, folder: Folder, rules: Rules, may_read: Callable[[st
         kind = "inline" if subject.kind == "inline" else "popup"
         hole = fim_prompt(kind, file, subject.path, holes.cut(file, subject.cursor), rules)  # type: ignore[arg-type]
         return Asked(lambda _model: hole, (SentFile(file.uri, 0),))
-    seams = Seams(_Recorder(), _OnDisk(folder, may_read), syntax)
+    outlook = _Settled(route) if route else None
+    seams = Seams(_Recorder(), _OnDisk(folder, may_read), syntax, outlook=outlook)
     try:
         asyncio.run(_act(subject, file, seams))
     except _Recorded as recorded:
@@ -133,6 +143,19 @@ class _Recorder:
         self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
     ) -> Answer:
         raise _Recorded(Asked(lambda model: tagged(prompt(model), kind), files))
+
+
+class _Settled:
+    """The outlook of a preview: as decided by the settings, at a pace that nobody asks about."""
+
+    def __init__(self, route: Callable[[tuple[str, ...]], Route]) -> None:
+        self._route = route
+
+    def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+        return self._route(uris)
+
+    def ms_per_token(self, model: Model) -> float | None:
+        return None
 
 
 class _OnDisk:

@@ -201,6 +201,19 @@ def test_a_refactor_is_decided_on_every_file_of_its_prompt(
     assert (status, "far may not serve" in err) == ((1, True) if near else (0, False))
 
 
+@pytest.mark.parametrize(("privacy", "shown"), [("", True), ('local_only = ["AGENTS.md"]', False)])
+def test_what_is_shown_beside(
+    file: Path, kit: SettingsKit, capsys: pytest.CaptureFixture[str], privacy: str, shown: bool
+) -> None:
+    """The project's instructions are part of what is printed as of what is sent, unless they may not go there."""
+    (file.parent / "AGENTS.md").write_text("Use tabs everywhere.\n")
+    kit.load(f"{SETTINGS}[privacy]\n{privacy}")
+    status, out, _ = run(capsys, file, "refactor", "--json", "--instruction", "let total take floats")
+    answer = json.loads(out)
+    assert (status, answer["chosen"]) == (0, "far")
+    assert ("Use tabs everywhere." in answer["prompt"]["text"]) is shown
+
+
 def test_ignored(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A file that an ignore file keeps from every model has no candidate, with the line that says so."""
     (file.parent / ".cursorignore").write_text("*.py\n")

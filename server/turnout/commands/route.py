@@ -5,7 +5,7 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from turnout.commands.sending import (
     add_arguments,
@@ -52,19 +52,17 @@ def run_explain(args: argparse.Namespace) -> int:
     from turnout.commands.settings import load_for, print_problems
     from turnout.core.budget import standings
     from turnout.core.explaining import health_lines, route_to_wire
-    from turnout.core.routing import decide
     from turnout.settings.workspace import find_workspace, real_files
 
     _check(args)
     workspace = args.workspace or find_workspace(args.file.parent)
-    loaded = load_for(workspace, files=real_files(args.file, workspace))
-    asked = asked_prompt(args, loaded, workspace) if args.prompt else None
-    files = (asked and files_of(asked)) or [args.file]
-    if len(files) > 1:
-        loaded = load_for(workspace, files=[real for file in files for real in real_files(file, workspace)])
-    request = _request(args.kind, files, args.files, workspace, loaded, args.instruction)
-    spend, health, now = _spent(request.workspace), _health(loaded.policy.models), time.time()
-    route = decide(request, loaded.policy, health, spend, now)
+    asked = None
+    if args.prompt:
+        loaded = load_for(workspace, files=real_files(args.file, workspace))
+        asked = asked_prompt(args, loaded, workspace, lambda files: _decided(args, files, workspace).route)
+    loaded, request, route, spend, health, now = _decided(
+        args, (asked and files_of(asked)) or [args.file], workspace
+    )
     limits = list(standings(loaded.policy.budget, spend))
     print_problems(loaded)
     shown = shown_prompt(args.model, asked, route) if asked else None
@@ -75,6 +73,30 @@ def run_explain(args: argparse.Namespace) -> int:
         told = [*_lines(route, request, limits), *health_lines(route, health, now)]
         print("\n".join([*told, *(prompt_lines(shown) if shown else ())]))
     return 0 if route.candidates and (shown or not args.prompt) else 1
+
+
+class _Decided(NamedTuple):
+    """A decision, and everything that it was made from."""
+
+    loaded: "Loaded"
+    request: "RouteRequest"
+    route: "Route"
+    spend: "Spend"
+    health: "Health"
+    now: float
+
+
+def _decided(args: argparse.Namespace, files: "Sequence[Path]", workspace: Path) -> _Decided:
+    """Decide for a request with the text of `files`."""
+    from turnout.commands.settings import load_for
+    from turnout.core.routing import decide
+    from turnout.settings.workspace import real_files
+
+    loaded = load_for(workspace, files=[real for file in files for real in real_files(file, workspace)])
+    request = _request(args.kind, files, args.files, workspace, loaded, args.instruction)
+    spend, health, now = _spent(request.workspace), _health(loaded.policy.models), time.time()
+    route = decide(request, loaded.policy, health, spend, now)
+    return _Decided(loaded, request, route, spend, health, now)
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -35,17 +35,28 @@ def add_arguments(explain: argparse.ArgumentParser) -> None:
     )
 
 
-def asked_prompt(args: argparse.Namespace, loaded: "Loaded", workspace: Path) -> "Asked | None":
-    """What the request would ask; None, and the reason on stderr, where it would ask nothing."""
+def asked_prompt(
+    args: argparse.Namespace, loaded: "Loaded", workspace: Path, route: "Callable[[Sequence[Path]], Route]"
+) -> "Asked | None":
+    """What the request would ask; None, and the reason on stderr, where it would ask nothing.
+
+    `route` decides for the files whose text would be in it.
+    """
     from turnout.complete import Rules
     from turnout.errors import TurnoutError
-    from turnout.files import Folder
+    from turnout.files import Folder, uri_to_path
     from turnout.preview import asked
 
     completion = loaded.settings.completion
     rules = Rules(max_tokens=completion.max_tokens, multiline=completion.multiline)
     try:
-        return asked(_subject(args, workspace), Folder(workspace), rules, _readable(loaded, workspace))
+        return asked(
+            _subject(args, workspace),
+            Folder(workspace),
+            rules,
+            _readable(loaded, workspace),
+            lambda uris: route([uri_to_path(uri) for uri in uris]),
+        )
     except (TurnoutError, OSError) as error:
         _say_nothing(error)
         return None

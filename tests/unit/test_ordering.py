@@ -335,14 +335,20 @@ def test_cost(usage: Usage, prices: dict[str, float | None], expected: float | N
 
 
 @pytest.mark.parametrize(
-    ("told_usd", "believed"),
-    [(0.00750, True), (0.0750, True), (0.00008, True), (0.0751, False), (1e12, False), (1e-12, False)],
+    ("told_usd", "checked"),
+    [
+        (0.00750, Usage(1000, 100, cost_usd=0.00750)),
+        (0.0750, Usage(1000, 100, cost_usd=0.0750)),
+        (0.00008, Usage(1000, 100)),
+        (1e-12, Usage(1000, 100)),
+        (0.0751, Usage(1000, 100, estimated=True)),
+        (1e12, Usage(1000, 100, estimated=True)),
+    ],
 )
-def test_a_told_cost_is_in_proportion(told_usd: float, believed: bool) -> None:
-    """A gateway may be cheaper or dearer than the prices that are known; beyond reason those prices are taken."""
+def test_a_told_cost_is_in_proportion(told_usd: float, checked: Usage) -> None:
+    """A gateway may be dearer than the prices that are known, never cheaper; beyond reason nobody knows."""
     usage = Usage(1000, 100, cost_usd=told_usd)
-    checked = replace(DEAR, api="openai-chat").checked(usage)
-    assert checked == (usage if believed else Usage(1000, 100, estimated=True))
+    assert replace(DEAR, api="openai-chat").checked(usage) == checked
     assert replace(DEAR, input_usd=None).checked(usage) == usage
 
 

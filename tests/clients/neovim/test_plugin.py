@@ -359,6 +359,20 @@ def test_an_explanation_is_shown_in_a_window(scripted: Scripted) -> None:
     editor.until_shown("adds")
 
 
+def test_a_commit_message_goes_where_it_is_needed(scripted: Scripted) -> None:
+    """It is shown and kept in the unnamed register; in the buffer of a commit it stands at the top."""
+    editor = scripted(text="\n# Changes to be committed:\n")
+    editor.command("Turnout commit")
+    editor.until_shown("One was not enough.")
+    assert editor.lua("return vim.fn.getreg('\"')") == "Count to two\n\nOne was not enough.\n"
+    (params,) = methods(editor, "workspace/executeCommand")
+    assert params["arguments"][0]["folder"].startswith("file:")
+    editor.command("set filetype=gitcommit")
+    editor.command("Turnout commit")
+    editor.until(lambda: editor.lines()[:3] == ["Count to two", "", "One was not enough."], "the message")
+    assert editor.lines()[3] == "# Changes to be committed:"
+
+
 def test_plug_mappings_can_be_put_on_any_key(scripted: Scripted) -> None:
     """With `keymaps = false` the plugin takes no key, and the <Plug> mappings serve those of the user."""
     before = "vim.keymap.set('i', '<C-l>', '<Plug>(turnout-accept)')\n"

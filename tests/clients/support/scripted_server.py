@@ -314,6 +314,8 @@ def code_actions(server: Server, params: Json, request: Any) -> None:
 def execute(server: Server, params: Json, request: Any) -> None:
     if params["command"] == "turnout.explain":
         server.answer(request, {"markdown": "It **adds** numbers."})
+    elif params["command"] == "turnout.commitMessage":
+        server.answer(request, {"message": "Count to two\n\nOne was not enough."})
     else:
         server.answer(request, {"applied": True, "conflicts": []})
 

@@ -223,6 +223,13 @@ M.commands = {
       require("turnout.refactor").undo()
     end,
   },
+  commit = {
+    args = "",
+    help = "Write a message for what is staged: into a commit's buffer, else into the unnamed register, and show it.",
+    run = function()
+      require("turnout.commit").write()
+    end,
+  },
   status = {
     args = "",
     help = "Show the server, its model, its last answer and today's cost.",

@@ -78,8 +78,9 @@ async def test_nothing_went_out(backend: RemoteBackend) -> None:
     assert caught.value.extent == "unsent"
 
 
-async def test_a_first_try_is_not_forgotten_because_a_second_one_failed(backend: RemoteBackend) -> None:
+async def test_a_first_try_is_not_forgotten_because_a_second_one_failed() -> None:
     """A kept connection broke with the request on it: nobody can say that it was not read, though none is left now."""
+    backend = RemoteBackend(lambda _: "sk-1", clock=lambda: 0.0)
     done: asyncio.Future[asyncio.Server] = asyncio.get_running_loop().create_future()
 
     async def answered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -99,3 +100,4 @@ async def test_a_first_try_is_not_forgotten_because_a_second_one_failed(backend:
         await ask(backend, model, PROMPT)
     assert "refused the connection" in caught.value.message
     assert caught.value.extent == "taken"
+    await backend.close()

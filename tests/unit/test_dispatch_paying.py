@@ -202,7 +202,7 @@ async def test_the_worst_case_is_held_to_the_limit_of_a_request() -> None:
 )
 async def test_silence_may_have_been_thinking(script: list[object]) -> None:
     """Where nobody counted and no text came the worst case is paid, which is what was set aside."""
-    around = Around(route(OPUS, kind="inline", limits=(DAY,), deadline_ms=20))
+    around = Around(route(OPUS, kind="inline", limits=(DAY,), first_token_ms=20))
     with pytest.raises(TurnoutError):
         await setup(around, Scripted({"opus": script})).run(ask(kind="inline"))
     [reserved], [receipt] = around.reserved, around.receipts

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import Any, cast
 
 from turnout.core.answers import tagged
-from turnout.core.requests import Account, Api, Backend, Departing, Done, Model, Route, Waiting
+from turnout.core.requests import Account, Api, Backend, Delta, Departing, Done, Model, Route, Waiting
 from turnout.core.secrets import Redacted
 from turnout.dispatch.attempt import Attempt, Try
 from turnout.dispatch.clearance import Clearance
@@ -66,7 +66,8 @@ class Sender:
         return tried
 
     def _failed(self, tried: Try, error: TurnoutError) -> None:
-        if tried.first is None:
+        # One that was too slow may have been so before anything departed, which its stream has told.
+        if tried.first is None and not isinstance(error, _TooSlow):
             # What fails for another reason than its backend's, as a model that is not here, never got that far.
             extent = error.extent if isinstance(error, BackendError) else "unsent"
             tried.reached, tried.refused = extent != "unsent", extent == "refused"
@@ -112,21 +113,13 @@ class Sender:
         async with aclosing(whole) as stream:
             async for item in stream:
                 if isinstance(item, Done):
-                    tried.done = item
+                    tried.done, tried.reached = item, True
                     floor.take(tried)
                     return
-                if isinstance(item, Account):
-                    tried.account = item
+                if not isinstance(item, Delta):
+                    _hear(clearance, tried, floor, item)
                     continue
                 tried.reached = True
-                if isinstance(item, Departing):
-                    # Whoever waited for a key or a store to be unlocked may have waited for long.
-                    clearance.renewed(tried.model)
-                    continue
-                if isinstance(item, Waiting):
-                    tried.waiting = item.reason
-                    floor.waits(tried)
-                    continue
                 if tried.first is None:
                     tried.first = self._clock()
                     on_first_text()
@@ -135,3 +128,16 @@ class Sender:
                 if floor.say(tried, item.text):
                     return
         raise StreamTruncated(f"The answer of {tried.model.name} ended without its end.")
+
+
+def _hear(clearance: Clearance, tried: Try, floor: Floor, item: Account | Departing | Waiting) -> None:
+    """Take what a backend tells ahead of any text; raises RouteError where nothing may depart any more."""
+    if isinstance(item, Account):
+        tried.account = item
+    elif isinstance(item, Departing):
+        # Whoever waited for a key, or for a store to be unlocked, may have waited for long.
+        clearance.renewed(tried.model)
+        tried.reached = True
+    else:
+        tried.reached, tried.waiting = True, item.reason
+        floor.waits(tried)

@@ -100,6 +100,9 @@ def test_what_it_names_as_never_read_is_read_by_nobody(root: Path) -> None:
     assert {out.source for out in route.eliminated} >= {f"{root}/sub/.turnout.toml:2 privacy.never_read"}
     assert not subject.may_read(uri)
     assert subject.may_read(path_to_uri(root / "a.own"))
+    (root / "sub/.turnout.toml").write_text('[privacy]\nnever_read = ["*.other"]\n')
+    assert subject.may_read(uri)
+    assert not subject.may_read(path_to_uri(root / "sub/a.other"))
 
 
 def test_it_loosens_and_chooses_nothing_and_says_so_once(root: Path) -> None:

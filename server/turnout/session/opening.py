@@ -117,10 +117,11 @@ class Opener:
 
 def _signature(files: Sequence[Path]) -> tuple[object, ...]:
     """Time and size of each file and of the list of trusted folders; None for one that is not there."""
-    return (*map(_look_at, files), _look_at(None))
+    return (*map(look_at, files), look_at(None))
 
 
-def _look_at(file: Path | None) -> object:
+def look_at(file: Path | None) -> object:
+    """What tells one version of a file, or of the list of trusted folders, from the next. Looks at the disk."""
     try:
         stat = (file or trust.store_path()).stat()
     except OSError:

@@ -26,7 +26,7 @@ from turnout.core.requests import COMPLETION_KINDS, Kind, Model, Route
 from turnout.files import Folder
 from turnout.session.editor import Editor
 from turnout.session.narrowing import within
-from turnout.session.opening import NOTHING, Around, Client, Opened, Opener
+from turnout.session.opening import NOTHING, Around, Client, Opened, Opener, look_at
 from turnout.session.places import Places
 from turnout.session.troubles import say_problems
 from turnout.settings import keys
@@ -86,7 +86,7 @@ class Workspaces:
         self._health = health
         self._clock = clock
         self._opened: dict[_Key, Opened] = {}
-        self._path_limits: dict[Around, tuple[PathLimits, ...]] = {}
+        self._path_limits: dict[Around, tuple[tuple[object, ...], tuple[PathLimits, ...]]] = {}
         self._places = Places(clock)
         self._stamp = object()
 
@@ -182,12 +182,18 @@ class Workspaces:
         unread = self._open(root).loaded.policy.privacy.never_read
         if any(unread.match(fold_path(path)) for path in self._places.policy_paths(uri, root)):
             return False
-        around = self._places.around(uri, root)
-        if around not in self._path_limits:
-            self._path_limits[around] = path_limits(around)
-        if never_read(self._path_limits[around], self._places.files(uri, root)):
+        if never_read(self._limits_of(self._places.around(uri, root)), self._places.files(uri, root)):
             return False
         return self._places.withheld(uri, root) is None
+
+    def _limits_of(self, around: Around) -> tuple[PathLimits, ...]:
+        """The path patterns of settings files as they are now: thousands of files in a row are asked about."""
+        looks = tuple(map(look_at, around))
+        seen, limits = self._path_limits.get(around, ((), ()))
+        if looks != seen:
+            limits = path_limits(around)
+            self._path_limits[around] = looks, limits
+        return limits
 
     def rules(self, uri: str) -> Rules:
         """What the settings say about completions in a document."""

@@ -226,7 +226,7 @@ class _Work:
         if self.may_find and self.model:
             for path in dict.fromkeys(step.path for step in reply.steps):
                 if path not in self.files:
-                    found = await asyncio.to_thread(self.tools.snapshot, path, self.model)
+                    found = await self.tools.snapshot(path, self.model)
                     self.files |= {path: found} if found else {}
         draft = await redraft(reply, self._standing(), self.files, "blocks", self.question, self.seams)
         self.draft = draft

@@ -8,7 +8,7 @@ is text, of bounded size.
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from turnout.core.edits.changes import FileChange
 from turnout.core.edits.paths import normalise
 from turnout.core.edits.replies import Reply
 from turnout.core.receipts import SentFile
+from turnout.core.repository import Repository
 from turnout.core.requests import Model, Tool, ToolCall
 from turnout.errors import EditError
 
@@ -43,13 +44,13 @@ class Toolbox:
     shown: tuple[SentFile, ...]
     read: dict[str, SentFile] = field(default_factory=dict)
     _listed: tuple[str, ...] | None = None
+    _open: dict[tuple[str, str], bool] = field(default_factory=dict)
+    """Whether a model may see a file, by its name and the path."""
 
-    def snapshot(self, path: str, model: Model) -> Snapshot | None:
-        """A file that `model` may change since it may see it; None for any other. Reads files: call it in a thread."""
+    async def snapshot(self, path: str, model: Model) -> Snapshot | None:
+        """A file that `model` may change since it may see it; None for any other."""
         try:
-            path = normalise(path)
-            self._lines(path, model)
-            return self.seams.workspace.snapshot(self.seams.workspace.uri(path))
+            return await self._file(normalise(path), model)
         except (BadCall, EditError):
             return None
 
@@ -84,91 +85,93 @@ class Toolbox:
             case "run_checks" if self.check:
                 return await self.check()
             case "read_file":
-                return await asyncio.to_thread(self._read_file, arguments, model)
+                return await self._read_file(arguments, model)
             case "list_files":
-                return await asyncio.to_thread(self._list_files, arguments)
+                return await self._list_files(arguments, model)
             case "search_text":
-                return await asyncio.to_thread(self._search_text, arguments, model)
+                return await self._search_text(arguments, model)
             case "search_symbol" if self.seams.repository is not None:
-                return await asyncio.to_thread(self._search_symbol, arguments, model)
+                return await self._search_symbol(arguments, model, self.seams.repository)
         names = ", ".join(tool.name for tool in self.offered())
         raise BadCall(f"There is no tool {name[:60]!r}. There are: {names}.")
 
-    def _files(self) -> tuple[str, ...]:
+    async def _files(self) -> tuple[str, ...]:
         if self._listed is None:
-            self._listed = tuple(self.seams.workspace.paths())
+            self._listed = await asyncio.to_thread(lambda: tuple(self.seams.workspace.paths()))
         return self._listed
 
-    def _read_file(self, arguments: Mapping[str, Any], model: Model) -> str:
-        path = normalise(text_in(arguments, "path"))
-        first = max(1, number_in(arguments, "first_line", 1))
-        last = number_in(arguments, "last_line", 10**9)
-        lines = self._lines(path, model)
-        kept: list[str] = []
-        size = 0
-        for line in lines[first - 1 : last]:
-            size += len(line.encode("utf-8", "replace"))
-            if size > MOST_READ_BYTES:
-                kept.append(f"(cut here: read on from line {first + len(kept)})\n")
-                break
-            kept.append(line)
-        self._note(path, "".join(kept))
-        return f"{path}, lines {first} to {min(last, len(lines))} of {len(lines)}:\n{''.join(kept)}"
-
-    def _lines(self, path: str, model: Model) -> tuple[str, ...]:
-        """The text of a file that `model` may have. Raises BadCall for any other."""
-        if path not in self._files():
+    async def _file(self, path: str, model: Model) -> Snapshot:
+        """A file that `model` may have. Raises BadCall for any other."""
+        if path not in await self._files():
             raise BadCall(f"There is no file {path} that may be looked at.")
-        if not self._may_see(path, model):
+        if not await self._may_see(path, model):
             raise BadCall(f"The settings keep {path} from {model.name}.")
-        file = self.seams.workspace.snapshot(self.seams.workspace.uri(path))
+        workspace = self.seams.workspace
+        file = await asyncio.to_thread(lambda: workspace.snapshot(workspace.uri(path)))
         if file is None:
             raise BadCall(f"There is no file {path}.")
-        return file.lines
+        return file
 
-    def _may_see(self, path: str, model: Model) -> bool:
-        """Whether `model` stays in the route with this file in the prompt as well; without an outlook, nothing may."""
-        outlook = self.seams.outlook
+    async def _may_see(self, path: str, model: Model) -> bool:
+        """Whether `model` is in the route of this file; without an outlook, it is in none.
+
+        Every turn is decided for all files in it anyhow: this keeps one file from spoiling the conversation.
+        """
+        outlook, key = self.seams.outlook, (model.name, path)
         if outlook is None:
             return False
-        uris = (*(file.uri for file in self.sent), self.seams.workspace.uri(path))
-        return model in outlook.route("refactor", tuple(dict.fromkeys(uris)), 0).candidates
+        if key not in self._open:
+            await asyncio.sleep(0)  # each takes a fraction of a millisecond, and there may be many
+            route = outlook.route("refactor", (self.seams.workspace.uri(path),), 0)
+            self._open[key] = model in route.candidates
+        return self._open[key]
 
     def _note(self, path: str, text: str) -> None:
         before = self.read[path].bytes if path in self.read else 0
         size = before + len(text.encode("utf-8", "replace"))
         self.read[path] = SentFile(self.seams.workspace.uri(path), size, "the model asked for it")
 
-    def _list_files(self, arguments: Mapping[str, Any]) -> str:
+    async def _read_file(self, arguments: Mapping[str, Any], model: Model) -> str:
+        path = normalise(text_in(arguments, "path"))
+        first = max(1, number_in(arguments, "first_line", 1))
+        last = number_in(arguments, "last_line", 10**9)
+        lines = (await self._file(path, model)).lines
+        text = _cut(lines[first - 1 : last], first)
+        self._note(path, text)
+        return f"{path}, lines {first} to {min(last, len(lines))} of {len(lines)}:\n{text}"
+
+    async def _list_files(self, arguments: Mapping[str, Any], model: Model) -> str:
         folder = text_in(arguments, "folder", "").strip("/")
         below = f"{normalise(folder)}/" if folder not in ("", ".") else ""
-        found = [path for path in self._files() if path.startswith(below)]
-        more = f"\n(and {len(found) - MOST_LISTED} more)" if len(found) > MOST_LISTED else ""
-        return "\n".join(found[:MOST_LISTED]) + more if found else "There is no file there."
+        found = [path for path in await self._files() if path.startswith(below)]
+        rows = [path for path in found[:MOST_LISTED] if await self._may_see(path, model)]
+        if len(found) > MOST_LISTED:
+            rows.append(f"(and {len(found) - MOST_LISTED} more: name a folder)")
+        return "\n".join(rows) or "There is no file there."
 
-    def _search_text(self, arguments: Mapping[str, Any], model: Model) -> str:
+    async def _search_text(self, arguments: Mapping[str, Any], model: Model) -> str:
         wanted = text_in(arguments, "text")
         if len(wanted.strip()) < 2 or "\n" in wanted:
             raise BadCall("text has to be at least two characters on one line.")
-        return self._matching(re.compile(re.escape(wanted)), model)
+        return await self._matching(re.compile(re.escape(wanted)), model)
 
-    def _search_symbol(self, arguments: Mapping[str, Any], model: Model) -> str:
+    async def _search_symbol(self, arguments: Mapping[str, Any], model: Model, repository: Repository) -> str:
         name = text_in(arguments, "name")
-        assert self.seams.repository is not None
+        listed = await self._files()
         rows = []
-        for found in self.seams.repository.definitions([name], limit=MOST_MATCHES):
-            if found.path in self._files() and self._may_see(found.path, model):
+        for found in await asyncio.to_thread(repository.definitions, [name], limit=MOST_MATCHES):
+            if found.path in listed and await self._may_see(found.path, model):
                 self._note(found.path, found.signature)
                 rows.append(f"{found.path}:{found.first_line + 1}: {found.kind} {found.signature.strip()}")
         defined = "\n".join(rows) or f"{name} is not defined in this folder."
-        uses = self._matching(re.compile(rf"(?<![\w$]){re.escape(name)}(?![\w$])"), model)
+        uses = await self._matching(re.compile(rf"(?<![\w$]){re.escape(name)}(?![\w$])"), model)
         return f"Defined:\n{defined}\n\nUsed:\n{uses}"
 
-    def _matching(self, pattern: re.Pattern[str], model: Model) -> str:
+    async def _matching(self, pattern: re.Pattern[str], model: Model) -> str:
         rows: list[str] = []
-        for path in self._files()[:_MOST_SEARCHED]:
-            matches = list(self._matches(path, pattern))
-            if not matches or not self._may_see(path, model):
+        for path in (await self._files())[:_MOST_SEARCHED]:
+            matches = await asyncio.to_thread(self._matches, path, pattern)
+            if not matches or not await self._may_see(path, model):
                 continue
             kept = matches[: MOST_MATCHES - len(rows)]
             self._note(path, "\n".join(kept))
@@ -177,14 +180,23 @@ class Toolbox:
                 return "\n".join([*rows, "(there may be more)"])
         return "\n".join(rows) or "Nothing was found."
 
-    def _matches(self, path: str, pattern: re.Pattern[str]) -> Iterator[str]:
+    def _matches(self, path: str, pattern: re.Pattern[str]) -> list[str]:
         try:
             file = self.seams.workspace.snapshot(self.seams.workspace.uri(path))
         except EditError:
-            return
-        for number, line in enumerate(file.lines if file else (), start=1):
-            if pattern.search(line):
-                yield f"{path}:{number}: {line.strip()[:_MOST_LINE]}"
+            return []
+        lines = enumerate(file.lines if file else (), start=1)
+        return [f"{path}:{at}: {line.strip()[:_MOST_LINE]}" for at, line in lines if pattern.search(line)]
+
+
+def _cut(lines: Sequence[str], first: int) -> str:
+    """As many of `lines` as may be read at once, and where to read on; `first` is the number of the first of them."""
+    size = 0
+    for number, line in enumerate(lines):
+        size += len(line.encode("utf-8", "replace"))
+        if size > MOST_READ_BYTES:
+            return "".join(lines[:number]) + f"(cut here: read on from line {first + number})\n"
+    return "".join(lines)
 
 
 def told(changes: Sequence[FileChange], checks: Sequence[Check]) -> str:

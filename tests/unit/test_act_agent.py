@@ -204,6 +204,20 @@ async def test_edits_are_mended() -> None:
     assert failed(proposal) == {}
 
 
+async def test_the_same_question_after_a_change_is_a_new_one() -> None:
+    """Checks may be asked for again and again, as long as something was proposed in between."""
+
+    async def check(_changes: Sequence[FileChange]) -> list[Check]:
+        return [Check("ruff", False, "E1")]
+
+    turns: list[Turn] = []
+    for name in ("a", "b", "c", "d", "e"):
+        turns += [edits(new=f"def {name}(w, h):"), [("run_checks", {})]]
+    proposal, asker = await run([*turns, "It cannot be mended."], check=check)
+    assert len(asker.prompts) == 11
+    assert failed(proposal) == {}
+
+
 @pytest.mark.parametrize(
     ("turns", "said"),
     [

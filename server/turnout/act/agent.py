@@ -5,8 +5,7 @@ money and time, and when one is reached, what there is is offered and called unf
 """
 
 import asyncio
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from turnout.act.drafts import Draft, Question, redraft, so_far
@@ -45,19 +44,12 @@ class Bounds:
     usd: float | None = None
 
 
-async def work_out(
-    question: Question,
-    seams: Seams,
-    bounds: Bounds,
-    *,
-    may_find: bool,
-    clock: Callable[[], float] = time.monotonic,
-) -> Draft:
+async def work_out(question: Question, seams: Seams, bounds: Bounds, *, may_find: bool) -> Draft:
     """The change that a model with tools makes of `question`; where `may_find`, also to files that it found itself.
 
     Raises ReplyUnusable where it proposed nothing that can be used, ToolsUnavailable, and what the asker raises.
     """
-    return await _Work(question, seams, bounds, may_find, clock).run()
+    return await _Work(question, seams, bounds, may_find).run()
 
 
 def takes_tools(seams: Seams, question: Question) -> bool:
@@ -86,7 +78,6 @@ class _Work:
     seams: Seams
     bounds: Bounds
     may_find: bool
-    clock: Callable[[], float]
     turns: list[Message] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
     draft: Draft | None = None
@@ -103,7 +94,6 @@ class _Work:
         self.files: dict[str, Snapshot] = dict(self.question.files)
         check = self._check if self.seams.check else None
         self.tools = Toolbox(self.seams, self._propose, check, self.question.sent)
-        self.until = self.clock() + self.bounds.seconds
 
     async def run(self) -> Draft:
         unfinished = ""
@@ -230,6 +220,8 @@ class _Work:
                     self.files |= {path: found} if found else {}
         draft = await redraft(reply, self._standing(), self.files, "blocks", self.question, self.seams)
         self.draft = draft
+        # What was looked up or checked before may well be worth another look now.
+        self.seen = {key: count for key, count in self.seen.items() if key[0] == "propose_edits"}
         self.seams.show(draft.changes)
         if draft.complaints:
             wrong = "\n".join(f"- {complaint}" for complaint in draft.complaints)

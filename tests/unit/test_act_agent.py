@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,8 @@ from turnout.core.edits.changes import FileChange
 from turnout.core.receipts import SentFile
 from turnout.core.requests import ChatPrompt, Finish, Kind, Message, Model, Route, ToolCall
 from turnout.errors import BackendError, ConnectionFailed, ProtocolViolation, ReplyUnusable
+from turnout.files import Folder
+from turnout.journal import DiskWorkspace
 
 MODEL = replace(REMOTE, tools=True)
 FILES = {
@@ -174,6 +177,31 @@ async def test_a_call_that_is_refused(name: str, arguments: object, answer: str)
     assert [change.path for change in proposal.changes] == ["shapes.py"]
     prompts = "".join(message.content for message in asker.prompts[-1].messages)
     assert "hunter2" not in prompts
+
+
+async def test_a_real_folder_is_not_left(tmp_path: Path) -> None:
+    """On disk: nothing through a link, hidden, ignored, never read or kept back is read or found by searching."""
+    folder, outside = tmp_path / "work", tmp_path / "outside"
+    for path in (folder / "built", outside):
+        path.mkdir(parents=True)
+    for name in ("shapes.py", ".env", "ignored.py", "built/b.py", "never.py", "withheld.py"):
+        (folder / name).write_text(f"NAME = 'hunter2 in {name}'\n")
+    (outside / "o.py").write_text("NAME = 'hunter2 outside'\n")
+    (folder / "link.py").symlink_to(outside / "o.py")
+    (folder / "linked").symlink_to(outside)
+    (folder / ".gitignore").write_text("ignored.py\nbuilt/\n")
+    (folder / ".cursorignore").write_text("withheld.py\n")
+    forbidden = (".env", "ignored.py", "built/b.py", "never.py", "withheld.py", "link.py", "linked/o.py")
+    reads = [("read_file", {"path": path}) for path in forbidden]
+    turns: list[Turn] = [[*reads, ("search_text", {"text": "hunter2"}), ("list_files", {})], "I give up."]
+    workspace = DiskWorkspace(Folder(folder), lambda uri: not uri.endswith("never.py"))
+    asker = Calling(turns)
+    seams = Seams(asker, workspace, syntax, outlook=MemoryOutlook())
+    with pytest.raises(ReplyUnusable):
+        await propose(Request("x", workspace.uri("shapes.py")), seams)
+    *refused, found, listed = asker.said
+    assert all("no file" in said or "git" in said for said in refused), refused
+    assert (found, listed) == ("shapes.py:1: NAME = 'hunter2 in shapes.py'", "shapes.py")
 
 
 async def test_a_scope_is_kept_to() -> None:

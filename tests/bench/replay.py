@@ -82,7 +82,7 @@ def replay(commits: Iterator[Commit], flaws: Sequence[Flaw] = FLAWS) -> list[Tal
         chance = random.Random(commit.sha)
         for tally in tallies:
             reply = _reply(commit, tally.flaw, chance)
-            if reply is None:
+            if reply is None or (tally.flaw.name.startswith("blanks") and replays.is_about_blanks(commit)):
                 continue
             became = replays.outcome(commit, reply, tally.flaw.style)
             tally.outcomes[became] += 1

@@ -140,6 +140,15 @@ def _git(repository: Path, *arguments: str, stdin: bytes = b"") -> bytes:
     return subprocess.run(command, input=stdin, env=environment, capture_output=True, check=True).stdout
 
 
+def is_about_blanks(commit: Commit) -> bool:
+    """Whether it changes blanks at the end of a line, which a reply with wrong blanks cannot say."""
+    for change in commit.changes:
+        before, after = set((change.before or "").split("\n")), set((change.after or "").split("\n"))
+        if {line.rstrip() for line in after - before} & {line.rstrip() for line in before - after}:
+            return True
+    return False
+
+
 @dataclass(frozen=True)
 class Block:
     """What replaces some lines of a file, with the lines around that make it unique; both without endings."""

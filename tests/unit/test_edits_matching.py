@@ -47,6 +47,8 @@ def apply(text: str, *edits: tuple[str, str]) -> str:
         # Blanks at the ends of lines: those of the file stay.
         ("a  \nb\n  \nc\n", "a\nb\n\n", "a\nB\n\n", "a  \nB\n  \nc\n"),
         ("a\nb\n", "a \nb\t\n", "a \nB\n", "a\nB\n"),
+        ("a \nb\n", "a \nb \n", "a\nb \n", "a\nb\n"),  # what was copied exactly and changed is meant
+        ("b\na \na\n", "b \na \na\n", "b \na \na\nc\n", "b\na \na\nc\n"),
         # One indentation more, less or of the other kind.
         ("if x:\n    a\n\n    b\n", "a\n\nb\n", "a\n\n    B\n", "if x:\n    a\n\n        B\n"),
         ("a\n  b\nc\n", "    a\n      b\n", "    A\n      b\n      c\n", "A\n  b\n  c\nc\n"),
@@ -203,6 +205,8 @@ def test_a_file_written_anew_is_moved_back_to_its_margin() -> None:
         "\n",
         "end  \n",
     )
+    blank = split_lines("a:\n    \nb\n")
+    assert rewrite(blank, ["    a:", "        ", "    c"]) == ("a:\n", "    \n", "c\n")
     assert rewrite(lines, ["if a:", "    go()", "", "end"]) == ("if a:\n", "    go()\n", "\n", "end\n")
 
 

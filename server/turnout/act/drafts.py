@@ -119,11 +119,14 @@ async def converse(
 ) -> tuple[Result, tuple[Receipt, ...]]:
     """Ask, and ask again with what `read` complains of; the last result that could be read, and all receipts.
 
+    A model that is told the same twice in a row will not do better the third time, so that ends it.
     Raises ReplyUnusable where `read` did so for every answer, or the first was cut off.
     """
     turns: list[tuple[str, str]] = []
     receipts: list[Receipt] = []
     results: list[Result] = []
+    complaints: Sequence[str] = ()
+    last: Sequence[str] = ()
     for left in range(min(question.repairs, MAX_REPAIRS), -1, -1):
         answer = await ask(question, turns, seams)
         receipts.append(answer.receipt)
@@ -134,11 +137,12 @@ async def converse(
             result, complaints = await read(answer)
             results.append(result)
         except ReplyUnusable as exc:
-            if not left and not results:
-                raise
             complaints = (str(exc),)
-        if not complaints:
+            if not results and (not left or complaints == last):
+                raise
+        if not complaints or complaints == last:
             break
+        last = complaints
         turns.append((answer.text, complaint(complaints, style_for(answer.model))))
     return results[-1], tuple(receipts)
 

@@ -11,7 +11,7 @@ from functools import partial
 from turnout.act import prompts
 from turnout.act.agent import Bounds, ToolsUnavailable, takes_tools, work_out
 from turnout.act.context import Context, gather_context
-from turnout.act.drafts import Draft, Question, asked_about, draft_edits, proposal_from, so_far
+from turnout.act.drafts import MAX_REPAIRS, Draft, Question, asked_about, draft_edits, proposal_from, so_far
 from turnout.act.guard import Guard
 from turnout.act.proposals import Check, Proposal
 from turnout.act.scope import Request, Scope, mentions, selected_text
@@ -23,7 +23,7 @@ from turnout.core.requests import ChatPrompt, Model
 from turnout.errors import BackendError, EditError, FileUnusable, TurnoutError
 
 
-async def propose(request: Request, seams: Seams, *, repairs: int = 1) -> Proposal:
+async def propose(request: Request, seams: Seams, *, repairs: int = MAX_REPAIRS) -> Proposal:
     """A proposal for `request`, not kept anywhere yet.
 
     A model that writes out whole files is asked once for each file, any other once for all; each answer may be

@@ -148,10 +148,14 @@ class Document:
         self.replace_all(text, version)
 
     def snapshot(self) -> Snapshot:
-        """The document as it is now; later edits do not change it."""
-        if self._snapshot is None:
-            self._snapshot = Snapshot(self.uri, self.language, self.version, tuple(self._lines))
-        return self._snapshot
+        """The document as it is now; later edits do not change it. May be asked for in a thread.
+
+        A thread that is overtaken by an edit may keep a snapshot here that is out of date already: its version says so.
+        """
+        kept = self._snapshot
+        if kept is None or kept.version != self.version:
+            kept = self._snapshot = Snapshot(self.uri, self.language, self.version, tuple(self._lines))
+        return kept
 
     def replace_all(self, text: str, version: int) -> None:
         """Take `text` as the whole document."""

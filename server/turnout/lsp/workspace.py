@@ -3,6 +3,7 @@
 Invariant: an edit is only sent with the versions that it was made for, and never when one of them is not current.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -83,10 +84,12 @@ class EditorWorkspace:
             logger.info("not sent to the editor: it does not say that it takes a server's edits")
             return False
         try:
-            edit = self.edit(transaction)
+            edit = await asyncio.to_thread(self.edit, transaction)
         except EditError as failure:
             logger.info("not sent to the editor: %s", type(failure).__name__)
             return False
+        if not all(map(self._has_version, transaction.edits)):
+            return False  # typed in while files were read; not every editor looks at versions
         params = types.ApplyWorkspaceEditParams(
             edit=edit,
             label=transaction.label,
@@ -99,7 +102,7 @@ class EditorWorkspace:
         return bool(result.applied)
 
     def edit(self, transaction: Transaction) -> types.WorkspaceEdit:
-        """`transaction` for an editor to carry out: edits first, then operations on files.
+        """`transaction` for an editor to carry out: edits first, then operations on files. Reads those not open.
 
         Raises DocumentStale where a document has moved on, EditError for operations that this editor does not take.
         """
@@ -112,10 +115,13 @@ class EditorWorkspace:
         return self._edit(changes)
 
     def _current(self, edit: DocumentEdit) -> bool:
+        if not self._has_version(edit) or edit.version is not None:
+            return self._has_version(edit)
+        return edit.before is None or self._closed_text(edit.uri) == edit.before
+
+    def _has_version(self, edit: DocumentEdit) -> bool:
         document = self._protocol.documents.get(edit.uri)
-        if document is not None:
-            return document.version == edit.version
-        return edit.version is None and (edit.before is None or self._closed_text(edit.uri) == edit.before)
+        return (document.version if document else None) == edit.version
 
     def _closed_text(self, uri: str) -> tuple[str, ...] | None:
         file = self.folder.snapshot(uri)

@@ -6,12 +6,12 @@ Case, blanks within a line and similarity never count.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Literal, NamedTuple
 
 from turnout.core.documents import line_body
-from turnout.core.edits.diff import changed_ranges
+from turnout.core.edits.diff import equal_blocks
 from turnout.core.edits.replies import Replace
 from turnout.errors import EditAmbiguous, EditUnmatched
 
@@ -95,9 +95,8 @@ class Matcher:
             searched = shift.apply(edit.search) or ()
         else:
             searched = edit.search
-        sloppy = worn(searched, old)
-        copied = tuple(sloppy.get(body, body) for body in bodies)
-        return Region(start, end, kept_where_equal(old, copied), how, bool(sloppy))
+        carried, sloppy = carry(old, searched, bodies)
+        return Region(start, end, carried, how, sloppy)
 
     def _ambiguous(self, where: str, starts: Sequence[int], how: How) -> EditAmbiguous:
         places = ", ".join(str(start + 1) for start in starts[:_MAX_PLACES])
@@ -213,24 +212,36 @@ def _indent(body: str) -> str:
     return body[: len(body) - len(body.lstrip())]
 
 
-def kept_where_equal(old: Sequence[str], bodies: Sequence[str]) -> tuple[str, ...]:
-    """`bodies`, where those that equal a line of `old` but for blanks at the end are that line."""
-    result: list[str] = []
-    at = 0
-    for changed in changed_ranges([body.rstrip() for body in old], [body.rstrip() for body in bodies]):
-        result += old[at : changed.start]
-        result += bodies[changed.new_start : changed.new_end]
-        at = changed.end
-    return (*result, *old[at:])
+def carry(old: Sequence[str], given: Sequence[str], bodies: Sequence[str]) -> tuple[tuple[str, ...], bool]:
+    """`bodies` with the lines of the file where they are those that the reply copied as `given`, blanks at ends aside.
+
+    A line that was copied exactly and written with other blanks is meant so. Also whether the reply adds blanks.
+    """
+    added = added_blanks(zip(given, old, strict=True), old)
+    result = [added.get(body, body) for body in bodies]
+    for index, new_index in aligned(given, bodies):
+        if given[index] != old[index] or bodies[new_index] == given[index]:
+            result[new_index] = old[index]
+    return tuple(result), bool(added)
 
 
-def worn(given: Sequence[str], old: Sequence[str]) -> dict[str, str]:
-    """The lines of `given` that have blanks at the end which those of `old` in their places have not."""
-    return {
-        a: b
-        for a, b in zip(given, old, strict=True)
-        if a != b and a.startswith(b) and a.rstrip() == b.rstrip()
-    }
+def aligned(lines: Sequence[str], others: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """The pairs of lines that are the same but for blanks at the end."""
+    for block in equal_blocks([line.rstrip() for line in lines], [line.rstrip() for line in others]):
+        yield from ((block.start + n, block.new_start + n) for n in range(block.length))
+
+
+def added_blanks(pairs: Iterable[tuple[str, str]], old: Iterable[str]) -> dict[str, str]:
+    """Lines as a reply copied them, with more blanks at the end, and as they are in the file.
+
+    `pairs` are of copies and lines; a copy that stands for different lines, or is one of `old` itself, is left out.
+    """
+    found: dict[str, set[str]] = defaultdict(set)
+    for copy, line in pairs:
+        if copy != line and copy.rstrip() == line.rstrip() and copy.startswith(line):
+            found[copy].add(line)
+    known = set(old)
+    return {copy: lines.pop() for copy, lines in found.items() if len(lines) == 1 and copy not in known}
 
 
 def bodies_of(lines: Sequence[str]) -> list[str]:

@@ -10,8 +10,8 @@ from itertools import pairwise
 from turnout.core.documents import line_body
 from turnout.core.edits.diff import changed_ranges
 from turnout.core.edits.elision import around_elisions
-from turnout.core.edits.locating import BOM, Matcher, Region, bodies_of, kept_where_equal, worn
-from turnout.core.edits.regions import indented_like, shared_indent
+from turnout.core.edits.locating import BOM, Matcher, Region, added_blanks, aligned, bodies_of
+from turnout.core.edits.regions import shared_indent
 from turnout.core.edits.replies import Replace
 from turnout.errors import EditAmbiguous, EditError, EditUnmatched
 
@@ -82,11 +82,15 @@ def whole(lines: Sequence[str], bodies: Sequence[str]) -> Region:
     are left out; blanks that it takes away are gone.
     """
     old = bodies_of(lines)
-    at_margin = any(old) and not shared_indent(old) and shared_indent(bodies)
-    given = indented_like(bodies, old) if at_margin else tuple(bodies)
-    sloppy = worn(given, kept_where_equal(old, given))
-    bodies = tuple(sloppy.get(body, body) for body in given)
-    return Region(0, len(lines), bodies, "blanks" if sloppy else "exact", bool(sloppy))
+    margin = shared_indent(bodies) if any(old) and not shared_indent(old) else ""
+    given = [body.removeprefix(margin) if body.startswith(margin) else body.lstrip(" \t") for body in bodies]
+    pairs = [(given[index], old[old_index]) for old_index, index in aligned(old, given)]
+    added = added_blanks(pairs, old)
+    result = [added.get(body, body) for body in given]
+    for old_index, index in aligned(old, given):
+        if given[index].startswith(old[old_index]):
+            result[index] = old[old_index]
+    return Region(0, len(lines), tuple(result), "blanks" if added else "exact", bool(added))
 
 
 def new_file(bodies: Sequence[str]) -> tuple[str, ...]:

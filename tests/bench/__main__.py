@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import decision, edits, fallback, keystroke, memory, protocol, startup
+from bench import cache, decision, edits, fallback, keystroke, memory, protocol, startup
 from bench.report import Row, table, to_json
 
 _ASKED_FOR = ("holes", "index", "completions", "neovim")
@@ -42,6 +42,7 @@ def _measurements(options: argparse.Namespace) -> dict[str, Callable[[], list[Ro
     return {
         "startup": lambda: startup.measure(count(20)),
         "keystroke": lambda: keystroke.measure(count(2_000)),
+        "cache": lambda: cache.measure(count(2_000)),
         "memory": lambda: memory.measure(count(1_000), count(100_000)),
         "protocol": lambda: protocol.measure(count(3_000)),
         "decision": lambda: decision.measure(count(20_000)),
@@ -107,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     names = (
         "startup",
         "keystroke",
+        "cache",
         "memory",
         "protocol",
         "decision",

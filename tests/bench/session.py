@@ -115,11 +115,19 @@ class Session:
 
     def request(self, method: str, params: Any) -> Any:
         """Send a request and give its result; raises RuntimeError for an error, EOFError where the server died."""
+        return self.answer(self.ask(method, params), method)
+
+    def ask(self, method: str, params: Any) -> int:
+        """Send a request; the number that its answer will have."""
         self._last_id += 1
         self._send({"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": params})
+        return self._last_id
+
+    def answer(self, number: int, method: str = "a request") -> Any:
+        """Read on to the answer of a request; the answers of others on the way are lost."""
         while True:
             message = self._receive()
-            if message.get("id") == self._last_id and "method" not in message:
+            if message.get("id") == number and "method" not in message:
                 if "error" in message:
                     raise RuntimeError(f"{method}: {message['error']}")
                 return message.get("result")

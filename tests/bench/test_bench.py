@@ -21,7 +21,7 @@ def test_every_measurement_runs() -> None:
         check=False,
     )
     rows = json.loads(done.stdout)
-    assert len(rows) == 20, done.stderr
+    assert len(rows) == 24, done.stderr
     assert all(row["ours"] >= 0 for row in rows)
     assert {row["against"] for row in rows} == {
         "",

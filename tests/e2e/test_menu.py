@@ -1,5 +1,6 @@
 """The completion menu, for editors without ghost text."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
@@ -8,7 +9,7 @@ import pytest_asyncio
 from lsprotocol import types
 from pytest_lsp import client_capabilities
 
-from support.editor import Editor, editing
+from support.editor import GUARD_S, Editor, editing
 from support.home import Home
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -17,6 +18,8 @@ SCRIPT = {
     "fim": [
         {"prefix_ends": "def area(self):\n    ", "text": "return self.width * self.height\n    # and more"},
         {"prefix_ends": "nothing = ", "text": ""},
+        {"prefix_ends": "slow = ", "text": "worth_waiting_for", "prefill_delay_s": 1.0},
+        {"prefix_ends": "def f(", "text": "a: int) -> None:"},
     ]
 }
 
@@ -57,6 +60,38 @@ async def test_lines(editor: Editor, module_home: Home) -> None:
     assert item.label == "return self.width * self.height"
     assert isinstance(item.text_edit, types.TextEdit)
     assert "\n    # and more" in item.text_edit.new_text
+
+
+async def test_documentation(editor: Editor, module_home: Home) -> None:
+    """The documentation shows the whole text and its receipt in a line; from memory, it says that."""
+    buffer = editor.open(module_home.uri("told.py"), "def area(self):\n    ")
+    (item,) = (await menu(editor, buffer.uri, 1, 4)).items
+    assert "return self.width * self.height\n    # and more" in str(item.documentation)
+    assert "on this machine" in str(item.documentation)
+    (item,) = (await menu(editor, buffer.uri, 1, 4)).items
+    assert "from memory" in str(item.documentation)
+
+
+async def test_other_lists_do_not_wait(editor: Editor, module_home: Home) -> None:
+    """While one types, a slow model leaves the menu to others, and is asked on: it is there for a later letter."""
+    buffer = editor.open(module_home.uri("slow.py"), "slow =")
+    cursor = editor.type(buffer, " ")
+    assert (await menu(editor, buffer.uri, 0, cursor)).is_incomplete
+    async with asyncio.timeout(GUARD_S):
+        while "under way" in await editor.why(buffer):
+            pass
+    cursor = editor.type(buffer, "w")
+    (item,) = (await menu(editor, buffer.uri, 0, cursor)).items
+    assert item.text_edit is not None
+    assert item.text_edit.new_text == "orth_waiting_for"
+
+
+async def test_closers_are_replaced(editor: Editor, module_home: Home) -> None:
+    """What the editor closed by itself behind the cursor goes where the text closes it."""
+    buffer = editor.open(module_home.uri("closers.py"), "def f()")
+    (item,) = (await menu(editor, buffer.uri, 0, 6)).items
+    assert isinstance(item.text_edit, types.TextEdit)
+    assert buffer.edited([item.text_edit], editor.encoding) == "def f(a: int) -> None:"
 
 
 async def test_accepted(editor: Editor, module_home: Home) -> None:

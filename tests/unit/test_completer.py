@@ -272,6 +272,39 @@ async def test_who_comes_back_and_takes_nothing_is_left_alone() -> None:
         subject.accepted(completion.id, "full")
 
 
+async def test_a_menu_is_not_kept_waiting() -> None:
+    """What takes too long goes on without the menu and is there for the next letter; a cancelled one ends."""
+    asked = asyncio.Event()
+    may_answer = asyncio.Event()
+
+    class Slow(Fake):
+        async def run(self, ask: Ask) -> Answer:
+            asked.set()
+            await may_answer.wait()
+            return await super().run(ask)
+
+    shown = asyncio.Event()
+    subject = completer(Slow(), on_shown=lambda *_: shown.set())
+    assert await subject.soon(*place_in("x = |"), within_s=0) is None
+    await asked.wait()
+    assert "under way" in subject.why(URI)
+    may_answer.set()
+    await shown.wait()
+    completion = await subject.soon(*place_in("x = c|"), within_s=None)
+    assert completion is not None
+    assert completion.text == "ompute()"
+
+    may_answer.clear()
+    asked.clear()
+    task = asyncio.create_task(subject.soon(*place_in("y = |"), within_s=None))
+    await asked.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    await subject.close()
+    assert task.cancelled()
+    assert subject.why(URI) == "the editor took the request back before it was answered"
+
+
 async def test_an_explicit_request_on_an_empty_line_wants_a_block() -> None:
     """Who asks by a key gets all that belongs there, not a line of it; the user's own setting still holds."""
     for rules, shape in [(Rules(), "block"), (Rules(multiline="never"), "line")]:

@@ -74,6 +74,15 @@ def test_a_long_block_is_found_to_its_end() -> None:
     assert cache.find(URI, hole("def f():\r\n    " + typed, "\r\n")) == Hit("id", block[-5:])
 
 
+def test_a_minified_line_is_followed() -> None:
+    """Where one line is longer than what is kept of it, typing along is found all the same."""
+    cache = CompletionCache()
+    cache.add(URI, hole("x" * 5_000, "y\n"), Hit("id", "abcabd"))
+    for typed in ("", "a", "abc", "abcab"):
+        assert cache.find(URI, hole("x" * 5_000 + typed, "y\n")) == Hit("id", "abcabd"[len(typed) :])
+    assert cache.find(URI, hole("x" * 5_000 + "b", "y\n")) is None
+
+
 def test_nothing_is_remembered_as_nothing_at_this_very_place() -> None:
     """Where a model had nothing to say it is not asked again; one letter further it may have."""
     cache = CompletionCache()

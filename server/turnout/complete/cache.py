@@ -5,12 +5,13 @@ brackets the editor puts behind the cursor by itself meanwhile.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from turnout.core import lexing
 from turnout.core.holes import Hole
 
-CAPACITY = 256
+CAPACITY = 128
 ANCHOR_CHARACTERS = 400
 
 _CLOSED_BY_EDITORS = frozenset(")]}\"'`>")
@@ -122,18 +123,28 @@ def _spare_closers(text: str, hole: Hole) -> str:
 
 def _typed(entry: Entry, hole: Hole) -> str | None:
     """How much of the completion stands before the cursor; None where something else does."""
-    text = entry.found.text
-    before = _unified(hole.prefix[-(len(entry.before) + 2 * len(text) + 1) :])
-    if _continues(entry, before, ""):
-        return ""
-    # What was typed ends with the last letter: only those beginnings need comparing, and there are few.
-    last = before[-1:] or "\0"
-    end = text.find(last) + 1
-    while end > 0:
-        if _continues(entry, before, text[:end]):
-            return text[:end]
-        end = text.find(last, end) + 1
+    before = ""
+    for typed in _beginnings(entry, hole.head):
+        before = before or _unified(hole.prefix[-(len(entry.before) + 2 * len(entry.found.text) + 1) :])
+        if _continues(entry, before, typed):
+            return typed
     return None
+
+
+def _beginnings(entry: Entry, head: str) -> Iterator[str]:
+    """The beginnings of a completion that may stand before a cursor with `head` on its line: there are few."""
+    text, start = entry.found.text, entry.before.rfind("\n") + 1
+    if start or entry.whole:
+        own = entry.before[start:]
+        if head.startswith(own) and text.startswith(head[len(own) :]):
+            yield head[len(own) :]
+    else:  # a long line, whose beginning was not kept
+        yield from (text[:end] for end in range(len(text) + 1) if head.endswith(text[:end]))
+    line = text.find("\n") + 1
+    while line > 0:
+        if text.startswith(head, line):
+            yield text[: line + len(head)]
+        line = text.find("\n", line) + 1
 
 
 def _continues(entry: Entry, before: str, typed: str) -> bool:

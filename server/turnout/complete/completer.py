@@ -91,6 +91,7 @@ class Completer:
         self._pace = Pace()
         self._reasons = Reasons()
         self._flights: dict[tuple[str, str], _Flight] = {}
+        self._menus: set[asyncio.Task[Completion | None]] = set()
         self._ahead = Ahead(self._ask_ahead, lambda: not self._flights, later)
 
     def why(self, uri: str, position: Position | None = None) -> str:
@@ -121,6 +122,9 @@ class Completer:
 
     async def close(self) -> None:
         """End what nobody waits for."""
+        for work in self._menus:
+            work.cancel()
+        await asyncio.gather(*self._menus, return_exceptions=True)
         await self._ahead.close()
 
     async def complete(
@@ -142,6 +146,25 @@ class Completer:
         if reason:
             return self._nothing(question, reason)
         return await self._fly(question)
+
+    async def soon(
+        self, snapshot: Snapshot, position: Position, *, within_s: float | None
+    ) -> Completion | None:
+        """What a menu can show of it that others share and wait for: what is there `within_s` seconds.
+
+        What takes longer goes on by itself, and is known when the next letter is typed along it.
+        """
+        work = asyncio.get_running_loop().create_task(
+            self.complete("popup", snapshot, position, explicit=False), name="complete in a menu"
+        )
+        self._menus.add(work)
+        work.add_done_callback(self._menus.discard)
+        try:
+            done, _ = await asyncio.wait({work}, timeout=within_s)
+        except asyncio.CancelledError:
+            work.cancel()
+            raise
+        return work.result() if done else None
 
     def _known(self, question: Question) -> Hit | None:
         """What was computed already for this place."""

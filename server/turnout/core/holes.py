@@ -5,6 +5,7 @@ Invariant: `prefix + suffix` is an unbroken piece of the document around the cur
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from turnout.core import lexing
@@ -78,14 +79,11 @@ class Hole:
 
     def spot(self) -> Spot:
         """What the cursor stands in; takes a tenth of a millisecond. Positions in it count from `code_start`."""
-        return lexing.spot_at_end(self.prefix[self.code_start() :], self.language)
+        return _spot_behind(self.prefix, self.language, whole=self.whole)[1]
 
     def code_start(self) -> int:
         """Where in `prefix` there is code for certain, so far as its looks tell."""
-        if self.whole:
-            return 0
-        found = _IN_SYNC.search(self.prefix)
-        return found.start() if found else 0
+        return _spot_behind(self.prefix, self.language, whole=self.whole)[0]
 
     def _wants_block(self) -> bool:
         if self.head.strip():
@@ -107,6 +105,14 @@ class Hole:
         opener = self.head if self.head.strip() else self.above
         below = self.below
         return bool(below) and indent_of(below) > indent_of(opener)
+
+
+@lru_cache(maxsize=4)
+def _spot_behind(prefix: str, language: str, *, whole: bool) -> tuple[int, Spot]:
+    """Where code begins in a prefix, and what its end is; asked several times for each request."""
+    found = None if whole else _IN_SYNC.search(prefix)
+    start = found.start() if found else 0
+    return start, lexing.spot_at_end(prefix[start:], language)
 
 
 def indent_of(line: str) -> int:

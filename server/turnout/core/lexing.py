@@ -5,6 +5,7 @@ broken the answer may be wrong, and whoever uses it has to leave things alone in
 """
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -66,10 +67,10 @@ class Scan:
 
 def spot_at_end(text: str, language: str) -> Spot:
     """What the end of `text` is, which begins in code."""
-    spot = CODE
-    for found in _tokens(lexicon_of(language), brackets=False).finditer(text):
-        spot = _left_open(found, lexicon_of(language))
-    return spot
+    lexicon = lexicon_of(language)
+    # Only the last one can be open: the loop is left to the machine.
+    last = deque(_tokens(lexicon, brackets=False).finditer(text), maxlen=1)
+    return _left_open(last[0], lexicon) if last else CODE
 
 
 def scan(text: str, language: str, inside: Spot = CODE) -> Scan:

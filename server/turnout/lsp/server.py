@@ -157,6 +157,8 @@ class TurnoutServer(LanguageServer):
         self._tasks: set[asyncio.Task[None]] = set()
         self._reading: asyncio.Task[None] | None = None
         """The newest reading of changed settings."""
+        self.last_edit: tuple[str, float] = ("", float("-inf"))
+        """The document that the user edited last, and when, on the monotonic clock."""
         self._owners: dict[str, EditorWorkspace] = {}
         """Folders that proposals were made for, by their names in the journal."""
 

@@ -1,6 +1,7 @@
 """`textDocument/inlineCompletion`, `textDocument/completion`, and what became of what they showed."""
 
 import re
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,12 @@ from turnout.lsp.positions import position_from_lsp, span_to_lsp
 from turnout.lsp.server import TurnoutServer
 
 ACCEPTED_COMMAND = "turnout.didAccept"
+
+TYPING_S = 0.5
+"""An editor that asks so soon after an edit asks because of it."""
+
+MENU_WAIT_S = 0.15
+"""No longer than language servers take themselves."""
 
 MAX_ID = 64
 """Characters of an id that anybody here gave out."""
@@ -31,7 +38,7 @@ async def inline(ls: TurnoutServer, params: types.InlineCompletionParams) -> typ
         services.completer.note(snapshot.uri, at, "an item of the completion menu is selected")
         return types.InlineCompletionList(items=[])
     explicit = params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
-    completion = await _complete(ls, "inline", snapshot, params.position, explicit=explicit)
+    completion = await _complete(ls, snapshot, params.position, explicit=explicit)
     return types.InlineCompletionList(items=[_inline_item(ls, snapshot, completion)] if completion else [])
 
 
@@ -41,7 +48,11 @@ async def popup(ls: TurnoutServer, params: types.CompletionParams) -> types.Comp
     # Where the client shows ghost text, the same text in its menu would be asked for and shown twice.
     if snapshot is None or _shows_ghost_text(ls):
         return types.CompletionList(is_incomplete=False, items=[])
-    completion = await _complete(ls, "popup", snapshot, params.position, explicit=False)
+    services = await ls.services()
+    at = position_from_lsp(snapshot, params.position, ls.protocol.encoding)
+    # While one types, the lists of other servers must not wait for ours; who rests and asks for a menu can.
+    within_s = MENU_WAIT_S if _is_typing(ls, snapshot.uri) else None
+    completion = await services.completer.soon(snapshot, at, within_s=within_s)
     items = [_popup_item(ls, snapshot, completion)] if completion else []
     return types.CompletionList(is_incomplete=True, items=items)
 
@@ -79,11 +90,11 @@ def _accept(server: TurnoutServer, fields: Mapping[str, Any], how: str, length: 
 
 
 async def _complete(
-    server: TurnoutServer, kind: Any, snapshot: Snapshot, position: types.Position, *, explicit: bool
+    server: TurnoutServer, snapshot: Snapshot, position: types.Position, *, explicit: bool
 ) -> Completion | None:
     services = await server.services()
     at = position_from_lsp(snapshot, position, server.protocol.encoding)
-    return await services.completer.complete(kind, snapshot, at, explicit=explicit)
+    return await services.completer.complete("inline", snapshot, at, explicit=explicit)
 
 
 def _inline_item(
@@ -110,7 +121,7 @@ def _popup_item(server: TurnoutServer, snapshot: Snapshot, completion: Completio
         label=(word + first)[:120] or "…",
         kind=types.CompletionItemKind.Text,
         detail="Turnout",
-        documentation=_documentation(server, snapshot.language, head + completion.text),
+        documentation=_documentation(server, snapshot.language, head + completion.text, completion),
         filter_text=word + completion.text,
         insert_text_format=types.InsertTextFormat.PlainText,
         text_edit=types.TextEdit(_range(server, snapshot, completion), completion.text),
@@ -125,13 +136,33 @@ def _range(server: TurnoutServer, snapshot: Snapshot, completion: Completion) ->
     return span_to_lsp(snapshot, Span(completion.position, end), server.protocol.encoding)
 
 
-def _documentation(server: TurnoutServer, language: str, code: str) -> types.MarkupContent | str:
-    """What the item inserts, as code where the client takes Markdown."""
+def _documentation(
+    server: TurnoutServer, language: str, code: str, completion: Completion
+) -> types.MarkupContent | str:
+    """What the item inserts, as code where the client takes Markdown, and where it came from."""
     text = server.protocol.client_capabilities.text_document
     item = text.completion.completion_item if text and text.completion else None
+    source = _source(completion)
     if item and types.MarkupKind.Markdown in (item.documentation_format or ()):
-        return types.MarkupContent(types.MarkupKind.Markdown, f"```{language}\n{code}\n```")
-    return code
+        return types.MarkupContent(types.MarkupKind.Markdown, f"```{language}\n{code}\n```\n{source}")
+    return f"{code}\n\n{source}"
+
+
+def _source(completion: Completion) -> str:
+    """The receipt in a line: who wrote it, where, how fast and for how much."""
+    receipt = completion.receipt
+    if receipt is None:
+        return "from memory: no model was asked"
+    where = "elsewhere" if receipt.leaves_machine else "on this machine"
+    cost = "at an unknown price" if receipt.cost_usd is None else f"${receipt.cost_usd:.4f}"
+    cost = "" if receipt.cost_usd == 0 else f", {cost}"
+    tokens = f"{receipt.tokens_in} + {receipt.tokens_out} tokens"
+    return f"{receipt.model} {where}, {receipt.total_ms:.0f} ms, {tokens}{cost}"
+
+
+def _is_typing(server: TurnoutServer, uri: str) -> bool:
+    edited, at_s = server.last_edit
+    return edited == uri and time.monotonic() - at_s < TYPING_S
 
 
 def _shows_ghost_text(server: TurnoutServer) -> bool:

@@ -1,5 +1,6 @@
 """`initialized`, settings that change, folders and files that come and go, documents, and where the cursor rests."""
 
+import time
 from functools import partial
 from typing import Any
 
@@ -67,6 +68,7 @@ def touched(server: TurnoutServer, document: Document, position: Position | None
 
 def edited(server: TurnoutServer, document: Document, span: Span | None, text: str) -> None:
     """Follow what was accepted in a document through its edits."""
+    server.last_edit = (document.uri, time.monotonic())
     services = server.services_now()
     if services is not None:
         services.kept.edited(document, span, text)

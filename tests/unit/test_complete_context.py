@@ -82,7 +82,7 @@ class Files:
     def uri(self, beside: str, path: str) -> str | None:
         return None if ".." in path else f"file:///w/{path}"
 
-    def goes_with(self, uri: str, other: str) -> bool:
+    async def goes_with(self, uri: str, other: str) -> bool:
         return self.relative_path(other) not in self.kept
 
     async def window(self, uri: str) -> Window:

@@ -36,6 +36,9 @@ class Folders:
     def may_read(self, uri: str) -> bool:
         return "unread" not in uri
 
+    async def ready(self, kind: Kind, uris: tuple[str, ...]) -> None:
+        """Everything is read already."""
+
     def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
         if any("strange" in uri for uri in uris):
             raise PathRefused("It cannot be followed.")
@@ -67,9 +70,11 @@ def surroundings(
         ("nowhere.py", "open.rs", False),
     ],
 )
-def test_a_file_goes_along_only_where_the_route_stays_the_same(document: str, other: str, goes: bool) -> None:
+async def test_a_file_goes_along_only_where_the_route_stays_the_same(
+    document: str, other: str, goes: bool
+) -> None:
     """Context neither closes a route nor goes where its file may not go."""
-    assert surroundings().goes_with(document, other) is goes
+    assert await surroundings().goes_with(document, other) is goes
 
 
 def test_a_path_has_a_uri_within_its_folder(tmp_path: Path) -> None:

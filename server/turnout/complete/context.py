@@ -46,7 +46,7 @@ class Files(Protocol):
         """The URI of a path in the folder of the document `beside`; None where it is none."""
         ...
 
-    def goes_with(self, uri: str, other: str) -> bool:
+    async def goes_with(self, uri: str, other: str) -> bool:
         """Whether a completion in `uri` may show text of the file `other`."""
         ...
 
@@ -107,7 +107,7 @@ class Gatherer:
             found = await asyncio.to_thread(self._candidates, self._files.repository(uri), place, traces)
             last = self._gathered.get(uri)
             before = last.chunks if last is not None else ()
-            allowed = self._allowed(uri, (*found, *before))
+            allowed = await self._allowed(uri, (*found, *before))
             chosen = await asyncio.to_thread(
                 _chosen, _of_files(found, allowed), window, place, _of_files(before, allowed)
             )
@@ -134,13 +134,14 @@ class Gatherer:
         found = list(recent_chunks(traces, weights, self._snapshot, self._files.relative_path))
         return found + candidates(repository, place) if repository is not None else found
 
-    def _allowed(self, uri: str, chunks: Sequence[Chunk]) -> dict[str, str]:
+    async def _allowed(self, uri: str, chunks: Sequence[Chunk]) -> dict[str, str]:
         """The URIs of the files whose text may be shown, by their paths."""
         found: dict[str, str] = {}
         for path in dict.fromkeys(chunk.path for chunk in chunks):
             other = self._files.uri(uri, path)
-            if other is not None and self._files.goes_with(uri, other):
+            if other is not None and await self._files.goes_with(uri, other):
                 found[path] = other
+            await asyncio.sleep(0)  # each takes a fraction of a millisecond, and somebody may be typing
         return found
 
 

@@ -5,7 +5,7 @@ Invariants: arms of one hole differ in nothing but the surroundings of their pro
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from turnout.complete.completer import Completer
@@ -74,6 +74,8 @@ class Pipeline:
         uri = f"{arm}:{number}:{gap.path}"
         snapshot = Snapshot(uri, gap.language, None, tuple(split_lines(gap.before + gap.after)))
         self._receipt = self._error = None
+        # Who asks by a key gets a block on an empty line; a hole is asked for as what was cut out of it.
+        self._rules = replace(self._rules, multiline="never" if gap.kind == "line" else "auto")
         if arm == "context":
             await self._gatherer.gather(snapshot, gap.position)
             self._gatherer.adopt(uri)
@@ -152,7 +154,7 @@ class _Files:
     def uri(self, beside: str, path: str) -> str:
         return path
 
-    def goes_with(self, uri: str, other: str) -> bool:
+    async def goes_with(self, uri: str, other: str) -> bool:
         return True
 
     async def window(self, uri: str) -> Window:

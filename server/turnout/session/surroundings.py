@@ -25,6 +25,7 @@ class Folders(Protocol):
     def folder(self, uri: str) -> Folder | None: ...
     def relative_path(self, uri: str) -> str: ...
     def may_read(self, uri: str) -> bool: ...
+    async def ready(self, kind: Kind, uris: tuple[str, ...]) -> None: ...
     def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route: ...
     def rules(self, uri: str) -> Rules: ...
 
@@ -70,9 +71,10 @@ class Surroundings:
         except PathRefused:
             return None
 
-    def goes_with(self, uri: str, other: str) -> bool:
+    async def goes_with(self, uri: str, other: str) -> bool:
         """Whether a completion in `uri` may show text of the file `other`."""
         try:
+            await self._folders.ready(_KIND, (uri, other))
             if not self._folders.may_read(other):
                 return False
             alone, together = (self._folders.decide(_KIND, uris, 0) for uris in ((uri,), (uri, other)))

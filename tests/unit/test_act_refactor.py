@@ -255,6 +255,8 @@ def test_a_prompt_fits_its_model_or_is_refused() -> None:
         prompts.refactor_whole_file(LOCAL, "Rename x.", "big.py", file)
     assert prompts.refactor_blocks(REMOTE, "Rename x.", {"big.py": file}).max_tokens <= 16_384
     assert prompts.style_for(Model("m", "openai-chat", "m")) == "blocks"
+    assert prompts.style_for(Model("m", "openai-chat", "m", edits="whole_file")) == "whole_file"
+    assert prompts.style_for(Model("m", "local", "m", edits="blocks")) == "blocks"
 
 
 async def test_the_selection_is_part_of_the_question() -> None:

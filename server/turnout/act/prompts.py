@@ -6,19 +6,14 @@ Invariant: a prompt and its reply fit the model's context, counted on the safe s
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Literal
 
 from turnout.act.pieces import Piece, shown_beside
 from turnout.core.documents import Snapshot
 from turnout.core.edits.fences import fence_for
-from turnout.core.requests import ChatPrompt, Message, Model
+from turnout.core.requests import ChatPrompt, EditStyle, Message, Model
 from turnout.errors import RequestRejected
 
-Style = Literal["blocks", "whole_file"]
-"""SEARCH/REPLACE blocks for any number of files, or one file at a time as a whole.
-
-Small models copy a short file well and SEARCH lines badly, and lose track of a second file.
-"""
+Style = EditStyle
 
 _BYTES_PER_TOKEN = 3  # code has 3.2 to 4 bytes per token with the tokenizers in use
 _OVERHEAD_TOKENS = 64
@@ -92,8 +87,11 @@ _HOW_MANY_TESTS: dict[Style, str] = {"blocks": "thorough tests", "whole_file": "
 
 
 def style_for(model: Model) -> Style:
-    """The reply format for edits that suits `model`."""
-    return "whole_file" if model.api == "local" else "blocks"
+    """The reply format for edits that suits `model`: as its user measured it, else as models of its size do best.
+
+    Small models copy a short file well and SEARCH lines badly, and lose track of a second file.
+    """
+    return model.edits or ("whole_file" if model.api == "local" else "blocks")
 
 
 def plan(

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 DECLINED, INTERRUPTED = 5, 130
 
+_MOSTLY = 0.7
+"""Share of replies that can be used whole, below which another form of reply is worth a try."""
+
 _ABOUT = """\
 Takes the last small commits over several files, gives each model the message as the instruction and the parent as the
 tree, and holds what it proposes against the commit. Nothing is written: not the work tree, not the index, no branch.
@@ -53,6 +56,7 @@ class Run:
     usd: float | None = 0.0
     seconds: float = 0.0
     tokens: int = 0
+    style: str = ""
 
 
 @dataclass
@@ -161,11 +165,12 @@ async def _measure(
 
 
 async def _one(model: "Model", replay: "Replay", seams: "Seams") -> Run:
+    from turnout.act.prompts import style_for
     from turnout.errors import TurnoutError
     from turnout.evaluate.edits import done_again
 
     began = time.monotonic()
-    found = Run(model.name, replay.commit)
+    found = Run(model.name, replay.commit, style=style_for(model))
     try:
         found.score, proposal = await done_again(replay, seams)
         _count(found, proposal)
@@ -203,7 +208,18 @@ def _lines(done: Evaluation) -> list[str]:
     lines.append(
         "files, hunks: shares of the commits' own that the model changed, and changed alike; others: files more"
     )
+    lines += [_suggestion(name) for name, runs in _by_model(done).items() if _is_wrong_form(runs)]
     return lines if done.complete else [*lines, "Broken off: these are the commits until then."]
+
+
+def _is_wrong_form(runs: Sequence[Run]) -> bool:
+    """Whether a model that writes blocks has many that cannot be used."""
+    sums = _sums(runs)
+    return bool(runs[0].style == "blocks" and sums["commits"] and sums["whole"] < _MOSTLY)
+
+
+def _suggestion(name: str) -> str:
+    return f'{name}: many of its edits cannot be used; measure it with models.{name}.edits = "whole_file" as well.'
 
 
 def _by_model(done: Evaluation) -> dict[str, list[Run]]:

@@ -62,6 +62,9 @@ TIERS: tuple[Tier, ...] = get_args(Tier)
 SecretsMode = Literal["block", "redact", "off"]
 """What becomes of secrets in the text of a prompt that leaves the machine, the strictest first."""
 
+EditStyle = Literal["blocks", "whole_file"]
+"""SEARCH/REPLACE blocks for any number of files, or one file at a time as a whole."""
+
 _WRITING_APIS: frozenset[Api] = frozenset({"anthropic"})
 """APIs that ask more for input that goes to their cache."""
 
@@ -103,6 +106,8 @@ class Model:
     cache_write_usd: float | None = None
     tools: bool = False
     """Whether it is known to call tools."""
+    edits: EditStyle | None = None
+    """How it writes edits, where its user has found out; None leaves that to what is known of its kind."""
 
     def cost_usd(
         self, input_tokens: int, output_tokens: int, *, cached_tokens: int = 0, written_tokens: int = 0

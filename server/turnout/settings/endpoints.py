@@ -130,6 +130,7 @@ class _Builder:
             cache_write_usd=facts.cache_write_usd if entry.cache_write_usd is None else entry.cache_write_usd,
             family=entry.family,
             server=entry.server,
+            edits=entry.edits,
             tools=entry.api not in FIM_ONLY_APIS and (facts.tools if entry.tools is None else entry.tools),
         )
 
@@ -160,6 +161,7 @@ class _Builder:
             engine=entry.engine,
             path=entry.path,
             context_tokens=entry.context_tokens or _UNKNOWN_LOCAL.context_tokens,
+            edits=entry.edits,
         )
 
     def _leaves_machine(self, base_url: str, provider: Provider | None) -> bool:

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from turnout.core.fim.families import FAMILIES
 from turnout.core.globs import check_pattern
 from turnout.core.limits import WhenSpent
-from turnout.core.requests import Api, Kind, LeavesMachine, SecretsMode, Server, Strategy
+from turnout.core.requests import Api, EditStyle, Kind, LeavesMachine, SecretsMode, Server, Strategy
 
 
 def _pattern(text: str) -> str:
@@ -245,6 +245,11 @@ class ModelSettings(_Table):
         default=None,
         description="Whether it calls tools, so that a refactor lets it look things up by itself; unset means: as "
         "known of the model.",
+    )
+    edits: EditStyle | None = Field(
+        default=None,
+        description="How it writes edits: `blocks` of lines to replace, or one `whole_file` after the other, which "
+        "suits small models; unset means: `whole_file` for a local model, else `blocks`. `turnout eval edits` measures it.",
     )
     input_usd: Usd | None = Field(default=None, description="US dollars per million tokens of prompt.")
     output_usd: Usd | None = Field(default=None, description="US dollars per million tokens of answer.")

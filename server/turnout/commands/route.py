@@ -70,7 +70,8 @@ def run_explain(args: argparse.Namespace) -> int:
         prompt = {"prompt": prompt_to_wire(shown)} if shown else {}
         print(json.dumps({**route_to_wire(route, limits, health, now), **prompt}, indent=2))
     else:
-        told = [*_lines(route, request, limits), *health_lines(route, health, now)]
+        there = () if args.file.exists() else (f"there is no {args.file}; this is what would hold for it:",)
+        told = [*there, *_lines(route, request, limits), *health_lines(route, health, now)]
         print("\n".join([*told, *(prompt_lines(shown) if shown else ())]))
     return 0 if route.candidates and (shown or not args.prompt) else 1
 
@@ -113,8 +114,6 @@ def _check(args: argparse.Namespace) -> None:
         raise FileUnusable(f"{args.workspace} is not a folder.", advice="Give the path of a workspace.")
     if not args.prompt and any((args.model, args.lines, args.cursor)):
         raise RequestRejected("--model, --lines and --cursor are about the prompt.", advice="Add --prompt.")
-    if not args.file.exists():
-        print(f"there is no {args.file}: this is what would hold for it", file=sys.stderr)
     if args.files < 1:
         raise RequestRejected("--files counts from 1.", advice="This file is one of them.")
 

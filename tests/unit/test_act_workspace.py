@@ -1,11 +1,13 @@
 """A transaction goes to the editor as one edit that this editor can carry out, or not at all."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from lsprotocol import types
 
+from turnout.core.documents import Document
 from turnout.core.edits.changes import (
     CreateFile,
     DeleteFile,
@@ -82,3 +84,35 @@ def test_an_edit_that_cannot_be_sent_says_why(tmp_path: Path) -> None:
     stale = Transaction("label", edits=(DocumentEdit(A, 3, (TextEdit(line_span((), 0, 0), "x"),)),))
     with pytest.raises(DocumentStale, match="changed"):
         workspace(Client(), tmp_path).edit(stale)
+
+
+async def test_a_closed_file_that_changed_is_not_edited(tmp_path: Path) -> None:
+    """A file that no editor has open has no version: its text is held against the one that the edit was made for."""
+    (tmp_path / "a.py").write_text("one\n")
+    uri = (tmp_path / "a.py").as_uri()
+    edit = DocumentEdit(uri, None, (TextEdit(line_span(("one\n",), 0, 1), "two\n"),), ("one\n",))
+    client = Client()
+    subject = workspace(client, tmp_path)
+    assert await subject.apply(Transaction("label", edits=(edit,)))
+    (tmp_path / "a.py").write_text("uno\n")
+    assert not await subject.apply(Transaction("label", edits=(edit,)))
+    assert len(client.applied) == 1
+
+
+async def test_typing_while_an_edit_is_made_keeps_it_from_being_sent(tmp_path: Path) -> None:
+    """Not every editor looks at versions, so they are looked at last, right before the edit goes out."""
+    client = Client()
+    document = Document(A, "python", 1, "one\n")
+
+    class Typing(dict[str, Any]):
+        """The open documents; looking at one takes so long that the user types meanwhile."""
+
+        def get(self, key: str, default: Any = None) -> Any:
+            found = SimpleNamespace(version=document.version)
+            document.version += 1
+            return found
+
+    client.documents = Typing({A: document})
+    edit = DocumentEdit(A, 1, (TextEdit(line_span(("one\n",), 0, 1), "two\n"),), ("one\n",))
+    assert not await workspace(client, tmp_path).apply(Transaction("label", edits=(edit,)))
+    assert client.applied == []

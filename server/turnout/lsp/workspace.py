@@ -128,8 +128,11 @@ class EditorWorkspace:
         return file.lines if file else None
 
     def _edit_to_lsp(self, edit: DocumentEdit) -> types.TextDocumentEdit:
-        snapshot = self.snapshot(edit.uri)
-        assert snapshot is not None
+        if edit.before is None:
+            snapshot = self.snapshot(edit.uri)
+            assert snapshot is not None
+        else:
+            snapshot = Snapshot(edit.uri, "", edit.version, edit.before)
         encoding = self._protocol.encoding
         return types.TextDocumentEdit(
             types.OptionalVersionedTextDocumentIdentifier(uri=edit.uri, version=edit.version),

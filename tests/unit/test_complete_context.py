@@ -77,7 +77,7 @@ class Files:
         return self.index
 
     def relative_path(self, uri: str) -> str:
-        return uri.removeprefix("file:///w/")
+        return uri.removeprefix("file:///w/").rpartition("elsewhere/")[2]
 
     def uri(self, beside: str, path: str) -> str | None:
         return None if ".." in path else f"file:///w/{path}"
@@ -241,6 +241,20 @@ async def test_where_the_user_was_comes_along() -> None:
     assert [(chunk.path, chunk.source, chunk.text) for chunk in around.chunks] == [
         ("other.py", "recent", SIMILAR)
     ]
+
+
+@pytest.mark.parametrize(
+    "more", [SECRET.replace("EXAMPLE", "QW3RTYU"), "x = 1\n" * 20_000], ids=["secret", "long"]
+)
+async def test_a_document_with_a_secret_anywhere_is_left_out(more: str) -> None:
+    """Also where the lines that would be shown hold none, and where it is too long to be sure."""
+    other = "file:///w/other.py"
+    documents = {other: Document(other, "python", 1, SIMILAR + "\n" * 30 + more)}
+    gatherer = Gatherer(Files(None), lambda uri: documents[uri].snapshot() if uri in documents else None)
+    gatherer.touch(other, 1, Position(1, 4))
+    assert (await gatherer.gather(*document())).chunks == ()
+    documents[other].replace_all(SIMILAR, 2)
+    assert (await gatherer.gather(*document())).chunks != ()
 
 
 async def test_gathering_is_broken_off_when_somebody_types() -> None:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from turnout.complete.gathering import Place, candidates
 from turnout.complete.prompts import ALONE
-from turnout.complete.recents import Recents, Trace, recent_chunks
+from turnout.complete.recents import Recent, Recents, recent_chunks
 from turnout.core import context, holes, secrets
 from turnout.core.context import Chunk, Surroundings
 from turnout.core.documents import Position, Snapshot
@@ -26,6 +26,8 @@ from turnout.core.repository import Repository
 logger = logging.getLogger(__name__)
 
 MAX_DOCUMENTS = 64
+MAX_SCANNED = 100_000
+"""Characters of a document that are looked through for secrets before lines of it are shown elsewhere."""
 
 _TOP_LINES = 200
 """Imports stand no further down."""
@@ -71,6 +73,7 @@ class Gatherer:
         self._recents = Recents()
         self._gathered: OrderedDict[str, _Gathered] = OrderedDict()
         self._next: tuple[str, _Gathered] | None = None
+        self._scanned: dict[str, tuple[int | None, bool]] = {}
 
     def around(self, uri: str) -> Surroundings:
         """What completions in a document show."""
@@ -85,6 +88,7 @@ class Gatherer:
         """Drop what is kept for a closed document."""
         self._recents.forget(uri)
         self._gathered.pop(uri, None)
+        self._scanned.pop(uri, None)
         if self._next is not None and self._next[0] == uri:
             self._next = None
 
@@ -103,8 +107,8 @@ class Gatherer:
         try:
             window = await self._files.window(uri)
             place = _place(snapshot, position, self._files.relative_path(uri), window)
-            traces = self._recents.traces(but=uri)
-            found = await asyncio.to_thread(self._candidates, self._files.repository(uri), place, traces)
+            recent = self._recent(uri)
+            found = await asyncio.to_thread(self._candidates, self._files.repository(uri), place, recent)
             last = self._gathered.get(uri)
             before = last.chunks if last is not None else ()
             allowed = await self._allowed(uri, (*found, *before))
@@ -127,12 +131,31 @@ class Gatherer:
         self._next = uri, _Gathered(chosen, around)
         return around
 
+    def _recent(self, uri: str) -> list[Recent]:
+        """Where the user was in other open documents of the folder, newest first, with their text as it is now."""
+        found = []
+        for trace in self._recents.traces(but=uri):
+            document, path = self._snapshot(trace.uri), self._files.relative_path(trace.uri)
+            if document is not None and self._files.uri(uri, path) == trace.uri:
+                found.append(Recent(trace, path, document))
+        return found
+
     def _candidates(
-        self, repository: Repository | None, place: Place, traces: Sequence[Trace]
+        self, repository: Repository | None, place: Place, recent: Sequence[Recent]
     ) -> list[Chunk]:
         weights = context.interest(place.prefix, place.suffix)
-        found = list(recent_chunks(traces, weights, self._snapshot, self._files.relative_path))
+        clean = [one for one in recent if self._is_clean(one.document)]
+        found = list(recent_chunks(clean, weights))
         return found + candidates(repository, place) if repository is not None else found
+
+    def _is_clean(self, document: Snapshot) -> bool:
+        """Whether there is no secret anywhere in a document; of a long one nobody can be sure in time."""
+        version, clean = self._scanned.get(document.uri, (None, False))
+        if version is None or version != document.version:
+            short = sum(map(len, document.lines)) <= MAX_SCANNED
+            clean = short and not secrets.find(document.text)
+            self._scanned[document.uri] = document.version, clean
+        return clean
 
     async def _allowed(self, uri: str, chunks: Sequence[Chunk]) -> dict[str, str]:
         """The URIs of the files whose text may be shown, by their paths."""

@@ -4,7 +4,7 @@ Invariant: places only, and a bounded number of them; the text is read when some
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from turnout.core import context
@@ -16,6 +16,7 @@ LINES_AROUND = 6
 """Lines before and after a place that are shown of it."""
 
 _SAME_PLACE_LINES = 12
+_FADING = 0.85
 _EDITED, _VISITED = 0.3, 0.1
 """Worth of the newest place that was changed, and of one that was only looked at."""
 
@@ -27,6 +28,15 @@ class Trace:
     uri: str
     line: int
     edited: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """A place with its document as it is now; `path` is the document's in its folder."""
+
+    trace: Trace
+    path: str
+    document: Snapshot
 
 
 class Recents:
@@ -57,19 +67,11 @@ class Recents:
         return tuple(trace for trace in reversed(self._places.values()) if trace.uri != but)
 
 
-def recent_chunks(
-    traces: Sequence[Trace],
-    weights: Mapping[str, float],
-    snapshot: Callable[[str], Snapshot | None],
-    path_of: Callable[[str], str],
-) -> Iterator[Chunk]:
-    """The lines around each place; the newer and the more of `weights` they hold, the better."""
-    for age, trace in enumerate(traces):
-        document = snapshot(trace.uri)
-        if document is None:
-            continue
-        first = max(0, trace.line - LINES_AROUND)
-        text = "".join(document.lines[first : trace.line + LINES_AROUND + 1])
-        worth = (_EDITED if trace.edited else _VISITED) * 0.85**age + context.likeness(weights, text)
+def recent_chunks(places: Sequence[Recent], weights: Mapping[str, float]) -> Iterator[Chunk]:
+    """The lines around each place, newest first; the newer and the more of `weights` they hold, the better."""
+    for age, place in enumerate(places):
+        line = place.trace.line
+        text = "".join(place.document.lines[max(0, line - LINES_AROUND) : line + LINES_AROUND + 1])
+        worth = (_EDITED if place.trace.edited else _VISITED) * _FADING**age + context.likeness(weights, text)
         # The line it began at moves with every edit; its block of lines does not.
-        yield Chunk(path_of(trace.uri), text, "recent", worth, trace.line // _SAME_PLACE_LINES)
+        yield Chunk(place.path, text, "recent", worth, line // _SAME_PLACE_LINES)

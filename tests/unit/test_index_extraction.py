@@ -118,5 +118,5 @@ def test_a_file_as_it_is_kept() -> None:
         Definition("a/b.py", "python", "first", "function", "", "def first():", 2, 3),
     )
     assert [one.module for one in extracted.imports] == ["os"]
-    assert extracted.passages == ((0, 3, "import os def first pass"),)
+    assert extracted.passages == ((0, 3, 0, 35, "import os def first pass"),)
     assert len(split_lines(extracted.text)) == 4

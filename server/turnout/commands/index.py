@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 def _opened(root: Path, never_read: list[str], max_files: int) -> "Iterator[RepositoryIndex]":
     from turnout.index import RepositoryIndex, Spec, database_of
 
-    index = RepositoryIndex(Spec(root, database_of(root), never_read, max_files))
+    index = RepositoryIndex(Spec(root, database_of(root), never_read, max_files, niceness=0))
     try:
         yield index
     finally:

@@ -3,8 +3,10 @@
 Invariant: nothing is kept of what is no text or has a secret in it, and what a grammar cannot read is kept as text.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
 
 from turnout.core import secrets
 from turnout.core.documents import split_lines
@@ -25,6 +27,16 @@ ReadSymbols = Callable[[str, str, str], Symbols]
 """(path, language, text) -> what the file defines and imports."""
 
 
+class Cut(NamedTuple):
+    """A passage: its first and last line, where it starts in the text and ends before, and its words."""
+
+    first_line: int
+    last_line: int
+    start: int
+    after: int
+    words: str
+
+
 @dataclass(frozen=True, slots=True)
 class Extracted:
     """One file as it goes into the index; `left_out` says why nothing of it does."""
@@ -33,8 +45,7 @@ class Extracted:
     text: str = ""
     definitions: tuple[Definition, ...] = ()
     imports: tuple[Import, ...] = ()
-    passages: tuple[tuple[int, int, str], ...] = ()
-    """First line, last line and the words of each."""
+    passages: tuple[Cut, ...] = ()
     left_out: str = ""
 
 
@@ -50,19 +61,20 @@ def extract(path: str, data: bytes, read_symbols: ReadSymbols | None) -> Extract
     symbols = Symbols()
     if read_symbols is not None and is_parsed(text, lines):
         symbols = read_symbols(path, language, text)
-    cuts = passages.cut(lines, (definition.first_line for definition in symbols.definitions))
-    return Extracted(
-        language,
-        text,
-        symbols.definitions,
-        symbols.imports,
-        tuple((first, last, words_of("".join(lines[first : last + 1]))) for first, last in cuts),
-    )
+    ranges = passages.cut(lines, (definition.first_line for definition in symbols.definitions))
+    return Extracted(language, text, symbols.definitions, symbols.imports, tuple(_cuts(text, lines, ranges)))
 
 
 def is_parsed(text: str, lines: list[str]) -> bool:
     """Whether a text is one that people write and a grammar reads in bearable time."""
     return len(text) <= MAX_PARSED_CHARACTERS and max(map(len, lines), default=0) <= MAX_PARSED_LINE
+
+
+def _cuts(text: str, lines: list[str], ranges: Iterable[passages.Range]) -> Iterator[Cut]:
+    starts = [0, *accumulate(map(len, lines))]
+    for first, last in ranges:
+        start, after = starts[first], starts[last + 1]
+        yield Cut(first, last, start, after, words_of(text[start:after]))
 
 
 def _text(data: bytes) -> str | None:

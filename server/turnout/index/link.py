@@ -22,7 +22,7 @@ from typing import IO, Any
 
 from turnout.core.languages import language_of
 from turnout.index.indexing import MAX_FILES
-from turnout.index.process import NO_PLACE, read_diary
+from turnout.index.process import NICENESS, NO_PLACE, read_diary
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +49,8 @@ class Spec:
     database: Path
     never_read: Sequence[str] = ()
     max_files: int = MAX_FILES
+    niceness: int = NICENESS
+    """How far the process stays behind others: 0 where somebody waits for it."""
     command: Sequence[str] = COMMAND
     """The process to start; its arguments are added."""
 
@@ -184,7 +186,7 @@ class Link:
         return [
             *spec.command,
             *("--root", str(spec.root), "--database", str(spec.database)),
-            *("--diary", str(diary), "--max-files", str(spec.max_files)),
+            *("--diary", str(diary), "--max-files", str(spec.max_files), "--niceness", str(spec.niceness)),
         ]
 
     def _send(self) -> None:

@@ -48,7 +48,7 @@ def run(arguments: Sequence[str], read_symbols: ReadSymbols | None = None) -> in
     from turnout.syntax import symbols
 
     options = _parser().parse_args(arguments)
-    _behave()
+    _behave(options.niceness)
     first = json.loads(sys.stdin.buffer.readline() or b"{}")
     inbox: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(inbox,), name="orders", daemon=True).start()
@@ -215,9 +215,9 @@ def _words(error: Exception, database: Path) -> str:
     return f"There is no up-to-date repository index: {database.parent} cannot be written ({error})."
 
 
-def _behave() -> None:
+def _behave(niceness: int) -> None:
     """Stay behind everything else, and die of what gets out of hand."""
-    os.nice(NICENESS)
+    os.nice(niceness)
     if hasattr(signal, "SIGPROF"):
         signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # meant for the server, which then ends us
@@ -234,6 +234,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--database", type=Path, required=True)
     parser.add_argument("--diary", type=int, help="descriptor of an open file")
     parser.add_argument("--max-files", type=int, default=MAX_FILES)
+    parser.add_argument("--niceness", type=int, default=NICENESS)
     parser.add_argument("--file-s", type=float, default=FILE_S, help="processor time per file")
     parser.add_argument("--idle-s", type=float, default=IDLE_S)
     return parser

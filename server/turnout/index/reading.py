@@ -19,12 +19,12 @@ from turnout.index import modules, siblings
 from turnout.index.words import split, whole
 
 MAX_NAMES = 200
-_MAX_TERMS = 32
-_MAX_POSTINGS = 4_000
+_MAX_TERMS = 24
+_MAX_POSTINGS = 2_000
 """Passages that a search may look at, all words together: about a microsecond each, twice."""
 _MAX_CANDIDATES = 2_000
 _MAX_EXCLUDED = 400
-_MAX_SEARCHED = 400
+_MAX_SEARCHED = 200
 """Passages that are searched for mentions."""
 
 _DEFINITION = """SELECT f.path, f.language, d.name, d.kind, d.container, d.signature, d.first_line, d.last_line
@@ -88,16 +88,19 @@ def mentions(connection: sqlite3.Connection, name: str, limit: int) -> tuple[Men
     if not word:
         return ()
     rows = connection.execute(
-        """SELECT f.path, f.id, p.first_line, p.last_line FROM words JOIN passages p ON p.id = words.rowid
+        """SELECT f.path, f.id, p.first_line, p.start, p.after FROM words JOIN passages p ON p.id = words.rowid
         JOIN files f ON f.id = p.file WHERE words MATCH ? LIMIT ?""",
         (_quoted(word), _MAX_SEARCHED),
     )
     pattern = re.compile(rf"(?<![\w$]){re.escape(name)}(?![\w$])")
     texts = Texts(connection)
     found: list[Mention] = []
-    for path, file, first, last in rows:
-        for number, line in enumerate(texts.lines(file)[first : last + 1], start=first):
-            if name in line and pattern.search(line):
+    for path, file, first, start, after in rows:
+        passage = texts.text(file)[start:after]
+        if not pattern.search(passage):
+            continue
+        for number, line in enumerate(split_lines(passage), start=first):
+            if pattern.search(line):
                 found.append(Mention(path, number, line_body(line)))
         if len(found) >= limit:
             break
@@ -185,18 +188,18 @@ def meta(connection: sqlite3.Connection, key: str) -> int:
 
 
 class Texts:
-    """The lines of files, each taken apart once."""
+    """The texts of files, each fetched once."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._lines: dict[int, list[str]] = {}
+        self._texts: dict[int, str] = {}
 
-    def lines(self, file: int) -> list[str]:
-        """The lines of a file; none where it is gone."""
-        if file not in self._lines:
+    def text(self, file: int) -> str:
+        """The text of a file; empty where it is gone."""
+        if file not in self._texts:
             row = self._connection.execute("SELECT text FROM texts WHERE file = ?", (file,)).fetchone()
-            self._lines[file] = split_lines(zlib.decompress(row[0]).decode()) if row else []
-        return self._lines[file]
+            self._texts[file] = zlib.decompress(row[0]).decode() if row else ""
+        return self._texts[file]
 
 
 def _telling(words: Iterable[str], frequent: Mapping[str, int]) -> list[str]:
@@ -223,15 +226,14 @@ def _passages_of(connection: sqlite3.Connection, paths: Collection[str]) -> froz
 
 def _hit(connection: sqlite3.Connection, texts: Texts, passage: int, score: float) -> Hit | None:
     row = connection.execute(
-        """SELECT f.path, f.language, f.id, p.first_line, p.last_line FROM passages p JOIN files f ON f.id = p.file
-        WHERE p.id = ?""",
+        """SELECT f.path, f.language, f.id, p.first_line, p.last_line, p.start, p.after
+        FROM passages p JOIN files f ON f.id = p.file WHERE p.id = ?""",
         (passage,),
     ).fetchone()
     if row is None:
         return None
-    path, language, file, first, last = row
-    text = "".join(texts.lines(file)[first : last + 1])
-    return Hit(Passage(path, language, first, last, text), score)
+    path, language, file, first, last, start, after = row
+    return Hit(Passage(path, language, first, last, texts.text(file)[start:after]), score)
 
 
 def _quoted(word: str) -> str:

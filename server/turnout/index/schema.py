@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 APPLICATION_ID = 0x54524E49
-VERSION = 1
+VERSION = 2
 """Raised with every change of the tables, of how files are cut and of what words they have."""
 
 MAX_PAGES = 524_288
@@ -65,7 +65,9 @@ CREATE TABLE passages (
   id INTEGER PRIMARY KEY,
   file INTEGER NOT NULL,
   first_line INTEGER NOT NULL,
-  last_line INTEGER NOT NULL
+  last_line INTEGER NOT NULL,
+  start INTEGER NOT NULL,
+  after INTEGER NOT NULL
 );
 CREATE INDEX passages_by_file ON passages (file);
 CREATE VIRTUAL TABLE words USING fts5 (said, content='', tokenize="ascii tokenchars '_$'");
@@ -73,7 +75,8 @@ CREATE VIRTUAL TABLE vocabulary USING fts5vocab (words, row);
 CREATE TABLE frequent (word TEXT PRIMARY KEY, passages INTEGER NOT NULL) WITHOUT ROWID;
 """
 """`left_out` says why nothing but its look is kept of a file, `plain` that a grammar cannot read it. `texts` are UTF-8,
-compressed. `target` and `tail` are of `modules`. `frequent` counts the passages of words that many have."""
+compressed; a passage is the characters from `start` to before `after`. `target` and `tail` are of `modules`.
+`frequent` counts the passages of words that many have."""
 
 
 class Unusable(Exception):

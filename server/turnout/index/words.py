@@ -18,7 +18,7 @@ _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz
 
 def words_of(text: str) -> str:
     """The words of every identifier in `text`, those of an identifier once however often it stands there."""
-    return " ".join(_split(name) for name in dict.fromkeys(_IDENTIFIER.findall(text)))
+    return " ".join(map(_split, dict.fromkeys(_IDENTIFIER.findall(text))))
 
 
 def split(identifiers: Iterable[str]) -> Iterator[str]:
@@ -34,7 +34,7 @@ def whole(name: str) -> str:
     return name.translate(_LOWER) if _IDENTIFIER.fullmatch(name) and 1 < len(name) <= MAX_IDENTIFIER else ""
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=32_768)
 def _split(name: str) -> str:
     if not 1 < len(name) <= MAX_IDENTIFIER:
         return ""

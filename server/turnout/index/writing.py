@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from turnout.core.documents import split_lines
 from turnout.index import modules, siblings
 from turnout.index.extraction import Extracted
 from turnout.index.listing import Look
@@ -94,9 +93,9 @@ def put(connection: sqlite3.Connection, entry: Entry) -> None:
         ],
     )
     connection.executemany("INSERT INTO imports VALUES (?, ?, ?, ?, ?, ?, ?)", _imports(number, entry))
-    for first, last, words in extracted.passages:
+    for *place, words in extracted.passages:
         passage = connection.execute(
-            "INSERT INTO passages VALUES (NULL, ?, ?, ?)", (number, first, last)
+            "INSERT INTO passages VALUES (NULL, ?, ?, ?, ?, ?)", (number, *place)
         ).lastrowid
         connection.execute("INSERT INTO words (rowid, said) VALUES (?, ?)", (passage, words))
 
@@ -107,14 +106,14 @@ def take_out(connection: sqlite3.Connection, path: str) -> None:
     if known is None:
         return
     passages = connection.execute(
-        "SELECT id, first_line, last_line FROM passages WHERE file = ?", (known.id,)
+        "SELECT id, start, after FROM passages WHERE file = ?", (known.id,)
     ).fetchall()
     if passages:
-        lines = split_lines(text_of(connection, known.id))
+        text = text_of(connection, known.id)
         # The full-text index keeps no text: it forgets a passage only when told the very words that it was given.
         connection.executemany(
             "INSERT INTO words (words, rowid, said) VALUES ('delete', ?, ?)",
-            [(number, words_of("".join(lines[first : last + 1]))) for number, first, last in passages],
+            [(number, words_of(text[start:after])) for number, start, after in passages],
         )
     for table in ("texts", "definitions", "imports", "passages"):
         connection.execute(f"DELETE FROM {table} WHERE file = ?", (known.id,))  # noqa: S608  # our own names

@@ -18,6 +18,7 @@ def hole(before: str, after: str = "") -> Hole:
     return cut(Document(URI, "python", 1, before + after).snapshot(), position)
 
 
+@settings(deadline=None)
 @given(
     st.text("ab\n (", max_size=12), st.text("ab\n ()", min_size=1, max_size=12), st.text("\nab", max_size=5)
 )

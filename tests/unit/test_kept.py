@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.holes import place_in
@@ -164,6 +164,7 @@ def test_what_is_followed_is_bounded() -> None:
     assert len(desk.heard.kept_texts) == 2 * 18
 
 
+@settings(deadline=None)
 @given(st.text("ab\n", max_size=20), st.data())
 def test_a_region_follows_its_text(text: str, data: st.DataObject) -> None:
     """Edits outside of a region leave its text what it is."""

@@ -77,7 +77,7 @@ class Files:
         return self.index
 
     def relative_path(self, uri: str) -> str:
-        return uri.removeprefix("file:///w/").rpartition("elsewhere/")[2]
+        return uri.rpartition("/")[2]
 
     def uri(self, beside: str, path: str) -> str | None:
         return None if ".." in path else f"file:///w/{path}"
@@ -241,6 +241,14 @@ async def test_where_the_user_was_comes_along() -> None:
     assert [(chunk.path, chunk.source, chunk.text) for chunk in around.chunks] == [
         ("other.py", "recent", SIMILAR)
     ]
+
+
+async def test_documents_of_other_folders_stay_out() -> None:
+    """Their paths mean other files here, under other rules."""
+    far = "file:///elsewhere/other.py"
+    gatherer = Gatherer(Files(None), {far: Document(far, "python", 1, SIMILAR).snapshot()}.get)
+    gatherer.touch(far, 1, Position(1, 4))
+    assert (await gatherer.gather(*document())).chunks == ()
 
 
 @pytest.mark.parametrize(

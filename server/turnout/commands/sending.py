@@ -19,7 +19,10 @@ def add_arguments(explain: argparse.ArgumentParser) -> None:
     """Register `--prompt` and what a prompt depends on besides its file."""
     shown = explain.add_argument_group("the prompt")
     shown.add_argument(
-        "--prompt", action="store_true", help="print what would be sent first, and send nothing"
+        "--prompt",
+        action="store_true",
+        help="print what would be sent first, and send nothing (a completion in an editor also shows parts of other "
+        "files, gathered while you rest, which its receipt names)",
     )
     shown.add_argument(
         "--model", metavar="NAME", help="as sent to this model of the route (default: the first)"

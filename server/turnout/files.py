@@ -26,7 +26,7 @@ def path_to_uri(path: Path) -> str:
     text = path.as_posix()
     if sys.platform == "win32":
         text = "/" + text
-    return "file://" + quote(text, safe="/:@!$&'()*+,;=~-._")
+    return "file://" + quote(text, safe="/:@!$&'()*+,;=~-._", errors="surrogateescape")
 
 
 def uri_to_path(uri: str) -> Path:

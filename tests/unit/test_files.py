@@ -105,3 +105,9 @@ def test_uris_and_paths_convert_both_ways(names: list[str]) -> None:
     """Any file name survives the way to a URI and back."""
     path = Path("/", *[name for name in names if name not in (".", "..")] or ["x"])
     assert uri_to_path(path_to_uri(path)) == path
+
+
+def test_a_name_that_is_no_text_survives_too() -> None:
+    """A name that is not UTF-8 is written by its bytes."""
+    assert path_to_uri(Path("/\udcff/\udcfe.py")) == "file:///%FF/%FE.py"
+    assert uri_to_path("file:///%FF/%FE.py") == Path("/\udcff/\udcfe.py")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.act_kit import REMOTE, MemoryWorkspace, receipt
@@ -363,6 +363,7 @@ async def test_the_conversation_fits_its_model() -> None:
     assert all(len(said) < MOST_READ_BYTES + 200 for said in asker.said)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(
         st.sampled_from(["summary", "edits", "create", "rewrite", "rename", "delete"]),

@@ -1,7 +1,7 @@
 """A commit message speaks of what is staged and may be seen, and is nothing but a message."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.act_kit import LOCAL, REMOTE, MemoryWorkspace, ScriptedAsker
@@ -37,6 +37,7 @@ def test_only_the_message(reply: str, message: str) -> None:
     assert tidy(reply) == message
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=200))
 def test_any_reply_is_read(reply: str) -> None:
     """Whatever a reply is, there are no control characters in it then, and its second line is empty."""

@@ -1,7 +1,7 @@
 """What instruction files say not to touch is found where it is said, and nowhere else."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from turnout.core.offlimits import forbidding, parse_off_limits
@@ -77,6 +77,7 @@ def test_what_a_path_covers(pattern: str, path: str, forbidden: bool) -> None:
     assert (forbidding(rules, path) is not None) is forbidden
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(alphabet=st.sampled_from("#*-`\n doNtTuchedi/.neveroflms:~"), max_size=300))
 def test_any_text_is_read(text: str) -> None:
     """Whatever stands there, reading ends, and what is found can be asked about."""

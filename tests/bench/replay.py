@@ -64,6 +64,14 @@ FLAWS = (
     Flaw("no newline at the end", "whole"),
 )
 
+_SPOILS_BLANKS = (
+    "blanks at ends of copied lines",
+    "blanks at ends of all lines",
+    "moved to the margin",
+    "indented further",
+)
+"""Flaws that hide it where a commit changes nothing but blanks at the end of a line."""
+
 _IN_BLOCKS = {
     "blanks at ends of copied lines": replays.blanks_at_copied_lines,
     "blanks at ends of all lines": replays.blanks_everywhere,
@@ -82,7 +90,7 @@ def replay(commits: Iterator[Commit], flaws: Sequence[Flaw] = FLAWS) -> list[Tal
         chance = random.Random(commit.sha)
         for tally in tallies:
             reply = _reply(commit, tally.flaw, chance)
-            if reply is None or (tally.flaw.name.startswith("blanks") and replays.is_about_blanks(commit)):
+            if reply is None or (tally.flaw.name in _SPOILS_BLANKS and replays.is_about_blanks(commit)):
                 continue
             became = replays.outcome(commit, reply, tally.flaw.style)
             tally.outcomes[became] += 1

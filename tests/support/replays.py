@@ -16,7 +16,7 @@ from turnout.core.documents import Snapshot, line_body, split_lines
 from turnout.core.edits.assemble import Assembly, Shown, assemble
 from turnout.core.edits.blocks import parse_blocks
 from turnout.core.edits.changes import apply_hunks
-from turnout.core.edits.diff import changed_ranges
+from turnout.core.edits.diff import changed_ranges, equal_blocks
 from turnout.core.edits.fences import fence_for, parse_whole_files
 from turnout.core.edits.paths import is_hidden
 from turnout.core.languages import language_of
@@ -141,11 +141,15 @@ def _git(repository: Path, *arguments: str, stdin: bytes = b"") -> bytes:
 
 
 def is_about_blanks(commit: Commit) -> bool:
-    """Whether it changes blanks at the end of a line, which a reply with wrong blanks cannot say."""
+    """Whether it changes or adds blanks at the end of a line, which a reply with wrong blanks cannot say."""
     for change in commit.changes:
-        before, after = set((change.before or "").split("\n")), set((change.after or "").split("\n"))
-        if {line.rstrip() for line in after - before} & {line.rstrip() for line in before - after}:
+        before, after = ((text or "").split("\n") for text in (change.before, change.after))
+        if any(line != line.rstrip() for line in set(after) - set(before)):
             return True
+        for block in equal_blocks([line.rstrip() for line in before], [line.rstrip() for line in after]):
+            start, new_start, length = block
+            if before[start : start + length] != after[new_start : new_start + length]:
+                return True
     return False
 
 

@@ -1,7 +1,7 @@
 """What is kept of one file: its words, its passages, and nothing of what is no text or holds a secret."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.secrets import pem
@@ -42,6 +42,7 @@ def test_words_of_a_text() -> None:
     assert [whole(text) for text in ("a", "user name", "", "1x", "x" * 99)] == [""] * 5
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.text())
 def test_words_never_change(text: str) -> None:
     """The words of a text depend on nothing else, and are never more than a search can name."""
@@ -49,6 +50,7 @@ def test_words_never_change(text: str) -> None:
     assert all(0 < len(word) <= MAX_IDENTIFIER for word in words_of(text).split())
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.text(alphabet="ab \t(){}", max_size=60), max_size=200), st.sets(st.integers(0, 200)))
 def test_passages_cover_what_says_something(bodies: list[str], starts: set[int]) -> None:
     """Passages come in order, do not overlap, keep to their size, and leave out empty lines alone."""

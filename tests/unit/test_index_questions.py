@@ -1,5 +1,6 @@
 """What an index answers, and that it answers whatever is asked."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,21 @@ def test_words_that_many_passages_have_are_left_out() -> None:
     """A search looks at no more passages than it has time for, the rarest words first."""
     chosen = reading._telling(["common", "rare", "middling"], {"common": 3_999, "middling": 100})
     assert chosen == ["rare", "middling"]
+
+
+def test_a_damaged_text_is_damage(tmp_path: Path) -> None:
+    """What is wrong inside a row is found when it is asked for, and has the index built again."""
+    folder = Folder(tmp_path)
+    folder.round()
+    connection = sqlite3.connect(folder.database)
+    connection.execute("UPDATE texts SET text = x'0102'")
+    connection.commit()
+    connection.close()
+    index = folder.index
+    assert index.similar(["price_of"]) == ()
+    assert index.wait(60.0)
+    assert index.similar(["price_of"])
+    index.close()
 
 
 def test_siblings(index: Repository) -> None:

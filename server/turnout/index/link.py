@@ -38,6 +38,7 @@ MAX_CULPRITS = 3
 PAUSE_S = 60.0
 """How long a process that cannot live is not started again."""
 
+_JOIN_TIMEOUT_S = 5.0
 _END_TIMEOUT_S = 1.0
 
 
@@ -134,7 +135,7 @@ class Link:
             child = self._child
             self._wake.notify_all()
         if self._sender is not None:
-            self._sender.join(_END_TIMEOUT_S)
+            self._sender.join(_JOIN_TIMEOUT_S)
         if child is not None:
             _end(child.process)
 

@@ -6,7 +6,6 @@ not looked through, and every list ends at its limit.
 
 import re
 import sqlite3
-import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice, zip_longest
@@ -17,6 +16,7 @@ from turnout.core.languages import language_of
 from turnout.core.repository import Definition, Hit, Import, Mention, Passage
 from turnout.index import modules, siblings
 from turnout.index.words import split, whole
+from turnout.index.writing import unpacked
 
 MAX_NAMES = 200
 _MAX_TERMS = 24
@@ -198,7 +198,7 @@ class Texts:
         """The text of a file; empty where it is gone."""
         if file not in self._texts:
             row = self._connection.execute("SELECT text FROM texts WHERE file = ?", (file,)).fetchone()
-            self._texts[file] = zlib.decompress(row[0]).decode() if row else ""
+            self._texts[file] = unpacked(row[0]) if row else ""
         return self._texts[file]
 
 

@@ -128,7 +128,17 @@ def touch(connection: sqlite3.Connection, number: int, look: Look) -> None:
 def text_of(connection: sqlite3.Connection, number: int) -> str:
     """The text of a file; empty where none is kept."""
     row = connection.execute("SELECT text FROM texts WHERE file = ?", (number,)).fetchone()
-    return zlib.decompress(row[0]).decode() if row else ""
+    return unpacked(row[0]) if row else ""
+
+
+def unpacked(blob: bytes) -> str:
+    """The text of a row of `texts`. Raises sqlite3.DatabaseError, as for any other damage, where it is none."""
+    try:
+        return zlib.decompress(blob).decode()
+    except (TypeError, ValueError, zlib.error) as cause:
+        error = sqlite3.DatabaseError("a text in the index is damaged")
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error from cause
 
 
 def count_files(connection: sqlite3.Connection) -> None:

@@ -20,6 +20,8 @@ interface Suggestion {
   text: string;
   /** Where the text goes, which may be before the caret. */
   start: number;
+  /** How many characters behind the caret it takes the place of. */
+  replaced: number;
 }
 
 interface Offer {
@@ -135,7 +137,9 @@ export class InlineReports implements vscode.Disposable {
     const change = contentChanges[0];
     if (!offer || !change || offer.document !== document) return;
     const caret = change.rangeOffset + change.text.length;
-    const atCaret = change.rangeOffset + change.rangeLength === offer.caret;
+    const beyond = change.rangeOffset + change.rangeLength - offer.caret;
+    // A full acceptance may take the place of closers behind the caret.
+    const atCaret = beyond === 0 || offer.suggestions.some(({ replaced }) => beyond === replaced);
     if (contentChanges.length !== 1 || !atCaret || caret <= offer.caret) return this.reject();
     this.advance(offer, caret);
   }
@@ -199,9 +203,10 @@ function takeId(
   if (typeof id !== "string" || typeof item.insertText !== "string") return [];
   const start = item.range?.start ?? position;
   const typed = document.getText(new vscode.Range(start, position));
+  const end = document.offsetAt(item.range?.end ?? position);
   const length = item.insertText.length;
   item.command = { title: "", command: ACCEPTED, arguments: [id, length] };
   return length > typed.length && item.insertText.startsWith(typed)
-    ? [{ id, text: item.insertText, start: document.offsetAt(start) }]
+    ? [{ id, text: item.insertText, start: document.offsetAt(start), replaced: end - document.offsetAt(position) }]
     : [];
 }

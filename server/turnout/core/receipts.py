@@ -39,7 +39,8 @@ class Send:
 class Receipt:
     """One request, whatever became of it.
 
-    `outcome` is `shown`, `answered`, `proposed`, `cancelled`, `superseded`, or with the reason `empty: WHY`,
+    `outcome` is `shown`, `ahead` (before anybody asked), `answered`, `proposed`, `cancelled`, `superseded`, or with the
+    reason `empty: WHY`,
     `late: WHY` (the deadline passed) or `failed: WHY`.
     `estimated` says that tokens and cost were not all counted by who served them: a stream was cut or cancelled.
     `workspace` is the folder it is for; `sends` are the models that text got to, in order, mostly one.

@@ -24,8 +24,8 @@ import { welcome } from "./welcome";
 
 let server: Server | undefined;
 
-/** `began` is when this module was asked for, in milliseconds of `performance.now()`. */
-export function start(context: vscode.ExtensionContext, began: number): void {
+/** `took` says how long it has been since this module was asked for. */
+export function start(context: vscode.ExtensionContext, took: () => string): void {
   const log = vscode.window.createOutputChannel("Turnout", { log: true });
   const pause = new Pause();
   const inline = new InlineReports(pause);
@@ -65,7 +65,7 @@ export function start(context: vscode.ExtensionContext, began: number): void {
   );
   void running.start();
   void welcome(context.globalState);
-  log.info(`Loaded in ${Math.round(performance.now() - began)} ms`);
+  log.info(`Loaded in ${took()}`);
 }
 
 export function stop(): Promise<void> | undefined {

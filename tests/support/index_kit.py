@@ -2,7 +2,8 @@
 
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from turnout.core.repository import Repository
@@ -77,9 +78,18 @@ class Folder:
             indexing.close()
 
     @property
-    def index(self) -> RepositoryIndex:
-        """Answers from the index; nothing is written by it."""
-        return RepositoryIndex(Spec(self.root, self.database))
+    def index(self) -> Repository:
+        """Answers from the index; nothing stays open, and nothing is written."""
+        return _Asked(self)  # type: ignore[return-value]  # it passes every question on
+
+    @contextmanager
+    def open(self) -> Iterator[RepositoryIndex]:
+        """The index, open meanwhile."""
+        index = RepositoryIndex(Spec(self.root, self.database))
+        try:
+            yield index
+        finally:
+            index.close()
 
     @property
     def files(self) -> list[str]:
@@ -93,6 +103,20 @@ class Folder:
             return connection.execute(query).fetchall()
         finally:
             connection.close()
+
+
+class _Asked:
+    """Passes every question on to an index that is opened for it."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+
+    def __getattr__(self, question: str) -> Callable[..., object]:
+        def ask(*arguments: object, **options: object) -> object:
+            with self._folder.open() as index:
+                return getattr(index, question)(*arguments, **options)
+
+        return ask
 
 
 def sound(folder: Folder) -> bool:

@@ -268,13 +268,14 @@ def test_a_spoilt_database_is_begun_anew(shop: Folder, name: str) -> None:
 def test_who_reads_finds_the_new_database(shop: Folder) -> None:
     """An index that was begun anew by somebody else is read, and written to, by everyone who had the old one open."""
     shop.round()
-    index, writer = shop.index, shop.indexing()
-    assert index.files()
-    schema.begin_anew(shop.database, shop.root)
-    assert index.files() == ()
-    assert writer.round() == len(SHOP)
-    writer.close()
-    assert index.files() == tuple(sorted(SHOP))
+    with shop.open() as index:
+        writer = shop.indexing()
+        assert index.files()
+        schema.begin_anew(shop.database, shop.root)
+        assert index.files() == ()
+        assert writer.round() == len(SHOP)
+        writer.close()
+        assert index.files() == tuple(sorted(SHOP))
 
 
 def test_a_full_disk(tmp_path: Path) -> None:

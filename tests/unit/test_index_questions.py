@@ -140,11 +140,10 @@ def test_a_damaged_text_is_damage(tmp_path: Path) -> None:
     connection.execute("UPDATE texts SET text = x'0102'")
     connection.commit()
     connection.close()
-    index = folder.index
-    assert index.similar(["price_of"]) == ()
-    assert index.wait(60.0)
-    assert index.similar(["price_of"])
-    index.close()
+    with folder.open() as index:
+        assert index.similar(["price_of"]) == ()
+        assert index.wait(60.0)
+        assert index.similar(["price_of"])
 
 
 def test_siblings(index: Repository) -> None:

@@ -47,7 +47,7 @@ async def test_receipts_and_events(home: Home) -> None:
             {"id": receipt_id, "length": "long"},
         ):
             notify("turnout/didReject", nonsense)
-    ((found_id, text),) = rows(home, "SELECT id, receipt FROM receipts")
+    ((found_id, text),) = rows(home, "SELECT id, receipt FROM receipts WHERE outcome = 'shown'")
     receipt = json.loads(text)
     assert found_id == receipt_id
     assert set(receipt) == RECEIPT

@@ -30,9 +30,14 @@ class Scripted:
     release: asyncio.Event = field(default_factory=asyncio.Event)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     stopped: int = 0
+    refused: Exception | None = None
 
     async def run(self, ask: Ask) -> Answer:
-        prompt = ask.prompt(self.model)
+        try:
+            prompt = ask.prompt(self.model)
+        except RequestRejected as error:
+            self.refused = error
+            raise
         assert isinstance(prompt, FimPrompt)
         self.asks.append(prompt)
         try:
@@ -84,8 +89,12 @@ def subject(runner: Scripted, timers: Timers) -> Completer:
 
 
 async def ghost(completer: Completer, text: str) -> str | None:
+    """What is shown at a place, by an editor that says so."""
     completion = await completer.complete("inline", *place_in(text), explicit=False)
-    return completion.text if completion else None
+    if completion is None:
+        return None
+    completer.shown(completion.id)
+    return completion.text
 
 
 ANSWERS = {"x = ": "a + ", "x = a +": " b\n", "a": "bc"}
@@ -166,24 +175,37 @@ async def test_typing_along_keeps_it() -> None:
     assert [prompt.kind for prompt in runner.asks] == ["inline", "ahead"]
 
 
-async def test_no_other_machine_is_asked_ahead() -> None:
-    """Neither text nor money is spent on what nobody asked for: every candidate elsewhere is turned away."""
-    refused = []
-
-    class Paid(Scripted):
-        async def run(self, ask: Ask) -> Answer:
-            try:
-                return await super().run(ask)
-            except RequestRejected as error:
-                refused.append(error)
-                raise
-
-    runner, timers = Paid(ANSWERS, FAR), Timers()
+async def test_nothing_is_asked_after_what_another_machine_said() -> None:
+    """Where ghost text comes from elsewhere, neither text nor money is spent on what nobody asked for."""
+    runner, timers = Scripted(ANSWERS, FAR), Timers()
     completer = subject(runner, timers)
     assert await ghost(completer, "x = |\n") == "a +"
+    completer.accepted("r1", "full")
     await timers.pass_by()
-    assert len(refused) == 1
     assert [prompt.kind for prompt in runner.asks] == ["inline"]
+
+
+async def test_no_other_machine_is_asked_ahead() -> None:
+    """Every candidate elsewhere is turned away, also where the route would go on to it."""
+    runner, timers = Scripted(ANSWERS), Timers()
+    completer = subject(runner, timers)
+    assert await ghost(completer, "x = |\n") == "a +"
+    runner.model = FAR
+    await timers.pass_by()
+    assert [prompt.kind for prompt in runner.asks] == ["inline"]
+    assert isinstance(runner.refused, RequestRejected)
+
+
+async def test_what_no_editor_shows_is_not_gone_on_with() -> None:
+    """An editor that says nothing of what it shows has it begun when it takes something."""
+    runner, timers = Scripted(ANSWERS), Timers()
+    completer = subject(runner, timers)
+    await completer.complete("inline", *place_in("x = |\n"), explicit=False)
+    await timers.pass_by()
+    assert [prompt.kind for prompt in runner.asks] == ["inline"]
+    completer.accepted("r1", "full")
+    await timers.pass_by()
+    assert [prompt.kind for prompt in runner.asks] == ["inline", "ahead"]
 
 
 def test_a_document_with_a_suggestion_in_it() -> None:

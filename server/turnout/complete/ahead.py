@@ -1,7 +1,7 @@
 """Asking ahead: while the user looks at a suggestion, what would come after it is computed already.
 
-Invariants: only this machine is asked, behind everything that somebody waits for; one question at a time, and none
-while a real one is under way; it ends when the user goes elsewhere.
+Invariants: only this machine is asked, behind everything that somebody waits for, and only for what an editor says
+it shows or took; one question at a time, and none while a real one is under way; it ends when the user goes elsewhere.
 """
 
 import asyncio
@@ -56,18 +56,22 @@ class Ahead:
         self._task: asyncio.Task[None] | None = None
         self._hole: Hole | None = None
 
-    def shown(self, offer: Offer) -> None:
-        """A suggestion is on the screen, as a whole or what is left of it."""
-        if self._offer is not None and self._offer.id == offer.id:
-            return
-        self.cancel()
-        self._offer = offer
-        self._timer = self._later(REST_S, self._begin)
+    def offered(self, offer: Offer) -> None:
+        """A suggestion was given to the editor, as a whole or what is left of it."""
+        if self._offer is None or self._offer.id != offer.id:
+            self.cancel()
+            self._offer = offer
+
+    def shown(self, completion_id: str) -> None:
+        """The editor says that the user sees it."""
+        if self._waits(completion_id) and self._timer is None:
+            self._timer = self._later(REST_S, self._begin)
 
     def accepted(self, completion_id: str) -> None:
         """It was taken: now what comes after is wanted soon."""
-        if self._timer is not None and self._offer is not None and self._offer.id == completion_id:
-            self._timer.cancel()
+        if self._waits(completion_id):
+            if self._timer is not None:
+                self._timer.cancel()
             self._begin()
 
     def rejected(self, completion_id: str) -> None:
@@ -100,6 +104,10 @@ class Ahead:
         self.cancel()
         if task is not None:
             await asyncio.gather(task, return_exceptions=True)
+
+    def _waits(self, completion_id: str) -> bool:
+        """Whether this is the suggestion, and nothing was begun for it yet."""
+        return self._offer is not None and self._offer.id == completion_id and self._hole is None
 
     def _begin(self) -> None:
         self._timer = None

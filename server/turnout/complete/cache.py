@@ -30,7 +30,8 @@ class Hit:
     replaces: int = 0
     reason: str = ""
     model: str = ""
-    """Who said it."""
+    """Who said it, and whether that is on this machine."""
+    local: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,10 @@ class Completer:
         """Keep why nothing, or what, was shown."""
         self._reasons.note(uri, position, reason)
 
+    def shown(self, completion_id: str) -> None:
+        """The user sees a completion."""
+        self._ahead.shown(completion_id)
+
     def accepted(self, completion_id: str, how: str) -> None:
         """A completion was taken, `full` or in part."""
         self._patience.accepted(completion_id)
@@ -232,7 +236,8 @@ class Completer:
     def _keep(self, question: Question, reply: Reply) -> Hit:
         trimmed = reply.trimmed
         reason = "" if trimmed.text else f"filtered: {trimmed.reason}"
-        hit = Hit(reply.receipt.id, trimmed.text, trimmed.replaces, reason, reply.model.name)
+        local = reply.model.api == "local"
+        hit = Hit(reply.receipt.id, trimmed.text, trimmed.replaces, reason, reply.model.name, local)
         self._cache.add(question.snapshot.uri, question.hole, hit)
         return hit
 
@@ -240,8 +245,8 @@ class Completer:
         uri, hole = question.snapshot.uri, question.hole
         self.note(uri, hole.position, SHOWN)
         self._patience.offered(uri, hole, hit.id)
-        if question.kind == "inline":
-            self._ahead.shown(Offer(hit.id, question.snapshot, hole.position, hit.text, hit.replaces))
+        if question.kind == "inline" and hit.local:
+            self._ahead.offered(Offer(hit.id, question.snapshot, hole.position, hit.text, hit.replaces))
         completion = Completion(hit.id, hole.position, hit.text, receipt, hit.replaces)
         self._on_shown(completion, question.snapshot, hit.model)
         return completion

@@ -59,7 +59,9 @@ async def popup(ls: TurnoutServer, params: types.CompletionParams) -> types.Comp
 
 def shown(ls: TurnoutServer, params: Any) -> None:
     """Keep that a suggestion was shown."""
-    _note(ls, params, "shown")
+    services = ls.services_now()
+    if (known := _note(ls, params, "shown")) and services is not None:
+        services.completer.shown(known)
 
 
 def accepted(ls: TurnoutServer, params: Any) -> None:

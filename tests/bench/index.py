@@ -76,7 +76,7 @@ def _save(root: Path, database: Path) -> list[Row]:
         spent_ms = (_process_s(process_id) - before) * 1000 / len(paths)
     return [
         Row("saved file in the index, processor time", "ms", spent_ms, limit=20.0, fails_over=40.0),
-        Row("saved file in the index, on the clock, p50", "ms", percentile(took, 0.5), limit=20.0),
+        Row("saved file in the index, on the clock, p50", "ms", percentile(took, 0.5)),
     ]
 
 

@@ -20,4 +20,4 @@ def read(path: str, language: str, text: str) -> symbols.Symbols:
 if __name__ == "__main__":
     if "die at once" in os.environ.get("ODD_INDEXER", ""):
         sys.exit(3)
-    sys.exit(run(sys.argv[1:], read))
+    run(sys.argv[1:], read)

@@ -7,8 +7,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,12 +29,17 @@ def shop(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
 
 
+def spec(folder: Folder, **options: Any) -> Spec:
+    """What a process needs to know; it has the same claim to the processor as the test that waits for it."""
+    return Spec(folder.root.resolve(), folder.database, niceness=0, **options)
+
+
 @contextmanager
 def indexed(
     folder: Folder, command: tuple[str, ...] = COMMAND, **options: object
 ) -> Iterator[RepositoryIndex]:
     """The index of a folder with its process; everything is built."""
-    index = RepositoryIndex(Spec(folder.root, folder.database, command=command, **options))  # type: ignore[arg-type]
+    index = RepositoryIndex(spec(folder, command=command, **options))
     try:
         index.build()
         assert index.wait(GUARD_S)
@@ -110,7 +116,7 @@ def test_a_process_that_is_killed(shop: Folder) -> None:
     """What it left undone the next one does, and what it had written is sound."""
     write(shop.root, {f"f{n}.py": f"def f{n}(): pass\n" * 20 for n in range(300)})
     heard = threading.Event()
-    work = Link(Spec(shop.root.resolve(), shop.database), heard.set)
+    work = Link(spec(shop), heard.set)
     work.order("round")
     assert heard.wait(GUARD_S)
     with work._wake:
@@ -127,7 +133,7 @@ def test_a_process_that_cannot_live(shop: Folder, monkeypatch: pytest.MonkeyPatc
     """It is given up after a few tries, said so, and tried again only a while later."""
     monkeypatch.setenv("ODD_INDEXER", "die at once")
     now_s = 0.0
-    work = Link(Spec(shop.root, shop.database, command=ODD), clock=lambda: now_s)
+    work = Link(spec(shop, command=ODD), clock=lambda: now_s)
     work.order("round")
     assert work.wait(GUARD_S)
     assert "ended with 3" in work.work.problem
@@ -144,7 +150,7 @@ def test_a_process_that_cannot_live(shop: Folder, monkeypatch: pytest.MonkeyPatc
 
 def test_no_such_process(shop: Folder) -> None:
     """An interpreter that cannot be started is a problem in words, and nothing else."""
-    work = Link(Spec(shop.root, shop.database, command=("/no/such/python",)))
+    work = Link(spec(shop, command=("/no/such/python",)))
     work.order("round")
     assert work.wait(GUARD_S)
     assert "cannot be built" in work.work.problem
@@ -155,19 +161,19 @@ def test_servers_share_an_index(shop: Folder) -> None:
     """Several processes at one index each end with all of it, and each file was read by few of them."""
     write(shop.root, {f"f{n}.py": f"def f{n}(): pass\n" for n in range(200)})
     age(shop.root)
-    several = [RepositoryIndex(Spec(shop.root, shop.database)) for _ in range(3)]
-    for index in several:
-        index.build()
-    for number, index in enumerate(several):
-        write(shop.root, {f"saved{number}.py": f"def saved{number}(): pass\n"})
-        index.update([f"saved{number}.py"])
-    assert all(index.wait(GUARD_S) for index in several)
-    answers = [index.files() for index in several]
-    assert answers[0] == answers[1] == answers[2]
-    assert len(answers[0]) == len(SHOP) + 203
-    assert sum(index.files_read for index in several) < 3 * 203
-    for index in several:
-        index.close()
+    with ExitStack() as held:
+        several = [RepositoryIndex(spec(shop)) for _ in range(3)]
+        for index in several:
+            held.callback(index.close)
+            index.build()
+        for number, index in enumerate(several):
+            write(shop.root, {f"saved{number}.py": f"def saved{number}(): pass\n"})
+            index.update([f"saved{number}.py"])
+        assert all(index.wait(GUARD_S) for index in several)
+        answers = [index.files() for index in several]
+        assert answers[0] == answers[1] == answers[2]
+        assert len(answers[0]) == len(SHOP) + 203
+        assert sum(index.files_read for index in several) < 3 * 203
     assert sound(shop)
 
 
@@ -175,7 +181,7 @@ def test_one_server_at_a_time_builds(shop: Folder) -> None:
     """While another process builds, one waits for it; when that one is dead, it goes on itself."""
     schema.begin_anew(shop.database, shop.root)
     waiting = threading.Event()
-    work = Link(Spec(shop.root.resolve(), shop.database), waiting.set)
+    work = Link(spec(shop), waiting.set)
     with places.lock(shop.database, "round"):
         work.order("round")
         assert waiting.wait(GUARD_S)
@@ -232,7 +238,7 @@ def test_stopping(tmp_path: Path) -> None:
         if index is not None and index.state().of:
             index.stop()
 
-    index = RepositoryIndex(Spec(folder.root, folder.database), stop)
+    index = RepositoryIndex(spec(folder), stop)
     index.build()
     assert index.wait(GUARD_S)
     index.build()
@@ -243,7 +249,7 @@ def test_stopping(tmp_path: Path) -> None:
 
 def test_closing_ends_the_process(shop: Folder) -> None:
     """Nothing is left running, also when there was work to do."""
-    work = Link(Spec(shop.root, shop.database))
+    work = Link(spec(shop))
     work.order("round")
     work.close()
     assert work._child is None or work._child.process.poll() is not None
@@ -252,8 +258,11 @@ def test_closing_ends_the_process(shop: Folder) -> None:
 def test_a_process_ends_with_its_server(shop: Folder) -> None:
     """The end of its input is the end of it; idle, it leaves by itself."""
     command = [*COMMAND, "--root", str(shop.root), "--database", str(shop.database), "--idle-s", "0.01"]
-    idle = subprocess.run(command, input=b"{}\n", timeout=GUARD_S, capture_output=True, check=False)
-    assert idle.returncode == 0
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as idle:
+        assert idle.stdin is not None
+        idle.stdin.write(b"{}\n")
+        idle.stdin.flush()
+        assert idle.wait(GUARD_S) == 0
     order = json.dumps({"id": 1, "do": "update", "paths": ["notes.txt"]}).encode()
     command[-1] = "1000"
     done = subprocess.run(

@@ -169,6 +169,7 @@ class Link:
         except OSError as error:
             diary.close()
             self._give_up(f"The repository index cannot be built: {error}.")
+            self._on_change()
             return False
         first = {"plain": sorted(self._plain), "plain_languages": self._plain_languages()}
         self._write(process, [{"never_read": list(self._spec.never_read), **first}])
@@ -251,11 +252,14 @@ class Link:
                 self._culprits[language_of(culprit)] += 1
             elif undone:
                 self._deaths += MAX_DEATHS if status == NO_PLACE else 1
+            hopeless = undone and not closing and self._deaths >= MAX_DEATHS
+            if hopeless:
+                ended = f"The repository index cannot be built: its process ended with {status}."
+                self._give_up(self.work.problem or ended)
+            # Only now: whoever sends would start another process for orders that are given up.
             self._wake.notify_all()
-        if undone and not closing and self._deaths >= MAX_DEATHS:
-            self._give_up(
-                self.work.problem or f"The repository index cannot be built: its process ended with {status}."
-            )
+        if hopeless:
+            self._on_change()
 
     def _give_up(self, problem: str) -> None:
         logger.warning("%s", problem)
@@ -266,7 +270,6 @@ class Link:
             self.work.sent.clear()
             self.work.problem = problem
             self._wake.notify_all()
-        self._on_change()
 
     def _plain_languages(self) -> list[str]:
         return sorted(language for language, deaths in self._culprits.items() if deaths >= MAX_CULPRITS)

@@ -20,7 +20,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from turnout.index import places, schema
 from turnout.index.extraction import ReadSymbols
@@ -43,8 +43,15 @@ _MAX_DIARY = 4_096
 Order = Mapping[str, Any]
 
 
-def run(arguments: Sequence[str], read_symbols: ReadSymbols | None = None) -> int:
-    """Serve until stdin ends or nothing was asked for a while; returns the exit status."""
+def run(arguments: Sequence[str], read_symbols: ReadSymbols | None = None) -> NoReturn:
+    """Serve until stdin ends or nothing was asked for a while, and end the process."""
+    status = _serve(arguments, read_symbols)
+    sys.stdout.flush()
+    # At once: a thread still waits for orders, and the interpreter does not end cleanly while one reads stdin.
+    os._exit(status)
+
+
+def _serve(arguments: Sequence[str], read_symbols: ReadSymbols | None) -> int:
     from turnout.syntax import symbols
 
     options = _parser().parse_args(arguments)

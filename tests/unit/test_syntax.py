@@ -204,3 +204,10 @@ def test_the_same_code(text: str, other: str, is_same: bool) -> None:
     """Two texts are the same code where only blanks between their tokens differ; nobody knows without a grammar."""
     assert syntax.same("python", text, other) is is_same
     assert syntax.same("no such language", text, other) is None
+
+
+def test_the_text_of_jsx_ends_with_its_lines() -> None:
+    """JSX drops blanks before the end of a line, and nowhere else."""
+    text = "const a = <b>\n  one two \n</b>;\n"
+    assert syntax.same("javascriptreact", text, text.replace("two ", "two"))
+    assert not syntax.same("javascriptreact", text, text.replace("one two", "onetwo"))

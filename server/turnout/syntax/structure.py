@@ -1,7 +1,7 @@
 """Whether two texts say the same to their language.
 
-Invariant: two texts that differ in anything but blanks between tokens, and at the ends of lines of comments and
-docstrings, are never called the same; what stands in any other string counts to the last blank.
+Invariant: two texts that differ in anything but blanks between tokens, and at the ends of lines of comments,
+docstrings and the text of JSX, are never called the same; what stands in any other string counts to the last blank.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def _tokens(root: "Node") -> Iterator[tuple[int, str, bytes]]:
 
 def _text(node: "Node") -> bytes:
     text = node.text or b""
-    if "comment" in node.type or _is_docstring(node):
+    if "comment" in node.type or node.type == "jsx_text" or _is_docstring(node):
         return b"\n".join(line.rstrip() for line in text.split(b"\n"))
     return text
 

@@ -1,7 +1,7 @@
 """What a prompt shows of other files: what is chosen, what is left out, and an order that does not jump about."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from turnout.core import context
@@ -96,6 +96,7 @@ chunks = st.lists(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(chunks, chunks, st.integers(0, 400))
 def test_no_choice_is_larger_than_its_room(first: list[Chunk], second: list[Chunk], limit: int) -> None:
     """Whatever is found, and whatever was chosen before."""
@@ -104,6 +105,7 @@ def test_no_choice_is_larger_than_its_room(first: list[Chunk], second: list[Chun
         assert sum(len(one.text) for one in chosen) <= limit
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(chunks, st.integers(0, 400))
 def test_asking_again_changes_nothing(found: list[Chunk], limit: int) -> None:
     """The same candidates give the same chunks in the same order, from one keystroke to the next."""

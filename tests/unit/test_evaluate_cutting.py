@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from turnout.core import holes
@@ -87,6 +87,7 @@ lines = st.lists(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(lines, st.sampled_from(["\n", "\r\n"]), st.booleans(), st.integers(0, 5))
 def test_any_text_is_whole_around_its_holes(parts: list[str], ending: str, ends: bool, seed: int) -> None:
     """Of any language, with any characters and line ends, and no hole begins or ends within a character."""

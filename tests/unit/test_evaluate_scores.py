@@ -1,7 +1,7 @@
 """How answers are compared, and when a difference is more than noise."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from turnout.evaluate.scores import Duel, Score, duel, interval, percentile, score
@@ -40,6 +40,7 @@ def test_pairs_are_counted() -> None:
     assert duel([True, True, False, False], [True, False, True, False]) == Duel(1, 1)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 500), st.integers(0, 500))
 def test_an_interval_holds_the_share(hits: int, misses: int) -> None:
     """It lies between nothing and everything, around what was seen."""

@@ -1,7 +1,7 @@
 """How much a prompt may hold: as much as is read in time, never more than the model takes."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from turnout.core.fim import budget
@@ -54,6 +54,7 @@ def test_speeds_that_differ_by_little_give_the_same_window() -> None:
     assert len({budget.window(Pace(speed), 5000, 4096, 96) for speed in (155.0, 160.0, 170.0, 180.0)}) == 1
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.floats(0.0, 1e6), st.none() | st.integers(1, 100_000), st.integers(256, 200_000), st.integers(1, 512)
 )
@@ -66,6 +67,7 @@ def test_a_window_fits_the_model(
     assert whole(found) <= 3.2 * max(200, context_tokens - answer_tokens)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(1, 9000), st.integers(0, 9000), st.integers(0, 9000), st.data())
 def test_room_that_other_files_leave_goes_to_the_file(
     prefix: int, suffix: int, chunks: int, data: st.DataObject

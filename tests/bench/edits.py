@@ -90,8 +90,6 @@ def _reply(share: float) -> list[Row]:
 
 def _replayed(commits: int) -> list[Row]:
     """Commits of this project as flawed replies; anything applied wrong fails."""
-    if not (HERE / ".git").exists():
-        return []
     tallies = replay(replays.commits(HERE, commits))
     certain = [tally for tally in tallies if tally.recoverable]
     right = sum(tally.recoverable["right"] for tally in certain)

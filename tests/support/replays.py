@@ -57,7 +57,12 @@ class Commit:
 
 
 def commits(repository: Path, count: int, *, oldest: bool = False) -> Iterator[Commit]:
-    """The newest (or oldest) `count` commits of several text files each that a reply can express."""
+    """The newest (or oldest) `count` commits of several text files each that a reply can express.
+
+    Fewer, or none, of a repository without them; none of a folder that is no repository.
+    """
+    if not (repository / ".git").exists() and not (repository / "HEAD").exists():
+        return
     found = 0
     order = ["--reverse"] if oldest else []
     for sha in _git(repository, "rev-list", "--no-merges", *order, "HEAD").decode().split():
@@ -136,7 +141,16 @@ def _blobs(repository: Path, names: set[str]) -> dict[str, str]:
 
 def _git(repository: Path, *arguments: str, stdin: bytes = b"") -> bytes:
     environment = {"PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
-    command = ["git", "-C", str(repository), "-c", "core.fsmonitor=false", *arguments]
+    command = [
+        "git",
+        "-C",
+        str(repository),
+        "-c",
+        "core.fsmonitor=false",
+        "-c",
+        "safe.directory=*",
+        *arguments,
+    ]
     return subprocess.run(command, input=stdin, env=environment, capture_output=True, check=True).stdout
 
 

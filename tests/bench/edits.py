@@ -99,7 +99,9 @@ def _replayed(commits: int) -> list[Row]:
         Row(
             f"{_replies(tallies)} flawed replies: applied wrong", "", float(wrong), limit=0.0, fails_over=0.0
         ),
-        Row("flawed replies that are certain: refused", "%", 100 * (1 - right / max(1, total)), limit=5.0),
+        Row(
+            "flawed replies that are certain: refused", "%", 100 * (total - right) / max(1, total), limit=5.0
+        ),
     ]
 
 

@@ -19,7 +19,7 @@ from turnout.core.languages import language_of
 from turnout.index import places, schema, writing
 from turnout.index.extraction import MAX_FILE_BYTES, ReadSymbols, extract
 from turnout.index.listing import Allowed, Look, Seen, is_named, is_open, look_at, walk
-from turnout.index.writing import Entry, Known
+from turnout.index.writing import Entry
 
 logger = logging.getLogger(__name__)
 
@@ -95,16 +95,15 @@ class Indexing:
     def round(self) -> int:
         """Bring every file up to date; returns how many were read. Raises sqlite3.Error and OSError."""
         self._reopen_if_replaced()
-        known = writing.known_files(self._connection)
-        changed: list[tuple[Seen, Known | None]] = []
+        known = writing.known_looks(self._connection)
+        changed: list[str] = []
         listed = 0
         for seen in walk(self._root, self._rules.allowed(), self._rules.max_files):
             listed += 1
             if listed % 1_000 == 0 and self._interrupted():
                 return 0
-            before = known.pop(seen.path, None)
-            if before is None or before.look != seen.look or self._to_be_plain(seen.path, before):
-                changed.append((seen, before))
+            if known.pop(seen.path, None) != hash(seen.look) or seen.path in self._rules.plain:
+                changed.append(seen.path)
         self._forget(known)
         read = self._take_in(changed, whole=True)
         self._finish(read + len(known), listed)
@@ -114,21 +113,18 @@ class Indexing:
         """Bring some files up to date, or all in a folder; returns how many were read. Raises as `round` does."""
         self._reopen_if_replaced()
         allowed = self._rules.allowed()
-        changed: list[tuple[Seen, Known | None]] = []
+        changed: list[Seen] = []
         gone: list[str] = []
         for path in filter(is_named, dict.fromkeys(paths)):
-            before = writing.known_file(self._connection, path)
             seen = look_at(self._root, path, allowed)
             if seen is not None:
-                changed.append((seen, before))
+                changed.append(seen)
                 continue
-            gone += [path] if before else []
-            below, listed = writing.known_below(self._connection, path), self._below(path, allowed)
-            changed += [(one, writing.known_file(self._connection, one.path)) for one in listed]
-            gone += set(below) - {one.path for one in listed}
+            listed = self._below(path, allowed)
+            changed += listed
+            gone += {path, *writing.known_below(self._connection, path)} - {one.path for one in listed}
         self._forget(gone)
-        stale = [one for one in changed if one[1] is None or one[1].look != one[0].look]
-        read = self._take_in(stale, whole=False)
+        read = self._take_in([one.path for one in changed if self._looks_new(one)], whole=False)
         with self._writing():
             writing.count_files(self._connection)
         return read
@@ -167,8 +163,9 @@ class Indexing:
             return []
         return list(walk(self._root, allowed, self._rules.max_files, start=path))
 
-    def _to_be_plain(self, path: str, before: Known) -> bool:
-        return path in self._rules.plain and not before.plain
+    def _looks_new(self, seen: Seen) -> bool:
+        known = writing.known_file(self._connection, seen.path)
+        return known is None or known.look != seen.look
 
     def _forget(self, paths: Iterable[str]) -> None:
         waiting = list(paths)
@@ -177,17 +174,21 @@ class Indexing:
                 for path in waiting[start : start + _BATCH_FILES]:
                     writing.take_out(self._connection, path)
 
-    def _take_in(self, changed: list[tuple[Seen, Known | None]], *, whole: bool) -> int:
+    def _take_in(self, changed: list[str], *, whole: bool) -> int:
         """Read files and write them in batches; returns how many were read. Of a `whole` round the progress is told."""
         batch: list[Entry] = []
         read, counted = 0, _FIRST_COUNT
-        for seen, before in changed:
-            entry = self._read(seen, before)
+        for path in changed:
+            entry = self._read(path)
             read += 1
             if entry is not None:
                 batch.append(entry)
             urgent = whole and self._watcher.urgent()
-            if urgent or len(batch) >= _BATCH_FILES or sum(e.look.size for e in batch) >= _BATCH_BYTES:
+            if (
+                urgent
+                or len(batch) >= _BATCH_FILES
+                or sum(len(one.extracted.text) for one in batch) >= _BATCH_BYTES
+            ):
                 self._write(batch)
                 batch = []
                 if whole and read >= counted * _COUNT_AGAIN:
@@ -209,25 +210,25 @@ class Indexing:
             self._watcher.between()
         return self._watcher.stopped()
 
-    def _read(self, seen: Seen, before: Known | None) -> Entry | None:
+    def _read(self, path: str) -> Entry | None:
         """What to write of a file; None where it is the same as before, or gone by now."""
-        opened = _bytes_of(self._root / seen.path)
+        opened = _bytes_of(self._root / path)
         if opened is None:
             return None
         data, look = opened
         digest = hashlib.blake2b(data, digest_size=16).digest()
-        plain = seen.path in self._rules.plain or (
-            before is not None and before.plain and before.digest == digest
-        )
-        if before is not None and before.digest == digest and before.plain == plain:
+        before = writing.known_file(self._connection, path)
+        is_same = before is not None and before.digest == digest
+        plain = path in self._rules.plain or (before is not None and before.plain and is_same)
+        if before is not None and is_same and before.plain == plain:
             with self._writing():
                 writing.touch(self._connection, before.id, look)
             return None
-        as_text = plain or language_of(seen.path) in self._rules.plain_languages
-        self._watcher.parsing("" if as_text else seen.path)
-        extracted = extract(seen.path, data, None if as_text else self._read_symbols)
+        as_text = plain or language_of(path) in self._rules.plain_languages
+        self._watcher.parsing("" if as_text else path)
+        extracted = extract(path, data, None if as_text else self._read_symbols)
         self._watcher.parsing("")
-        return Entry(seen.path, look, digest, extracted, plain)
+        return Entry(path, look, digest, extracted, plain)
 
     def _write(self, batch: list[Entry]) -> None:
         if batch:

@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from turnout.ignores import AI_FILES, Ignores
+from turnout.ignores import Ignores
 from turnout.index.extraction import MAX_FILE_BYTES
-
-IGNORE_FILES = frozenset({".gitignore", *AI_FILES})
 
 _MAX_NAME = 255
 """Bytes of a name, beyond which systems say that it is too long."""

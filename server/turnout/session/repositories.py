@@ -5,6 +5,7 @@ editor has come to rest, and what is found in it from last time counts until the
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -20,6 +21,8 @@ from turnout.session.editor import Editor
 
 if TYPE_CHECKING:
     from turnout.settings import Loaded
+
+logger = logging.getLogger(__name__)
 
 SETTLE_S = 2.0
 """How long after its settings were read a folder is left alone: an editor that starts has better things to do."""
@@ -146,8 +149,14 @@ class Repositories:
         """The folders to index. A home folder is none: it holds everything its user ever had."""
         home = Path.home()
         roots = (root for root in self._folders.roots if root != home and root not in home.parents)
-        wanted = {root: _chosen(self._folders.settings(path_to_uri(root))) for root in roots}
+        wanted = {root: self._chosen(root) for root in roots}
         return {root: chosen for root, chosen in wanted.items() if chosen is not None}
+
+    def _chosen(self, root: Path) -> Chosen | None:
+        try:
+            return _chosen(self._folders.settings(path_to_uri(root)))
+        except PathRefused:
+            return None  # a folder that cannot be followed has no files either
 
     async def _settle(self) -> None:
         async with self._changes:
@@ -235,8 +244,13 @@ class Repositories:
     def _hold(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
         task = self._loop.create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._let_go)
         return task
+
+    def _let_go(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("could not %s", task.get_name(), exc_info=error)
 
 
 def _chosen(loaded: "Loaded") -> Chosen | None:

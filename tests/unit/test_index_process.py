@@ -20,7 +20,7 @@ from turnout.index.link import COMMAND, Link, Spec
 from turnout.index.repository import RepositoryIndex
 
 GUARD_S = 60.0
-ODD = (sys.executable, odd_indexer.__file__, "--file-s", "1")
+ODD = (sys.executable, odd_indexer.__file__, "--file-s", "0.6")
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ class Definition:
     """A symbol: where it stands and how it is declared.
 
     `kind` is `function`, `method`, `class`, `interface`, `struct`, `enum`, `type`, `constant`, `module` or `macro`.
-    `container` is the class, `impl` or module around it, empty at the top. `signature` is its source without the body
-    and without decorators, a few lines at most.
+    `container` is the class, `impl`, module or function around it, empty at the top. `signature` is its source without
+    the body and without decorators, a few lines at most. The lines are those of the definition with its decorators.
     """
 
     path: str

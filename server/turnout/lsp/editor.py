@@ -104,7 +104,7 @@ class LspEditor:
     async def progress(self, title: str, token: str | int | None = None) -> AsyncIterator[LspProgress]:
         """Show progress for as long as the context lasts; cancelling it in the editor cancels the task inside."""
         if token is None and self._can_show_progress():
-            token = await self._create_token()
+            token = await self._create_token(title)
         shown = LspProgress(self._protocol, token)
         task = asyncio.current_task()
         cancel: Callable[[], object] = task.cancel if task else (lambda: None)
@@ -128,8 +128,9 @@ class LspEditor:
         window = self._protocol.client_capabilities.window
         return bool(window and window.work_done_progress)
 
-    async def _create_token(self) -> str | None:
-        token = uuid4().hex
+    async def _create_token(self, title: str) -> str | None:
+        work = title.partition(" ")[0].lower()  # says in a client's log what it is
+        token = f"turnout-{work}-{uuid4().hex}"
         try:
             await self._protocol.send_request_async(
                 types.WINDOW_WORK_DONE_PROGRESS_CREATE, types.WorkDoneProgressCreateParams(token)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from turnout.core.languages import language_of
+from turnout.ignores import Ignores
 from turnout.index import places, schema, writing
 from turnout.index.extraction import MAX_FILE_BYTES, ReadSymbols, extract
 from turnout.index.listing import Allowed, Look, Seen, is_named, is_open, look_at, walk
@@ -112,15 +113,15 @@ class Indexing:
     def update(self, paths: Iterable[str]) -> int:
         """Bring some files up to date, or all in a folder; returns how many were read. Raises as `round` does."""
         self._reopen_if_replaced()
-        allowed = self._rules.allowed()
+        allowed, ignores = self._rules.allowed(), Ignores(self._root, kept=True)
         changed: list[Seen] = []
         gone: list[str] = []
         for path in filter(is_named, dict.fromkeys(paths)):
-            seen = look_at(self._root, path, allowed)
+            seen = look_at(self._root, path, allowed, ignores)
             if seen is not None:
                 changed.append(seen)
                 continue
-            listed = self._below(path, allowed)
+            listed = self._below(path, allowed, ignores)
             changed += listed
             gone += {path, *writing.known_below(self._connection, path)} - {one.path for one in listed}
         self._forget(gone)
@@ -156,10 +157,10 @@ class Indexing:
         self._connection.close()
         self._connection, self._inode = self._open()
 
-    def _below(self, path: str, allowed: Allowed) -> list[Seen]:
+    def _below(self, path: str, allowed: Allowed, ignores: Ignores) -> list[Seen]:
         """What is to be indexed in `path` where that is a folder that is not left out itself."""
         target = self._root / path
-        if not is_open(self._root, path) or target.is_symlink() or not target.is_dir():
+        if not is_open(self._root, path, ignores) or target.is_symlink() or not target.is_dir():
             return []
         return list(walk(self._root, allowed, self._rules.max_files, start=path))
 

@@ -63,12 +63,12 @@ def walk(root: Path, allowed: Allowed, limit: int, start: str = "") -> Iterator[
                     return
 
 
-def look_at(root: Path, path: str, allowed: Allowed) -> Seen | None:
+def look_at(root: Path, path: str, allowed: Allowed, ignores: Ignores) -> Seen | None:
     """The file `path` of `root` if `walk` would list it; None where it would not, or nothing is there."""
-    parts = PurePosixPath(path).parts
-    if not is_named(path) or not allowed(path) or not is_open(root, PurePosixPath(path).parent.as_posix()):
+    if not is_named(path) or not allowed(path):
         return None
-    if Ignores(root).of_folder(PurePosixPath(path).parent)(parts[-1], False):
+    folder, name = PurePosixPath(path).parent, PurePosixPath(path).name
+    if not is_open(root, folder.as_posix(), ignores) or ignores.of_folder(folder)(name, False):
         return None
     try:
         found = os.stat(root / path, follow_symlinks=False)  # noqa: PTH116  # next to `DirEntry.stat`
@@ -77,13 +77,13 @@ def look_at(root: Path, path: str, allowed: Allowed) -> Seen | None:
     return _if_regular(path, found)
 
 
-def is_open(root: Path, folder: str) -> bool:
+def is_open(root: Path, folder: str, ignores: Ignores) -> bool:
     """Whether `walk` would go into a folder of `root`."""
     if folder == ".":
         return True
     if not is_named(folder):
         return False
-    ignores, around = Ignores(root), PurePosixPath()
+    around = PurePosixPath()
     for part in PurePosixPath(folder).parts:
         if ignores.of_folder(around)(part, True) or (root / around / part).is_symlink():
             return False

@@ -125,6 +125,7 @@ async def test_directories_that_cannot_be_written(home: Home) -> None:
         assert await editor.ghost(editor.open(home.uri("a.py"), "hel"), 3) == "lo_from_fake(42)"
         said = await editor.said()
         assert str(home.root / "config") in said
+        assert "no index" in await editor.said()
 
 
 async def test_workspace_that_is_gone(home: Home) -> None:

@@ -54,7 +54,7 @@ class _Typing:
         self._uri = (root / "long.py").as_uri()
         self._row, self._version = LINES // 2, 0
         line = "value = compute_something(alpha, beta)\n"
-        self._length = len(line) - 1
+        self._whole = self._length = len(line) - 1
         item = {"uri": self._uri, "languageId": "python", "version": 0, "text": line * LINES}
         session.notify("textDocument/didOpen", {"textDocument": item})
 
@@ -62,7 +62,7 @@ class _Typing:
         """Ask at a place, then type what was said to its last letter and go back; the time of each answer."""
         self._line("known = ")
         assert self._shown(self._ask()) == TEXT
-        start = len("known = ")
+        start = self._length
         steps = [*range(1, len(TEXT)), *reversed(range(1, len(TEXT) - 1))]
         at = 0
         for step in steps:
@@ -91,8 +91,8 @@ class _Typing:
     def _line(self, text: str) -> None:
         """Put another text in the cursor's line, on a new line each time, so that nothing of it is known."""
         self._row += 1
-        self._length = len("value = compute_something(alpha, beta)")
-        self._change(0, self._length, text)
+        self._length = self._whole
+        self._change(0, self._length, f"row_{self._row}; {text}")
 
     def _change(self, start: int, end: int, text: str) -> None:
         self._version += 1

@@ -190,7 +190,7 @@ class Completer:
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if flight.superseded and (task is None or not task.cancelling()):
-                return self._nothing(question, SUPERSEDED)
+                return None  # the newer one says what becomes of it
             self._nothing(question, TAKEN_BACK)
             raise
         finally:

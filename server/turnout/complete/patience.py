@@ -1,6 +1,6 @@
 """Not insisting: where a suggestion was turned down again and again, nothing more is shown until the text changes.
 
-Invariant: a place is its text, so that one more letter is another place; what is kept is bounded.
+Invariant: a place is a line and its text, so that one more letter is another place; what is kept is bounded.
 """
 
 from collections import OrderedDict
@@ -14,7 +14,7 @@ REASON = "it was turned down here several times; it comes back when the text cha
 _KEPT = 256
 _LETTERS = 200
 
-Key = tuple[str, str, str]
+Key = tuple[str, int, str, str]
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ class Patience:
 
     def rejected(self, completion_id: str) -> None:
         """What was shown last under this id was turned down."""
-        place = self._places.get(self._shown_at.get(completion_id, ("", "", "")))
+        place = self._places.get(self._shown_at.get(completion_id, ("", 0, "", "")))
         if place is not None:
             place.strikes += 1
 
@@ -76,4 +76,4 @@ class Patience:
 
 
 def _key(uri: str, hole: Hole) -> Key:
-    return uri, hole.prefix[-_LETTERS:], hole.tail[:_LETTERS]
+    return uri, hole.position.line, hole.prefix[-_LETTERS:], hole.tail[:_LETTERS]

@@ -23,6 +23,7 @@ from turnout.core.languages import language_of
 from turnout.core.objections import RouteRequest
 from turnout.core.policy import Policy
 from turnout.core.requests import COMPLETION_KINDS, Kind, Model, Route
+from turnout.errors import PathRefused
 from turnout.files import Folder
 from turnout.session.editor import Editor
 from turnout.session.narrowing import within
@@ -320,11 +321,17 @@ class Workspaces:
         return next(iter(self._places.roots), None)
 
     def _at(self, uri: str) -> Opened:
-        """What holds for a document, as far as that is known without a look at the disk at each letter."""
+        """What holds for a document, as far as that is known without a look at the disk at each letter.
+
+        A path that cannot be followed has the settings of its folder: no request about it gets through a decision.
+        """
         if not uri:
             return self._open(self._first_root())
         root = self.root_of(uri)
-        return self._open(root, self._around(root, (uri,), typing=True))
+        try:
+            return self._open(root, self._around(root, (uri,), typing=True))
+        except PathRefused:
+            return self._open(root)
 
     def _open(self, root: Path | None, around: Around | None = None) -> Opened:
         key = (root, self._places.above(root) if around is None else around)

@@ -130,7 +130,7 @@ def test_only_the_user_can_read_it(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal", lambda: 0.0)
     journal.write(entry("p"))
     with journal.locked(ROOT):
-        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "journal").rglob("*")}
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
     assert modes.pop("p.entry") == 0o600
     assert not any(mode & 0o077 for name, mode in modes.items() if name != "lock")
 

@@ -283,7 +283,7 @@ def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, m
         workspaces.relative_path,
         Failures(editor, pulls),
         busy=warmer.completing,
-        around=context.around,
+        around=context.current,
         on_shown=kept.offered,
     )
     return Services(

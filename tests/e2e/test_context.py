@@ -48,3 +48,13 @@ async def test_a_receipt_names_the_files_that_came_along(home: Home) -> None:
         assert (other["uri"], other["bytes"], other["why"]) == (home.uri("other.py"), len(OTHER), "similar")
         assert receipt["tokens"]["cached"] + receipt["tokens"]["evaluated"] == receipt["tokens"]["in"]
         assert receipt["tokens"]["cached"] > 0
+
+
+async def test_a_file_that_was_deleted_is_shown_no_more(home: Home) -> None:
+    """The disk is looked at: this editor says nothing of it."""
+    other = home.write("other.py", OTHER)
+    async with editing(home, options={}) as editor:
+        buffer = editor.open(home.uri("bill.py"), TEXT)
+        await asked_until(editor, buffer, 2)
+        other.unlink()
+        await asked_until(editor, buffer, 1)

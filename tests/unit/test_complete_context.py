@@ -8,6 +8,7 @@ import pytest
 
 from turnout.complete.context import Gatherer
 from turnout.complete.gathering import LEAST_ALIKE, Place, candidates
+from turnout.complete.prompts import CompletionKind
 from turnout.complete.recents import MAX_PLACES, Recents
 from turnout.core.documents import Document, Position, Snapshot
 from turnout.core.fim.layout import Window
@@ -72,6 +73,10 @@ class Files:
 
     index: Index | None
     kept: set[str] = field(default_factory=set)
+    disk: dict[str, object] = field(default_factory=dict)
+    """How files look, where that is not how they always did."""
+    lost: set[str] = field(default_factory=set)
+    """Files whose text is not what the index says."""
 
     def repository(self, uri: str) -> Index | None:
         return self.index
@@ -82,8 +87,14 @@ class Files:
     def uri(self, beside: str, path: str) -> str | None:
         return None if ".." in path else f"file:///w/{path}"
 
-    async def goes_with(self, uri: str, other: str) -> bool:
-        return self.relative_path(other) not in self.kept
+    async def goes_with(self, kind: CompletionKind, uri: str, others: tuple[str, ...]) -> bool:
+        return not {self.relative_path(other) for other in others} & self.kept
+
+    def look(self, uri: str) -> object:
+        return self.disk.get(self.relative_path(uri), "as ever")
+
+    def holds(self, uri: str, text: str) -> bool:
+        return self.relative_path(uri) not in self.lost
 
     async def window(self, uri: str) -> Window:
         return ROOM
@@ -200,6 +211,74 @@ async def test_what_may_no_longer_go_along_is_taken_out() -> None:
     gatherer.adopt(URI)
     files.kept.add("other.py")
     assert (await gatherer.gather(*document())).chunks == ()
+
+
+async def gathered(files: Files, documents: dict[str, Snapshot] | None = None) -> Gatherer:
+    gatherer = Gatherer(files, (documents if documents is not None else {}).get)
+    assert (await gatherer.gather(*document())).chunks
+    gatherer.adopt(URI)
+    return gatherer
+
+
+async def test_a_completion_shows_files_only_as_they_are_now() -> None:
+    """The very next one shows nothing of a file that was written, moved or deleted, and what stays keeps its order."""
+    for now in ("another", None):
+        files = Files(Index((definition("price", "shop.py"),), IMPORTED, (passage("other.py"),)))
+        gatherer = await gathered(files)
+        whole = await gatherer.current("inline", URI)
+        assert [chunk.path for chunk in whole.chunks] == ["other.py", "shop.py"]
+        files.disk["other.py"] = now
+        left = await gatherer.current("inline", URI)
+        assert [(chunk.path, file.uri) for chunk, file in zip(left.chunks, left.files, strict=True)] == [
+            ("shop.py", "file:///w/shop.py")
+        ]
+        assert left.window == whole.window
+        files.disk.clear()
+        assert await gatherer.current("inline", URI) == left == gatherer.around(URI)
+
+
+async def test_a_completion_shows_documents_only_as_they_are_now() -> None:
+    """An edit in the other document counts before it is saved, and so does that it was opened or closed."""
+    other = "file:///w/other.py"
+    saved, edited = (Document(other, "python", version, SIMILAR).snapshot() for version in (1, 2))
+    for before, after in ((saved, edited), (saved, None), (None, saved)):
+        documents = {other: before} if before else {}
+        gatherer = await gathered(Files(Index(passages=(passage("other.py"),))), documents)
+        assert (await gatherer.current("inline", URI)).chunks
+        documents.pop(other, None)
+        documents.update({other: after} if after else {})
+        assert (await gatherer.current("inline", URI)).chunks == ()
+
+
+async def test_a_completion_goes_on_without_what_was_closed_to_it() -> None:
+    """Settings that came to keep a file away silence nobody, and it is back when they let go of it."""
+    files = Files(Index(passages=(passage("other.py"),)))
+    gatherer = await gathered(files)
+    files.kept.add("other.py")
+    closed = await gatherer.current("inline", URI)
+    assert (closed.chunks, closed.files) == ((), ())
+    files.kept.clear()
+    assert (await gatherer.current("inline", URI)).chunks
+
+
+async def test_what_the_index_has_yet_to_learn_is_not_gathered() -> None:
+    """It hears of a change a little later, and lines that were deleted may be what must not be seen any more."""
+    files = Files(Index(passages=(passage("other.py"),)), lost={"other.py"})
+    assert (await Gatherer(files, lambda _uri: None).gather(*document())).chunks == ()
+    other = "file:///w/other.py"
+    emptied = {other: Document(other, "python", 1, "").snapshot()}
+    files.lost.clear()
+    assert (await Gatherer(files, emptied.get).gather(*document())).chunks == ()
+
+
+async def test_what_a_file_says_of_itself_stays_while_it_is_typed_in() -> None:
+    """The model has read it, and the request has the file anyway."""
+    files = Files(Index((definition("cost", "app.py"),)), lost={"app.py"})
+    gatherer = Gatherer(files, lambda _uri: None)
+    await gatherer.gather(*document("x = 1\n" * 1000 + TEXT))
+    gatherer.adopt(URI)
+    files.disk["app.py"] = "another"
+    assert [chunk.path for chunk in (await gatherer.current("inline", URI)).chunks] == ["app.py"]
 
 
 async def test_nothing_to_ask_is_no_failure() -> None:

@@ -1,7 +1,8 @@
 """Which files a completion may show, and how much: the route of the document decides, and never the other way round."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ class Folders:
     def relative_path(self, uri: str) -> str:
         return uri
 
-    def may_read(self, uri: str) -> bool:
+    def may_read(self, uri: str, *, typing: bool = False) -> bool:
         return "unread" not in uri
 
     async def ready(self, kind: Kind, uris: tuple[str, ...]) -> None:
@@ -74,7 +75,53 @@ async def test_a_file_goes_along_only_where_the_route_stays_the_same(
     document: str, other: str, goes: bool
 ) -> None:
     """Context neither closes a route nor goes where its file may not go."""
-    assert await surroundings().goes_with(document, other) is goes
+    assert await surroundings().goes_with("inline", document, (other,)) is goes
+    assert await surroundings().goes_with("inline", document, ("open.c", other)) is goes
+
+
+@pytest.mark.parametrize(
+    "terms", [{"ask_before_leaving": True}, {"secrets": "block"}], ids=["asked about", "secrets"]
+)
+async def test_a_file_goes_along_only_on_the_same_terms(terms: dict[str, Any]) -> None:
+    """A file that is to be asked about would have its neighbours asked about, too."""
+
+    class Stricter(Folders):
+        def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+            route = replace(super().decide(kind, uris, input_tokens), ask_before_leaving=False)
+            return replace(route, **terms) if "strict.rs" in uris else route
+
+    assert await surroundings(Stricter()).goes_with("inline", "open.py", ("open.rs",))
+    assert not await surroundings(Stricter()).goes_with("inline", "open.py", ("strict.rs",))
+
+
+async def test_a_file_goes_along_by_the_route_of_the_very_kind() -> None:
+    """Ghost text and the menu may have different models."""
+
+    class Kinds(Folders):
+        def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+            return super().decide(kind, uris if kind == "popup" else uris[:1], input_tokens)
+
+    assert await surroundings(Kinds()).goes_with("inline", "open.py", ("local.rs",))
+    assert not await surroundings(Kinds()).goes_with("popup", "open.py", ("local.rs",))
+
+
+def test_a_file_that_changed_looks_different(tmp_path: Path) -> None:
+    """Whatever takes its place, and whether or not it can be read."""
+    found, file = surroundings(), tmp_path / "a.py"
+    uri = file.as_uri()
+    assert found.look(uri) is None
+    file.write_text("one = 1\ntwo = 2\n")
+    before = found.look(uri)
+    assert before == found.look(uri)
+    assert found.holds(uri, "    two = 2\none = 1")
+    assert not found.holds(uri, "three = 3")
+    (tmp_path / "b.py").write_text("one = 1\ntwo = 3\n")
+    (tmp_path / "b.py").replace(file)
+    assert found.look(uri) not in (None, before)
+    assert not found.holds(uri, "two = 2")
+    assert not found.holds((tmp_path).as_uri(), "two = 2")
+    assert not found.holds("untitled:x", "two = 2")
+    assert found.look("untitled:x") is None
 
 
 def test_a_path_has_a_uri_within_its_folder(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ Invariant: the model is stopped as soon as more text would not be shown, and wha
 reason why nothing is left.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from turnout.complete.prompts import ALONE, CompletionKind, Rules, fim_prompt
@@ -17,6 +17,14 @@ from turnout.core.receipts import Receipt, SentFile
 from turnout.core.requests import FimPrompt, Model
 from turnout.core.trimming import Trimmed
 from turnout.errors import RequestRejected
+
+Around = Callable[[CompletionKind, str], Awaitable[Surroundings]]
+"""(kind, URI) -> what a prompt in a document shows now besides the text around the cursor."""
+
+
+async def alone(_kind: CompletionKind, _uri: str) -> Surroundings:
+    """Nothing of other files."""
+    return ALONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ class Asking:
         runner: Runner,
         relative_path: Callable[[str], str],
         clock: Callable[[], float],
-        around: Callable[[str], Surroundings] = lambda _uri: ALONE,
+        around: Around = alone,
     ) -> None:
         self._runner = runner
         self._relative_path = relative_path
@@ -69,13 +77,13 @@ class Asking:
 
     async def ask(self, question: Question, on_waiting: Callable[[str], None]) -> Reply:
         """Run a question along its route; raises TurnoutError where no model answered."""
-        answer = await self._runner.run(self._request(question, on_waiting))
+        around = await self._around(question.kind, question.snapshot.uri)
+        answer = await self._runner.run(self._request(question, around, on_waiting))
         trimmed = _trimmed(answer, question)
         return Reply(trimmed, answer.receipt, answer.model, answer.finish == "superseded")
 
-    def _request(self, question: Question, on_waiting: Callable[[str], None]) -> Ask:
+    def _request(self, question: Question, around: Surroundings, on_waiting: Callable[[str], None]) -> Ask:
         uri, hole = question.snapshot.uri, question.hole
-        around = self._around(uri)
         prompt = self._prompt(question, around)
         size = len(hole.prefix.encode("utf-8", "replace")) + len(hole.suffix.encode("utf-8", "replace"))
         listener = _Listener(trimming.ender(hole, prompt.shape), on_waiting)

@@ -11,15 +11,14 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from turnout.complete.ahead import Ahead, Later, Offer
-from turnout.complete.asking import Asking, Question, Reply
+from turnout.complete.asking import Around, Asking, Question, Reply, alone
 from turnout.complete.cache import CompletionCache, Hit
 from turnout.complete.pace import Pace
 from turnout.complete.patience import Patience
-from turnout.complete.prompts import ALONE, CompletionKind, Rules
+from turnout.complete.prompts import CompletionKind, Rules
 from turnout.complete.reasons import ASKED, Reasons
 from turnout.core import answers, holes, quiet
 from turnout.core.answers import Runner
-from turnout.core.context import Surroundings
 from turnout.core.documents import Position, Snapshot
 from turnout.core.holes import Hole
 from turnout.core.receipts import Receipt
@@ -67,7 +66,7 @@ class Completer:
         on_failure: Callable[[TurnoutError], str],
         busy: Callable[[Snapshot, Position], AbstractContextManager[None]] = lambda *_: nullcontext(),
         clock: Callable[[], float] = time.perf_counter,
-        around: Callable[[str], Surroundings] = lambda _uri: ALONE,
+        around: Around = alone,
         *,
         wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
         later: Later | None = None,
@@ -76,7 +75,7 @@ class Completer:
         """`on_failure` hears why no model answered, and says it in words for the user.
 
         `busy` is entered for as long as a model is asked about a place. `around` is what a prompt shows besides the
-        text around the cursor; it has to be there at once. `wait` and `later` are the clock's, in seconds.
+        text around the cursor; every letter waits for it. `wait` and `later` are the clock's, in seconds.
         `on_shown` hears of each completion, whole or what is left of it, with its document and the model's name.
         """
         self._asking = Asking(runner, relative_path, clock, around)

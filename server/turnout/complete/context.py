@@ -1,19 +1,19 @@
 """What completions show a model of the rest of the repository: gathered at rest, used as it is while somebody types.
 
-Invariants: a completion waits for nothing here, and shows nothing new before somebody has said that the model has read
-it; text of a file gets in only if the request may then go to the very
+Invariants: a completion shows nothing new before somebody has said that the model has read it, and nothing of a file
+that is not as it was when its text was gathered; text of a file gets in only if the request may then go to the very
 models that it may go to without it, so that context never opens or closes a route; nothing with a secret in it does.
 """
 
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from turnout.complete.gathering import Place, candidates
-from turnout.complete.prompts import ALONE
+from turnout.complete.prompts import ALONE, CompletionKind
 from turnout.complete.recents import Recent, Recents, recent_chunks
 from turnout.core import context, holes, secrets
 from turnout.core.context import Chunk, Surroundings
@@ -48,8 +48,16 @@ class Files(Protocol):
         """The URI of a path in the folder of the document `beside`; None where it is none."""
         ...
 
-    async def goes_with(self, uri: str, other: str) -> bool:
-        """Whether a completion in `uri` may show text of the file `other`."""
+    async def goes_with(self, kind: CompletionKind, uri: str, others: tuple[str, ...]) -> bool:
+        """Whether a completion in `uri` may show text of all the files `others`."""
+        ...
+
+    def look(self, uri: str) -> object:
+        """What tells a file on disk from what it was or will be; None where nothing is. Blocks."""
+        ...
+
+    def holds(self, uri: str, text: str) -> bool:
+        """Whether every line of `text` stands in a file on disk. Blocks."""
         ...
 
     async def window(self, uri: str) -> Window:
@@ -57,10 +65,34 @@ class Files(Protocol):
         ...
 
 
+_Looks = Mapping[str, object]
+"""Files by their URIs, as they were when they were looked at; None for one that cannot be told from another version."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Gathered:
-    chunks: tuple[Chunk, ...]
-    around: Surroundings
+    """What was chosen; the files of `around` are those of `chunks`, one for each."""
+
+    chunks: tuple[Chunk, ...] = ()
+    around: Surroundings = ALONE
+    looks: _Looks = field(default_factory=dict)
+
+    def without(self, uris: Container[str]) -> "_Gathered":
+        """The same but for the text of some files; what is left keeps its order."""
+        around = self.around
+        left = [at for at, file in enumerate(around.files) if file.uri not in uris]
+        return _Gathered(
+            tuple(self.chunks[at] for at in left),
+            replace(
+                around,
+                chunks=tuple(around.chunks[at] for at in left),
+                files=tuple(around.files[at] for at in left),
+            ),
+            self.looks,
+        )
+
+
+_NOTHING = _Gathered()
 
 
 class Gatherer:
@@ -76,9 +108,29 @@ class Gatherer:
         self._scanned: dict[str, tuple[int | None, bool]] = {}
 
     def around(self, uri: str) -> Surroundings:
-        """What completions in a document show."""
-        found = self._gathered.get(uri)
-        return found.around if found is not None else ALONE
+        """What completions in a document show, as far as it still holds."""
+        return self._gathered.get(uri, _NOTHING).around
+
+    async def current(self, kind: CompletionKind, uri: str) -> Surroundings:
+        """What a completion in a document shows that is asked for now.
+
+        Text of a file that was changed, moved or closed is let go of. Where settings came to keep a file away, this
+        completion shows nothing of any.
+        """
+        found = self._gathered.get(uri, _NOTHING)
+        others = {file.uri for file in found.around.files} - {uri}
+        if not others:
+            return found.around
+        now = await asyncio.to_thread(self._looks, others, self._documents(others))
+        gone = {other for other in others if now[other] is None or now[other] != found.looks.get(other)}
+        if gone:
+            left = found.without(gone)
+            if self._gathered.get(uri) is found:
+                self._gathered[uri] = left
+            found, others = left, others - gone
+        if others and not await self._files.goes_with(kind, uri, tuple(sorted(others))):
+            found = found.without(others)
+        return found.around
 
     def touch(self, uri: str, version: int | None, position: Position) -> None:
         """The user is at a place of a document."""
@@ -111,25 +163,60 @@ class Gatherer:
             found = await asyncio.to_thread(self._candidates, self._files.repository(uri), place, recent)
             last = self._gathered.get(uri)
             before = last.chunks if last is not None else ()
-            allowed = await self._allowed(uri, (*found, *before))
-            chosen = await asyncio.to_thread(
-                _chosen, _of_files(found, allowed), window, place, _of_files(before, allowed)
-            )
+            allowed = await self._allowed(uri, found)
+            documents = self._documents(allowed.values())
+            looks = await asyncio.to_thread(self._looks, allowed.values(), documents)
+            chosen = await asyncio.to_thread(_chosen, _of_files(found, allowed), window, place, before)
+            standing = await asyncio.to_thread(self._standing, chosen, place.path, allowed, documents)
         except Exception:  # a task's boundary: a completion without context is better than none
             logger.exception("nothing was gathered")
             return self.around(uri)
-        return self._keep(uri, chosen, allowed, window)
+        return self._keep(uri, standing, allowed, looks, window)
 
     def _keep(
-        self, uri: str, chosen: tuple[Chunk, ...], uris: dict[str, str], window: Window
+        self, uri: str, chosen: tuple[Chunk, ...], uris: Mapping[str, str], looks: _Looks, window: Window
     ) -> Surroundings:
         files = tuple(
             SentFile(uris[c.path], len(c.text.encode("utf-8", "replace")), c.source) for c in chosen
         )
         room = budget.fitted(window, sum(len(chunk.text) for chunk in chosen))
         around = Surroundings(context.to_prompt(chosen), files, room)
-        self._next = uri, _Gathered(chosen, around)
+        self._next = uri, _Gathered(chosen, around, looks)
         return around
+
+    def _documents(self, uris: Iterable[str]) -> dict[str, Snapshot | None]:
+        return {uri: self._snapshot(uri) for uri in uris}
+
+    def _looks(self, uris: Iterable[str], documents: Mapping[str, Snapshot | None]) -> dict[str, object]:
+        """What tells files from other versions of them, on disk and in the editor; blocks."""
+        found: dict[str, object] = {}
+        for uri in uris:
+            document, on_disk = documents[uri], self._files.look(uri)
+            version = None if document is None else document.version
+            known = on_disk is not None if document is None else version is not None
+            found[uri] = (version, on_disk) if known else None
+        return found
+
+    def _standing(
+        self,
+        chosen: Iterable[Chunk],
+        own: str,
+        uris: Mapping[str, str],
+        documents: Mapping[str, Snapshot | None],
+    ) -> tuple[Chunk, ...]:
+        """Chunks whose text stands in their files now: an index learns a little later than it changes. Blocks.
+
+        What the file itself declares is left as it is indexed: somebody is typing in it.
+        """
+
+        def stands(chunk: Chunk) -> bool:
+            uri = uris[chunk.path]
+            document = documents[uri]
+            if document is not None:
+                return context.stands_in(chunk.text, document.text)
+            return self._files.holds(uri, chunk.text)
+
+        return tuple(chunk for chunk in chosen if chunk.path == own or stands(chunk))
 
     def _recent(self, uri: str) -> list[Recent]:
         """Where the user was in other open documents of the folder, newest first, with their text as it is now."""
@@ -162,7 +249,7 @@ class Gatherer:
         found: dict[str, str] = {}
         for path in dict.fromkeys(chunk.path for chunk in chunks):
             other = self._files.uri(uri, path)
-            if other is not None and await self._files.goes_with(uri, other):
+            if other is not None and await self._files.goes_with("inline", uri, (other,)):
                 found[path] = other
             await asyncio.sleep(0)  # each takes a fraction of a millisecond, and somebody may be typing
         return found

@@ -1,13 +1,13 @@
 """Which text of other places belongs beside a hole, and in which order: pure choices over what an index found.
 
-Invariants: what is chosen fits the room that was given; nothing is chosen that the prompt shows anyway; and what was
-chosen before stays where it is unless something is better by a margin, because whatever stands behind a change in a
-prompt has to be evaluated again.
+Invariants: what is chosen fits the room that was given; nothing is chosen that the prompt shows anyway, or that is not
+found now, word for word; and what was chosen before and is found again stays where it is unless something is better by
+a margin, because whatever stands behind a change in a prompt has to be evaluated again.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 from turnout.core.fim.layout import Window
@@ -64,9 +64,9 @@ class Chunk:
     first_line: int = 0
 
     @property
-    def key(self) -> tuple[str, Source, int]:
-        """What makes it the same chunk after its text has changed a little."""
-        return self.path, self.source, self.first_line
+    def key(self) -> tuple[str, Source, int, str]:
+        """What makes it the very same chunk: with another text it is read anew anyway."""
+        return self.path, self.source, self.first_line, self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +150,11 @@ def unseen(chunks: Iterable[Chunk], visible: str) -> Iterator[Chunk]:
         yield chunk
 
 
+def stands_in(text: str, whole: str) -> bool:
+    """Whether every line of `text` stands in `whole`, however it is indented there."""
+    return all(line.strip() in whole for line in text.split("\n"))
+
+
 def choose(
     candidates: Sequence[Chunk],
     limit_chars: int,
@@ -158,13 +163,14 @@ def choose(
 ) -> tuple[Chunk, ...]:
     """The chunks to show, at most `limit_chars` of them, in the order of a prompt.
 
-    `visible` is what the prompt shows of the file itself. `before` is what was chosen last, which stays as it is
-    unless the best choice is worth more by MARGIN.
+    `visible` is what the prompt shows of the file itself. `before` is what was chosen last: what of it is still a
+    candidate, word for word, stays as it is unless the best choice is worth more by MARGIN.
     """
     ranked = sorted(candidates, key=lambda c: (-c.score, c.path, c.first_line))
     chosen = _fitting(unseen(ranked, visible), limit_chars)
-    kept = [replace(chunk, score=_score_now(chunk, candidates)) for chunk in before]
-    if sum(map(_size, kept)) <= limit_chars and _worth(kept) * MARGIN >= _worth(chosen) and kept:
+    now = {chunk.key: chunk for chunk in reversed(ranked)}
+    kept = [now[chunk.key] for chunk in before if chunk.key in now]
+    if kept and sum(map(_size, kept)) <= limit_chars and _worth(kept) * MARGIN >= _worth(chosen):
         return tuple(kept)
     return ordered(chosen, before)
 
@@ -177,12 +183,6 @@ def ordered(chosen: Sequence[Chunk], before: Sequence[Chunk] = ()) -> tuple[Chun
     same.sort(key=lambda chunk: places[chunk.key])
     new.sort(key=lambda chunk: (SOURCES.index(chunk.source), chunk.score, chunk.path))
     return (*same, *new)
-
-
-def _score_now(chunk: Chunk, candidates: Iterable[Chunk]) -> float:
-    """What a chunk of before is worth here: half of it where nothing of its file is a candidate any more."""
-    same = (c.score for c in candidates if c.path == chunk.path and c.source == chunk.source)
-    return max(same, default=chunk.score / 2)
 
 
 def _worth(chunks: Iterable[Chunk]) -> float:

@@ -63,7 +63,7 @@ class Pipeline:
         self._gatherer = Gatherer(_Files(repository, window), self._open.get)
         runner = Dispatcher(_OneRoute(model), {"local": local}, _Nobody(), self)
         self._completer = Completer(
-            runner, lambda _uri: self._rules, path_of, self._failed, around=self._around
+            runner, lambda _uri: self._rules, path_of, self._failed, around=self._current
         )
 
     async def ask(self, gap: Gap, number: int, arm: Arm) -> Answered:
@@ -122,6 +122,9 @@ class Pipeline:
         path = path_of(snapshot.uri)
         await self._local.warm(self._model, fim_prompt("inline", before, path, hole, self._rules, around))
 
+    async def _current(self, _kind: Kind, uri: str) -> Surroundings:
+        return self._around(uri)
+
     def _around(self, uri: str) -> Surroundings:
         arm = uri.partition(":")[0]
         if arm == "context":
@@ -154,7 +157,13 @@ class _Files:
     def uri(self, beside: str, path: str) -> str:
         return path
 
-    async def goes_with(self, uri: str, other: str) -> bool:
+    async def goes_with(self, kind: Kind, uri: str, others: tuple[str, ...]) -> bool:
+        return True
+
+    def look(self, uri: str) -> object:
+        return uri
+
+    def holds(self, uri: str, text: str) -> bool:
         return True
 
     async def window(self, uri: str) -> Window:

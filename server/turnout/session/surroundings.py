@@ -1,6 +1,6 @@
 """What completions may show of a folder: its index, its settings, and how much its model reads in time.
 
-Invariant: text of a file goes with a document only where the models of the route stay the very same with it.
+Invariant: text of a file goes with a document only where the models of the route and its terms stay the very same.
 """
 
 import asyncio
@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from turnout.complete import Rules
+from turnout.complete.prompts import CompletionKind
+from turnout.core.context import stands_in
 from turnout.core.fim import budget
 from turnout.core.fim.budget import Pace
 from turnout.core.fim.layout import Window
 from turnout.core.repository import Repository
 from turnout.core.requests import Kind, Route
 from turnout.errors import PathRefused, TurnoutError
-from turnout.files import Folder
+from turnout.files import MAX_FILE_BYTES, Folder, uri_to_path
 
 _KIND: Kind = "inline"
 
@@ -24,7 +26,7 @@ class Folders(Protocol):
 
     def folder(self, uri: str) -> Folder | None: ...
     def relative_path(self, uri: str) -> str: ...
-    def may_read(self, uri: str) -> bool: ...
+    def may_read(self, uri: str, *, typing: bool = False) -> bool: ...
     async def ready(self, kind: Kind, uris: tuple[str, ...]) -> None: ...
     def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route: ...
     def rules(self, uri: str) -> Rules: ...
@@ -71,16 +73,35 @@ class Surroundings:
         except PathRefused:
             return None
 
-    async def goes_with(self, uri: str, other: str) -> bool:
-        """Whether a completion in `uri` may show text of the file `other`."""
+    async def goes_with(self, kind: CompletionKind, uri: str, others: tuple[str, ...]) -> bool:
+        """Whether a completion in `uri` may show text of all the files `others`."""
+        uris = (uri, *others)
         try:
-            await self._folders.ready(_KIND, (uri, other))
-            if not self._folders.may_read(other):
+            await self._folders.ready(kind, uris)
+            if not all(self._folders.may_read(other, typing=True) for other in others):
                 return False
-            alone, together = (self._folders.decide(_KIND, uris, 0) for uris in ((uri,), (uri, other)))
+            alone, together = (self._folders.decide(kind, those, 0) for those in ((uri,), uris))
         except TurnoutError:
             return False
-        return bool(alone.candidates) and _names(alone) == _names(together)
+        return bool(alone.candidates) and _terms(alone) == _terms(together)
+
+    def look(self, uri: str) -> object:
+        """What tells a file on disk from what it was or will be; None where nothing is. Blocks."""
+        try:
+            stat = uri_to_path(uri).stat()
+        except (OSError, ValueError, PathRefused):
+            return None
+        return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+    def holds(self, uri: str, text: str) -> bool:
+        """Whether every line of `text` stands in a file on disk. Blocks."""
+        try:
+            file = uri_to_path(uri)
+            if not file.is_file() or file.stat().st_size > MAX_FILE_BYTES:
+                return False
+            return stands_in(text, file.read_text("utf-8", errors="replace"))
+        except (OSError, ValueError, PathRefused):
+            return False
 
     async def window(self, uri: str) -> Window:
         """How much a prompt may hold there."""
@@ -97,5 +118,7 @@ class Surroundings:
         return Pace(found.prefill, found.decode) if found is not None else Pace()
 
 
-def _names(route: Route) -> list[str]:
-    return [model.name for model in route.candidates]
+def _terms(route: Route) -> tuple[object, ...]:
+    """Who may be asked, and on what terms."""
+    names = tuple(model.name for model in route.candidates)
+    return names, route.ask_before_leaving, route.secrets

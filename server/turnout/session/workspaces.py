@@ -175,17 +175,18 @@ class Workspaces:
         """The path of a document in its folder; its bare name outside of every folder, the URI if it is no file."""
         return self._places.find(uri).path
 
-    def may_read(self, uri: str) -> bool:
-        """Whether the settings let anybody read a file."""
-        return all(self._may_read_in(root, uri) for root in self._places.deciding(uri))
+    def may_read(self, uri: str, *, typing: bool = False) -> bool:
+        """Whether the settings let anybody read a file; while `typing`, what the disk said a moment ago will do."""
+        return all(self._may_read_in(root, uri, typing=typing) for root in self._places.deciding(uri))
 
-    def _may_read_in(self, root: Path | None, uri: str) -> bool:
-        unread = self._open(root).loaded.policy.privacy.never_read
-        if any(unread.match(fold_path(path)) for path in self._places.policy_paths(uri, root)):
+    def _may_read_in(self, root: Path | None, uri: str, *, typing: bool) -> bool:
+        places, unread = self._places, self._open(root).loaded.policy.privacy.never_read
+        if any(unread.match(fold_path(path)) for path in places.policy_paths(uri, root, typing=typing)):
             return False
-        if never_read(self._limits_of(self._places.around(uri, root)), self._places.files(uri, root)):
+        around = self._limits_of(places.around(uri, root, typing=typing))
+        if never_read(around, places.files(uri, root, typing=typing)):
             return False
-        return self._places.withheld(uri, root) is None
+        return places.withheld(uri, root, typing=typing) is None
 
     def _limits_of(self, around: Around) -> tuple[PathLimits, ...]:
         """The path patterns of settings files as they are now: thousands of files in a row are asked about."""

@@ -5,12 +5,14 @@ files in it; only a key is never part of it.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
-from turnout import remote, syntax
+from turnout import git, remote, syntax
 from turnout.act.actions import Action, Fault
+from turnout.act.commit_message import write_message
 from turnout.act.perform import perform
 from turnout.act.refactor import propose
 from turnout.act.scope import Request
@@ -26,7 +28,7 @@ from turnout.core.requests import ChatPrompt, Kind, Model, Prompt, Route
 from turnout.core.secrets import Redacted
 from turnout.dispatch.secrecy import without_secrets
 from turnout.errors import FileUnusable, RequestRejected, TurnoutError
-from turnout.files import Folder
+from turnout.files import Folder, path_to_uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,10 @@ def asked(
 
     `route` says where the text of the files with these URIs may go; without it nothing is shown beside those to change.
     """
+    outlook = _Settled(route) if route else None
+    seams = Seams(_Recorder(), _OnDisk(folder, may_read), syntax, outlook=outlook)
+    if subject.kind == "commit_message":
+        return _recorded(subject, _write_message(folder.root, seams))
     file = folder.snapshot(folder.uri(subject.path))
     if file is None:
         raise FileUnusable(f"There is no file {subject.path}.")
@@ -80,10 +86,12 @@ def asked(
         kind = "inline" if subject.kind == "inline" else "popup"
         hole = fim_prompt(kind, file, subject.path, holes.cut(file, subject.cursor), rules)  # type: ignore[arg-type]
         return Asked(lambda _model: hole, (SentFile(file.uri, 0),))
-    outlook = _Settled(route) if route else None
-    seams = Seams(_Recorder(), _OnDisk(folder, may_read), syntax, outlook=outlook)
+    return _recorded(subject, _act(subject, file, seams))
+
+
+def _recorded(subject: Subject, doing: Coroutine[Any, Any, None]) -> Asked:
     try:
-        asyncio.run(_act(subject, file, seams))
+        asyncio.run(doing)
     except _Recorded as recorded:
         return recorded.asked
     raise RequestRejected(f"No model would be asked for {subject.kind} here.")
@@ -109,6 +117,12 @@ def _shown(prompt: Prompt) -> str:
     if isinstance(prompt, ChatPrompt):
         return "\n".join(f"[{message.role}]\n{message.content}" for message in prompt.messages)
     return f"[{prompt.path}]\n{prompt.prefix}[cursor]{prompt.suffix}"
+
+
+async def _write_message(root: Path, seams: Seams) -> None:
+    """What is staged is the subject, and no file."""
+    staged = await git.staged(root)
+    await write_message(staged, lambda path: path_to_uri(Path(staged.root) / path), seams)
 
 
 async def _act(subject: Subject, file: Snapshot, seams: Seams) -> None:
@@ -170,8 +184,8 @@ class _OnDisk:
         self.snapshot = folder.snapshot
         self._paths = folder.paths
 
-    def paths(self) -> Iterator[str]:
-        return filter(self._may_read, self._paths())
+    def paths(self, *, hidden: bool = False) -> Iterator[str]:
+        return filter(self._may_read, self._paths(hidden=hidden))
 
     async def apply(self, transaction: Transaction) -> NoReturn:
         raise RequestRejected("A preview changes nothing.")

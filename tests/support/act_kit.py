@@ -39,7 +39,7 @@ class MemoryWorkspace:
             raise PathRefused(f"{uri} is elsewhere.")
         return uri.removeprefix(ROOT)
 
-    def paths(self) -> Iterator[str]:
+    def paths(self, *, hidden: bool = False) -> Iterator[str]:
         return iter(sorted(self.files, key=lambda path: (path.count("/"), path)))
 
     def names(self, folder: str) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from turnout.act.seams import Seams
 from turnout.act.tools import MOST_READ_BYTES
 from turnout.core.answers import Answer, PromptFor
 from turnout.core.edits.changes import FileChange
+from turnout.core.problems import Problem
 from turnout.core.receipts import SentFile
 from turnout.core.requests import ChatPrompt, Finish, Kind, Message, Model, Route, ToolCall
 from turnout.errors import BackendError, ConnectionFailed, ProtocolViolation, ReplyUnusable
@@ -39,6 +40,8 @@ FILES = {
     "kept.py": "TOKEN = 'hunter2'\n",
     "AGENTS.md": "Never edit `main.py`.\n",
 }
+OPEN = {path: text for path, text in FILES.items() if path != "kept.py"}
+"""Those that every model may have."""
 HERE = Request("Rename area to size.", "file:///w/shapes.py")
 
 Turn = list[tuple[str, object]] | str | BackendError
@@ -223,10 +226,10 @@ async def test_edits_are_mended() -> None:
         return [Check("ruff", len(checked) > 1, "E1")]
 
     proposal, asker = await run(
-        [edits(search="def aria(w, h):"), edits(), [("run_checks", {})], edits()], check=check
+        [edits(search="def aria(w, h):"), edits(), [("run_checks", {})], edits()], files=OPEN, check=check
     )
     assert "That cannot be applied" in asker.said[0]
-    assert "fails with the change: ruff: E1" in asker.said[1]
+    assert "fail with the change:\nruff: E1" in asker.said[1]
     assert asker.said[2] == "All checks pass."
     assert checked == [1, 1, 1]
     assert failed(proposal) == {}
@@ -386,3 +389,101 @@ def test_any_arguments_are_read(arguments: dict[str, Any]) -> None:
     except BadCall:
         return
     assert [step.number for step in reply.steps] == list(range(1, len(reply.steps) + 1))
+
+
+NEAR = replace(MODEL, name="near", leaves_machine=False)
+
+
+class KeepingOutlook(MemoryOutlook):
+    """What is kept may only go to the model on this machine."""
+
+    def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+        kept = any("kept" in uri for uri in uris)
+        return Route(kind, (NEAR,) if kept else (NEAR, MODEL), (), "test", limit_usd=None)
+
+
+@dataclass
+class Rendering(Calling):
+    """The model on this machine answers; each prompt is also rendered for another one, as after a failure."""
+
+    model: Model = NEAR
+    elsewhere: list[ChatPrompt] = field(default_factory=list)
+
+    async def ask(
+        self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
+    ) -> Answer:
+        self.elsewhere.append(prompt(MODEL))
+        return await super().ask(kind, prompt, files, on_text)
+
+
+async def test_a_file_that_is_quoted_is_one_of_the_request() -> None:
+    """An edit of a file that was never read is refused with lines of it, so the next turn is decided on it, too."""
+    asker = Rendering([edits("kept.py", "TOKEN = hunter2", "TOKEN = ''"), edits(), "It cannot be done."])
+    await propose(HERE, replace(around(asker), outlook=KeepingOutlook()))
+    assert "hunter2" in asker.said[0]
+    kept = [any("kept" in file.uri for file in files) for files in asker.files]
+    assert (kept[0], all(kept[1:])) == (False, True)
+
+
+async def test_a_file_found_by_one_model_is_not_shown_to_another() -> None:
+    """A model that may not have a file is not told what is in it, even if another one proposed a change of it."""
+
+    class Changing(Rendering):
+        async def ask(self, *given: Any) -> Answer:
+            self.model = NEAR if not self.prompts else MODEL
+            return await super().ask(*given)
+
+    wrong = edits("kept.py", "TOKEN = hunter2", "TOKEN = ''")
+    asker = Changing([wrong, [*wrong, ("list_files", {})], edits()])
+    await propose(HERE, replace(around(asker), outlook=KeepingOutlook()))
+    assert "hunter2" in asker.said[0]
+    assert "hunter2" not in asker.said[1]
+    assert "kept.py" in asker.said[1]
+
+
+WHERE = (Problem("shapes.py", 1, "undefined area"), Problem("kept.py", 1, "TOKEN is 'hunter2'"))
+
+
+@pytest.mark.parametrize(("files", "whole"), [(FILES, False), (OPEN, True)])
+async def test_the_output_of_checks_may_quote_any_file(files: dict[str, str], whole: bool) -> None:
+    """It is whole for this machine's model, and for one that may have all files; another hears of its own."""
+
+    async def check(changes: Sequence[FileChange]) -> list[Check]:
+        ok = "def last" in "".join(changes[0].after)
+        return [Check("pytest", ok, "Traceback: TOKEN = 'hunter2'", problems=WHERE)]
+
+    asker = Rendering([edits(), [("read_file", {"path": "main.py"})], edits(new="def last(w, h):")])
+    proposal = await propose(HERE, replace(around(asker, files, check=check), outlook=KeepingOutlook()))
+    assert failed(proposal) == {}
+    near, far = (
+        "".join(message.content for message in prompts[1].messages)
+        for prompts in (asker.prompts, asker.elsewhere)
+    )
+    assert "Traceback: TOKEN = 'hunter2'" in near
+    assert ("Traceback" in far) is whole
+    assert "shapes.py:1: undefined area" in far or whole
+    # Where a file is heard of, every later turn is decided on it.
+    heard = "TOKEN is 'hunter2'" in far
+    assert heard is any("kept" in file.uri for file in asker.files[1])
+
+
+async def test_edits_in_blocks_are_mended_with_what_their_model_may_hear() -> None:
+    """Without tools the rule is the same: problems of the request's own files, or the whole output."""
+    answer = "shapes.py\n<<<<<<< SEARCH\ndef area(w, h):\n=======\ndef size(w, h):\n>>>>>>> REPLACE\n"
+
+    async def check(_changes: Sequence[FileChange]) -> list[Check]:
+        return [Check("pytest", False, "Traceback: TOKEN = 'hunter2'", problems=WHERE)]
+
+    near, far = replace(NEAR, tools=False), replace(MODEL, tools=False)
+
+    class Plain(MemoryOutlook):
+        def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+            kept = any("kept" in uri for uri in uris)
+            return Route(kind, (near,) if kept else (near, far), (), "test", limit_usd=None)
+
+    asker = Rendering([answer], model=near)
+    await propose(HERE, replace(around(asker, check=check), outlook=Plain()))
+    said = [prompts[1].messages[-1].content for prompts in (asker.prompts, asker.elsewhere)]
+    assert "hunter2" in said[0]
+    assert "hunter2" not in said[1]
+    assert "shapes.py:1: undefined area" in said[1]

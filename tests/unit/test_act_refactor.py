@@ -16,6 +16,7 @@ from turnout.act.transactions import Outcome, Proposals
 from turnout.core.answers import Answer, PromptFor
 from turnout.core.documents import Position, Span
 from turnout.core.edits.changes import FileChange
+from turnout.core.problems import Problem
 from turnout.core.receipts import SentFile
 from turnout.core.requests import Kind, Model
 from turnout.errors import ConnectionFailed, FileUnusable, ReplyUnusable, RequestRejected
@@ -139,7 +140,8 @@ async def test_failed_checks_go_back_too() -> None:
     async def check(changes: Sequence[FileChange]) -> tuple[Check, ...]:
         said.append(tuple(change.path for change in changes))
         ok = len(changes) == 2
-        return (Check("lint", ok, "" if ok else "new problems: main.py:1: no area in shapes"),)
+        found = () if ok else (Problem("main.py", 1, "no area in shapes"),)
+        return (Check("lint", ok, problems=found),)
 
     asker = ScriptedAsker([SHAPES, MAIN])
     workspace = MemoryWorkspace(FILES)

@@ -285,3 +285,25 @@ async def test_a_byte_order_mark_stays(folder: Folder) -> None:
     (folder.root / "pkg/a.py").write_bytes(b"\xef\xbb\xbfVALUE = 1\n")
     command = f"""{PYTHON} -c 'assert open("pkg/a.py", "rb").read()[:4] == bytes([239, 187, 191, 86])'"""
     assert (await run_checks(folder, [edit(folder, "pkg/a.py", "VALUE = 2\n")], [command]))[0].ok
+
+
+async def test_what_is_never_read_is_not_in_the_copy(folder: Folder) -> None:
+    """No check can print it; one that needs it fails without the change as well, so that is nothing new."""
+    (folder.root / "never.txt").write_text("hunter2")
+    command = f"""{PYTHON} -c 'print(open("never.txt").read()); import pkg.a; assert pkg.a.VALUE == 1'"""
+    changes = [edit(folder, "pkg/a.py", "VALUE = 2\n")]
+    [seen] = await run_checks(folder, changes, [command])
+    [unseen] = await run_checks(
+        folder, changes, [command], may_read=lambda uri: not uri.endswith("never.txt")
+    )
+    assert ("hunter2" in seen.message, seen.ok) == (True, False)
+    assert ("hunter2" in unseen.message, unseen.ok) == (False, True)
+
+
+async def test_the_places_of_new_problems(folder: Folder) -> None:
+    """A check that fails says which files its new problems are in, for a model that may hear of some only."""
+    command = (
+        f"""{PYTHON} -c 'import pkg.a; print("pkg/a.py:1: it is", pkg.a.VALUE); assert pkg.a.VALUE == 1'"""
+    )
+    [check] = await run_checks(folder, [edit(folder, "pkg/a.py", "VALUE = 2\n")], [command])
+    assert check.problems == (("pkg/a.py", 1, "it is 2"),)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from turnout.act.drafts import Draft, Question, redraft, so_far
+from turnout.act.findings import Findings, findings, readers_of_all
 from turnout.act.proposals import Check
 from turnout.act.seams import Seams
 from turnout.act.tools import Toolbox, told
@@ -89,6 +90,11 @@ class _Work:
     """Whether no check of the project failed with the last draft."""
     broken: int = 0
     seen: dict[tuple[str, str], int] = field(default_factory=dict)
+    found: Findings | None = None
+    """What the checks said since the last answer of a tool."""
+    told: dict[int, Findings] = field(default_factory=dict)
+    """What of it is in the turn of that number."""
+    readers: frozenset[Model] | None = None
 
     def __post_init__(self) -> None:
         self.files: dict[str, Snapshot] = dict(self.question.files)
@@ -141,6 +147,8 @@ class _Work:
             return self._is_unfinished(answer)
         for number, call in enumerate(answer.calls):
             said = await self._answered(number, call, answer.model)
+            if self.found:
+                self.told[len(self.turns)], self.found = self.found, None
             self.turns.append(Message("tool", said, call_id=call.id))
         return not self._is_done(answer)
 
@@ -174,9 +182,17 @@ class _Work:
         room = (model.context_tokens - begun.max_tokens) * _BYTES_PER_TOKEN - _size(begun.messages)
         return replace(
             begun,
-            messages=(*begun.messages, *_fitting(self.turns, room)),
+            messages=(*begun.messages, *_fitting(self._turns_for(model), room)),
             tools=self.tools.offered(),
         )
+
+    def _turns_for(self, model: Model) -> list[Message]:
+        """The turns so far, each check with as much of its output as `model` may have."""
+        turns = list(self.turns)
+        for number, found in self.told.items():
+            said = turns[number].content.replace(found.part, found.told(model))
+            turns[number] = replace(turns[number], content=said)
+        return turns
 
     def _mend(self, failure: ProtocolViolation) -> None:
         """Have another turn after a call that is none; the model is told what was wrong with it."""
@@ -214,10 +230,7 @@ class _Work:
     async def _propose(self, reply: Reply) -> str:
         """Take edits; what is wrong with them, or what they come to."""
         if self.may_find and self.model:
-            for path in dict.fromkeys(step.path for step in reply.steps):
-                if path not in self.files:
-                    found = await self.tools.snapshot(path, self.model)
-                    self.files |= {path: found} if found else {}
+            await self._find(reply, self.model)
         draft = await redraft(reply, self._standing(), self.files, "blocks", self.question, self.seams)
         self.draft = draft
         # What was looked up or checked before may well be worth another look now.
@@ -227,6 +240,18 @@ class _Work:
             wrong = "\n".join(f"- {complaint}" for complaint in draft.complaints)
             return f"That cannot be applied:\n{wrong}\nPropose the edits of those files again, all of them."
         return "\n".join([told(draft.changes, draft.checks), *await self._checked()])
+
+    async def _find(self, reply: Reply, model: Model) -> None:
+        """Take in files that `model` found, and let go of one that another model did and this one may not have."""
+        for path in dict.fromkeys(step.path for step in reply.steps):
+            if path in self.question.files:
+                continue
+            # What is wrong with an edit is said with lines of its file.
+            found = await self.tools.quoted(path, model)
+            if found is None:
+                self.files.pop(path, None)
+            else:
+                self.files.setdefault(path, found)
 
     def _standing(self) -> Draft | None:
         """What was proposed before, without steps for files that may not change at all: the model was told so."""
@@ -252,8 +277,23 @@ class _Work:
         self.passed = not failed
         if not any(check.ran for check in checks):
             return ()
-        said = [f"This check fails with the change: {check.name}: {check.message}" for check in failed]
-        return said or ["All checks pass."]
+        if not failed:
+            return ["All checks pass."]
+        self.readers = await readers_of_all(self.seams) if self.readers is None else self.readers
+        self.found = findings(failed, await self._known(failed), self.readers)
+        return ["These checks fail with the change:", self.found.part]
+
+    async def _known(self, failed: Sequence[Check]) -> set[str]:
+        """Paths of the problems' files that are in the request; those that its model may have are from now on."""
+        draft = self.draft
+        changed = {change.new_path or change.path for change in draft.changes} if draft else set()
+        known = {*self.files, *self.tools.read, *changed}
+        for path in dict.fromkeys(problem.path for check in failed for problem in check.problems):
+            if path and path not in known and self.model:
+                shown = "\n".join(p.shown for check in failed for p in check.problems if p.path == path)
+                if await self.tools.quoted(path, self.model, shown):
+                    known.add(path)
+        return known
 
     def _tell(self, what: str) -> None:
         self.seams.tell(f"{what}{so_far(self.receipts)}", 0, 0)

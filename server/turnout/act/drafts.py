@@ -7,8 +7,10 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from functools import partial
+from typing import TypeAlias, TypeVar
 
+from turnout.act.findings import Findings, findings, readers_of_all
 from turnout.act.pieces import Piece
 from turnout.act.prompts import Style, complaint, continued, style_for
 from turnout.act.proposals import Check, Proposal, Skipped, new_id
@@ -32,6 +34,12 @@ _NAME = re.compile(r"\w+")
 _REMOVES = re.compile(r"\b(?:delete|drop|inline|merge|move|remove|replace|split)", re.IGNORECASE)
 
 Result = TypeVar("Result")
+
+Complaint: TypeAlias = "str | Findings"
+"""What is wrong with an answer."""
+
+Said: TypeAlias = Callable[[Model], str]
+"""What the user's side of a conversation says, which may depend on who hears it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +100,16 @@ async def draft_edits(question: Question, seams: Seams) -> Draft:
     """
     draft: Draft | None = None
 
-    async def read(answer: Answer) -> tuple[Draft, Sequence[str]]:
+    async def read(answer: Answer) -> tuple[Draft, Sequence[Complaint]]:
         nonlocal draft
         draft = await read_edits(answer, draft, question, seams)
-        return draft, draft.complaints or await _failed_checks(draft, seams)
+        return draft, draft.complaints or await _failed_checks(draft, question, seams)
 
     result, receipts = await converse(question, read, seams)
     return replace(result, receipts=receipts)
 
 
-async def _failed_checks(draft: Draft, seams: Seams) -> tuple[str, ...]:
+async def _failed_checks(draft: Draft, question: Question, seams: Seams) -> tuple[Findings, ...]:
     """What the project's checks have against a draft that is sound in itself.
 
     One file of several, from a model that writes one at a time, cannot pass them alone.
@@ -109,24 +117,26 @@ async def _failed_checks(draft: Draft, seams: Seams) -> tuple[str, ...]:
     if seams.check is None or draft.style != "blocks" or not draft.changes:
         return ()
     seams.tell("running checks", 0, 0)
-    return tuple(
-        f"{check.name}: {check.message}" for check in await seams.check(draft.changes) if not check.ok
-    )
+    failed = [check for check in await seams.check(draft.changes) if not check.ok]
+    if not failed:
+        return ()
+    known = {*question.files, *(change.new_path or change.path for change in draft.changes)}
+    return (findings(failed, known, await readers_of_all(seams)),)
 
 
 async def converse(
-    question: Question, read: Callable[[Answer], Awaitable[tuple[Result, Sequence[str]]]], seams: Seams
+    question: Question, read: Callable[[Answer], Awaitable[tuple[Result, Sequence[Complaint]]]], seams: Seams
 ) -> tuple[Result, tuple[Receipt, ...]]:
     """Ask, and ask again with what `read` complains of; the last result that could be read, and all receipts.
 
     A model that is told the same twice in a row will not do better the third time, so that ends it.
     Raises ReplyUnusable where `read` did so for every answer, or the first was cut off.
     """
-    turns: list[tuple[str, str]] = []
+    turns: list[tuple[str, Said]] = []
     receipts: list[Receipt] = []
     results: list[Result] = []
-    complaints: Sequence[str] = ()
-    last: Sequence[str] = ()
+    complaints: Sequence[Complaint] = ()
+    last: Sequence[Complaint] = ()
     for left in range(min(question.repairs, MAX_REPAIRS), -1, -1):
         answer = await ask(question, turns, seams)
         receipts.append(answer.receipt)
@@ -143,7 +153,7 @@ async def converse(
         if not complaints or complaints == last:
             break
         last = complaints
-        turns.append((answer.text, complaint(complaints, style_for(answer.model))))
+        turns.append((answer.text, partial(_complained, complaints, style_for(answer.model))))
     return results[-1], tuple(receipts)
 
 
@@ -156,18 +166,24 @@ def _must_be_finished(answer: Answer) -> None:
         )
 
 
-async def ask(question: Question, turns: Sequence[tuple[str, str]], seams: Seams) -> Answer:
+def _complained(complaints: Sequence[Complaint], style: Style, model: Model) -> str:
+    """What `model` hears of `complaints`."""
+    return complaint([c.told(model) if isinstance(c, Findings) else c for c in complaints], style)
+
+
+async def ask(question: Question, turns: Sequence[tuple[str, Said]], seams: Seams) -> Answer:
     """One answer to `question`; `turns` are earlier answers, each with what was said to it."""
     seen = 0
+
+    def render(model: Model) -> ChatPrompt:
+        return continued(question.render(model), [(text, said(model)) for text, said in turns], model)
 
     def on_text(text: str) -> None:
         nonlocal seen
         seen += len(text)
         seams.tell(f"the answer so far: {seen:,} characters", 0, 0)
 
-    return await seams.asker.ask(
-        question.kind, lambda model: continued(question.render(model), turns, model), question.sent, on_text
-    )
+    return await seams.asker.ask(question.kind, render, question.sent, on_text)
 
 
 async def read_edits(answer: Answer, earlier: Draft | None, question: Question, seams: Seams) -> Draft:

@@ -6,7 +6,7 @@ other step is dropped with the reason. Nothing is changed and nothing is kept he
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from turnout.act import prompts
 from turnout.act.context import Context, gather_context
@@ -108,9 +108,13 @@ async def _ask(
     def render(model: Model) -> ChatPrompt:
         return prompts.plan(model, request.instruction, files, focus, pieces)
 
-    said = [(reply, prompts.corrected(correction)) for reply, correction in turns]
+    said = [(reply, partial(_corrected, correction)) for reply, correction in turns]
     question = Question("refactor", files, render, repairs=0, pieces=pieces, whys=context.scope.whys)
     return await ask(question, said, seams)
+
+
+def _corrected(correction: str, _model: Model) -> str:
+    return prompts.corrected(correction)
 
 
 def _approved(

@@ -4,11 +4,12 @@ Invariant: a proposal is called verified only where everything that was to be lo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 from uuid import uuid4
 
 from turnout.core.edits.changes import FileChange
+from turnout.core.problems import Problem
 from turnout.core.receipts import Receipt
 
 
@@ -17,12 +18,14 @@ class Check:
     """Something that was looked at before the proposal was made, and what was found.
 
     `ran` is False where it could not be looked at, and so says nothing about the change.
+    `problems` are those of the `message` whose place is known; they are not kept with a proposal.
     """
 
     name: str
     ok: bool
     message: str = ""
     ran: bool = True
+    problems: tuple[Problem, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

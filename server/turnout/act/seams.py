@@ -28,8 +28,11 @@ class Workspace(Protocol):
         """The path of `uri`. Raises PathRefused for a URI outside of the folder."""
         ...
 
-    def paths(self) -> Iterator[str]:
-        """Files that may be looked at, nearest the top first: none ignored by git, none hidden. May be slow."""
+    def paths(self, *, hidden: bool = False) -> Iterator[str]:
+        """Files that may be looked at, nearest the top first: none ignored by git, none hidden. May be slow.
+
+        With `hidden` also those that are hidden, which a check may read but no model may ask for.
+        """
         ...
 
     def names(self, folder: str) -> tuple[str, ...]:

@@ -44,15 +44,22 @@ class Toolbox:
     shown: tuple[SentFile, ...]
     read: dict[str, SentFile] = field(default_factory=dict)
     _listed: tuple[str, ...] | None = None
-    _open: dict[tuple[str, str], bool] = field(default_factory=dict)
-    """Whether a model may see a file, by its name and the path."""
+    _open: dict[tuple[Model, str], bool] = field(default_factory=dict)
+    """Whether a model may see a file, by its path."""
 
-    async def snapshot(self, path: str, model: Model) -> Snapshot | None:
-        """A file that `model` may change since it may see it; None for any other."""
+    async def quoted(self, path: str, model: Model, text: str | None = None) -> Snapshot | None:
+        """A file whose `text` (all of it without) may be quoted from now on; None for one that `model` may not have.
+
+        It is one of the request's files afterwards, so every later turn is decided on it, for any model.
+        """
         try:
-            return await self._file(normalise(path), model)
+            name = normalise(path)
+            file = await self._file(name, model)
         except (BadCall, EditError):
             return None
+        if text is not None or name not in self.read:
+            self._note(name, file.text if text is None else text)
+        return file
 
     @property
     def sent(self) -> tuple[SentFile, ...]:
@@ -117,7 +124,7 @@ class Toolbox:
 
         Every turn is decided for all files in it anyhow: this keeps one file from spoiling the conversation.
         """
-        outlook, key = self.seams.outlook, (model.name, path)
+        outlook, key = self.seams.outlook, (model, path)
         if outlook is None:
             return False
         if key not in self._open:

@@ -27,14 +27,18 @@ async def run_checks(
     commands: Sequence[str],
     *,
     hidden_variables: Collection[str] = (),
+    may_read: Callable[[str], bool] = lambda _uri: True,
     tell: Callable[[str], None] = lambda _command: None,
     timeout_s: float = TIMEOUT_S,
 ) -> tuple[Check, ...]:
-    """One result for each of `commands`, in order; `hidden_variables` are not passed on to them."""
+    """One result for each of `commands`, in order; `hidden_variables` are not passed on to them.
+
+    They run on copies without the files of whose URI `may_read` says no; it is asked in a thread.
+    """
     if not commands or not changes:
         return ()
     async with AsyncExitStack() as stack:
-        judge = _Judge(folder, changes, hidden_variables, timeout_s, stack)
+        judge = _Judge(folder, changes, hidden_variables, may_read, timeout_s, stack)
         found = []
         for command in commands:
             tell(command)
@@ -53,12 +57,14 @@ class _Judge:
         folder: Folder,
         changes: Sequence[FileChange],
         hidden_variables: Collection[str],
+        may_read: Callable[[str], bool],
         timeout_s: float,
         stack: AsyncExitStack,
     ) -> None:
         self._folder = folder
         self._changes = tuple(changes)
         self._hidden = hidden_variables
+        self._may_read = may_read
         self._timeout_s = timeout_s
         self._stack = stack
         self._copies: dict[bool, Shadow] = {}
@@ -73,14 +79,14 @@ class _Judge:
         except (OSError, ValueError) as error:
             return Check(command, False, f"it cannot be run: {error}")
         if before.status == 0:
-            return Check(command, False, _failure(after, self._new(after, None)))
+            return _failed(command, after, self._new(after, None))
         return self._compared(command, after, before)
 
     def _compared(self, command: str, after: Ran, before: Ran) -> Check:
         """A check that fails with and without the change."""
         new = self._new(after, before)
         if new:
-            return Check(command, False, _failure(after, new))
+            return _failed(command, after, new)
         count = len(self._problems(after, changed=True))
         if count and after.status is not None:
             return Check(
@@ -99,7 +105,7 @@ class _Judge:
 
     async def _copy(self, *, changed: bool) -> Shadow:
         if changed not in self._copies:
-            made = shadow(self._folder, self._changes, changed=changed)
+            made = shadow(self._folder, self._changes, changed=changed, may_read=self._may_read)
             self._copies[changed] = await self._stack.enter_async_context(made)
         return self._copies[changed]
 
@@ -116,6 +122,10 @@ class _Judge:
     def _problems(self, ran: Ran, *, changed: bool) -> list[Problem]:
         root = self._copies[changed].root
         return problems_in(ran.output, lambda path: (root / path).is_file())
+
+
+def _failed(command: str, ran: Ran, new: Sequence[Problem]) -> Check:
+    return Check(command, False, _failure(ran, new), problems=tuple(new))
 
 
 def _failure(ran: Ran, new: Sequence[Problem]) -> str:

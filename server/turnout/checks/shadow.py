@@ -12,13 +12,13 @@ import sys
 import tempfile
 import threading
 from codecs import BOM_UTF8
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from turnout.core.edits.changes import FileChange
-from turnout.files import MAX_LISTED, Folder
+from turnout.files import MAX_LISTED, Folder, path_to_uri
 
 MAX_BYTES = 2 * 1024**3
 
@@ -37,12 +37,18 @@ class Shadow:
 
 
 @asynccontextmanager
-async def shadow(folder: Folder, changes: Sequence[FileChange], *, changed: bool) -> AsyncIterator[Shadow]:
+async def shadow(
+    folder: Folder,
+    changes: Sequence[FileChange],
+    *,
+    changed: bool,
+    may_read: Callable[[str], bool] = lambda _uri: True,
+) -> AsyncIterator[Shadow]:
     """A copy of `folder` with `changes` made in it if `changed`; removed at the end, also where it was never finished.
 
-    Raises TooLarge.
+    Files of whose URI `may_read` says no are left out. Raises TooLarge.
     """
-    copy = _Copy(folder, changes, changed=changed)
+    copy = _Copy(folder, changes, may_read, changed=changed)
     try:
         yield Shadow(await asyncio.to_thread(copy.make))
     finally:
@@ -83,8 +89,11 @@ class _Copy:
     `stop` ends the copying after the file that it is at; a copy that was stopped is removed by whoever comes last.
     """
 
-    def __init__(self, folder: Folder, changes: Sequence[FileChange], *, changed: bool) -> None:
+    def __init__(
+        self, folder: Folder, changes: Sequence[FileChange], may_read: Callable[[str], bool], *, changed: bool
+    ) -> None:
         self._folder = folder
+        self._may_read = may_read
         self._changes = changes
         self._changed = changed
         self._made: list[Path] = []
@@ -108,6 +117,8 @@ class _Copy:
         for count, path in enumerate(self._folder.paths(hidden=True), start=1):
             if self.stop.is_set():
                 return
+            if not self._may_read(path_to_uri(self._folder.root / path)):
+                continue
             copy = target / path
             copy.parent.mkdir(parents=True, exist_ok=True)
             size += self._copy(self._folder.root / path, copy)

@@ -45,9 +45,10 @@ class DiskWorkspace:
         """The path of `uri` in the folder."""
         return self.folder.path(uri)
 
-    def paths(self) -> Iterator[str]:
+    def paths(self, *, hidden: bool = False) -> Iterator[str]:
         """Files that may be looked at: none that the settings say are never read."""
-        return (path for path in self.folder.paths() if self._may_read(path_to_uri(self.folder.root / path)))
+        found = self.folder.paths(hidden=hidden)
+        return (path for path in found if self._may_read(path_to_uri(self.folder.root / path)))
 
     def names(self, folder: str) -> tuple[str, ...]:
         """Names of the files right in `folder`."""

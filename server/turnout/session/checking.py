@@ -32,4 +32,11 @@ class FolderChecks:
             return tuple(Check(command, True, why, ran=False) for command in commands)
         references = [model.key for model in loaded.policy.models if model.key]
         hidden = {key.removeprefix("env:") for key in references if key.startswith("env:")}
-        return await run_checks(folder, changes, commands, hidden_variables=hidden, tell=tell)
+        return await run_checks(
+            folder,
+            changes,
+            commands,
+            hidden_variables=hidden,
+            may_read=self._workspaces.may_read,
+            tell=tell,
+        )

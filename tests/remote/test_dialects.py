@@ -36,7 +36,7 @@ def far(server: Server | None, name: str = "m-1") -> Model:
 
 def conversation(model: Model) -> ChatPrompt:
     """A question, a call of a tool with the thoughts that led to it, and what the tool said."""
-    thought = Thought("openai-chat", model.model, json.dumps(REASONED))
+    thought = Thought.of(model, json.dumps(REASONED))
     call = ToolCall("call:1", "weather", '{"city": "Rome"}', json.dumps(SEAL))
     return ChatPrompt(
         (

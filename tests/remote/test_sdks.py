@@ -59,7 +59,9 @@ def prompts(api: Api, model: str) -> list[ChatPrompt]:
     first = ChatPrompt((Message("system", "Be brief."), Message("user", "Rome?")), stop=("END", "\n"))
     offered = replace(first, tools=(tool,), must_call=True, tags=("kind:fix",))
     results = tuple(Message("tool", "sunny", call_id=call.id) for call in calls)
-    asked = Message("assistant", "", calls, (Thought(api, model, json.dumps(THOUGHTS[api])),))
+    asked = Message(
+        "assistant", "", calls, (Thought.of(Model("far", api, model), json.dumps(THOUGHTS[api])),)
+    )
     return [first, offered, replace(offered, messages=(*first.messages, asked, *results))]
 
 

@@ -1,6 +1,7 @@
 """Tool calls arrive whole or not at all, and go back to their model in its own form."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -168,7 +169,7 @@ TOOL = Tool("weather", "Tells the weather.", '{"type": "object"}')
 
 
 def conversation(api: Api, data: object, model: str = "m-1") -> ChatPrompt:
-    thought = Thought(api, model, json.dumps(data))
+    thought = Thought.of(Model("far", api, model), json.dumps(data))
     return ChatPrompt(
         (
             Message("system", "Be brief."),
@@ -246,11 +247,22 @@ def test_responses_body() -> None:
 
 
 @pytest.mark.parametrize("api", CHAT)
-def test_thoughts_are_for_their_own_model(api: Api) -> None:
-    """What one model thought is not sent to another that stands in for it."""
+@pytest.mark.parametrize(
+    ("other", "is_sent"),
+    [
+        ({}, True),
+        ({"model": "other"}, False),
+        ({"name": "gateway"}, False),
+        ({"base_url": "https://gateway.example/v1"}, False),
+        ({"leaves_machine": True}, False),
+    ],
+)
+def test_thoughts_are_for_their_own_model(api: Api, other: dict[str, Any], is_sent: bool) -> None:
+    """What one model thought is not sent to another, also not to one of the same name at another endpoint."""
     secret = {"type": "thinking", "reasoning_content": "sealed-words", "thinking": "sealed-words"}
-    body = CHAT[api].body(Model("far", api, "other", server="deepseek"), conversation(api, secret), "h")
-    assert "sealed-words" not in json.dumps(body)
+    model = replace(Model("far", api, "m-1", server="deepseek"), **other)
+    body = CHAT[api].body(model, conversation(api, secret), "h")
+    assert ("sealed-words" in json.dumps(body)) is is_sent
 
 
 def test_characters_of_tools() -> None:

@@ -148,7 +148,8 @@ def test_tools_are_paid_for() -> None:
     """Tools, their calls and what led to those are a part of what is sent, and of what it may cost."""
     from turnout.core.requests import ChatPrompt, Message, Thought, Tool, ToolCall
 
-    called = Message("assistant", "", (ToolCall("1", "f", "{}"),), (Thought("anthropic", "m", "thought"),))
+    thought = Thought.of(Model("far", "anthropic", "m"), "thought")
+    called = Message("assistant", "", (ToolCall("1", "f", "{}"),), (thought,))
     prompt = ChatPrompt((called,), tools=(Tool("f", "does", "{ }"),))
     assert prompt_bytes(prompt) == len("{}" + "thought" + "f" + "does" + "{ }")
 

@@ -291,11 +291,27 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """What a model thought ahead of its tool calls: JSON in the form of `api`, for `model` and nobody else to read."""
+    """What a model thought ahead of its tool calls: JSON in the form of `api`, for that very model to read again.
 
+    It may quote all that the model was shown, so it goes to no other: `name` is the entry of the settings and `base_url`
+    its endpoint, since one `model` may be served in two places.
+    """
+
+    name: str
+    base_url: str | None
+    leaves_machine: bool
     api: Api
     model: str
     data: str
+
+    @classmethod
+    def of(cls, model: Model, data: str) -> "Thought":
+        """A thought of `model`."""
+        return cls(model.name, model.base_url, model.leaves_machine, model.api, model.model, data)
+
+    def is_of(self, model: Model) -> bool:
+        """Whether `model` thought it, at the endpoint that it has now."""
+        return self == Thought.of(model, self.data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,11 +82,7 @@ def _turns(model: Model, prompt: ChatPrompt) -> list[dict[str, object]]:
 def _turn(model: Model, message: Message) -> dict[str, object]:
     if not message.calls:
         return {"role": message.role, "content": message.content}
-    blocks: list[object] = [
-        json.loads(thought.data)
-        for thought in message.thoughts
-        if (thought.api, thought.model) == (model.api, model.model)
-    ]
+    blocks: list[object] = [json.loads(thought.data) for thought in message.thoughts if thought.is_of(model)]
     if message.content:
         blocks.append({"type": "text", "text": message.content})
     blocks += [

@@ -117,7 +117,7 @@ class RemoteBackend:
                 best = counted if not counted.estimated else reply.so_far() or counted
                 yield Done("stop", best, timings)
                 return
-            thoughts = tuple(Thought(model.api, model.model, data) for data in reply.thoughts)
+            thoughts = tuple(Thought.of(model, data) for data in reply.thoughts)
             ending = replace(reply.ending(), timings=timings, thoughts=thoughts)
             try:
                 yield ending

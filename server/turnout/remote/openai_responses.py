@@ -68,7 +68,7 @@ def _items(model: Model, message: Message) -> Iterator[object]:
         yield {"type": "function_call_output", "call_id": message.call_id, "output": message.content}
         return
     for thought in message.thoughts:
-        if (thought.api, thought.model) == (model.api, model.model):
+        if thought.is_of(model):
             yield json.loads(thought.data)
     if message.content or not message.calls:
         yield _spoken(message)

@@ -75,7 +75,7 @@ def echo(model: Model, message: Message, names: Sequence[str]) -> dict[str, obje
     """The fields `names` of the thoughts in `message`, where they are of `model` itself."""
     fields: dict[str, object] = {}
     for thought in message.thoughts:
-        if (thought.api, thought.model) == (model.api, model.model):
+        if thought.is_of(model):
             said: dict[str, object] = json.loads(thought.data)
             fields |= {name: said[name] for name in names if name in said}
     return fields

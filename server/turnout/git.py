@@ -12,12 +12,16 @@ import re
 import subprocess
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import AsyncIterator, Mapping, Sequence, Set
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 from turnout.core.commits import PastChange, PastCommit, Staged, StagedFile
+from turnout.core.patches import staged_files
 from turnout.errors import GitFailed
+from turnout.ignores import AI_FILES
+from turnout.paths import WORKSPACE_SETTINGS
 
 TIMEOUT_S = 15.0
 MAX_BYTES = 8_000_000
@@ -28,10 +32,16 @@ _SAFE = (
     "-c", "core.attributesFile=", "-c", "core.pager=cat", "-c", "log.showSignature=false",
     "-c", "submodule.recurse=false", "-c", "diff.ignoreSubmodules=dirty", "-c", "safe.bareRepository=explicit",
 )  # fmt: skip
+_RENAMES = ("--find-renames", "-l1000")
+"""A repository may not say how far they are looked for: the rules of both names decide about a file."""
+
 _DIFF = (
-    "--no-ext-diff", "--no-textconv", "--no-color", "--submodule=short", "--find-renames", "--no-relative",
-    "--src-prefix=a/", "--dst-prefix=b/",
+    "--no-ext-diff", "--no-textconv", "--no-color", "--submodule=short", "--no-relative",
+    "--src-prefix=a/", "--dst-prefix=b/", *_RENAMES,
 )  # fmt: skip
+_STAGED = ("--raw", "--numstat", "--patch", "-z", "--no-abbrev", "--full-index")
+"""All in one run: nothing is staged between two parts of what it says."""
+
 _DROPPED = re.compile(
     r"GIT_(?:TRACE\w*|EXTERNAL_DIFF|PAGER|SSH\w*|ASKPASS|PROXY\w*|EDITOR|CONFIG\w*|ATTR_SOURCE)"
 )
@@ -44,14 +54,64 @@ async def staged(folder: Path) -> Staged:
     Raises GitFailed where there is no repository.
     """
     root = await toplevel(folder)
-    numbers = await run(root, "diff", "--cached", "--numstat", "-z", *_DIFF)
-    patch = await run(root, "diff", "--cached", "--patch", *_DIFF)
+    said = await run(root, "diff", "--cached", *_STAGED, *_DIFF)
+    files = await _ruled(root, staged_files(said))
     try:
         said = await run(root, "log", f"--max-count={_SUBJECTS}", "--no-merges", "--format=%s", "--no-color")
     except GitFailed:
         said = b""  # there is no commit yet
     subjects = tuple(said.decode("utf-8", "replace").splitlines())
-    return Staged(str(root), _files(numbers, patch.decode("utf-8", "replace")), subjects)
+    return Staged(str(root), files, subjects)
+
+
+async def _ruled(root: Path, files: Sequence[StagedFile]) -> tuple[StagedFile, ...]:
+    """The files, without the diff of those that stood under rules which are not on disk as git has them.
+
+    Who may see a file is decided by the settings and ignore files on disk. For the text of a file that is gone these
+    say nothing: they may well have gone with it.
+    """
+    gone = await asyncio.to_thread(_gone, root, files)
+    unlike = await _unlike_disk(root, {folder for name in gone for folder in PurePosixPath(name).parents})
+
+    def is_ruled(file: StagedFile) -> bool:
+        names = gone.intersection((file.path, file.old_path))
+        return not any(unlike.intersection(PurePosixPath(name).parents) for name in names)
+
+    return tuple(file if is_ruled(file) else replace(file, diff="", is_ruled=False) for file in files)
+
+
+def _gone(root: Path, files: Sequence[StagedFile]) -> frozenset[str]:
+    """The names of `files` that no file on disk stands for."""
+
+    def is_here(name: str) -> bool:
+        folder = (root / name).parent
+        return os.path.lexists(root / name) and os.path.realpath(folder) == str(folder)
+
+    old = {file.old_path for file in files if file.old_path}
+    return frozenset(old | {file.path for file in files if file.is_deleted or not is_here(file.path)})
+
+
+async def _unlike_disk(root: Path, folders: Set[PurePosixPath]) -> frozenset[PurePosixPath]:
+    """Those of `folders` with a file of rules in the last commit or the index that is not like that on disk."""
+    odd = {folder for folder in folders if "\n" in str(folder)}
+    files = [folder / name for folder in sorted(folders - odd) for name in (WORKSPACE_SETTINGS, *AI_FILES)]
+    asked = [(file, f"{tree}{file}\n") for file in files for tree in ("HEAD:", ":0:")]
+    given = "".join(line for _, line in asked).encode("utf-8", "surrogateescape")
+    if not asked:
+        return frozenset(odd)
+    said = await run(root, "cat-file", "--batch-check=%(objectname)", given=given, most_bytes=8 * MAX_BYTES)
+    lines = said.split(b"\n")[:-1]
+    if len(lines) != len(asked):
+        return frozenset(folders)
+    known = [
+        (file, line.decode("ascii", "replace"))
+        for (file, _), line in zip(asked, lines, strict=True)
+        if not line.endswith(b" missing")
+    ]
+    unlike = await asyncio.to_thread(
+        lambda: {file.parent for file, blob in known if not _is_blob(root / file, blob)}
+    )
+    return frozenset(unlike | odd)
 
 
 async def history(folder: Path, most: int) -> AsyncIterator[PastCommit]:
@@ -68,7 +128,7 @@ async def history(folder: Path, most: int) -> AsyncIterator[PastCommit]:
 
 
 async def _past_changes(folder: Path, parent: str, commit: str) -> tuple[PastChange, ...]:
-    raw = await run(folder, "diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--find-renames", parent, commit)
+    raw = await run(folder, "diff-tree", "-r", "-z", "--raw", "--no-abbrev", *_RENAMES, parent, commit)
     fields = iter(raw.decode("utf-8", "surrogateescape").split("\0"))
     found = []
     for field in fields:
@@ -117,7 +177,13 @@ async def blobs(folder: Path, ids: Sequence[str], most_bytes: int) -> dict[str, 
 
 async def toplevel(folder: Path) -> Path:
     """The top of the work tree that holds `folder`. Raises GitFailed where there is none, or none around it."""
-    said = (await run(folder, "rev-parse", "--show-toplevel")).decode("utf-8", "surrogateescape")
+    try:
+        said = (await run(folder, "rev-parse", "--show-toplevel")).decode("utf-8", "surrogateescape")
+    except _Refused as error:
+        raise GitFailed(
+            f"{folder} is in no git repository, or in one that git does not trust.",
+            advice="git status, run there, says more.",
+        ) from error
     top, inside = await asyncio.to_thread(lambda: (Path(said.rstrip("\n")).resolve(), folder.resolve()))
     if not inside.is_relative_to(top):
         raise GitFailed(f"{folder} is not in the work tree of its repository, which says that it is {top}.")
@@ -177,6 +243,10 @@ def _is_blob(file: Path, oid: str | None) -> bool:
     )
 
 
+class _Refused(GitFailed):
+    """git ran, and said no."""
+
+
 class _Call:
     """One run of git, which another thread may stop."""
 
@@ -207,6 +277,8 @@ class _Call:
             ):
                 return self._read(process)
         except OSError as error:
+            if not self._folder.is_dir():
+                raise GitFailed(f"There is no folder {self._folder}.") from error
             raise GitFailed(f"git cannot be run: {error}.", advice="Install git.") from error
 
     def _input(self) -> IO[bytes]:
@@ -234,7 +306,7 @@ class _Call:
             raise GitFailed(f"git did not finish within {self._timeout_s:g} s.")
         if status and not is_cut:
             command = next(word for word in self._arguments[len(_SAFE) :])
-            raise GitFailed(f"git {command} failed in {self._folder} with exit status {status}.")
+            raise _Refused(f"git {command} failed in {self._folder} with exit status {status}.")
         return data
 
     def stop(self) -> None:
@@ -249,25 +321,3 @@ def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not _DROPPED.fullmatch(name)}
     quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "", "LC_ALL": "C"}
     return {**kept, **quiet}
-
-
-def _files(numbers: bytes, patch: str) -> tuple[StagedFile, ...]:
-    """What `--numstat -z` and `--patch` say of the same files, which come in the same order in both."""
-    fields = iter(numbers.decode("utf-8", "replace").split("\0"))
-    counted: list[tuple[str, str, int | None, int | None]] = []
-    for field in fields:
-        added, _, rest = field.partition("\t")
-        removed, _, path = rest.partition("\t")
-        if not rest:
-            continue
-        old = "" if path else next(fields, "")
-        counted.append((path or next(fields, ""), old, _number(added), _number(removed)))
-    diffs = [f"diff --git {text}" for text in re.split(r"^diff --git ", patch, flags=re.MULTILINE)[1:]]
-    if len(diffs) < len(counted):
-        diffs += [""] * (len(counted) - len(diffs))  # the patch was cut
-    return tuple(StagedFile(*entry, diff) for entry, diff in zip(counted, diffs, strict=False))
-
-
-def _number(text: str) -> int | None:
-    """A count of lines; None for a binary file."""
-    return int(text) if text.isdecimal() else None

@@ -20,9 +20,18 @@ SCRIPT = {
 
 
 def prepare(home: Home) -> None:
-    repository(home.work, {"a.py": "x = 1\n", ".env": "KEY=1\n"})
+    """A change to speak of, between files that nobody may read: by a link's target, an odd name, and rules now gone."""
+    forbidden = {".env": "KEY=1\n", "caf\udce9/x.py": "1\n", "gone/x.py": "1\n"}
+    rules = '[privacy]\nnever_read = ["*.py"]\n'
+    folders = {"caf\udce9/.turnout.toml": rules, "gone/.turnout.toml": rules}
+    repository(home.work, {"a.py": "x = 1\n", "0.py": "1\n", **forbidden, **folders})
     commit(home.work, "Begin")
-    stage(home.work, {"a.py": "x = 2\n", ".env": "KEY=hunter2\n"})
+    (home.work / "0.py").unlink()
+    (home.work / "0.py").symlink_to(".env")
+    git(home.work, "rm", "--quiet", "-r", "gone")
+    stage(home.work, {".env": "KEY=hunter2\n", "caf\udce9/x.py": "2\n"})
+    git(home.work, "add", "0.py")
+    stage(home.work, {"a.py": "x = 2\n"})
 
 
 async def test_in_an_editor(home: Home) -> None:
@@ -34,6 +43,11 @@ async def test_in_an_editor(home: Home) -> None:
         await editor.displayed()
         assert answer["message"] == "Count to two"
         assert [file["uri"] for file in answer["receipt"]["files"]] == [home.uri("a.py")]
+        repository(home.work / "inner", {"b.py": "+x = 2\n"})
+        inner = types.ExecuteCommandParams("turnout.commitMessage", [{"folder": home.uri("inner")}])
+        answer = await editor.request(types.WORKSPACE_EXECUTE_COMMAND, inner)
+        await editor.displayed()
+        assert [file["uri"] for file in answer["receipt"]["files"]] == [home.uri("inner/b.py")]
         git(home.work, "reset", "--quiet", "--hard")
         with pytest.raises(JsonRpcException, match="Nothing is staged"):
             await editor.request(types.WORKSPACE_EXECUTE_COMMAND, params)

@@ -61,8 +61,11 @@ def test_a_report_for_people(home: Home, evaluate: Run) -> None:
 
 
 def test_everything_as_json(home: Home, evaluate: Run) -> None:
-    """The same holes and answers for the same seed, and the room that was asked for."""
+    """The same holes and answers for the same seed, and the room that was asked for; none where nobody may read."""
     home.write("shop.py", SHOP)
+    home.write("kept/.turnout.toml", '[privacy]\nnever_read = ["*.py"]\n')
+    for number in range(9):
+        home.write(f"kept/{number}.py", SHOP)
     asked = ("--holes", "3", "--seed", "5", "--tokens", "500", "--json")
     first, again = (json.loads(evaluate(*asked).stdout) for _ in range(2))
     assert (first["seed"], first["asked"], first["complete"]) == (5, 3, True)
@@ -70,6 +73,7 @@ def test_everything_as_json(home: Home, evaluate: Run) -> None:
     assert first["holes"] == again["holes"]
     assert first["summary"]["all"]["holes"] == 3
     for hole in first["holes"]:
+        assert hole["path"] == "shop.py"
         assert hole["answers"].keys() == {"context", "bare", "plain"}
         line = SHOP.split("\n")[hole["line"] - 1]
         assert line[hole["column"] - 1 :].startswith(hole["truth"])

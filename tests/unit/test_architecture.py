@@ -18,7 +18,7 @@ ARROWS: dict[str, set[str]] = {
     "logs": {"paths"},
     "machine": set(),
     "files": {"core", "ignores"},
-    "git": {"core"},
+    "git": {"core", "ignores", "paths"},
     "ignores": {"core"},
     "index": {"core", "ignores", "paths", "syntax"},
     "act": {"core"},
@@ -42,7 +42,7 @@ ARROWS: dict[str, set[str]] = {
         "act", "automatic", "complete", "dispatch", "index", "journal", "local", "logs", "lsp", "models", "paths",
         "remote", "session", "settings", "store", "telemetry",
     },
-    "preview": {"act", "complete", "core", "dispatch", "files", "remote", "syntax"},
+    "preview": {"act", "complete", "core", "dispatch", "files", "git", "remote", "syntax"},
     "doctor": {"core", "index", "local", "models", "paths", "settings", "worker.engines"},
     "demo": {"automatic", "commands.models", "core", "files", "lsp.stdio", "models", "session.consent", "settings"},
     "commands": {

@@ -92,6 +92,20 @@ async def test_what_may_be_seen(paths: list[str], shown: set[str]) -> None:
     assert "- Say it plainly." in prompt
 
 
+async def test_what_stood_under_rules_that_are_gone() -> None:
+    """It is not even named, and where there is nothing else, that is the reason given."""
+    gone = StagedFile("gone.py", "", 0, 1, "", is_deleted=True, is_ruled=False)
+    prompt, files = await asked(Staged("/w", (*staged("a.py").files, gone), ()))
+    assert (files, "gone.py" in prompt) == ({"a.py"}, False)
+    with pytest.raises(FileUnusable, match="They are gone"):
+        await asked(Staged("/w", (gone,), ()))
+
+
+def test_a_name_that_is_not_utf_8() -> None:
+    """Its line can be encoded."""
+    assert StagedFile("caf\udce9.py", "", 1, 0, "").line.encode() == "+1 -0 caf\ufffd.py".encode()
+
+
 @pytest.mark.parametrize("model", [REMOTE, LOCAL])
 async def test_a_large_diff_is_cut(model: Model) -> None:
     """Every file has its share, small ones whole, and the prompt fits the model."""

@@ -83,8 +83,8 @@ GOOD = block("shapes.py", "def area(w, h):\n", "def size(w, h):\n") + block(
 
 
 def around(asker: ScriptedAsker, folder: Path, replay: Replay) -> Seams:
-    only = Only(REMOTE, Outlook(), asker)
     workspace = Past(replay, Folder(folder), lambda uri: not uri.endswith("secret.py"))
+    only = Only(REMOTE, Outlook(), asker, workspace)
     return Seams(only, workspace, syntax, outlook=only)
 
 
@@ -116,6 +116,32 @@ async def test_a_commit_done_again(folder: Path, answer: str, found: EditScore) 
     assert proposal.receipt.files[0].uri.startswith(folder.as_uri())
     guess = await expected(replay, around(asker, folder, replay))
     assert (guess.model, len(guess.files)) == ("far", 2)
+
+
+async def test_rules_for_a_later_name_count_before(folder: Path) -> None:
+    """What is called something else now is decided by all its names, those that are only staged among them."""
+    (folder / "kept").mkdir()
+    git(folder, "mv", "main.py", "kept/main.py")
+    commit(folder, "Keep main to ourselves")
+    git(folder, "mv", "shapes.py", "kept.py")
+    replay = [replay async for replay in replays(folder, 2)][1]
+    unread = Past(replay, Folder(folder), lambda uri: not uri.endswith("kept/main.py"))
+    assert list(unread.paths()) == ["old.py", "secret.py", "shapes.py"]
+    past = Past(replay, Folder(folder), lambda _uri: True)
+    today = [(folder / name).as_uri() for name in ("main.py", "kept/main.py", "shapes.py", "kept.py")]
+    heard: list[tuple[str, ...]] = []
+
+    class Hearing(Outlook):
+        def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+            heard.append(uris)
+            return super().route(kind, uris, input_tokens)
+
+    asker = ScriptedAsker([GOOD])
+    only = Only(REMOTE, Hearing(), asker, past)
+    only.route("refactor", (past.uri("main.py"), past.uri("shapes.py")), 0)
+    assert heard == [tuple(today)]
+    await done_again(replay, Seams(only, past, syntax, outlook=only))
+    assert {file.uri for file in asker.asked[0][2]} >= set(today)
 
 
 async def test_only_the_model_that_is_measured(folder: Path) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import subprocess
 from pathlib import Path
+from subprocess import CalledProcessError
 
 import pytest
 
@@ -32,6 +34,94 @@ async def test_what_is_staged(tmp_path: Path) -> None:
         assert file.path in file.diff or "\\" in file.diff
     assert "+x = 2" in next(file.diff for file in found.files if file.path == "a.py")
     assert found.subjects == ("Begin",)
+
+
+ODD = {
+    "a typed file": ("a.txt", ["b.txt", "z.py"]),
+    'q"uo\\te': ("x\ty", ["b\nc", "d\x7f e ", "\u00e9", "a b/x b", "*", "x => y"]),
+    "not UTF-8": ("caf\udce9/x.py", ["caf\udce9/y\udcff.py"]),
+}
+
+
+@pytest.mark.parametrize(("typed", "others"), ODD.values(), ids=["plain", "odd", "not UTF-8"])
+async def test_a_diff_is_under_its_own_name(tmp_path: Path, typed: str, others: list[str]) -> None:
+    """Whatever a name is, and however many parts another file has, a file's diff is its own and of no other."""
+    names = [typed, *others]
+    repository(tmp_path, {name: f"old {number}\n" for number, name in enumerate(names)})
+    commit(tmp_path, "Begin")
+    (tmp_path / typed).unlink()
+    (tmp_path / typed).symlink_to("new 0")
+    stage(tmp_path, {name: f"old {number}\nnew {number}\n" for number, name in enumerate(names) if number})
+    run_git(tmp_path, "add", "--all")
+    found = {file.path: file.diff for file in (await git.staged(tmp_path)).files}
+    assert found.keys() == set(names)
+    for number, name in enumerate(names):
+        assert [text for text in range(len(names)) if f"+new {text}" in found[name]] == [number]
+
+
+async def test_a_file_in_conflict_has_no_diff(tmp_path: Path) -> None:
+    """It takes nobody else's, and is not named in that of another."""
+    repository(tmp_path, {"b": "1\n", "m": "1\n", "z": "1\n"})
+    commit(tmp_path, "Begin")
+    run_git(tmp_path, "checkout", "--quiet", "-b", "side")
+    stage(tmp_path, {"m": "2\n"})
+    commit(tmp_path, "Side")
+    run_git(tmp_path, "checkout", "--quiet", "main")
+    stage(tmp_path, {"m": "3\n"})
+    commit(tmp_path, "Main")
+    with pytest.raises(CalledProcessError):
+        run_git(tmp_path, "merge", "side")
+    stage(tmp_path, {"b": "b\n", "z": "z\n"})
+    found = {file.path: file.diff for file in (await git.staged(tmp_path)).files}
+    assert (found["m"], "+b" in found["b"], "+z" in found["z"]) == ("", True, True)
+    assert "Unmerged" not in "".join(found.values())
+
+
+async def test_a_rename_that_reads_like_two(tmp_path: Path) -> None:
+    """`a/x b/x b/x` is from `x` to `x b/x`, and could be the other way round: its diff is found all the same."""
+    lines = "".join(f"{number}\n" for number in range(30))
+    repository(tmp_path, {"x": lines, "keep": "k\n"})
+    commit(tmp_path, "Begin")
+    (tmp_path / "x").unlink()
+    (tmp_path / "x b").mkdir()
+    (tmp_path / "x b/x").write_text(f"{lines}more\n")
+    run_git(tmp_path, "add", "--all")
+    (found,) = (await git.staged(tmp_path)).files
+    assert (found.old_path, found.path, "+more" in found.diff) == ("x", "x b/x", True)
+
+
+def shell(folder: Path, line: str) -> None:
+    subprocess.run(["sh", "-ec", line], cwd=folder, check=True, capture_output=True)
+
+
+RULES = {"settings": ".turnout.toml", "ignore file": ".cursorignore"}
+
+
+@pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
+@pytest.mark.parametrize(
+    ("undo", "shown"),
+    [
+        ("git rm -r sub", {"a.py"}),
+        ("git mv sub moved && git rm -f moved/RULES", {"a.py"}),
+        ("rm -r sub && git add sub/x.py", {"a.py"}),
+        ("git rm sub/x.py", {"a.py", "sub/x.py"}),
+        ("git mv sub moved", {"a.py"}),
+        ("git mv sub/x.py sub/y.py", {"a.py", "sub/y.py"}),
+        ("echo more >> sub/x.py && git add sub && rm -r sub", {"a.py"}),
+    ],
+)
+async def test_rules_that_are_gone_hold_for_what_went_with_them(
+    tmp_path: Path, rules: str, undo: str, shown: set[str]
+) -> None:
+    """Of a file that is gone, no text is kept where the settings or ignore files around it went as well."""
+    repository(tmp_path, {"a.py": "x\n", "sub/x.py": "text\n" * 9, f"sub/{rules}": "# rules\n" * 3})
+    commit(tmp_path, "Begin")
+    stage(tmp_path, {"a.py": "y\n"})
+    shell(tmp_path, undo.replace("RULES", rules))
+    found = (await git.staged(tmp_path)).files
+    files = [file for file in found if not file.path.endswith(rules)]
+    assert {file.path for file in files if file.is_ruled} == shown
+    assert all(bool(file.diff) is file.is_ruled for file in found)
 
 
 async def test_the_first_commit(tmp_path: Path) -> None:
@@ -90,9 +180,11 @@ async def test_what_differs_from_the_last_commit(tmp_path: Path) -> None:
 
 
 async def test_no_repository(tmp_path: Path) -> None:
-    """It is said, and nothing is dirty there."""
-    with pytest.raises(GitFailed, match="rev-parse"):
+    """It is said, with what to do, and nothing is dirty there."""
+    with pytest.raises(GitFailed, match=r"in no git repository.* git status"):
         await git.staged(tmp_path)
+    with pytest.raises(GitFailed, match=r"There is no folder .*none"):
+        await git.staged(tmp_path / "none")
     assert await git.dirty(tmp_path, ["a"]) == ()
 
 

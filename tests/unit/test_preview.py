@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from support.git import repository
 from support.provider import openai_answer
 from support.scripted_server import scripted_server
 from support.secrets import TOKENS
@@ -68,9 +69,10 @@ def run(capsys: pytest.CaptureFixture[str], file: Path, kind: str, *more: str) -
     return status, out, err
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "commit_message"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_would_be_sent(file: Path, capsys: pytest.CaptureFixture[str], kind: Kind) -> None:
     """For every kind: the address, the body with the file in it, no secret, and what was taken out."""
+    repository(file.parent, {"a.py": TEXT})
     status, out, err = run(capsys, file, kind, "--json", "--instruction", "use float", "--cursor", "5:1")
     assert (status, err) == (0, "")
     shown = json.loads(out)["prompt"]
@@ -103,7 +105,7 @@ def test_here(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ('[privacy]\nsecrets = "block"', "explain", (), "there are secrets in the text"),
         ('[privacy]\nleaves_machine = "never"', "explain", ("--model", "far"), "far may not serve"),
         ('[privacy]\nnever_read = ["a.py"]', "explain", (), "No model may serve"),
-        ("", "commit_message", (), "makes no commit_message requests"),
+        ("", "commit_message", (), "in no git repository"),
         ("", "explain", ("--lines", "x"), "x is not a place"),
         ("", "explain", ("--lines", "5-2"), "5-2 is not a place in the file. The file has lines 1-"),
         ("", "explain", ("--lines", "0-2"), "0-2 is not a place"),
@@ -212,6 +214,22 @@ def test_what_is_shown_beside(
     answer = json.loads(out)
     assert (status, answer["chosen"]) == (0, "far")
     assert ("Use tabs everywhere." in answer["prompt"]["text"]) is shown
+
+
+@pytest.mark.parametrize(
+    ("privacy", "chosen"), [("", "far"), ('local_only = ["b.py"]', "far"), ('local_only = ["*"]', "near")]
+)
+def test_a_commit_message_is_decided_on_what_is_staged(
+    file: Path, kit: SettingsKit, capsys: pytest.CaptureFixture[str], privacy: str, chosen: str
+) -> None:
+    """The file only says which repository is meant."""
+    repository(file.parent, {"a.py": TEXT, "b.py": "HERE = 1\n"})
+    kit.load(f"{SETTINGS}[privacy]\n{privacy}")
+    status, out, _ = run(capsys, file, "commit_message", "--json")
+    answer = json.loads(out)
+    assert (status, answer["chosen"], answer["prompt"]["model"]) == (0, chosen, chosen)
+    assert "def total" in answer["prompt"]["text"]
+    assert ("HERE" in answer["prompt"]["text"]) is (privacy != 'local_only = ["b.py"]')
 
 
 def test_ignored(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

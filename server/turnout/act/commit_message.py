@@ -47,9 +47,15 @@ async def write_message(staged: Staged, uri_of: Callable[[str], str], seams: Sea
     if not staged.files:
         raise FileUnusable("Nothing is staged.", advice="Stage what the commit is to hold: git add.")
     seams.tell("reading what is staged", 0, 0)
-    shown = staged.files if seams.outlook is None else _allowed(staged.files, uri_of, seams.outlook)
+    ruled = tuple(file for file in staged.files if file.is_ruled)
+    shown = ruled if seams.outlook is None else _allowed(ruled, uri_of, seams.outlook)
     if not shown:
-        raise FileUnusable("No model may see any of the files that are staged.")
+        raise FileUnusable(
+            "No model may see any of the files that are staged.",
+            advice=""
+            if ruled
+            else "They are gone, and so are settings or ignore files that they stood under.",
+        )
 
     def render(model: Model) -> ChatPrompt:
         return _prompt(model, staged, shown)

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -83,6 +83,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print; the exit status is 130 where it was broken off."""
+    from turnout.commands.sending import readable
     from turnout.evaluate.run import KINDS, Progress, Wanted, find_holes
     from turnout.evaluate.run import run as evaluate
     from turnout.local import LocalBackend
@@ -93,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     model = _model(args.model, loaded)
     _require_weights(model)
     wanted = Wanted(args.holes, args.seed, KINDS[args.kind], frozenset(args.language))
-    gaps = find_holes(root, wanted, _readable(loaded, root))
+    gaps = find_holes(root, wanted, readable(loaded, root))
     if len(gaps) < args.holes:
         _say(f"There is room for {len(gaps)} holes in these files, not {args.holes}.")
     window = _window(model, loaded, args.tokens)
@@ -176,14 +177,6 @@ def _require_weights(model: "Model") -> None:
 
     if (os.environ.get("TURNOUT_ENGINE") or model.engine) != "fake" and on_gpu.folder(model.model) is None:
         locate(model.path or model.model)
-
-
-def _readable(loaded: "Loaded", root: Path) -> Callable[[str], bool]:
-    from turnout.core.globs import fold_path
-    from turnout.settings.workspace import policy_paths
-
-    never_read = loaded.policy.privacy.never_read
-    return lambda path: not any(never_read.match(fold_path(each)) for each in policy_paths(root / path, root))
 
 
 def _window(model: "Model", loaded: "Loaded", tokens: int | None) -> "Window":

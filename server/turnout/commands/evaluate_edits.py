@@ -122,8 +122,8 @@ def _seams(model: "Model", replay: "Replay", parts: "Bench", root: Path, progres
     from turnout.evaluate.edits import Only, Past
     from turnout.files import Folder
 
-    only = Only(model, parts.outlook, parts.operation())
     workspace = Past(replay, Folder(root), parts.workspaces.may_read)
+    only = Only(model, parts.outlook, parts.operation(), workspace)
     return Seams(only, workspace, syntax, lambda what, _done, _of: progress.report(what), only)
 
 

@@ -164,7 +164,7 @@ def _request(
     return RouteRequest(
         kind=known,
         paths=tuple(dict.fromkeys(path for file in files for path in policy_paths(file, workspace))),
-        language=language_of(files[0].name),
+        language=language_of(files[0].name) if files else "",
         keys_present=keys_present(loaded.policy.models),
         # A completion is given the text around the cursor, cut to what the model takes.
         input_tokens=0 if completion else size // _BYTES_PER_TOKEN,

@@ -57,7 +57,7 @@ def asked_prompt(
             _subject(args, workspace),
             Folder(workspace),
             rules,
-            _readable(loaded, workspace),
+            readable(loaded, workspace),
             lambda uris: route([uri_to_path(uri) for uri in uris]),
         )
     except (TurnoutError, OSError) as error:
@@ -116,7 +116,8 @@ def _model(name: str | None, route: "Route") -> "Model":
     raise RouteError(f"{name} may not serve this request." if name else "No model may serve this request.")
 
 
-def _readable(loaded: "Loaded", workspace: Path) -> Callable[[str], bool]:
+def readable(loaded: "Loaded", workspace: Path) -> Callable[[str], bool]:
+    """Whether the settings let anybody read a path of the workspace, those around the file among them."""
     from turnout.core.globs import fold_path
     from turnout.settings.nested import files_around, never_read, path_limits
     from turnout.settings.workspace import policy_paths, real_files
@@ -124,13 +125,13 @@ def _readable(loaded: "Loaded", workspace: Path) -> Callable[[str], bool]:
     unread = loaded.policy.privacy.never_read
     limits = cache(lambda folder: path_limits(files_around([folder / "file"], workspace.resolve())))
 
-    def readable(path: str) -> bool:
+    def may_read(path: str) -> bool:
         file = workspace / path
         if any(unread.match(fold_path(each)) for each in policy_paths(file, workspace)):
             return False
         return not any(never_read(limits(real.parent), [real]) for real in real_files(file, workspace))
 
-    return readable
+    return may_read
 
 
 def _subject(args: argparse.Namespace, workspace: Path) -> "Subject":

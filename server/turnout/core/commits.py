@@ -22,19 +22,26 @@ _AFTERWORD = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class StagedFile:
-    """One file of a commit to come; `old_path` is empty unless it was renamed, lines are None for what is not text."""
+    """One file of a commit to come; `old_path` is empty unless it was renamed, lines are None for what is not text.
+
+    `is_ruled` is whether the settings and ignore files that it stood under are there to decide who may see it.
+    """
 
     path: str
     old_path: str
     added: int | None
     removed: int | None
     diff: str
+    is_deleted: bool = False
+    is_ruled: bool = True
 
     @property
     def line(self) -> str:
         """It in one line: how much changes, and where."""
         count = "binary" if self.added is None else f"+{self.added} -{self.removed}"
-        return f"{count} {f'{self.old_path} -> ' if self.old_path else ''}{self.path}"
+        names = f"{self.old_path} -> {self.path}" if self.old_path else self.path
+        # A name that is not UTF-8 can be asked about, and not be sent.
+        return f"{count} {names}".encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """Past commits done once more: the message as the instruction, the parent as the tree, the commit as the truth.
 
 Invariants: nothing is read but git's objects, and nothing is written; every path stands for the file of the same name
-in the user's folder, so that the rules for that file decide who may see it.
+in the user's folder and for those that it was renamed to since, so that the rules for all of them decide who sees it.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from turnout import git
@@ -47,20 +47,32 @@ class Replay:
     after: Mapping[str, str | None]
     """By path; None for a file that is gone."""
 
+    since: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The names that a path was given since, up to what is staged today."""
+
 
 async def replays(folder: Path, count: int) -> AsyncIterator[Replay]:
     """The last `count` small commits over several files of text, newest first."""
     found = 0
+    since: dict[str, frozenset[str]] = {}
+    _follow(((file.old_path, file.path) for file in (await git.staged(folder)).files), since)
     async for past in git.history(folder, _LOOKED_AT):
         if found >= count:
             return
-        replay = await _replay(folder, past)
+        _follow(((change.path, change.new_path) for change in past.changes), since)
+        replay = await _replay(folder, past, since)
         if replay is not None:
             found += 1
             yield replay
 
 
-async def _replay(folder: Path, past: PastCommit) -> Replay | None:
+def _follow(renames: Iterable[tuple[str, str]], since: dict[str, frozenset[str]]) -> None:
+    """Note the names that files are given by a commit, older than all that `since` knows."""
+    later = {old: since.get(new, frozenset()) | {new} for old, new in renames if old and new}
+    since.update({old: since.get(old, frozenset()) | names for old, names in later.items()})
+
+
+async def _replay(folder: Path, past: PastCommit, since: Mapping[str, frozenset[str]]) -> Replay | None:
     if not LEAST_FILES <= len(past.changes) <= MOST_FILES or len(past.message) < 10:
         return None
     wanted = [blob for change in past.changes for blob in (change.before, change.after) if blob]
@@ -76,7 +88,7 @@ async def _replay(folder: Path, past: PastCommit) -> Replay | None:
     if any(not _is_plain(path) for path in after):
         return None
     before = await _tree(folder, past.parent)
-    replay = Replay(past.id, past.message[:_MESSAGE], before, after)
+    replay = Replay(past.id, past.message[:_MESSAGE], before, after, dict(since))
     return replay if 0 < _size(replay) <= MOST_LINES else None
 
 
@@ -122,6 +134,7 @@ class Past:
 
     def __init__(self, replay: Replay, folder: Folder, may_read: Callable[[str], bool]) -> None:
         self._texts = replay.before
+        self._since = replay.since
         self._folder = folder
         self._may_read = may_read
 
@@ -133,7 +146,7 @@ class Past:
         """The path of such a URI."""
         return self._folder.path(uri)
 
-    def paths(self) -> Iterator[str]:
+    def paths(self, *, hidden: bool = False) -> Iterator[str]:
         """Files of the tree that may be looked at today."""
         return (path for path in sorted(self._texts) if self._is_open(path))
 
@@ -160,20 +173,33 @@ class Past:
         return False
 
     def _is_open(self, path: str) -> bool:
-        return self._folder.withheld(path) is None and self._may_read(self.uri(path))
+        names = (path, *self._since.get(path, ()))
+        if any(self._folder.withheld(name) is not None for name in names):
+            return False
+        return all(map(self._may_read, self.all_names(self.uri(path))))
+
+    def all_names(self, uri: str) -> tuple[str, ...]:
+        """The URIs of a file, by the name that it had and by those that it was given since."""
+        since = self._since.get(self.path(uri), frozenset())
+        return (uri, *(path_to_uri(self._folder.root / name) for name in sorted(since)))
 
 
 @dataclass(frozen=True, slots=True)
 class Only:
-    """The outlook and the asker of one model: every other candidate is passed over."""
+    """The outlook and the asker of one model: every other candidate is passed over.
+
+    Who may see a file is decided by all its names in `past`.
+    """
 
     model: Model
     outlook: Outlook
     asker: Asker
+    past: Past
 
     def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
         """The route with that model alone, if it may be asked."""
-        found = self.outlook.route(kind, uris, input_tokens)
+        names = tuple(dict.fromkeys(name for uri in uris for name in self.past.all_names(uri)))
+        found = self.outlook.route(kind, names, input_tokens)
         return replace(found, candidates=tuple(m for m in found.candidates if m.name == self.model.name))
 
     def ms_per_token(self, model: Model) -> float | None:
@@ -190,7 +216,12 @@ class Only:
                 raise RequestRejected(f"{model.name} is not the one that is measured.")
             return prompt(model)
 
-        return await self.asker.ask(kind, render, files, on_text)
+        later = (
+            SentFile(name, 0, "its name today")
+            for file in files
+            for name in self.past.all_names(file.uri)[1:]
+        )
+        return await self.asker.ask(kind, render, (*files, *later), on_text)
 
 
 async def expected(replay: Replay, seams: Seams) -> Estimate:

@@ -1,4 +1,4 @@
-"""`turnout.commitMessage`: a message for what is staged."""
+"""`turnout.commitMessage`: a message for what is staged in the repository nearest around a folder."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from pygls.exceptions import JsonRpcInvalidParams
 
 from turnout import git
 from turnout.act.commit_message import write_message
-from turnout.files import path_to_uri
+from turnout.files import path_to_uri, uri_to_path
 from turnout.lsp.server import TurnoutServer
 from turnout.lsp.work import failures_as_errors, seams_for, told
 
@@ -25,7 +25,7 @@ async def message(ls: TurnoutServer, params: types.ExecuteCommandParams) -> dict
         failures_as_errors(operation),
         ls.editor.progress("Turnout: Commit message", params.work_done_token) as progress,
     ):
-        staged = await git.staged(workspace.folder.root)
+        staged = await git.staged(uri_to_path(folder) if folder else workspace.folder.root)
         seams = seams_for(services, operation, workspace, told(progress))
         written = await write_message(staged, lambda path: path_to_uri(Path(staged.root) / path), seams)
     return {"message": written.text, "receipt": written.receipt.to_wire()}

@@ -283,3 +283,19 @@ def test_a_plan_expires() -> None:
     assert shelf.find("a") == "plan"
     now = KEPT_S + 1
     assert shelf.find("a") is None
+
+
+async def test_a_plan_is_decided_on_what_it_was_made_from() -> None:
+    """Its steps may quote any file that the planning model was shown, whether or not the plan changes that one."""
+    scoped = replace(SCOPED, scope=(*SCOPED.scope, "file:///w/secret/keys.py"))
+    workspace = MemoryWorkspace(FILES)
+    asker = ScriptedAsker(["EDIT shapes.py: k is 1", "EDIT shapes.py: it is 1 still", SHAPES], PRICED)
+    first = await draw_up(scoped, seams(workspace, asker), MemoryOutlook(closed=()))
+    narrow = replace(scoped, scope=SCOPED.scope)
+    plan = await draw_up(narrow, seams(workspace, asker), MemoryOutlook(closed=()), first, "Sure?")
+    outlook = MemoryOutlook()
+    await propose(plan.approved, replace(seams(workspace, asker), outlook=outlook))
+    for _, _, sent in asker.asked:
+        assert "file:///w/secret/keys.py" in [file.uri for file in sent]
+    assert "file:///w/secret/keys.py" in outlook.asked[-1]
+    assert "file:///w/secret/keys.py" in [file.uri for file in plan.estimate.files]

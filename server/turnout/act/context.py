@@ -15,6 +15,7 @@ from turnout.act.proposals import Skipped
 from turnout.act.scope import Request, Scope, gather
 from turnout.act.seams import Outlook, Seams
 from turnout.core.documents import Snapshot
+from turnout.core.receipts import SentFile
 from turnout.core.repository import Definition, Repository
 from turnout.core.requests import Kind, Model
 from turnout.errors import EditError
@@ -38,14 +39,24 @@ class Context:
     scope: Scope
     pieces: tuple[Piece, ...]
     guard: Guard
+    sources: tuple[SentFile, ...] = ()
+    """Files that an approved plan was made from: it may quote them, so they decide the route as well."""
 
 
 async def gather_context(request: Request, seams: Seams, kind: Kind = "refactor") -> Context:
     """The context of `request`; files that the project's instructions put off limits are among those left out."""
     scope, pieces, guard = await asyncio.to_thread(_collect, request, seams)
+    sources = _sources(request, scope)
     if seams.outlook is None or not scope.files:
-        return Context(scope, (), guard)
-    return Context(scope, _allowed(kind, scope, pieces, seams.outlook), guard)
+        return Context(scope, (), guard, sources)
+    return Context(scope, _allowed(kind, scope, pieces, seams.outlook), guard, sources)
+
+
+def _sources(request: Request, scope: Scope) -> tuple[SentFile, ...]:
+    """What the plan was made from beside the files that are shown whole."""
+    shown = {file.uri for file in scope.files.values()}
+    uris = request.approved.sources if request.approved else ()
+    return tuple(SentFile(uri, 0, "the plan was made from it") for uri in uris if uri not in shown)
 
 
 def _collect(request: Request, seams: Seams) -> tuple[Scope, tuple[Piece, ...], Guard]:

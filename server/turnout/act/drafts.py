@@ -69,6 +69,7 @@ class Question:
     `instruction` is what the user said: a definition that it does not speak of has to survive a file written anew.
     `objection` says why a change is none that may be made; it may read files.
     `pieces` are shown beside the files; `whys` says of a path why its file was chosen.
+    `sources` are files that are not shown, but may be quoted in what is.
     """
 
     kind: Kind
@@ -80,6 +81,7 @@ class Question:
     objection: Callable[[FileChange], str | None] = lambda _change: None
     pieces: tuple[Piece, ...] = ()
     whys: Mapping[str, str] = field(default_factory=dict)
+    sources: tuple[SentFile, ...] = ()
 
     @property
     def sent(self) -> tuple[SentFile, ...]:
@@ -90,7 +92,9 @@ class Question:
             )
             for path, file in self.files.items()
         ]
-        return (*found, *(piece.sent for piece in self.pieces))
+        sent = (*found, *(piece.sent for piece in self.pieces))
+        known = {file.uri for file in sent}
+        return (*sent, *(source for source in self.sources if source.uri not in known))
 
 
 async def draft_edits(question: Question, seams: Seams) -> Draft:

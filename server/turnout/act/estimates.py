@@ -46,6 +46,7 @@ async def estimate(context: Context, steps: Collection[PlannedStep] | None, outl
     files, whys = context.scope.files, context.scope.whys
     beside = tuple(piece.sent for piece in context.pieces)
     sent = (*(SentFile(file.uri, _size(file), whys.get(path, "")) for path, file in files.items()), *beside)
+    sent += context.sources
     tokens = round(sum(file.bytes for file in sent) / _BYTES_PER_TOKEN)
     route = outlook.route("refactor", tuple(file.uri for file in sent), tokens)
     if not route.candidates:

@@ -10,7 +10,7 @@ from functools import cached_property, partial
 
 from turnout.act import prompts
 from turnout.act.context import Context, gather_context
-from turnout.act.drafts import Question, ask
+from turnout.act.drafts import Question, Said, ask
 from turnout.act.estimates import Estimate, estimate
 from turnout.act.guard import Guard
 from turnout.act.proposals import Skipped, new_id
@@ -20,7 +20,7 @@ from turnout.act.seams import Outlook, Seams, Workspace
 from turnout.core.answers import Answer
 from turnout.core.edits.paths import is_hidden, normalise
 from turnout.core.edits.plans import Approved, PlannedStep, PlanText, parse_plan, plain
-from turnout.core.receipts import Receipt
+from turnout.core.receipts import Receipt, SentFile
 from turnout.core.requests import ChatPrompt, Model
 from turnout.errors import EditError, PathRefused, ReplyUnusable
 
@@ -46,11 +46,13 @@ class Plan:
     reply: str = ""
     turns: tuple[tuple[str, str], ...] = ()
     receipt: Receipt | None = None
+    sources: tuple[str, ...] = ()
+    """URIs of the files that it was made from, those of earlier plans included."""
 
     @property
     def approved(self) -> Request:
         """The request that carries this plan out."""
-        return _approved(self.request, self.steps, self.turns)
+        return _approved(self.request, self.steps, self.turns, self.sources)
 
 
 async def draw_up(
@@ -64,10 +66,12 @@ async def draw_up(
     context = await _gathered(request, seams)
     scope = context.scope
     turns = (*earlier.turns, (earlier.reply, correction)) if earlier else ()
-    answer = await _ask(request, context, turns, seams)
+    question = _question(request, context, earlier)
+    sources = tuple(dict.fromkeys(file.uri for file in question.sent))
+    answer = await ask(question, _said(turns), seams)
     ground = _Ground(request, scope, seams.workspace, answer.model, outlook, context.guard)
     plan = await asyncio.to_thread(_read, answer, ground)
-    carried_out = await gather_context(_approved(request, plan.steps, turns), seams)
+    carried_out = await gather_context(_approved(request, plan.steps, turns, sources), seams)
     plan = _without_unreadable(plan, carried_out.scope)
     chosen, steps = (carried_out, plan.steps) if plan.steps else (context, None)
     return Plan(
@@ -82,6 +86,7 @@ async def draw_up(
         reply=answer.text,
         turns=turns,
         receipt=answer.receipt,
+        sources=sources,
     )
 
 
@@ -99,18 +104,22 @@ async def _gathered(request: Request, seams: Seams) -> Context:
     return context
 
 
-async def _ask(
-    request: Request, context: Context, turns: tuple[tuple[str, str], ...], seams: Seams
-) -> Answer:
+def _question(request: Request, context: Context, earlier: Plan | None) -> Question:
     files, pieces = context.scope.files, context.pieces
     focus = focused(request, files)
 
     def render(model: Model) -> ChatPrompt:
         return prompts.plan(model, request.instruction, files, focus, pieces)
 
-    said = [(reply, partial(_corrected, correction)) for reply, correction in turns]
-    question = Question("refactor", files, render, repairs=0, pieces=pieces, whys=context.scope.whys)
-    return await ask(question, said, seams)
+    made_from = earlier.sources if earlier else ()
+    sources = tuple(SentFile(uri, 0, "the plan before was made from it") for uri in made_from)
+    return Question(
+        "refactor", files, render, repairs=0, pieces=pieces, whys=context.scope.whys, sources=sources
+    )
+
+
+def _said(turns: tuple[tuple[str, str], ...]) -> list[tuple[str, Said]]:
+    return [(reply, partial(_corrected, correction)) for reply, correction in turns]
 
 
 def _corrected(correction: str, _model: Model) -> str:
@@ -118,9 +127,13 @@ def _corrected(correction: str, _model: Model) -> str:
 
 
 def _approved(
-    request: Request, steps: tuple[PlannedStep, ...], turns: tuple[tuple[str, str], ...]
+    request: Request,
+    steps: tuple[PlannedStep, ...],
+    turns: tuple[tuple[str, str], ...],
+    sources: tuple[str, ...],
 ) -> Request:
-    return replace(request, approved=Approved(steps, tuple(correction for _, correction in turns)))
+    corrections = tuple(correction for _, correction in turns)
+    return replace(request, approved=Approved(steps, corrections, sources))
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,7 @@ def _question(request: Request, files: Mapping[str, Snapshot], context: Context,
         objection=partial(_objection, context.guard, approved),
         pieces=pieces,
         whys=context.scope.whys,
+        sources=context.sources,
     )
 
 

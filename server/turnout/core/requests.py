@@ -293,8 +293,8 @@ class ToolCall:
 class Thought:
     """What a model thought ahead of its tool calls: JSON in the form of `api`, for that very model to read again.
 
-    It may quote all that the model was shown, so it goes to no other: `name` is the entry of the settings and `base_url`
-    its endpoint, since one `model` may be served in two places.
+    It may quote all that the model was shown, so it goes to no other: `name` is the entry of the settings and
+    `base_url` its endpoint, since one `model` may be served in two places.
     """
 
     name: str

@@ -72,10 +72,14 @@ class PlanText:
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """A plan that the user agreed to, with what they said to correct it; nothing else may change."""
+    """A plan that the user agreed to, with what they said to correct it; nothing else may change.
+
+    Its steps may quote any of the files that it was made from, whose URIs are `sources`.
+    """
 
     steps: tuple[PlannedStep, ...]
     corrections: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:

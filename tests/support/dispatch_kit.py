@@ -25,7 +25,7 @@ from turnout.core.requests import (
 )
 from turnout.core.spending import Refusal, Reservation
 from turnout.dispatch import Consent, Dispatcher, Overspend, Patience, Vitals
-from turnout.dispatch.seams import Permits
+from turnout.dispatch.seams import Permits, Ready
 from turnout.errors import TurnoutError
 
 NEAR = Model("near", "local", "tiny")
@@ -158,12 +158,21 @@ def setup(
     vitals: Vitals | None = None,
     pauses: Pauses | None = None,
     permits: Permits | None = None,
+    ready: Ready | None = None,
 ) -> Dispatcher:
     """A dispatcher over one backend for every API."""
     backends: Any = dict.fromkeys(("local", "anthropic", "openai-chat"), backend)
     patience = Patience((pauses or Pauses()).sleep, lambda: 0.5)
     return Dispatcher(
-        around, backends, around, around, purse=around, vitals=vitals, patience=patience, permits=permits
+        around,
+        backends,
+        around,
+        around,
+        purse=around,
+        vitals=vitals,
+        patience=patience,
+        permits=permits,
+        ready=ready,
     )
 
 

@@ -133,3 +133,24 @@ def test_a_model_on_this_machine_only_loses_what_nobody_may_read() -> None:
     assert withdrawn(NEAR, before, route(replace(NEAR, context_tokens=1), ask=True, secrets="block")) is None
     assert withdrawn(NEAR, before, route()) is not None
     assert withdrawn(NEAR, before, route(replace(OPUS, name="near"))) is not None
+
+
+async def test_files_are_looked_at_anew_before_every_send() -> None:
+    """On a thread, right before the settings are asked: a link can be moved between a failure and the next try."""
+    around = Around(route(OPUS, kind="refactor"))
+    said: list[str] = []
+
+    async def ready(_kind: str, _uris: tuple[str, ...]) -> None:
+        said.append("ready")
+
+    def permits(*_: object) -> Route:
+        said.append("permits")
+        return around.route
+
+    backend = Scripted({}, turns={"opus": [[BUSY], says("x")]})
+    await setup(around, backend, permits=permits, ready=ready).run(ask(kind="refactor"))
+    assert backend.asked == ["opus", "opus"]
+    assert said[0] == "ready"  # for the route
+    asked = [at for at, each in enumerate(said) if each == "permits"]
+    assert len(asked) >= 2
+    assert all(said[at - 1] == "ready" for at in asked)

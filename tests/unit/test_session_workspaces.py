@@ -13,8 +13,9 @@ from turnout.core.health import Spend
 from turnout.core.requests import Kind, Model
 from turnout.errors import PathRefused
 from turnout.files import Folder, path_to_uri
+from turnout.session import places
 from turnout.session.checking import FolderChecks
-from turnout.session.places import LINKS_KEPT_S
+from turnout.session.places import CLOSE_LOOK_KEPT_S, LINKS_KEPT_S
 from turnout.session.workspaces import Workspaces
 from turnout.settings import load, trust
 
@@ -220,6 +221,58 @@ def test_a_link_is_followed_again_for_completions_before_long_and_for_everything
     assert allowed() == [True, False]
     now[0] += LINKS_KEPT_S + 1
     assert allowed() == [False, False]
+
+
+async def test_what_was_read_for_a_request_is_not_read_again_on_the_event_loop(
+    folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deciding and permitting right behind `ready` take no look at the disk; a little later, they do."""
+    names = [f"two/{number}.py" for number in range(5)]
+    for name in names:
+        (folders / name).touch()
+    uris = tuple(path_to_uri(folders / name) for name in names)
+    now, loop, looks = [0.0], threading.get_ident(), list[bool]()
+    follow = places._policy_paths
+
+    def followed(uri: str, root: Path | None) -> tuple[str, ...]:
+        looks.append(threading.get_ident() == loop)
+        return follow(uri, root)
+
+    monkeypatch.setattr(places, "_policy_paths", followed)
+    subject = Workspaces(
+        FakeEditor(), load, lambda _path: False, lambda _key: None, lambda _folder: Spend(), lambda: now[0]
+    )
+    subject.set_roots([folders / "two"])
+    await subject.prepare()
+    await subject.ready("refactor", uris)
+    assert looks == [False] * len(uris)
+    for decide in (subject.decide, subject.permits):
+        assert decide("refactor", uris, 0).candidates
+    assert all(map(subject.may_read, uris))
+    assert looks == [False] * len(uris)
+    now[0] += CLOSE_LOOK_KEPT_S * 2
+    assert subject.decide("refactor", uris, 0).candidates
+    assert looks == [False] * len(uris) + [True] * len(uris)
+
+
+async def test_a_link_that_was_moved_is_followed_anew_for_each_send(folders: Path) -> None:
+    """What is read ahead is read ahead of every send, however soon one follows another."""
+    (folders / "two/.turnout.toml").write_text('[privacy]\nnever_read = ["secret*"]\n')
+    for name in ("open.py", "secret.py"):
+        (folders / "two" / name).touch()
+    link = folders / "two/link.py"
+    link.symlink_to("open.py")
+    subject = Workspaces(
+        FakeEditor(), load, lambda _path: False, lambda _key: None, lambda _folder: Spend(), lambda: 0.0
+    )
+    subject.set_roots([folders / "two"])
+    uris = (path_to_uri(link),)
+    await subject.ready("rewrite", uris)
+    assert subject.permits("rewrite", uris, 0).candidates
+    link.unlink()
+    link.symlink_to("secret.py")
+    await subject.ready("rewrite", uris)
+    assert not subject.permits("rewrite", uris, 0).candidates
 
 
 async def test_checks_run_only_where_the_user_trusts_the_folder(folders: Path) -> None:

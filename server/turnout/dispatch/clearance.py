@@ -15,7 +15,7 @@ from turnout.dispatch.attempt import Attempt
 from turnout.dispatch.operation import Operation
 from turnout.dispatch.prompts import estimated_tokens, prompt_bytes, worst_usd
 from turnout.dispatch.room import require_room
-from turnout.dispatch.seams import Consent, Consents, Overspend, Permits
+from turnout.dispatch.seams import Consent, Consents, Overspend, Permits, Ready
 from turnout.dispatch.secrecy import without_secrets
 from turnout.errors import ConsentRefused, RouteError
 
@@ -29,6 +29,7 @@ class Clearance:
     operation: Operation
     consents: Consents
     permits: Permits | None
+    ready: Ready | None = None
     beside: bool = False
     """Whether it is about a model that is asked beside another one, about which nobody is asked."""
 
@@ -50,15 +51,19 @@ class Clearance:
             await self._agreed(Consent(ask.kind, model, ask.files, size, estimate_usd, redacted.counts))
         return redacted
 
-    def renewed(self, model: Model) -> Route:
+    async def renewed(self, model: Model) -> Route:
         """The route with the limits on money as they are now; raises RouteError where `model` lost its place in it.
 
-        It was decided before a pause, a question or another model's failure, so it is decided anew.
+        It was decided before a pause, a question or another model's failure, so it is decided anew, on files as they
+        are now.
         """
         if self.permits is None:
             return self.route
         ask = self.attempt.ask
-        now = self.permits(ask.kind, tuple(file.uri for file in ask.files), ask.input_tokens, ask.instruction)
+        uris = tuple(file.uri for file in ask.files)
+        if self.ready is not None:
+            await self.ready(ask.kind, uris)
+        now = self.permits(ask.kind, uris, ask.input_tokens, ask.instruction)
         objection = withdrawn(model, self.route, now)
         if objection is not None:
             raise RouteError(

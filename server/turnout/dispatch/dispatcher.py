@@ -46,7 +46,7 @@ class Dispatcher:
         """Without a `purse` nothing is set aside; `vitals` are shared with whoever decides routes by them.
 
         `permits` is asked before every send, since settings may change while a request is under way; `ready` is
-        awaited before the route is decided, for what is read on a thread.
+        awaited before the route is decided and before every send, for what is read on a thread.
         """
         self._ready = ready
         self._permits = permits
@@ -92,7 +92,7 @@ class Dispatcher:
 
     async def _within_deadline(self, attempt: Attempt, route: Route, operation: Operation) -> Try:
         limit_ms = route.deadline_ms
-        clearance = Clearance(attempt, route, operation, self._consents, self._permits)
+        clearance = Clearance(attempt, route, operation, self._consents, self._permits, self._ready)
         try:
             async with asyncio.timeout(None if limit_ms is None else limit_ms / 1000) as deadline:
                 until = deadline.when()

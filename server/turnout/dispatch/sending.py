@@ -41,14 +41,14 @@ class Sender:
         """Ask `model`; raises TurnoutError where it did not answer. What was sent is in `attempt.tries` either way."""
         prompt = tagged(attempt.ask.prompt(model), attempt.ask.kind)
         cleared = await clearance.clear(model, prompt)
-        route = clearance.renewed(model)
+        route = await clearance.renewed(model)
         tried = Try(
             model, prompt_bytes(cleared.prompt), self._clock(), redacted=cleared.counts, reached=False
         )
         tried.ticket = self._vitals.enter(model)
         try:
             if await self._payer.set_aside(clearance, route, tried, cleared.prompt):
-                clearance.renewed(model)
+                await clearance.renewed(model)
             attempt.tries.append(tried)
             # The worker is handed a prompt at once; what others wait for before that is told by their streams.
             tried.reached = model.api == "local"
@@ -117,7 +117,7 @@ class Sender:
                     floor.take(tried)
                     return
                 if not isinstance(item, Delta):
-                    _hear(clearance, tried, floor, item)
+                    await _hear(clearance, tried, floor, item)
                     continue
                 tried.reached = True
                 if tried.first is None:
@@ -130,13 +130,13 @@ class Sender:
         raise StreamTruncated(f"The answer of {tried.model.name} ended without its end.")
 
 
-def _hear(clearance: Clearance, tried: Try, floor: Floor, item: Account | Departing | Waiting) -> None:
+async def _hear(clearance: Clearance, tried: Try, floor: Floor, item: Account | Departing | Waiting) -> None:
     """Take what a backend tells ahead of any text; raises RouteError where nothing may depart any more."""
     if isinstance(item, Account):
         tried.account = item
     elif isinstance(item, Departing):
         # Whoever waited for a key, or for a store to be unlocked, may have waited for long.
-        clearance.renewed(tried.model)
+        await clearance.renewed(tried.model)
         tried.reached = True
     else:
         tried.reached, tried.waiting = True, item.reason

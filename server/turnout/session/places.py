@@ -7,7 +7,7 @@ scheme) is under every folder at once, since its text may come from any of them.
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +26,8 @@ _Held = tuple[str, Path | None]
 
 LINKS_KEPT_S = 5.0
 """How long a link is taken to lead where it led: it can be moved, but not between two letters."""
+CLOSE_LOOK_KEPT_S = 0.5
+"""The time between a look on a thread and the decision behind it; a send is decided on a look of its own."""
 MAX_PLACES = 1_000
 
 _MAX_PARTS = 64
@@ -43,6 +45,23 @@ class Place:
     """Whether it is a file of this machine, as far as its URI says."""
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the disk says about a document in one folder."""
+
+    paths: tuple[str, ...]
+    """Every path that its privacy is decided on there, also the one that a link leads to.
+
+    They are absolute outside of every folder: `.ssh` and `.aws` are told by their place.
+    """
+    files: tuple[Path, ...]
+    """The absolute paths among them, and what the others are in the folder."""
+    around: tuple[Path, ...]
+    """The settings files around them but for that of the folder, the outermost first."""
+    withheld: tuple[str, str] | None
+    """That an ignore file keeps it from every model, and the line that says so; None where none does."""
+
+
 class Places:
     """The places of documents, kept while their user types."""
 
@@ -50,10 +69,10 @@ class Places:
         self.roots: tuple[Path, ...] = ()
         self._clock = clock
         self._places: dict[str, Place] = {}
-        self._looked_up: dict[_Held, tuple[float, tuple[str, ...]]] = {}
+        self._looks: dict[_Held, tuple[float, Look]] = {}
+        self._closely: dict[_Held, float] = {}
+        """When a look ended that was taken for what is decided right behind it."""
         self._ignores: dict[Path, Ignores] = {}
-        self._withheld: dict[_Held, tuple[float, tuple[str, str] | None]] = {}
-        self._around: dict[_Held, tuple[float, tuple[Path, ...]]] = {}
         self._above: dict[Path | None, tuple[float, tuple[Path, ...]]] = {}
 
     def set_roots(self, roots: Sequence[Path]) -> None:
@@ -65,9 +84,8 @@ class Places:
 
     def look_again(self) -> None:
         """Let go of what was found on the disk a moment ago."""
-        self._looked_up = {}
-        self._withheld = {}
-        self._around = {}
+        self._looks = {}
+        self._closely = {}
         self._above = {}
 
     def find(self, uri: str) -> Place:
@@ -82,49 +100,33 @@ class Places:
         place = self.find(uri)
         return (place.root,) if place.is_file else self.roots or (None,)
 
-    def policy_paths(self, uri: str, root: Path | None, *, typing: bool = False) -> tuple[str, ...]:
-        """Every path that a document's privacy is decided on in `root`, also the one that a link leads to.
+    def look(self, uri: str, root: Path | None, *, typing: bool = False) -> Look:
+        """What the disk says about a document in `root`.
 
-        They are absolute outside of every folder: `.ssh` and `.aws` are told by their place.
-        While `typing`, what the links said a moment ago will do: a letter does not wait for the disk.
+        While `typing`, what it said a moment ago will do: a letter does not wait for the disk. For anything else it is
+        asked, but right after `look_closely`.
         Raises PathRefused for a path that cannot be followed.
         """
+        looked_s, found = self._looks.get((uri, root), (float("-inf"), None))
+        closely_s = self._closely.get((uri, root), float("-inf"))
         now_s = self._clock()
-        looked_s, paths = self._looked_up.get((uri, root), (float("-inf"), ()))
-        if not typing or now_s - looked_s > LINKS_KEPT_S:
-            paths = _policy_paths(uri, root)
-            _keep_few(self._looked_up)[uri, root] = (now_s, paths)
-        return paths
-
-    def withheld(self, uri: str, root: Path | None, *, typing: bool = False) -> tuple[str, str] | None:
-        """That an ignore file keeps a document from every model, and the line that says so; None where none does.
-
-        While `typing`, what was found a moment ago will do. Raises as `policy_paths` does.
-        """
-        now_s = self._clock()
-        looked_s, found = self._withheld.get((uri, root), (float("-inf"), None))
-        if not typing or now_s - looked_s > LINKS_KEPT_S:
-            found = self._look_for_keeper(self.policy_paths(uri, root, typing=typing), root)
-            _keep_few(self._withheld)[uri, root] = (now_s, found)
+        if found is None or now_s > (looked_s + LINKS_KEPT_S if typing else closely_s + CLOSE_LOOK_KEPT_S):
+            found = self._look(uri, root)
+            _keep_few(self._looks)[uri, root] = (now_s, found)
         return found
 
-    def files(self, uri: str, root: Path | None, *, typing: bool = False) -> tuple[Path, ...]:
-        """The absolute paths among `policy_paths`, and what the others are in `root`."""
-        base = root.resolve() if root else Path()
-        files = (base / path for path in self.policy_paths(uri, root, typing=typing))
-        return tuple(file for file in files if file.is_absolute())
-
-    def around(self, uri: str, root: Path | None, *, typing: bool = False) -> tuple[Path, ...]:
-        """The settings files around a document but for that of `root`, the outermost first.
-
-        While `typing`, those found a moment ago will do. Raises as `policy_paths` does.
-        """
+    def look_closely(self, uris: Iterable[str], root: Path | None) -> list[Look]:
+        """Ask the disk now, on a thread, for what is decided right behind it on the event loop. Raises as `look`."""
+        found: dict[_Held, Look] = {}
+        for uri in uris:
+            began_s = self._clock()
+            self._closely.pop((uri, root), None)
+            found[uri, root] = self._look(uri, root)
+            _keep_few(self._looks)[uri, root] = (began_s, found[uri, root])
         now_s = self._clock()
-        looked_s, found = self._around.get((uri, root), (float("-inf"), ()))
-        if not typing or now_s - looked_s > LINKS_KEPT_S:
-            found = files_around(self.files(uri, root, typing=typing), root and root.resolve())
-            _keep_few(self._around)[uri, root] = (now_s, found)
-        return found
+        for held in found:
+            _keep_few(self._closely)[held] = now_s
+        return list(found.values())
 
     def above(self, root: Path | None) -> tuple[Path, ...]:
         """The settings files in the folders above `root`, as they were found a moment ago; none outside of folders."""
@@ -139,9 +141,14 @@ class Places:
 
     def looked_lately(self, uri: str, root: Path | None) -> bool:
         """Whether deciding about a document while its user is typing needs no look at the disk."""
-        since_s = self._clock() - LINKS_KEPT_S
-        looked = (self._looked_up, self._withheld, self._around)
-        return all(kept.get((uri, root), (float("-inf"),))[0] >= since_s for kept in looked)
+        looked_s, _ = self._looks.get((uri, root), (float("-inf"), None))
+        return looked_s >= self._clock() - LINKS_KEPT_S
+
+    def _look(self, uri: str, root: Path | None) -> Look:
+        paths = _policy_paths(uri, root)
+        real = root.resolve() if root else None
+        files = tuple(file for path in paths if (file := (real or Path()) / path).is_absolute())
+        return Look(paths, files, files_around(files, real), self._look_for_keeper(paths, root))
 
     def _look_for_keeper(self, paths: Sequence[str], root: Path | None) -> tuple[str, str] | None:
         for path in paths:

@@ -28,7 +28,7 @@ from turnout.files import Folder
 from turnout.session.editor import Editor
 from turnout.session.narrowing import within
 from turnout.session.opening import NOTHING, Around, Client, Opened, Opener, look_at
-from turnout.session.places import Places
+from turnout.session.places import Look, Places
 from turnout.session.troubles import say_problems
 from turnout.settings import keys
 from turnout.settings.nested import PathLimits, local_only, never_read, outermost_first, path_limits
@@ -180,13 +180,10 @@ class Workspaces:
         return all(self._may_read_in(root, uri, typing=typing) for root in self._places.deciding(uri))
 
     def _may_read_in(self, root: Path | None, uri: str, *, typing: bool) -> bool:
-        places, unread = self._places, self._open(root).loaded.policy.privacy.never_read
-        if any(unread.match(fold_path(path)) for path in places.policy_paths(uri, root, typing=typing)):
+        look, unread = self._places.look(uri, root, typing=typing), self._open(root).loaded
+        if any(unread.policy.privacy.never_read.match(fold_path(path)) for path in look.paths):
             return False
-        around = self._limits_of(places.around(uri, root, typing=typing))
-        if never_read(around, places.files(uri, root, typing=typing)):
-            return False
-        return places.withheld(uri, root, typing=typing) is None
+        return not never_read(self._limits_of(look.around), look.files) and look.withheld is None
 
     def _limits_of(self, around: Around) -> tuple[PathLimits, ...]:
         """The path patterns of settings files as they are now: thousands of files in a row are asked about."""
@@ -259,11 +256,11 @@ class Workspaces:
 
     def _by_folder(self, uris: tuple[str, ...]) -> dict[Path | None, tuple[str, ...]]:
         """The folders that have a say on `uris`, each with its own of them; the first folder where there are none."""
-        found: dict[Path | None, tuple[str, ...]] = {}
+        found: dict[Path | None, list[str]] = {}
         for uri in uris:
             for root in self._places.deciding(uri):
-                found[root] = (*found.get(root, ()), uri)
-        return found or {self._first_root(): ()}
+                found.setdefault(root, []).append(uri)
+        return {root: tuple(own) for root, own in found.items()} or {self._first_root(): ()}
 
     def _put_down(self, route: Route, uris: tuple[str, ...]) -> Route:
         """`route` with the folder that the request is put down to: that of its first file, or none of several."""
@@ -293,14 +290,14 @@ class Workspaces:
         self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int
     ) -> tuple[RouteRequest, Policy]:
         filling = kind in COMPLETION_KINDS
-        places = self._places
-        opened = self._open(root, self._around(root, uris, typing=filling))
+        looks = [self._places.look(uri, root, typing=filling) for uri in uris]
+        opened = self._open(root, self._around(root, looks))
         nested = opened.loaded.nested
-        files = [file for uri in uris for file in places.files(uri, root, typing=filling)] if nested else []
-        kept_from_all = (places.withheld(uri, root, typing=filling) for uri in uris)
+        files = [file for look in looks for file in look.files] if nested else []
+        kept_from_all = (look.withheld for look in looks)
         request = RouteRequest(
             kind=kind,
-            paths=tuple(path for uri in uris for path in places.policy_paths(uri, root, typing=filling)),
+            paths=tuple(path for look in looks for path in look.paths),
             language=language_of(uris[0]) if uris else "",
             withheld=never_read(nested, files) or next(filter(None, kept_from_all), None),
             stays=local_only(nested, files),
@@ -313,9 +310,9 @@ class Workspaces:
         )
         return request, opened.loaded.policy
 
-    def _around(self, root: Path | None, uris: Iterable[str], *, typing: bool) -> Around:
+    def _around(self, root: Path | None, looks: Iterable[Look]) -> Around:
         """The settings files around documents, of which each holds for all of them: they are in one prompt."""
-        found = {file for uri in uris for file in self._places.around(uri, root, typing=typing)}
+        found = {file for look in looks for file in look.around}
         return tuple(sorted(found, key=outermost_first)) if found else self._places.above(root)
 
     def _first_root(self) -> Path | None:
@@ -330,7 +327,7 @@ class Workspaces:
             return self._open(self._first_root())
         root = self.root_of(uri)
         try:
-            return self._open(root, self._around(root, (uri,), typing=True))
+            return self._open(root, self._around(root, (self._places.look(uri, root, typing=True),)))
         except PathRefused:
             return self._open(root)
 
@@ -358,7 +355,8 @@ class Workspaces:
     def _is_ready(self, folders: Mapping[Path | None, tuple[str, ...]]) -> bool:
         return all(
             all(self._places.looked_lately(uri, root) for uri in uris)
-            and (root, self._around(root, uris, typing=True)) in self._opened
+            and (root, self._around(root, [self._places.look(uri, root, typing=True) for uri in uris]))
+            in self._opened
             for root, uris in folders.items()
         )
 
@@ -366,9 +364,7 @@ class Workspaces:
         """Look at the files around documents, and read what is not read yet; blocks."""
         fresh: dict[_Key, Opened] = {}
         for root, uris in folders.items():
-            for uri in uris:
-                self._places.withheld(uri, root)
-            key = (root, self._around(root, uris, typing=False))
+            key = (root, self._around(root, self._places.look_closely(uris, root)))
             if key not in self._opened:
                 fresh[key] = self._read(key, self._opened)
         return fresh

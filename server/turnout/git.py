@@ -23,6 +23,9 @@ from turnout.errors import GitFailed
 from turnout.ignores import AI_FILES
 from turnout.paths import WORKSPACE_SETTINGS
 
+RULES = (WORKSPACE_SETTINGS, *AI_FILES)
+"""The names of the files that say who may see what is around and below them."""
+
 TIMEOUT_S = 15.0
 MAX_BYTES = 8_000_000
 
@@ -94,7 +97,7 @@ def _gone(root: Path, files: Sequence[StagedFile]) -> frozenset[str]:
 async def _unlike_disk(root: Path, folders: Set[PurePosixPath]) -> frozenset[PurePosixPath]:
     """Those of `folders` with a file of rules in the last commit or the index that is not like that on disk."""
     odd = {folder for folder in folders if "\n" in str(folder)}
-    files = [folder / name for folder in sorted(folders - odd) for name in (WORKSPACE_SETTINGS, *AI_FILES)]
+    files = [folder / name for folder in sorted(folders - odd) for name in RULES]
     asked = [(file, f"{tree}{file}\n") for file in files for tree in ("HEAD:", ":0:")]
     given = "".join(line for _, line in asked).encode("utf-8", "surrogateescape")
     if not asked:

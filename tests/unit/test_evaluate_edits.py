@@ -144,6 +144,23 @@ async def test_rules_for_a_later_name_count_before(folder: Path) -> None:
     assert {file.uri for file in asker.asked[0][2]} >= set(today)
 
 
+@pytest.mark.parametrize("rules", ["sub/.turnout.toml", "sub/.cursorignore"])
+async def test_what_is_gone_with_its_rules_stays_closed(tmp_path: Path, rules: str) -> None:
+    """Nobody can say any more who may see it; what is still there is decided by the rules of today."""
+    repository(
+        tmp_path, {**BEFORE, "sub/x.py": "1\n", "sub/y.py": "1\n", "sub/sub/z.py": "1\n", rules: "#\n"}
+    )
+    commit(tmp_path, "Begin with everything")
+    stage(tmp_path, AFTER)
+    commit(tmp_path, "Rename area to size")
+    git(tmp_path, "rm", "--quiet", "sub/x.py", "sub/sub/z.py")
+    (replay,) = [replay async for replay in replays(tmp_path, 1)]
+    assert set(Past(replay, Folder(tmp_path), lambda _uri: True).paths()) == set(replay.before)
+    git(tmp_path, "rm", "--quiet", rules)
+    past = Past(replay, Folder(tmp_path), lambda _uri: True)
+    assert set(replay.before) - set(past.paths()) == {"sub/x.py", "sub/sub/z.py"}
+
+
 async def test_only_the_model_that_is_measured(folder: Path) -> None:
     """Another candidate of the route is never asked in its place."""
     (replay,) = [replay async for replay in replays(folder, 1)]

@@ -4,9 +4,10 @@ Invariants: nothing is read but git's objects, and nothing is written; every pat
 in the user's folder and for those that it was renamed to since, so that the rules for all of them decide who sees it.
 """
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from turnout import git
 from turnout.act.context import gather_context
@@ -50,6 +51,9 @@ class Replay:
     since: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """The names that a path was given since, up to what is staged today."""
 
+    rules: frozenset[str] = frozenset()
+    """The settings and ignore files of the parent."""
+
 
 async def replays(folder: Path, count: int) -> AsyncIterator[Replay]:
     """The last `count` small commits over several files of text, newest first."""
@@ -87,13 +91,14 @@ async def _replay(folder: Path, past: PastCommit, since: Mapping[str, frozenset[
             after[change.new_path or change.path] = changed[change.after]
     if any(not _is_plain(path) for path in after):
         return None
-    before = await _tree(folder, past.parent)
-    replay = Replay(past.id, past.message[:_MESSAGE], before, after, dict(since))
+    listed = await git.listing(folder, past.parent, _FILE_BYTES)
+    rules = frozenset(path for path in listed if PurePosixPath(path).name in git.RULES)
+    before = await _tree(folder, listed)
+    replay = Replay(past.id, past.message[:_MESSAGE], before, after, dict(since), rules)
     return replay if 0 < _size(replay) <= MOST_LINES else None
 
 
-async def _tree(folder: Path, commit: str) -> dict[str, str]:
-    listed = await git.listing(folder, commit, _FILE_BYTES)
+async def _tree(folder: Path, listed: Mapping[str, str]) -> dict[str, str]:
     paths = {path: blob for path, blob in listed.items() if _is_plain(path)}
     texts = _texts(await git.blobs(folder, sorted(set(paths.values())), _TREE_BYTES))
     return {path: texts[blob] for path, blob in paths.items() if blob in texts}
@@ -136,6 +141,8 @@ class Past:
         self._texts = replay.before
         self._since = replay.since
         self._folder = folder
+        lost = (rules for rules in replay.rules if not (folder.root / rules).is_file())
+        self._lawless = {PurePosixPath(rules).parent for rules in lost}
         self._may_read = may_read
 
     def uri(self, path: str) -> str:
@@ -174,6 +181,9 @@ class Past:
 
     def _is_open(self, path: str) -> bool:
         names = (path, *self._since.get(path, ()))
+        is_gone = not os.path.lexists(self._folder.root / path)
+        if is_gone and not self._lawless.isdisjoint(PurePosixPath(path).parents):
+            return False  # it went together with the rules for it
         if any(self._folder.withheld(name) is not None for name in names):
             return False
         return all(map(self._may_read, self.all_names(self.uri(path))))

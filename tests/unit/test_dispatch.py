@@ -6,7 +6,21 @@ from dataclasses import replace
 
 import pytest
 
-from support.dispatch_kit import DONE, FILES, GLM, NEAR, OPUS, PROMPT, Around, Scripted, ask, route, setup
+from support.dispatch_kit import (
+    DONE,
+    FILES,
+    GLM,
+    NEAR,
+    OPUS,
+    PROMPT,
+    Around,
+    Scripted,
+    ask,
+    route,
+    says,
+    setup,
+)
+from turnout.core.receipts import SentFile
 from turnout.core.requests import (
     Account,
     ChatPrompt,
@@ -148,6 +162,32 @@ async def test_one_operation_asks_the_user_and_a_failing_model_once() -> None:
     for _ in range(2):
         assert (await refused.ask("fix", lambda _model: PROMPT, FILES, lambda _text: None)).model == NEAR
     assert len(around.questions) == 4
+
+
+async def test_files_that_are_added_are_asked_about_once_more() -> None:
+    """A yes is for the files that were named; the second one, which names the folder, is for all that follow."""
+    around = Around(route(OPUS, ask=True, workspace="/home/ada/shop"))
+    operation = setup(around, Scripted({"opus": says("ok")})).operation()
+    counts = []
+    for names in (("a",), ("a",), ("a", "b"), ("c",), ("a", "b", "d")):
+        files = tuple(SentFile(f"file:///{name}.py", 7) for name in names)
+        await operation.ask("refactor", lambda _model: PROMPT, files, lambda _text: None)
+        counts.append(len(around.questions))
+    assert counts == [1, 1, 2, 2, 2]
+    assert [question.folder for question in around.questions] == ["", "/home/ada/shop"]
+
+
+async def test_a_no_to_files_that_are_added_is_one() -> None:
+    """Nothing more is sent after it, whatever was agreed to before."""
+    around = Around(route(OPUS, ask=True))
+    backend = Scripted({"opus": says("ok")})
+    operation = setup(around, backend).operation()
+    await operation.ask("refactor", lambda _model: PROMPT, FILES, lambda _text: None)
+    around.answer = False
+    more = (*FILES, SentFile("file:///b.py", 7))
+    with pytest.raises(ConsentRefused):
+        await operation.ask("refactor", lambda _model: PROMPT, more, lambda _text: None)
+    assert backend.asked == ["opus"]
 
 
 @pytest.mark.parametrize(

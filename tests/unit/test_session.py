@@ -135,6 +135,9 @@ def test_the_question_says_what_goes_where_and_for_how_much() -> None:
     assert describe(QUESTION) == (
         "Turnout: send 1,234 bytes from 2 files to opus, claude-opus-4-6 (US), for at most $0.012? (refactor)"
     )
+    assert "from 2 files, and whichever others of shop it asks for after that, to opus" in describe(
+        replace(QUESTION, folder="/home/ada/shop")
+    )
     secret = replace(QUESTION, redacted=(("GitHub token", 1),))
     assert describe(secret).endswith("$0.012? 1 secret will be replaced first: 1 x GitHub token. (refactor)")
     secrets = replace(secret, kind="inline", redacted=(("GitHub token", 1), ("assigned secret", 2)))

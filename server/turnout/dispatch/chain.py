@@ -149,9 +149,10 @@ class Chain:
 
     def _second(self, first: Model) -> Model | None:
         """Who may be asked beside `first`: to whom text travels no further, and about whom nobody has to be asked."""
+        uris = [file.uri for file in self._attempt.ask.files]
         for model in self._left:
             consent = model.leaves_machine and self._route.ask_before_leaving
-            if reach(model) <= reach(first) and (not consent or self._operation.agreed(model)):
+            if reach(model) <= reach(first) and (not consent or self._operation.agreed(model, uris)):
                 return model
         return None
 

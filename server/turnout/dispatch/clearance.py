@@ -92,8 +92,12 @@ class Clearance:
         return said
 
     async def _agreed(self, question: Consent) -> None:
-        if not self.route.ask_before_leaving or self.operation.agreed(question.model):
+        uris = [file.uri for file in question.files]
+        if not self.route.ask_before_leaving or self.operation.agreed(question.model, uris):
             return
+        if self.operation.agreed_once(question.model):
+            # A model that works on by itself may come to ask for many: the second question is for them all.
+            question = replace(question, folder=self.route.workspace or "/")
         if not await self.consents.may_leave(question):
             raise ConsentRefused("Nothing was sent to it, because you did not agree.")
-        self.operation.agree(question.model)
+        self.operation.agree(question.model, uris)

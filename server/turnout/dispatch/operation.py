@@ -1,7 +1,7 @@
 """The memory of one piece of the user's work, which may take several requests."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeAlias
 
 from turnout.core.answers import Answer, Ask
@@ -47,7 +47,8 @@ class Operation:
         """`instruction` is what the user said."""
         self.instruction = instruction
         self._run_within = run_within
-        self._agreed: set[Model] = set()
+        self._agreed: dict[Model, frozenset[str] | None] = {}
+        """The URIs that the user agreed to send to each model, None where that is whatever it comes to."""
         self._overspending: dict[Limit, bool] = {}
         self.asking = asyncio.Lock()
         """Held while the user is asked about money, so that two parts do not ask the same."""
@@ -72,13 +73,18 @@ class Operation:
             Ask(kind, files, prompt, on_text, input_tokens=tokens, instruction=said), self
         )
 
-    def agreed(self, model: Model) -> bool:
-        """Whether the user agreed to `model` for this operation."""
+    def agreed(self, model: Model, uris: Iterable[str]) -> bool:
+        """Whether the user agreed to send these files to `model` in this operation."""
+        known = self._agreed.get(model, frozenset())
+        return known is None or (model in self._agreed and known.issuperset(uris))
+
+    def agreed_once(self, model: Model) -> bool:
+        """Whether the user agreed to send some files to `model`."""
         return model in self._agreed
 
-    def agree(self, model: Model) -> None:
-        """Remember the user's yes."""
-        self._agreed.add(model)
+    def agree(self, model: Model, uris: Iterable[str]) -> None:
+        """Remember the user's yes; the second one, which is asked for when files are added, is for all that follow."""
+        self._agreed[model] = None if model in self._agreed else frozenset(uris)
 
     @property
     def overspending(self) -> tuple[Limit, ...]:

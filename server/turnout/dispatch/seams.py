@@ -21,6 +21,8 @@ class Consent:
     estimate_usd: float | None
     redacted: tuple[tuple[str, int], ...] = ()
     """Kinds of the secrets that are taken out of it first, and how many of each."""
+    folder: str = ""
+    """Where the user agreed to other files before: the folder whose files it may go on to ask for, as a path."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ Completions are asked for once a keystroke, so their question is asked once and 
 import asyncio
 from collections.abc import Callable
 from datetime import date
+from pathlib import PurePath
 from urllib.parse import urlsplit
 
 from turnout.core.limits import Limit, dollars
@@ -101,6 +102,9 @@ def describe(question: Consent) -> str:
         if question.estimate_usd is None
         else f"for at most ${question.estimate_usd:.3f}"
     )
+    if question.folder:
+        name = PurePath(question.folder).name
+        files += f", and whichever others of {name or 'this workspace'} it asks for after that,"
     return (
         f"Turnout: send {question.bytes_sent:,} bytes from {files} to {_whom(question.model)}, "
         f"{price}?{_without(question)} ({question.kind})"

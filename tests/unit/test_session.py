@@ -141,6 +141,10 @@ def test_the_question_says_what_goes_where_and_for_how_much() -> None:
     secret = replace(QUESTION, redacted=(("GitHub token", 1),))
     assert describe(secret).endswith("$0.012? 1 secret will be replaced first: 1 x GitHub token. (refactor)")
     secrets = replace(secret, kind="inline", redacted=(("GitHub token", 1), ("assigned secret", 2)))
+    assert describe_typing(secrets).startswith(
+        "Turnout: while you type, send the text around the cursor and lines of other files of this folder that are "
+        "near (now 1,234 bytes) to opus, claude-opus-4-6 (US), for at most $"
+    )
     assert describe_typing(secrets).endswith(
         " 3 secrets will be replaced first: 1 x GitHub token, 2 x assigned secret. (inline)"
     )

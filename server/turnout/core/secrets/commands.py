@@ -35,8 +35,12 @@ _OPTIONS = (
     _Option(" -a ", re.compile(r"\bredis-cli\b"), re.compile(rf" -a {_WORD}")),
 )
 _NETRC = re.compile(
-    r"machine[ \t]{1,9}(?:localhost|[\w-]{1,80}[.:][\w.:-]{1,200})\s{1,40}"
+    r"machine[ \t]{1,9}(?:(?:localhost|[\w-]{1,80}[.:][\w.:-]{1,200}|\w)\s|[\w-]{1,80}[ \t]{0,9}\r?\n)\s{0,40}"
     r"login[ \t]{1,9}\S{1,80}\s{1,40}password[ \t]{1,9}(?P<bare>\S{3,200})"
+)
+_NETRC_DEFAULT = re.compile(
+    r"(?<![^\n])default\s{1,40}login[ \t]{1,9}(?!and\b|or\b)\S{1,80}\s{1,40}"
+    r"password[ \t]{1,9}(?P<bare>\S{3,200})(?=[ \t]{0,9}(?:\r?\n|\Z))"
 )
 _HEADER = re.compile(
     r"uthorization:[ \t]*(?:basic|bearer|token|apikey|api-key)[ \t]+"
@@ -57,6 +61,7 @@ def commands(text: str) -> Iterator[Span | None]:
     for option in _OPTIONS:
         yield from look_at(option.literal, text, partial(_in_option, text, option))
     yield from look_at("machine ", text, partial(_matched, text, _NETRC))
+    yield from look_at("default", text, partial(_matched, text, _NETRC_DEFAULT))
     yield from look_at("uthorization:", text, partial(_in_header, text))
 
 

@@ -19,12 +19,16 @@ _AROUND = re.compile(
     r"(?P<word>key|tokens?|secrets?|passw(?:or)?d|pwd|credentials?|passphrase|pass|auth|identified by)"
     r"(?P<tail>(?:[_.-]?(?:id|value|prod|production|dev|staging|test|live|default|current|old|new|base64|base|b64|hex|\d{1,3}))?)"
     r"(?:>(?P<element>[^<>\"'`\s]{8,4000})(?=</)"
-    rf"|(?:(?P<typed>(?:\[\w{{0,8}}\])?[ \t]*+=|[?!]?(?::[ \t]*+|[ \t]++){_TYPE}[ \t]*+=)(?=[ \t]*+[brfu]{{0,2}}[\"'`])"
+    rf"|(?:(?P<typed>(?:\[\w{{0,8}}\])?[ \t]*+=|[?!]?(?::[ \t]*+|[ \t]++){_TYPE}[ \t]*+=)"
+    r"(?=[ \t]*+(?:\([ \t]*+\r?\n[ \t]*+)?[brfu]{0,2}[\"'`])"
     r"|(?P<close>[\"'`\]]{0,2})[ \t]*+(?P<sign>:[ \t]?=|=>|[:=]|,(?=[ \t]*[\"']))"
-    r"|(?P<space>[ \t]++)(?!`))[ \t]*+(?:[brfu]{1,2}(?=[\"']))?"
+    r"|(?P<entry>[\"']?(?:,[ \t]*+|[ \t]*+(?=\r?\n))(?:\r?\n[ \t]*+)?[\"']?value[\"']?[ \t]*+[:=])"
+    r"|(?P<space>[ \t]++)(?!`))[ \t]*+"
+    r"(?:[>|][+-]?[ \t]*+\r?\n[ \t]++|\([ \t]*+\r?\n[ \t]*+(?=[brfu]{0,2}[\"'`]))?(?:[brfu]{1,2}(?=[\"']))?"
     r"(?:(?P<quote>[\"'`])(?P<quoted>[^\"'`\s]{8,4000})(?P=quote)|(?P<bare>(?=(?:[A-Za-z0-9_.~+/=!@#$%^*-]|&(?!\w{1,40}=)){8})(?:[A-Za-z0-9_.~+/=!@#$%^*-]{1,1000}+|&(?!\w{1,40}=)){1,40}+)))"
 )
-"""A word for a secret with what follows: an element of XML, a declaration with its type, a sign, or only a space."""
+"""A word for a secret with what follows: an element of XML, a declaration with its type, a sign, the `value` of an
+entry with that name, or only a space. The value may begin on the next line: in YAML's blocks and in parentheses."""
 _ENDS_A_LINE = re.compile(r"[\n\r\\&;\"'`]|[ \t]*+\Z|[ \t]++(?:#|\r?\n|\\|\w{1,40}=)")
 _VALUES = ("element", "quoted", "bare")
 _NAME = re.compile(r"[A-Za-z0-9_.-]*\Z")

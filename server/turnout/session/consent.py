@@ -119,8 +119,8 @@ def describe_typing(question: Consent) -> str:
         else f"at most ${question.estimate_usd:.5f} each"
     )
     return (
-        "Turnout: while you type, send the text around the cursor and lines of other files of this folder that are near "
-        f"(now {question.bytes_sent:,} bytes) to {_whom(question.model)}, for {price}?{_without(question)} "
+        "Turnout: while you type, send the text around the cursor and lines of other files of this folder that are "
+        f"near (now {question.bytes_sent:,} bytes) to {_whom(question.model)}, for {price}?{_without(question)} "
         f"({question.kind})"
     )
 

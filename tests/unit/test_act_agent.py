@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from support.act_kit import REMOTE, MemoryWorkspace, receipt
 from support.repository import MemoryRepository
+from support.secrets import pem
 from turnout import syntax
 from turnout.act.agent import Bounds, work_out
 from turnout.act.calls import BadCall, reply_of
@@ -439,6 +440,19 @@ async def test_a_file_found_by_one_model_is_not_shown_to_another() -> None:
     assert "hunter2" in asker.said[0]
     assert "hunter2" not in asker.said[1]
     assert "kept.py" in asker.said[1]
+
+
+async def test_a_line_of_a_key_is_no_row() -> None:
+    """A row of a search does not show a line that only its neighbours tell to be a private key's."""
+    key, lines = pem("RSA", count=6)
+    files = {**FILES, "conf/keys.py": f"KEY = {key!r}\n", "conf/a.txt": f"{key}\nno key: {lines[2][:9]}\n"}
+    rows = [("search_text", {"text": text}) for text in (lines[2][:9], lines[-1])]
+    asker = Calling([rows, edits()])
+    await propose(HERE, around(asker, files))
+    assert not any(line in said for line in lines for said in asker.said)
+    assert "conf/a.txt:4: (a line of a private key)" in asker.said[0]
+    assert f"conf/a.txt:11: no key: {lines[2][:9]}" in asker.said[0]
+    assert "(a line of a private key)" in asker.said[1]
 
 
 WHERE = (Problem("shapes.py", 1, "undefined area"), Problem("kept.py", 1, "TOKEN is 'hunter2'"))

@@ -32,6 +32,8 @@ MIDDLES = [
     [made(30), *of_width(64, 3)],
 ]
 JOINTS = [("", "\n"), ("    ", "\n    "), ("# ", "\n# "), ("", "\r\n"), ("> ", "\n> ")]
+FRONTS = [("-", "\n-"), ("E       ", "\nE       "), ("conf/keys.py:12: ", "\nconf/keys.py:13: ")]
+"""What a diff, pytest and a search write in front of every line."""
 STRINGS = [('"', '\\n"\n    "'), ("'", "\\n' +\n  '"), ('k = "', '",\n    "'), ('"', "\\n")]
 
 
@@ -41,7 +43,7 @@ def taken(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("lines", MIDDLES)
-@pytest.mark.parametrize(("first", "joint"), JOINTS)
+@pytest.mark.parametrize(("first", "joint"), [*JOINTS, *FRONTS])
 def test_middle(lines: list[str], first: str, joint: str) -> None:
     """Every line from the middle of a key is found without the key's marks, whatever margin it has."""
     text = first + joint.join(lines)
@@ -50,6 +52,21 @@ def test_middle(lines: list[str], first: str, joint: str) -> None:
     elif first:
         return
     assert taken(text) == set(lines)
+
+
+@pytest.mark.parametrize(("first", "joint"), [*FRONTS, ("+", "\n+")])
+def test_whole_in_rows(first: str, joint: str) -> None:
+    """A whole key is found as well, its last line included."""
+    text = f"{first}{joint.join(KEY.splitlines())}\n"
+    assert {line.lstrip("+") for line in taken(text)} == set(LINES)
+
+
+def test_a_change_in_a_key() -> None:
+    """Lines that a diff keeps, takes and adds are those of one key."""
+    lines = [f" {LINES[2]}", f" {LINES[3]}", f"-{LINES[4]}", f"+{LINES[5]}", f" {LINES[6]}"]
+    found = taken("@@ -3,4 +3,4 @@\n" + "\n".join(lines))
+    assert {line.lstrip("+") for line in found} == set(LINES[2:7])
+    assert {line.lstrip("+") for line in taken(f"@@ -3 +3 @@\n+{LINES[4]}\n")} == {LINES[4]}
 
 
 @pytest.mark.parametrize("lines", [lines for lines in MIDDLES[:-1] if len(lines) > 2])

@@ -15,13 +15,14 @@ from typing import Any
 from turnout.act.calls import TOOLS, BadCall, number_in, reply_of, text_in
 from turnout.act.proposals import Check
 from turnout.act.seams import Seams
-from turnout.core.documents import Snapshot
+from turnout.core.documents import Snapshot, line_body
 from turnout.core.edits.changes import FileChange
 from turnout.core.edits.paths import normalise
 from turnout.core.edits.replies import Reply
 from turnout.core.receipts import SentFile
 from turnout.core.repository import Repository
 from turnout.core.requests import Model, Tool, ToolCall
+from turnout.core.secrets import lines_of_keys
 from turnout.errors import EditError
 
 MOST_READ_BYTES = 24_000
@@ -29,6 +30,7 @@ MOST_MATCHES = 60
 MOST_LISTED = 400
 _MOST_SEARCHED = 5_000
 _MOST_LINE = 240
+_KEY = "(a line of a private key)"
 
 Propose = Callable[[Reply], Awaitable[str]]
 """Takes proposed edits; what became of them, in words for the model."""
@@ -192,8 +194,14 @@ class Toolbox:
             file = self.seams.workspace.snapshot(self.seams.workspace.uri(path))
         except EditError:
             return []
-        lines = enumerate(file.lines if file else (), start=1)
-        return [f"{path}:{at}: {line.strip()[:_MOST_LINE]}" for at, line in lines if pattern.search(line)]
+        if file is None or not (found := [at for at, line in enumerate(file.lines) if pattern.search(line)]):
+            return []
+        # A line of a key is known by its neighbours, and nobody can tell once it stands alone.
+        hidden = lines_of_keys("".join(f"{line_body(line)}\n" for line in file.lines))
+        return [
+            f"{path}:{at + 1}: {_KEY if at in hidden else file.lines[at].strip()[:_MOST_LINE]}"
+            for at in found
+        ]
 
 
 def _cut(lines: Sequence[str], first: int) -> str:

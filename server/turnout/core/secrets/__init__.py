@@ -4,6 +4,6 @@ Invariant: pure, and the value of a secret is in nothing that this package makes
 """
 
 from turnout.core.secrets.redaction import Redacted, Restorer, redacting
-from turnout.core.secrets.scan import Finding, find, finding
+from turnout.core.secrets.scan import Finding, find, finding, lines_of_keys
 
-__all__ = ["Finding", "Redacted", "Restorer", "find", "finding", "redacting"]
+__all__ = ["Finding", "Redacted", "Restorer", "find", "finding", "lines_of_keys", "redacting"]

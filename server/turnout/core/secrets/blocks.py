@@ -12,8 +12,14 @@ from turnout.core.secrets.forms import Span
 _MARK = "PRIVATE KEY"
 _LINE = re.compile(r"-----(BEGIN|END) (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 _PIECE = re.compile(r"[A-Za-z0-9+/=]{4,}")
-GAP = re.compile(r"(?:\\++[rnt]?|\s|[\"'`,;#*>|().]|[+-](?=[\s\"'`])|//++(?=\s))*+")
-"""Between the lines of a key: the end of a line in any spelling, quotes, and the marks of comments."""
+ROW = r"[^\s:]{1,200}:\d{1,7}:[ ]?"
+"""What a search writes in front of a line: its file and number."""
+GAP = re.compile(
+    r"(?:\\++[rnt]?|\s|[\"'`,;#*>|().]|[+-](?=[\s\"'`])|//++(?=\s)"
+    rf"|(?<=\n)(?:-(?!-)|E(?=[ ]{{3}})|{ROW}))*+"
+)
+"""Between the lines of a key: the end of a line in any spelling, quotes, the marks of comments, and what a diff, pytest
+and a search write in front of lines."""
 _HEADERS = re.compile(r"(?:\s|\\+[rn])*(?:[A-Z][A-Za-z-]{3,20}: [^\n\\]{0,120}(?:(?:\\+[rn])+|\s+))+")
 _BODY = re.compile(r"[A-Za-z0-9+/=\s\"'`,;#*>|\\().-]*+")
 _STEP = re.compile(r"\\++[rnt]?|[A-Za-z0-9+/=]{4,}")

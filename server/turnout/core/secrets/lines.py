@@ -7,7 +7,7 @@ whose marks are in the text, a file that shows what it is in its first character
 import re
 from collections.abc import Iterator
 
-from turnout.core.secrets.blocks import GAP
+from turnout.core.secrets.blocks import GAP, ROW
 from turnout.core.secrets.chance import entropy_bits
 from turnout.core.secrets.forms import LOOKS_A_TURN, Span
 
@@ -20,7 +20,7 @@ _LAST = re.compile(r"[A-Za-z0-9+/]{2,}+={0,2}(?=[\s\"'`\\]|\Z)")
 _FIRST = re.compile(r"[A-Za-z0-9+/]++")
 _KEY_WIDTHS = frozenset({64, 70})
 """Characters of a line where keys are written: enough to know one by that stands alone."""
-_OWN_LINE = re.compile(r"[ \t]*(?:(?:[#*>|]|//)[ \t]+)?\Z")
+_OWN_LINE = re.compile(rf"(?:[ \t]*(?:(?:[#*>|]|//)[ \t]+)?|-|E[ ]{{3,}}|{ROW})\Z")
 _MARK = re.compile(r"---- ?(BEGIN|END) ([A-Z0-9 ]{3,60})")
 _NEAR = 300
 """Characters in which the BEGIN and the END of a block stand before its first line and after its last one."""
@@ -80,13 +80,19 @@ def _goes_on(text: str, last: Span, piece: Span) -> bool:
     """Whether `piece` is the line after `last`, and as long, or the shorter one that ends a run."""
     return (
         text[last[1] - 1] != "="
-        and _size(text, piece) <= last[1] - last[0]
+        and _size(text, piece) - _added(text, piece) <= last[1] - last[0]
         and _is_line_end(text, last[1], piece[0])
     )
 
 
 def _size(text: str, piece: Span) -> int:
     return len(text[slice(*piece)].rstrip("="))
+
+
+def _added(text: str, piece: Span) -> int:
+    """1 where a piece begins with the mark of a line that a diff adds, which is a character of base64 as well."""
+    first = piece[0]
+    return int(text[first] == "+" and (first == 0 or text[first - 1] == "\n"))
 
 
 def _is_line_end(text: str, start: int, end: int) -> bool:
@@ -102,7 +108,9 @@ def _of_key(text: str, run: list[Span]) -> list[Span]:
     last = _last(text, run[-1])
     first = _cut_off(text, run[0])
     alone = len(run) == 1
-    if alone and not (run[0][1] - run[0][0] in _KEY_WIDTHS and _is_own_line(text, run[0])):
+    if alone and not (
+        run[0][1] - run[0][0] - _added(text, run[0]) in _KEY_WIDTHS and _is_own_line(text, run[0])
+    ):
         return []
     pieces = [*([first] if first else []), *run, *([last] if last else [])]
     return [] if _is_something_else(text, pieces) else pieces

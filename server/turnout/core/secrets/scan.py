@@ -40,6 +40,20 @@ def find(text: str) -> list[Finding]:
     return drained(finding(text))
 
 
+def lines_of_keys(text: str) -> frozenset[int]:
+    """Numbers (from 0) of the lines of `text` that belong to private keys: told by the lines around them, not alone."""
+    starts = {
+        start for found in (private_keys(text), key_lines(text)) for piece in found for start, _ in piece
+    }
+    lines: set[int] = set()
+    line = at = 0
+    for start in sorted(starts):
+        line += text.count("\n", at, start)
+        at = start
+        lines.add(line)
+    return frozenset(lines)
+
+
 def finding(text: str) -> Generator[None, None, list[Finding]]:
     """`find` in steps of well under a millisecond each, for a text of 200 kB."""
     found: list[_Found] = []

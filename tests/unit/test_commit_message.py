@@ -1,5 +1,7 @@
 """A commit message speaks of what is staged and may be seen, and is nothing but a message."""
 
+import asyncio
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -131,3 +133,26 @@ async def test_no_message(found: Staged, reply: str, error: type[Exception]) -> 
     around = Seams(ScriptedAsker([reply]), MemoryWorkspace({}), syntax, outlook=MemoryOutlook())
     with pytest.raises(error):
         await write_message(found, lambda path: f"file:///w/{path}", around)
+
+
+async def test_others_have_their_turn_between_the_files() -> None:
+    """Hundreds of staged files, each a look at the disk, and somebody may be typing meanwhile."""
+    turns, seen = [0], list[int]()
+
+    class Counting(MemoryOutlook):
+        def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+            seen.append(turns[0])
+            return super().route(kind, uris, input_tokens)
+
+    async def others() -> None:
+        while True:
+            turns[0] += 1
+            await asyncio.sleep(0)
+
+    typing = asyncio.create_task(others())
+    around = Seams(ScriptedAsker([MESSAGE]), MemoryWorkspace({}), syntax, outlook=Counting())
+    await write_message(staged("a.py", "b.py", "c.py"), lambda path: f"file:///w/{path}", around)
+    typing.cancel()
+    of_files = seen[1:]
+    assert len(of_files) == 3
+    assert of_files == sorted(set(of_files))

@@ -4,6 +4,7 @@ Invariant: a file that no model may see is not even named; one that some candida
 can speak for the commit, and else keeps the whole request with those that may.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -48,7 +49,7 @@ async def write_message(staged: Staged, uri_of: Callable[[str], str], seams: Sea
         raise FileUnusable("Nothing is staged.", advice="Stage what the commit is to hold: git add.")
     seams.tell("reading what is staged", 0, 0)
     ruled = tuple(file for file in staged.files if file.is_ruled)
-    shown = ruled if seams.outlook is None else _allowed(ruled, uri_of, seams.outlook)
+    shown = ruled if seams.outlook is None else await _allowed(ruled, uri_of, seams.outlook)
     if not shown:
         raise FileUnusable(
             "No model may see any of the files that are staged.",
@@ -74,7 +75,7 @@ async def write_message(staged: Staged, uri_of: Callable[[str], str], seams: Sea
     return CommitMessage(text, answer.receipt)
 
 
-def _allowed(
+async def _allowed(
     files: Sequence[StagedFile], uri_of: Callable[[str], str], outlook: Outlook
 ) -> tuple[StagedFile, ...]:
     """The files to speak of: those that every candidate may see; where there are none, those that any may."""
@@ -84,7 +85,10 @@ def _allowed(
         return frozenset(model.name for model in outlook.route("commit_message", uris, 0).candidates)
 
     wanted = candidates()
-    by_file = [(file, candidates(file.path, file.old_path)) for file in files]
+    by_file: list[tuple[StagedFile, frozenset[str]]] = []
+    for file in files:
+        by_file.append((file, candidates(file.path, file.old_path)))
+        await asyncio.sleep(0)  # each takes about a millisecond, and somebody may be typing
     free = tuple(file for file, allowed in by_file if allowed and allowed >= wanted)
     return free or tuple(file for file, allowed in by_file if allowed)
 

@@ -97,7 +97,8 @@ class Journal:
     def _folder(self, root: str) -> Path:
         name = hashlib.sha256(root.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         folder = self._directory / name
-        for missing in (self._directory, folder):  # the mode of parents that mkdir makes is not the one it is given
+        # The mode of parents that mkdir makes is not the one it is given.
+        for missing in (self._directory, folder):
             missing.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
 

@@ -29,7 +29,13 @@ from turnout.core.edits.changes import FileChange
 from turnout.core.problems import Problem
 from turnout.core.receipts import SentFile
 from turnout.core.requests import ChatPrompt, Finish, Kind, Message, Model, Route, ToolCall
-from turnout.errors import BackendError, ConnectionFailed, ProtocolViolation, ReplyUnusable
+from turnout.errors import (
+    BackendError,
+    ConnectionFailed,
+    ProtocolViolation,
+    ReplyUnusable,
+    RequestRejected,
+)
 from turnout.files import Folder
 from turnout.journal import DiskWorkspace
 
@@ -409,11 +415,16 @@ class Rendering(Calling):
 
     model: Model = NEAR
     elsewhere: list[ChatPrompt] = field(default_factory=list)
+    rejected: int = 0
+    """Requests that the other one is not let take over."""
 
     async def ask(
         self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
     ) -> Answer:
-        self.elsewhere.append(prompt(MODEL))
+        try:
+            self.elsewhere.append(prompt(replace(MODEL, tools=self.model.tools)))
+        except RequestRejected:
+            self.rejected += 1
         return await super().ask(kind, prompt, files, on_text)
 
 
@@ -476,6 +487,8 @@ async def test_the_output_of_checks_may_quote_any_file(files: dict[str, str], wh
     assert "Traceback: TOKEN = 'hunter2'" in near
     assert ("Traceback" in far) is whole
     assert "shapes.py:1: undefined area" in far or whole
+    # An answer of the one that heard everything may quote it.
+    assert (asker.rejected > 0) is not whole
     # Where a file is heard of, every later turn is decided on it.
     heard = "TOKEN is 'hunter2'" in far
     assert heard is any("kept" in file.uri for file in asker.files[1])

@@ -140,6 +140,8 @@ class _Work:
             return True
         self.receipts.append(answer.receipt)
         self.model = answer.model
+        for found in self.told.values():
+            found.answered(answer.model)
         self.turns.append(Message("assistant", answer.text, answer.calls, answer.thoughts))
         if answer.finish == "length" and not answer.calls:
             raise _Stopped("Its answer was cut off.")

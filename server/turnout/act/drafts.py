@@ -141,9 +141,12 @@ async def converse(
     results: list[Result] = []
     complaints: Sequence[Complaint] = ()
     last: Sequence[Complaint] = ()
+    heard: list[Findings] = []
     for left in range(min(question.repairs, MAX_REPAIRS), -1, -1):
         answer = await ask(question, turns, seams)
         receipts.append(answer.receipt)
+        for found in heard:
+            found.answered(answer.model)
         if answer.finish == "length" and results:
             break
         _must_be_finished(answer)
@@ -157,6 +160,7 @@ async def converse(
         if not complaints or complaints == last:
             break
         last = complaints
+        heard += [complaint for complaint in complaints if isinstance(complaint, Findings)]
         turns.append((answer.text, partial(_complained, complaints, style_for(answer.model))))
     return results[-1], tuple(receipts)
 

@@ -6,12 +6,12 @@ them; any other hears only of problems in files that are known to be in its requ
 
 import asyncio
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from turnout.act.proposals import Check
 from turnout.act.seams import Outlook, Seams, Workspace
 from turnout.core.requests import Model
-from turnout.errors import EditError
+from turnout.errors import EditError, RequestRejected
 
 _MOST_FILES = 5_000
 """In a larger folder, no model that leaves the machine is known to be let have every file."""
@@ -20,17 +20,32 @@ _SHOWN = 10
 _KEPT_BACK = "The rest of its output is not shown: it may quote files that are kept from you."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Findings:
-    """The same findings for two kinds of readers; `readers` are the models off this machine that hear the `whole`."""
+    """The same findings for two kinds of readers; `readers` are the models off this machine that hear the `whole`.
+
+    An answer of one that heard the whole may quote it, so no other model takes part in the conversation after that.
+    """
 
     whole: str
     part: str
     readers: frozenset[Model]
+    is_quoted: bool = field(default=False, compare=False)
 
     def told(self, model: Model) -> str:
-        """What `model` hears."""
-        return self.whole if not model.leaves_machine or model in self.readers else self.part
+        """What `model` hears. Raises RequestRejected where an answer in the conversation may quote what it may not."""
+        if self._is_open_to(model):
+            return self.whole
+        if self.is_quoted:
+            raise RequestRejected(f"Checks printed text that may be kept from {model.name}.")
+        return self.part
+
+    def answered(self, model: Model) -> None:
+        """Note that `model` heard them and that what it said to them is in the conversation."""
+        self.is_quoted = self.is_quoted or self._is_open_to(model)
+
+    def _is_open_to(self, model: Model) -> bool:
+        return not model.leaves_machine or model in self.readers
 
 
 def findings(failed: Sequence[Check], known: Collection[str], readers: frozenset[Model]) -> Findings:

@@ -256,13 +256,15 @@ class Editor:
             # The editor says that there are none where it is asked while it still takes in where the caret is.
             self.press("Control+.")
             self.wait_for(row, title)
+        self.picture(f"action-{title.partition(' ')[0].strip(':').lower()}")
+        self.driver.do("pointAway")  # a pointer that rests on the menu takes the focus with it
         for _ in self.texts(row):
             if any(title in text for text in self.texts(f"{row}.focused")):
                 break
             self.press("ArrowDown")
         self.wait_for(f"{row}.focused", title)
-        self.picture(f"action-{title.partition(' ')[0].strip(':').lower()}")
         self.press("Enter")
+        self.wait_gone(row)
 
     def wait_message(self, text: str) -> str:
         """The text of the message with `text` in it."""

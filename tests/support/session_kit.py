@@ -15,6 +15,7 @@ class FakeEditor:
         self.said: list[str] = []
         self.questions: list[str] = []
         self.progress_messages: list[str] = []
+        self.states: list[str] = []
         self.told = asyncio.Event()
 
     def say(self, text: str, level: Level = "info") -> None:
@@ -38,7 +39,7 @@ class FakeEditor:
         self.told.set()
 
     def show_status(self, status: Status) -> None:
-        pass
+        self.states.append(status.state)
 
 
 async def turns() -> None:

@@ -186,7 +186,7 @@ export interface RouteExplanation {
 }
 
 export interface Status {
-  state: "starting" | "ready" | "loading" | "busy" | "off" | "error";
+  state: "starting" | "ready" | "loading" | "off" | "error";
   model?: string | null;
   leavesMachine?: boolean;
   lastLatencyMs?: number | null;

@@ -11,7 +11,7 @@ Level = Literal["error", "warning", "info"]
 class Status:
     """What the status bar shows; sent whenever it changes.
 
-    `state` is `starting`, `ready`, `loading` (a model), `busy`, `off` or `error`; `message` is for people.
+    `state` is `starting`, `ready`, `loading` (a model), `off` or `error`; `message` is for people.
     """
 
     state: str

@@ -56,7 +56,8 @@ class Reporter:
             share = f", {done * 100 // of} %" if of else ""
             self._show(replace(self._status, state="loading", model=model, message=f"loading {model}{share}"))
         elif self._status.state == "loading":
-            self._show(replace(self._status, state="busy", model=model, message=""))
+            # Nobody may wait for it, as when it was read ahead: then no receipt would end a sign that it works.
+            self._show(replace(self._status, state="ready", model=model, message=""))
 
     def _latency(self, receipt: Receipt) -> float | None:
         if receipt.kind in COMPLETION_KINDS and receipt.outcome == "shown":

@@ -111,16 +111,22 @@ def open_editor(driver: Driver, tmp_path: Path, request: pytest.FixtureRequest) 
 
     yield open_window
     if request.session.testsfailed:
+        window = Editor(driver, tmp_path)
         with suppress(DriverError):
-            Editor(driver, tmp_path).picture(f"failed-{request.node.name}")
+            window.picture(f"failed-{request.node.name}")
+            window.command("Notifications: Show Notifications")
+            window.picture(f"failed-{request.node.name}-messages")
     driver.do("close")
 
 
 def write_launcher(path: Path, command: list[str], env: dict[str, str]) -> Path:
-    """A `turnout` that is `command` with `env`; the arguments of the editor follow."""
+    """A `turnout` that is `command` with `env`; the arguments of the editor follow.
+
+    It leaves a file behind when it serves: a window that opens while its settings change begins with the server before.
+    """
     exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in env.items())
     words = shlex.join(command)
-    path.write_text(f'#!/bin/sh\n{exports}exec {words} "$@"\n')
+    path.write_text(f'#!/bin/sh\n{exports}[ "$1" = serve ] && : >"$0.served"\nexec {words} "$@"\n')
     path.chmod(0o755)
     return path
 

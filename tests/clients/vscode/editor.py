@@ -212,7 +212,10 @@ class Editor:
         return "\n".join(self.texts(".view-lines"))
 
     def wait_ready(self) -> None:
-        """Wait until the status bar says that the server is ready."""
+        """Wait until this window's own server has been started, and the status bar says that it is ready."""
+        launcher = self.folder.with_name("turnout")
+        if launcher.exists():
+            wait_until(launcher.with_name("turnout.served").exists, bool, "the server of this window")
         self.wait_for(READY)
 
     def ghost(self) -> str:

@@ -1,13 +1,13 @@
 """Against llmock, a provider that others wrote: it breaks streams on demand and judges how we take it."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
 from support.asking import said
-from support.child_server import child_server
+from support.llmock import plan
 from turnout.core.requests import Api, ChatPrompt, Delta, Done, Message, Model, Tool
 from turnout.errors import (
     BackendError,
@@ -31,21 +31,6 @@ WITH_TOOLS = ChatPrompt(PROMPT.messages, tools=(TOOL,))
 every_format = pytest.mark.parametrize("api", list(BASES))
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    """One llmock for all tests here."""
-    with child_server("llmock_server.py") as base:
-        yield base
-
-
-@pytest.fixture
-async def control(url: str) -> AsyncIterator[httpx.AsyncClient]:
-    """llmock's own controls, with what came before forgotten."""
-    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client:
-        (await client.post("/_llmock/reset")).raise_for_status()
-        yield client
-
-
 @pytest.fixture
 async def backend() -> AsyncIterator[RemoteBackend]:
     """A backend with a key that llmock takes."""
@@ -62,18 +47,14 @@ async def hasty() -> AsyncIterator[RemoteBackend]:
     await made.close()
 
 
-async def ask(backend: RemoteBackend, url: str, api: Api, prompt: ChatPrompt = PROMPT) -> tuple[str, Done]:
+async def ask(backend: RemoteBackend, llmock: str, api: Api, prompt: ChatPrompt = PROMPT) -> tuple[str, Done]:
     """All of one stream."""
-    text, model = "", Model("far", api, "m-1", base_url=url + BASES[api], key="env:KEY")
+    text, model = "", Model("far", api, "m-1", base_url=llmock + BASES[api], key="env:KEY")
     async for item in said(backend.stream(model, prompt)):
         if isinstance(item, Done):
             return text, item
         text += item.text
     raise AssertionError("no outcome")
-
-
-async def plan(control: httpx.AsyncClient, *behaviors: dict[str, object]) -> None:
-    (await control.post("/_llmock/scenario", json={"behaviors": behaviors})).raise_for_status()
 
 
 async def requests(control: httpx.AsyncClient) -> int:
@@ -87,10 +68,10 @@ async def verdict(control: httpx.AsyncClient) -> dict[str, object]:
 
 
 @every_format
-async def test_answer(control: httpx.AsyncClient, backend: RemoteBackend, url: str, api: Api) -> None:
+async def test_answer(control: httpx.AsyncClient, backend: RemoteBackend, llmock: str, api: Api) -> None:
     """A whole answer arrives with the usage that llmock counted."""
     await plan(control, REPLY)
-    text, done = await ask(backend, url, api)
+    text, done = await ask(backend, llmock, api)
     assert text == REPLY["text"]
     assert done.finish == "stop"
     assert done.usage.output > 0
@@ -113,7 +94,7 @@ async def test_broken_stream(
     control: httpx.AsyncClient,
     backend: RemoteBackend,
     hasty: RemoteBackend,
-    url: str,
+    llmock: str,
     api: Api,
     fault: dict[str, object],
     error: type[BackendError],
@@ -122,9 +103,9 @@ async def test_broken_stream(
     """A broken stream is its error, asking again as a route does succeeds, and llmock finds nothing to blame."""
     await plan(control, {"type": "stream_fault", "after_chunks": after, **fault}, LONG_REPLY, REPLY)
     with pytest.raises(error):
-        await ask(hasty if error is DeadlineExceeded else backend, url, api)
+        await ask(hasty if error is DeadlineExceeded else backend, llmock, api)
     assert await requests(control) == 1
-    text, _ = await ask(backend, url, api)
+    text, _ = await ask(backend, llmock, api)
     assert text == REPLY["text"]
     found = await verdict(control)
     assert (found["passed"], found["findings"]) == (True, [])
@@ -148,7 +129,7 @@ async def test_broken_stream(
 async def test_refusal(
     control: httpx.AsyncClient,
     backend: RemoteBackend,
-    url: str,
+    llmock: str,
     api: Api,
     status: int,
     error: type[BackendError],
@@ -156,7 +137,7 @@ async def test_refusal(
     """A refusal is its error, with the wish to wait where there is one, and is not sent again unasked."""
     await plan(control, {"type": "fail", "status": status, "retry_after": 7})
     with pytest.raises(error) as caught:
-        await ask(backend, url, api)
+        await ask(backend, llmock, api)
     if isinstance(caught.value, RateLimited):
         assert caught.value.retry_after_s == 7.0
     found = await verdict(control)
@@ -165,23 +146,25 @@ async def test_refusal(
 
 
 @every_format
-async def test_closing_midway(control: httpx.AsyncClient, backend: RemoteBackend, url: str, api: Api) -> None:
+async def test_closing_midway(
+    control: httpx.AsyncClient, backend: RemoteBackend, llmock: str, api: Api
+) -> None:
     """Closing a stream midway hangs up, and the next request finds everything in order."""
     await plan(control, {**REPLY, "times": 2})
-    model = Model("far", api, "m-1", base_url=url + BASES[api], key="env:KEY")
+    model = Model("far", api, "m-1", base_url=llmock + BASES[api], key="env:KEY")
     stream = said(backend.stream(model, PROMPT))
     assert isinstance(await anext(stream), Delta)
     await stream.aclose()
-    assert (await ask(backend, url, api))[0] == REPLY["text"]
+    assert (await ask(backend, llmock, api))[0] == REPLY["text"]
 
 
 @every_format
-async def test_tool_calls(control: httpx.AsyncClient, backend: RemoteBackend, url: str, api: Api) -> None:
+async def test_tool_calls(control: httpx.AsyncClient, backend: RemoteBackend, llmock: str, api: Api) -> None:
     """Tools that llmock calls arrive whole, with text before them, and with what they were asked."""
     city = {"city": "Málaga 🚃"}
     calls = [{"name": "weather", "arguments": city}, {"name": "weather", "arguments": {}}]
     await plan(control, {"type": "reply", "text": "Let me see.", "tool_calls": calls})
-    text, done = await ask(backend, url, api, WITH_TOOLS)
+    text, done = await ask(backend, llmock, api, WITH_TOOLS)
     assert (text, done.finish) == ("Let me see.", "stop")
     assert [(call.name, json.loads(call.arguments)) for call in done.calls] == [
         ("weather", city),
@@ -196,19 +179,19 @@ async def test_tool_calls(control: httpx.AsyncClient, backend: RemoteBackend, ur
     [("malformed_arguments", "not a JSON object"), ("unknown_tool", "a tool that it was not given")],
 )
 async def test_broken_tool_calls(
-    control: httpx.AsyncClient, backend: RemoteBackend, url: str, api: Api, kind: str, words: str
+    control: httpx.AsyncClient, backend: RemoteBackend, llmock: str, api: Api, kind: str, words: str
 ) -> None:
     """A call with arguments that are no JSON, or of a tool that was not offered, is an error."""
     await plan(control, {"type": "tool_fault", "kind": kind})
     with pytest.raises(ProtocolViolation, match=words):
-        await ask(backend, url, api, WITH_TOOLS)
+        await ask(backend, llmock, api, WITH_TOOLS)
     assert (await verdict(control))["passed"]
 
 
 @every_format
 @pytest.mark.parametrize(("kind", "after"), [("disconnect", 3), ("truncate", 3), ("disconnect", 5)])
 async def test_cut_tool_call(
-    control: httpx.AsyncClient, backend: RemoteBackend, url: str, api: Api, kind: str, after: int
+    control: httpx.AsyncClient, backend: RemoteBackend, llmock: str, api: Api, kind: str, after: int
 ) -> None:
     """A stream that breaks in or around a call gives no call, also where what came until then would pass for one."""
     calls = [{"name": "weather", "arguments": {"city": "Rome " * 50}}] * 3
@@ -218,8 +201,8 @@ async def test_cut_tool_call(
         {"type": "reply", "tool_calls": calls, "times": 2},
     )
     with pytest.raises(StreamTruncated):
-        await ask(backend, url, api, WITH_TOOLS)
-    _, done = await ask(backend, url, api, WITH_TOOLS)
+        await ask(backend, llmock, api, WITH_TOOLS)
+    _, done = await ask(backend, llmock, api, WITH_TOOLS)
     assert len(done.calls) == 3
     assert (await verdict(control))["passed"]
 
@@ -227,12 +210,12 @@ async def test_cut_tool_call(
 @every_format
 @pytest.mark.parametrize("wait", ["delay", "slow_first_token"])
 async def test_slow(
-    control: httpx.AsyncClient, backend: RemoteBackend, hasty: RemoteBackend, url: str, api: Api, wait: str
+    control: httpx.AsyncClient, backend: RemoteBackend, hasty: RemoteBackend, llmock: str, api: Api, wait: str
 ) -> None:
     """An answer that comes late is one for whoever waits, and an error for whoever does not."""
     await plan(control, {"type": wait, "seconds": 0.1}, REPLY)
-    text, _ = await ask(backend, url, api)
+    text, _ = await ask(backend, llmock, api)
     assert text == REPLY["text"]
     await plan(control, {"type": wait, "seconds": 2}, REPLY)
     with pytest.raises(DeadlineExceeded):
-        await ask(hasty, url, api)
+        await ask(hasty, llmock, api)

@@ -1,7 +1,6 @@
 """A whole dispatcher and its ledger against llmock: for every format and fault the outcome and the rows are right."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from support.child_server import child_server
 from support.dispatch_kit import FILES, NEAR, Around, Pauses, Scripted, route, says
 from support.ledger_kit import DAY
+from support.llmock import plan
 from turnout.core.answers import Answer, Ask
 from turnout.core.requests import Api, ChatPrompt, Message, Model, Tool
 from turnout.dispatch import Dispatcher, Patience
@@ -29,26 +28,6 @@ TOKENS = {"openai-chat": ("prompt_tokens", "completion_tokens")}
 MICRO = 1e-6
 
 every_format = pytest.mark.parametrize("api", list(BASES))
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    """One llmock for all tests here."""
-    with child_server("llmock_server.py") as base:
-        yield base
-
-
-@pytest.fixture
-async def control(url: str) -> AsyncIterator[httpx.AsyncClient]:
-    """llmock's own controls, with what came before forgotten."""
-    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client:
-        (await client.post("/_llmock/reset")).raise_for_status()
-        yield client
-
-
-async def plan(control: httpx.AsyncClient, *behaviors: dict[str, object]) -> None:
-    """What llmock does with the requests that come."""
-    (await control.post("/_llmock/scenario", json={"behaviors": behaviors})).raise_for_status()
 
 
 @dataclass
@@ -106,10 +85,10 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, url: str, api: Api) -> Bench:
+def bench(tmp_path: Path, llmock: str, api: Api) -> Bench:
     """A model that speaks `api`."""
     model = Model(
-        "far", api, "m-1", base_url=url + BASES[api], key="env:KEY", leaves_machine=True, context_tokens=8192,
+        "far", api, "m-1", base_url=llmock + BASES[api], key="env:KEY", leaves_machine=True, context_tokens=8192,
         jurisdiction="self-hosted", input_usd=3.0, output_usd=15.0,
     )  # fmt: skip
     return Bench(tmp_path / "ledger.sqlite", model)

@@ -28,11 +28,6 @@ class Standing:
         """Dollars that may still be spent, never below zero."""
         return max(0.0, self.limit_usd - self.spent_usd)
 
-    @property
-    def is_low(self) -> bool:
-        """Whether the user should be told that little is left."""
-        return self.spent_usd >= WARN_AT * self.limit_usd
-
 
 def standings(budget: Budget, spend: Spend) -> Iterator[Standing]:
     """Every limit over time that is set, with what was spent under it."""

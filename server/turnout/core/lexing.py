@@ -99,11 +99,6 @@ def scan(text: str, language: str, inside: Spot = CODE) -> Scan:
     return Scan(spot, tuple(opened), tuple(spare))
 
 
-def closer_of(opener: str, spot: Spot) -> str:
-    """What closes something that a scan left open; `spot` is where that scan ended."""
-    return PAIRS.get(opener) or spot.close
-
-
 def lexicon_of(language: str) -> Lexicon:
     """The lexicon of a language identifier; a common denominator where it is unknown."""
     return _LEXICONS.get(language, _UNKNOWN)

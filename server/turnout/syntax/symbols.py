@@ -79,11 +79,6 @@ class _Found:
     body: "Node | None"
 
 
-def has_symbols(language: str) -> bool:
-    """Whether `read` finds anything in files of `language`."""
-    return canonical(language) in _FILES
-
-
 def read(path: str, language: str, text: str) -> Symbols:
     """The symbols of a file; none for a language without a query. Takes about 10 ms per 1,000 lines."""
     language = canonical(language)

@@ -1,0 +1,8 @@
+"""llmock's own controls."""
+
+import httpx
+
+
+async def plan(control: httpx.AsyncClient, *behaviors: dict[str, object]) -> None:
+    """What llmock does with the requests that come."""
+    (await control.post("/_llmock/scenario", json={"behaviors": behaviors})).raise_for_status()

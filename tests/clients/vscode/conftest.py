@@ -15,7 +15,16 @@ from typing import Any
 import pytest
 
 from clients.install import vscode
-from clients.vscode.editor import USER_SETTINGS, Driver, DriverError, Editor, read, start_driver
+from clients.vscode.editor import (
+    NOTIFICATION,
+    STATUS,
+    USER_SETTINGS,
+    Driver,
+    DriverError,
+    Editor,
+    read,
+    start_driver,
+)
 
 EXTENSION = Path(__file__).parents[3] / "clients/vscode"
 
@@ -109,14 +118,28 @@ def open_editor(driver: Driver, tmp_path: Path, request: pytest.FixtureRequest) 
             driver.do("open", folder=str(folder))
         return Editor(driver, folder)
 
+    failed_before = request.session.testsfailed
     yield open_window
-    if request.session.testsfailed:
-        window = Editor(driver, tmp_path)
+    if request.session.testsfailed > failed_before:
         with suppress(DriverError):
-            window.picture(f"failed-{request.node.name}")
-            window.command("Notifications: Show Notifications")
-            window.picture(f"failed-{request.node.name}-messages")
+            report_failure(Editor(driver, tmp_path), request.node.name)
     driver.do("close")
+
+
+def report_failure(window: Editor, test: str) -> None:
+    """Keep pictures of the window, and print what it showed and what the extension and its host logged last."""
+    window.picture(f"failed-{test}")
+    print("status:", window.texts(STATUS))
+    window.command("Notifications: Show Notifications")
+    window.picture(f"failed-{test}-messages")
+    print("messages:", window.texts(NOTIFICATION))
+    logs = [
+        path
+        for name in ("Turnout.log", "remoteexthost.log")
+        for path in window.driver.data.glob(f"logs/**/{name}")
+    ]
+    for log in sorted(logs, key=lambda path: path.stat().st_mtime)[-2:]:
+        print(f"--- {log.name}\n{log.read_text('utf-8')[-2000:]}")
 
 
 def write_launcher(path: Path, command: list[str], env: dict[str, str]) -> Path:

@@ -56,6 +56,7 @@ async def test_offered(editor: Editor, buffer: Buffer) -> None:
     offered = editor.server.code_action_provider
     commands = editor.server.execute_command_provider
     assert isinstance(offered, types.CodeActionOptions)
+    assert not offered.resolve_provider  # one less thing to wait for, while the editor may drop its list
     assert commands is not None
     for action in found.values():
         assert action.tags == (types.CodeActionTag.LlmGenerated,)
@@ -298,6 +299,9 @@ async def test_resolved_edit(home: Home) -> None:
     async with editing(home, can, options={}, TURNOUT_FAKE_SCRIPT=json.dumps(SCRIPT)) as editor:
         buffer = editor.open(home.uri("resolve.py"), TEXT)
         action = await action_titled(editor, buffer, "Document total", cursor=True)
+        offered = editor.server.code_action_provider
+        assert isinstance(offered, types.CodeActionOptions)
+        assert offered.resolve_provider
         assert (action.command, action.edit) == (None, None)
         resolved = await editor.request(types.CODE_ACTION_RESOLVE, action)
         await editor.displayed()

@@ -30,7 +30,7 @@ def build(
         ),
         inline_completion_provider=_inline(text),
         completion_provider=_popup(text),
-        code_action_provider=_actions(text),
+        code_action_provider=_actions(client),
         execute_command_provider=types.ExecuteCommandOptions(commands=commands),
         workspace=_folders(client.workspace),
         experimental={"turnout": {"logs": _logs(), "cursor": True, "plan": True}},
@@ -53,20 +53,26 @@ def _popup(text: types.TextDocumentClientCapabilities | None) -> types.Completio
     return types.CompletionOptions(resolve_provider=False) if text and text.completion else None
 
 
-def _actions(text: types.TextDocumentClientCapabilities | None) -> types.CodeActionOptions | None:
+def _actions(client: types.ClientCapabilities) -> types.CodeActionOptions | None:
+    """Resolving is offered only where it does something: an editor may drop its list of actions meanwhile."""
+    text = client.text_document
     if not text or not text.code_action:
         return None
     return types.CodeActionOptions(
-        code_action_kinds=list(ACTION_KINDS),
-        resolve_provider=bool(resolvable(text.code_action)) or None,
+        code_action_kinds=list(ACTION_KINDS), resolve_provider=wants_edits(client) or None
     )
 
 
-def resolvable(client: types.CodeActionClientCapabilities | None) -> frozenset[str]:
-    """Properties of a code action that the client lets us fill in later."""
-    if client is None or not client.data_support or client.resolve_support is None:
-        return frozenset()
-    return frozenset(client.resolve_support.properties)
+def wants_edits(client: types.ClientCapabilities) -> bool:
+    """Whether this client cannot apply a server's edit, but takes one in a resolved action."""
+    applies = bool(client.workspace and client.workspace.apply_edit)
+    text = client.text_document
+    return not applies and bool(text and text.code_action and _resolves_edit(text.code_action))
+
+
+def _resolves_edit(client: types.CodeActionClientCapabilities) -> bool:
+    support = client.resolve_support
+    return bool(client.data_support and support and "edit" in support.properties)
 
 
 def _folders(workspace: types.WorkspaceClientCapabilities | None) -> types.WorkspaceOptions | None:

@@ -19,7 +19,7 @@ from turnout.act.proposals import Proposal
 from turnout.core.documents import Snapshot, line_body
 from turnout.core.symbols import Symbol
 from turnout.errors import DocumentStale, ReplyUnusable
-from turnout.lsp.capabilities import resolvable
+from turnout.lsp.capabilities import wants_edits
 from turnout.lsp.positions import span_from_lsp
 from turnout.lsp.proposals import action_from_wire, action_to_wire, fault_from_lsp, outcome_to_wire
 from turnout.lsp.server import TurnoutServer
@@ -74,7 +74,7 @@ def _to_lsp(
         title=action.title,
         kind=_KINDS[action.kind],
         diagnostics=fixed or None,
-        command=None if _wants_edit(ls) else _command(action, argument),
+        command=None if wants_edits(ls.protocol.client_capabilities) else _command(action, argument),
         data=argument,
         tags=[types.CodeActionTag.LlmGenerated] if _takes_tags(ls) else None,
     )
@@ -82,13 +82,6 @@ def _to_lsp(
 
 def _command(action: Action, argument: dict[str, Any]) -> types.Command:
     return types.Command(title=action.title, command=f"turnout.{action.kind}", arguments=[argument])
-
-
-def _wants_edit(ls: TurnoutServer) -> bool:
-    """Whether this client cannot apply a server's edit, but takes one in a resolved action."""
-    can = ls.protocol.client_capabilities
-    applies = bool(can.workspace and can.workspace.apply_edit)
-    return not applies and "edit" in resolvable(can.text_document.code_action if can.text_document else None)
 
 
 def _takes_literals(ls: TurnoutServer) -> bool:
@@ -105,7 +98,7 @@ def _takes_tags(ls: TurnoutServer) -> bool:
 
 async def resolve(ls: TurnoutServer, params: types.CodeAction) -> types.CodeAction:
     """Fill in the edit, for a client that cannot have it applied by the server; else the action is whole already."""
-    if not _wants_edit(ls) or not isinstance(params.data, Mapping):
+    if not wants_edits(ls.protocol.client_capabilities) or not isinstance(params.data, Mapping):
         return params
     async with failures_as_errors():
         result, workspace = await _perform(ls, params.data, None)

@@ -53,7 +53,7 @@ def _measurements(options: argparse.Namespace) -> dict[str, Callable[[], list[Ro
         "holes": lambda: _holes(options.model, options.holes),
         "completions": lambda: _completions(options),
         "worker": lambda: _worker(options.model),
-        "index": lambda: _index(count(10_000)),
+        "index": lambda: _index(count(options.files)),
     }
 
 
@@ -78,7 +78,9 @@ def _holes(path: Path | None, count: int) -> list[Row]:
 def _completions(options: argparse.Namespace) -> list[Row]:
     from bench import completions
 
-    return completions.measure(options.model, options.holes, kind=options.kind, seed=options.seed)
+    return completions.measure(
+        options.model, options.holes, kind=options.kind, seed=options.seed, keep=options.keep
+    )
 
 
 def _index(files: int) -> list[Row]:
@@ -125,8 +127,12 @@ def _parser() -> argparse.ArgumentParser:
         help="weights for `model`, `holes` and `worker`; default: those already downloaded",
     )
     parser.add_argument("--holes", type=int, default=100, help="how many of them to fill")
+    parser.add_argument("--files", type=int, default=10_000, help="how many files `index` is built of")
     parser.add_argument("--kind", choices=("line", "block", "both"), default="line", help="for `completions`")
     parser.add_argument("--seed", type=int, default=1, help="for `completions`: which holes")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FILE", help="for `completions`: go on where a run with this file ended"
+    )
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     parser.add_argument("--tiny", action="store_true", help="too few rounds to mean anything: tries the code")
     return parser

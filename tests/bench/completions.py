@@ -1,13 +1,14 @@
 """How often completions say what the authors of real code wrote: with the repository's context, without, and plain PSM.
 
 Everything is asked by `turnout.evaluate`, the code behind `turnout eval completions`, on repositories that the models
-have not seen. A ratio is of holes met, so that ours must be larger.
+have not seen, in all of them by turns. A ratio is of holes met, so that ours must be larger.
 """
 
 import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from bench.corpora import CORPORA, Corpus, Unavailable, fetched
@@ -16,8 +17,9 @@ from turnout.core.fim import budget
 from turnout.core.requests import Model
 from turnout.evaluate import report
 from turnout.evaluate.arms import LABELS, Arm
+from turnout.evaluate.keeping import Kept, maker
 from turnout.evaluate.report import Filled
-from turnout.evaluate.run import KINDS, Progress, Wanted, find_holes, run
+from turnout.evaluate.run import KINDS, Progress, Site, Wanted, find_holes, run
 from turnout.index import RepositoryIndex, Spec
 from turnout.local import LocalBackend
 from turnout.models import locate
@@ -31,19 +33,32 @@ _INDEX_TIMEOUT_S = 600.0
 
 
 def measure(
-    weights: Path | None, count: int, *, kind: str = "line", seed: int = SEED, tokens: int = TOKENS
+    weights: Path | None,
+    count: int,
+    *,
+    kind: str = "line",
+    seed: int = SEED,
+    tokens: int = TOKENS,
+    keep: Path | None = None,
 ) -> list[Row]:
     """Fill `count` holes, about as many in each language; the whole report goes to stderr."""
-    found: list[Filled] = []
-    for corpus, share in _shares(count):
-        try:
-            root = fetched(corpus)
-        except Unavailable as error:
-            print(f"left out: {error}", file=sys.stderr)
-            continue
-        found += _fill(root, corpus, weights, Wanted(share, seed, KINDS[kind], (corpus.language,)), tokens)
-    print("\n".join(report.lines(found)), file=sys.stderr)
-    return [row for name, holes in report.groups(found) for row in _rows(name, holes)]
+    kept = Kept(keep, maker()) if keep is not None else None
+    progress = Progress()
+    progress.changed = lambda: print(
+        f"{len(progress.done)} of {progress.of} holes", file=sys.stderr, flush=True
+    )
+    model = Model("measured", "local", str(weights) if weights is not None else NAME)
+    with ExitStack() as stack:
+        sites = []
+        for corpus, share in _shares(count):
+            wanted = Wanted(share, seed, KINDS[kind], (corpus.language,))
+            try:
+                sites.append(_site(corpus, wanted, stack))
+            except Unavailable as error:
+                print(f"left out: {error}", file=sys.stderr)
+        run(lambda: LocalBackend(locate), model, budget.divided(tokens), sites, progress, kept)
+    print("\n".join(report.lines(progress.done)), file=sys.stderr)
+    return [row for name, holes in report.groups(progress.done) for row in _rows(name, holes)]
 
 
 def _shares(count: int) -> Iterator[tuple[Corpus, int]]:
@@ -56,23 +71,15 @@ def _shares(count: int) -> Iterator[tuple[Corpus, int]]:
             yield corpus, max(1, round(each))
 
 
-def _fill(root: Path, corpus: Corpus, weights: Path | None, wanted: Wanted, tokens: int) -> list[Filled]:
+def _site(corpus: Corpus, wanted: Wanted, stack: ExitStack) -> Site:
+    """A corpus with its holes and its index, which goes with `stack`."""
+    root = fetched(corpus)
     gaps = find_holes(root, wanted, lambda _path: True)
-    name = str(weights) if weights is not None else NAME
-    progress = Progress()
-    progress.changed = lambda: print(
-        f"{corpus.name}: {len(progress.done)} of {progress.of} holes", file=sys.stderr, flush=True
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        index = RepositoryIndex(Spec(root, Path(folder) / "index.db"))
-        try:
-            index.build()
-            index.wait(_INDEX_TIMEOUT_S)
-            model = Model("measured", "local", name)
-            run(lambda: LocalBackend(locate), model, budget.divided(tokens), index, gaps, progress)
-        finally:
-            index.close()
-    return progress.done
+    folder = stack.enter_context(tempfile.TemporaryDirectory())
+    index = stack.enter_context(closing(RepositoryIndex(Spec(root, Path(folder) / "index.db"))))
+    index.build()
+    index.wait(_INDEX_TIMEOUT_S)
+    return Site(corpus.package, index, gaps, wanted.seed)
 
 
 def _rows(name: str, holes: list[Filled]) -> Iterator[Row]:

@@ -11,8 +11,8 @@ from turnout.core.requests import Delta, Done, FimPrompt, Model, Prompt, StreamI
 from turnout.errors import ModelFailed, RequestRejected, TurnoutError
 from turnout.evaluate.arms import ARMS, Arm
 from turnout.evaluate.cutting import Gap
-from turnout.evaluate.pipeline import Answered, Pipeline, ask_all
-from turnout.evaluate.run import Progress, Wanted, find_holes, measure, run
+from turnout.evaluate.pipeline import Answered, Pipeline, ask_every_way
+from turnout.evaluate.run import Progress, Site, Wanted, find_holes, interleaved, measure, run
 from unit.test_complete_context import Index, passage
 
 MODEL = Model("near", "local", "tiny")
@@ -54,9 +54,7 @@ def pipeline(local: Local, index: Index | None = None) -> Pipeline:
 
 
 async def answers(local: Local, index: Index | None = None) -> dict[Arm, Answered]:
-    found: list[dict[Arm, Answered]] = []
-    await ask_all(pipeline(local, index), [GAP], lambda _number, answered: found.append(answered))
-    return found[0]
+    return await ask_every_way(pipeline(local, index), GAP, 0)
 
 
 async def test_ways_of_asking_differ_in_their_surroundings_alone() -> None:
@@ -110,7 +108,9 @@ async def test_a_model_that_fails_ends_it() -> None:
 async def test_every_way_comes_first_in_turn() -> None:
     """None gains by what another has left in the cache."""
     local = Local()
-    await ask_all(pipeline(local), [GAP] * 3, lambda _number, _answers: None)
+    asking = pipeline(local)
+    for number in range(3):
+        await ask_every_way(asking, GAP, number)
     first = [prompt.document.partition(":")[0] for prompt in local.asked[::3]]
     assert sorted(first) == sorted(ARMS)
 
@@ -151,7 +151,7 @@ def test_kinds_share_the_holes(tmp_path: Path) -> None:
         tmp_path, a_dot_py=block + block.replace("def f", "def g") + block.replace("def f", "def h")
     )
     found = find_holes(root, Wanted(5, 1, ("line", "block")), lambda _path: True)
-    assert [gap.kind for gap in found] == ["line"] * 3 + ["block"] * 2
+    assert [gap.kind for gap in found] == ["line", "block", "line", "block", "line"]
 
 
 @pytest.mark.parametrize(("text", "message"), [(None, "no files"), ("x = 1\n", "no place for a hole")])
@@ -167,9 +167,15 @@ async def test_holes_are_scored_as_they_are_filled() -> None:
     heard: list[tuple[int, int]] = []
     progress = Progress()
     progress.changed = lambda: heard.append((len(progress.done), progress.of))
-    await measure(Local(), MODEL, ROOM, Index(), [GAP, GAP], progress)
+    await measure(Local(), MODEL, ROOM, [Site("here", Index(), [GAP, GAP], 1)], progress)
     assert heard == [(1, 2), (2, 2)]
     assert all(hole.scores["context"].exact for hole in progress.done)
+
+
+def test_some_of_every_repository_are_filled_at_any_time() -> None:
+    """Spread evenly, so that a run that is broken off says something of all of them."""
+    assert "".join(interleaved(["aaaa", "bb", "c"])) == "abacaba"
+    assert interleaved([[], [1, 2]]) == [1, 2]
 
 
 def test_what_was_measured_survives_being_broken_off() -> None:
@@ -180,6 +186,7 @@ def test_what_was_measured_survives_being_broken_off() -> None:
         raise KeyboardInterrupt
 
     progress.changed = stop
-    assert run(lambda: local, MODEL, ROOM, Index(), [GAP, GAP], progress) is False
+    site = Site("here", Index(), [GAP, GAP], 1)
+    assert run(lambda: local, MODEL, ROOM, [site], progress) is False
     assert len(progress.done) == 1
     assert local.closed

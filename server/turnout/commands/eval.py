@@ -76,6 +76,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="N",
         help="room for a prompt (default: what this machine reads in time)",
     )
+    completions.add_argument(
+        "--keep",
+        type=Path,
+        metavar="FILE",
+        help="append every filled hole to FILE, and fill none that is in it: a long run can be broken off",
+    )
     completions.add_argument("--json", action="store_true", help="print JSON, every answer included")
     completions.set_defaults(run=run)
     evaluate_edits.add_action(actions)
@@ -84,7 +90,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Measure and print; the exit status is 130 where it was broken off."""
     from turnout.commands.sending import readable
-    from turnout.evaluate.run import KINDS, Progress, Wanted, find_holes
+    from turnout.evaluate.keeping import Kept, maker
+    from turnout.evaluate.run import KINDS, Progress, Site, Wanted, find_holes
     from turnout.evaluate.run import run as evaluate
     from turnout.local import LocalBackend
     from turnout.models import locate, on_gpu
@@ -93,6 +100,7 @@ def run(args: argparse.Namespace) -> int:
     loaded = _settings(root)
     model = _model(args.model, loaded)
     _require_weights(model)
+    kept = Kept(args.keep, maker()) if args.keep is not None else None
     wanted = Wanted(args.holes, args.seed, KINDS[args.kind], frozenset(args.language))
     gaps = find_holes(root, wanted, readable(loaded, root))
     if len(gaps) < args.holes:
@@ -104,7 +112,8 @@ def run(args: argparse.Namespace) -> int:
         return LocalBackend(locate, folder=on_gpu.folder, gpu_needs=on_gpu.needs)
 
     with _index(root, loaded) as repository, _shown(progress):
-        whole = evaluate(local, model, window, repository, gaps, progress)
+        site = Site(str(root), repository, gaps, args.seed)
+        whole = evaluate(local, model, window, [site], progress, kept)
     about = {
         "repo": str(root),
         "model": model.model,
@@ -217,7 +226,7 @@ def _shown(progress: "Progress") -> Iterator[None]:
 
     def show() -> None:
         done, of = len(progress.done), progress.of
-        left_s = (time.monotonic() - began) / done * (of - done)
+        left_s = (time.monotonic() - began) / max(1, done - progress.known) * (of - done)
         told = f"{done} of {of} holes, about {_duration(left_s)} left"
         if on_terminal:
             sys.stderr.write(f"\r{told}\x1b[K")

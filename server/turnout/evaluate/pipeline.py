@@ -4,7 +4,6 @@ Invariants: arms of one hole differ in nothing but the surroundings of their pro
 """
 
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -190,14 +189,11 @@ class _Nobody:
         return False
 
 
-async def ask_all(
-    pipeline: Pipeline, gaps: Sequence[Gap], heard: Callable[[int, dict[Arm, Answered]], None]
-) -> None:
-    """Fill every hole in all ways; `heard` gets a hole's number and its answers when all of them are there."""
-    for number, gap in enumerate(gaps):
-        answers: dict[Arm, Answered] = {}
-        # Whoever comes second finds some of the prompt read already, so that it is somebody else each time.
-        for turn in range(len(ARMS)):
-            arm = ARMS[(number + turn) % len(ARMS)]
-            answers[arm] = await pipeline.ask(gap, number, arm)
-        heard(number, answers)
+async def ask_every_way(pipeline: Pipeline, gap: Gap, number: int) -> dict[Arm, Answered]:
+    """Fill one hole in all ways; `number` tells it from the others of a measurement."""
+    answers: dict[Arm, Answered] = {}
+    # Whoever comes second finds some of the prompt read already, so that it is somebody else each time.
+    for turn in range(len(ARMS)):
+        arm = ARMS[(number + turn) % len(ARMS)]
+        answers[arm] = await pipeline.ask(gap, number, arm)
+    return answers

@@ -1,22 +1,23 @@
-"""One evaluation: the files of a folder, holes in them, an index beside them, and a model that fills the holes.
+"""One evaluation: repositories, holes in their files, an index beside each, and a model that fills the holes.
 
-Invariant: whatever ends it, what was measured until then is kept.
+Invariants: whatever ends it, what was measured until then is kept; holes are filled in an order in which those filled
+so far are at any time a fair sample of all.
 """
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from turnout.core.fim.layout import Window
 from turnout.core.languages import language_of
 from turnout.core.repository import Repository
 from turnout.core.requests import Model
 from turnout.errors import FileUnusable, PathRefused, RequestRejected
-from turnout.evaluate.arms import Arm
 from turnout.evaluate.cutting import Gap, HoleKind, Source, cut
-from turnout.evaluate.pipeline import Answered, Local, Pipeline, ask_all
+from turnout.evaluate.keeping import Asked, Kept
+from turnout.evaluate.pipeline import Local, Pipeline, ask_every_way
 from turnout.evaluate.report import Filled, filled
 from turnout.files import Folder
 from turnout.syntax import bodies as syntax
@@ -38,13 +39,40 @@ class Wanted:
     languages: Collection[str] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A repository to measure in: its name, its index, and the holes that `seed` made in its files."""
+
+    name: str
+    index: Repository
+    gaps: Sequence[Gap]
+    seed: int
+
+
 @dataclass(slots=True)
 class Progress:
-    """The holes that are filled so far, of `of`; `changed` is called with every one more."""
+    """The holes that are filled so far, of `of`; `changed` is called with every one more.
+
+    `known` of them were filled by an earlier run.
+    """
 
     of: int = 0
     done: list[Filled] = field(default_factory=list)
+    known: int = 0
     changed: Callable[[], None] = lambda: None
+
+
+_Item = TypeVar("_Item")
+
+
+def interleaved(groups: Sequence[Sequence[_Item]]) -> list[_Item]:
+    """All items, each group's in its order and spread evenly over the whole."""
+    places = [
+        ((at + 0.5) / len(group), number, item)
+        for number, group in enumerate(groups)
+        for at, item in enumerate(group)
+    ]
+    return [item for _, _, item in sorted(places, key=lambda place: place[:2])]
 
 
 def find_holes(root: Path, wanted: Wanted, may_read: Callable[[str], bool]) -> list[Gap]:
@@ -57,11 +85,12 @@ def find_holes(root: Path, wanted: Wanted, may_read: Callable[[str], bool]) -> l
         )
     each = -(-wanted.holes // len(wanted.kinds))
     counts = [min(each, wanted.holes - at * each) for at in range(len(wanted.kinds))]
-    gaps = [
-        gap
-        for kind, count in zip(wanted.kinds, counts, strict=True)
-        for gap in cut(sources, kind, count, wanted.seed, syntax)
-    ]
+    gaps = interleaved(
+        [
+            cut(sources, kind, count, wanted.seed, syntax)
+            for kind, count in zip(wanted.kinds, counts, strict=True)
+        ]
+    )
     if not gaps:
         raise RequestRejected(
             f"The {len(sources)} files below {root} have no place for a hole.",
@@ -88,35 +117,41 @@ async def measure(
     local: Local,
     model: Model,
     window: Window,
-    repository: Repository,
-    gaps: Sequence[Gap],
+    sites: Sequence[Site],
     progress: Progress,
+    kept: Kept | None = None,
 ) -> None:
-    """Fill all holes; `progress` has every one that is filled, also where this ends early."""
-    pipeline = Pipeline(local, model, window, max_tokens=96, repository=repository)
-    progress.of = len(gaps)
-
-    def heard(number: int, answers: dict[Arm, Answered]) -> None:
-        progress.done.append(filled(gaps[number], answers))
+    """Fill all holes but those in `kept`; `progress` has every one, also where this ends early."""
+    pipelines = [Pipeline(local, model, window, max_tokens=96, repository=site.index) for site in sites]
+    holes = interleaved([[(at, gap) for gap in site.gaps] for at, site in enumerate(sites)])
+    progress.of = len(holes)
+    for number, (at, gap) in enumerate(holes):
+        asked = Asked(sites[at].name, sites[at].seed, model.model, window)
+        hole = kept.find(asked, gap) if kept is not None else None
+        if hole is not None:
+            progress.known += 1
+        else:
+            hole = filled(gap, await ask_every_way(pipelines[at], gap, number))
+            if kept is not None:
+                kept.add(asked, hole)
+        progress.done.append(hole)
         progress.changed()
-
-    await ask_all(pipeline, gaps, heard)
 
 
 def run(
     local: Callable[[], "Closing"],
     model: Model,
     window: Window,
-    repository: Repository,
-    gaps: Sequence[Gap],
+    sites: Sequence[Site],
     progress: Progress,
+    kept: Kept | None = None,
 ) -> bool:
     """`measure` from a thread without an event loop; False where the user broke it off."""
 
     async def within() -> None:
         backend = local()
         try:
-            await measure(backend, model, window, repository, gaps, progress)
+            await measure(backend, model, window, sites, progress, kept)
         finally:
             await backend.close()
 

@@ -8,7 +8,7 @@ or says more than there is a limit to, keeps its whole folder from every model.
 import errno
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -19,6 +19,7 @@ AI_FILES = (".turnoutignore", ".aiexclude", ".cursorignore", ".continueignore")
 
 _GIT = ".gitignore"
 _MAX_BYTES = 1_000_000
+_HERE = PurePosixPath()
 _FOLDS_CASE = sys.platform in ("win32", "darwin")
 """Where `.ENV` is the same file as `.env`."""
 
@@ -29,7 +30,8 @@ _Look = tuple[int, int, int]
 class _Rules:
     """One ignore file as it was when it was read."""
 
-    look: _Look | None
+    path: str
+    look: _Look | None = None
     lines: gitignore.Lines = field(default_factory=gitignore.Lines)
     readable: bool = True
 
@@ -52,74 +54,74 @@ class Ignores:
         self._kept = kept
         self._top = top_of(folder)
         self._inside = PurePosixPath(folder.relative_to(self._top).as_posix())
-        self._read: dict[PurePosixPath, _Rules] = {}
+        self._read: dict[str, _Rules] = {}
 
     def left_out(self, path: PurePosixPath, *, is_folder: bool) -> bool:
         """Whether `path` is not to be collected, given that the folders around it are."""
         whole = self._inside / path
-        return any(self._decides(whole, name, is_folder=is_folder) for name in (_GIT, *AI_FILES))
+        around = _around(whole)
+        return any(
+            _decided(self._having(around, name), whole.as_posix(), is_folder=is_folder)
+            for name in (_GIT, *AI_FILES)
+        )
 
     def of_folder(self, folder: PurePosixPath) -> "Callable[[str, bool], bool]":
         """`left_out` for the names in one folder, much faster: (name, whether it is a folder) -> whether it is."""
-        whole = self._inside / folder
-        chains = [chain for name in (_GIT, *AI_FILES) if (chain := self._chain(whole, name))]
+        around = _around(self._inside / folder / "name")
+        chains = [chain for name in (_GIT, *AI_FILES) if (chain := self._having(around, name))]
 
         def left_out(name: str, is_folder: bool) -> bool:
-            return any(_chain_leaves_out(chain, name, is_folder=is_folder) for chain in chains)
+            return any(bool(_decided(chain, around[0] + name, is_folder=is_folder)) for chain in chains)
 
         return left_out
-
-    def _chain(self, whole: PurePosixPath, name: str) -> "list[tuple[str, _Rules]]":
-        """The files called `name` that have a say in a folder, the deepest first, each with the way from it."""
-        found = []
-        for around in (whole, *whole.parents):
-            rules = self._rules(around / name)
-            if rules.look is not None:
-                way = whole.relative_to(around).as_posix()
-                found.append(("" if way == "." else way + "/", rules))
-        return found
 
     def withheld(self, path: str) -> str | None:
         """What keeps the file from every model, as `.cursorignore:3`; None where nothing does."""
         whole = self._inside / path
+        around = _around(whole)
+        parts = [*(folder[:-1] for folder in reversed(around[:-1])), whole.as_posix()]
         for name in AI_FILES:
-            for part in (*reversed(whole.parents[:-1]), whole):
-                if decided := self._decides(part, name, is_folder=part != whole):
+            chain = self._having(around, name)
+            for part in parts if chain else ():
+                if decided := _decided(chain, part, is_folder=part != parts[-1]):
                     return decided
         return None
 
-    def _decides(self, path: PurePosixPath, name: str, *, is_folder: bool) -> str:
-        """The line of the files called `name` that ignores `path`, empty where none does; the deepest one decides."""
-        for folder in path.parents:
-            rules = self._rules(folder / name)
-            where = (folder / name).as_posix()
-            if not rules.readable:
-                return f"{where} (it cannot be read, so nothing next to it is)"
-            relative = _fold(path.relative_to(folder).as_posix())
-            if line := rules.lines.deciding(relative, is_folder=is_folder):
-                return "" if line.negated else f"{where}:{line.number}"
-        return ""
+    def _having(self, around: Sequence[str], name: str) -> list[tuple[str, _Rules]]:
+        """Those of the folders `around` in which a file is called `name`, in the same order, each with its rules."""
+        read = ((folder, self._rules(folder, name)) for folder in around)
+        return [(folder, rules) for folder, rules in read if rules.look is not None]
 
-    def _rules(self, path: PurePosixPath) -> _Rules:
+    def _rules(self, folder: str, name: str) -> _Rules:
+        path = folder + name
         known = self._read.get(path)
         if known is not None and self._kept:
             return known
-        look = _look_at(self._top / path, follow=path.name != _GIT)
+        file = os.path.join(self._top, path)  # noqa: PTH118  # asked on every letter
+        look = _look_at(file, follow=name != _GIT)
         if known is None or known.look != look:
-            known = self._read[path] = _Rules(None) if look is None else _parsed(self._top / path, look)
+            known = self._read[path] = _Rules(path) if look is None else _parsed(path, Path(file), look)
         return known
 
 
-def _chain_leaves_out(chain: list[tuple[str, _Rules]], name: str, *, is_folder: bool) -> bool:
-    for way, rules in chain:
+def _around(path: PurePosixPath) -> list[str]:
+    """The folders around `path`, the innermost first, each as what a path in it begins with; the last is empty."""
+    return ["" if folder == _HERE else f"{folder}/" for folder in path.parents]
+
+
+def _decided(chain: Iterable[tuple[str, _Rules]], path: str, *, is_folder: bool) -> str:
+    """The line that ignores `path`, empty where none does; of the files in `chain`, the deepest one decides."""
+    for folder, rules in chain:
+        if len(folder) >= len(path):
+            continue  # it is in `path`, or `path` itself
         if not rules.readable:
-            return True
-        if line := rules.lines.deciding(_fold(way + name), is_folder=is_folder):
-            return not line.negated
-    return False
+            return f"{rules.path} (it cannot be read, so nothing next to it is)"
+        if line := rules.lines.deciding(_fold(path[len(folder) :]), is_folder=is_folder):
+            return "" if line.negated else f"{rules.path}:{line.number}"
+    return ""
 
 
-def _look_at(file: Path, *, follow: bool) -> _Look | None:
+def _look_at(file: str, *, follow: bool) -> _Look | None:
     """What tells one version of a file from the next; None where nothing is. git follows no link to its own files."""
     try:
         stat = os.stat(file, follow_symlinks=follow)  # noqa: PTH116  # asked on every letter
@@ -130,16 +132,16 @@ def _look_at(file: Path, *, follow: bool) -> _Look | None:
     return (stat.st_mtime_ns, stat.st_size, stat.st_ino)
 
 
-def _parsed(file: Path, look: _Look) -> _Rules:
+def _parsed(path: str, file: Path, look: _Look) -> _Rules:
     ours = file.name != _GIT
     try:
         if (file.is_symlink() and not ours) or not file.is_file() or not 0 <= look[1] <= _MAX_BYTES:
             raise OSError
         text = file.read_bytes().decode("utf-8", "surrogateescape")
     except OSError:
-        return _Rules(look, readable=not ours)
+        return _Rules(path, look, readable=not ours)
     lines = gitignore.parse(_fold(text))
-    return _Rules(look, lines, readable=lines.complete or not ours)
+    return _Rules(path, look, lines, readable=lines.complete or not ours)
 
 
 def _fold(text: str) -> str:

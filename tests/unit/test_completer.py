@@ -216,6 +216,31 @@ async def test_a_superseded_request_is_answered_at_once() -> None:
     assert newer.cancelled()
 
 
+async def test_the_newer_request_goes_to_work_behind_the_answer_to_the_older() -> None:
+    """Who was superseded waits neither for the model to be left nor for what the newer one has to do first."""
+    begun: asyncio.Queue[bool] = asyncio.Queue()
+    left = asyncio.Event()
+
+    class LeavesLate(Fake):
+        async def run(self, ask: Ask) -> Answer:
+            begun.put_nowait(older.done())
+            try:
+                return await asyncio.Future()
+            finally:
+                await left.wait()
+
+    subject = completer(LeavesLate())
+    older = asyncio.create_task(subject.complete("inline", *place_in("x = |\n"), explicit=False))
+    assert await begun.get() is False
+    newer = asyncio.create_task(subject.complete("inline", *place_in("x = c|\n"), explicit=False))
+    assert await older is None
+    assert await begun.get() is True
+    newer.cancel()
+    await asyncio.wait([newer])
+    left.set()
+    await subject.close()
+
+
 async def test_closers_behind_the_cursor_are_replaced() -> None:
     """A completion says how much of the line behind the cursor it takes the place of, from the cache, too."""
     subject = completer(Fake(text="x) or y"))

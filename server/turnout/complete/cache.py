@@ -38,11 +38,13 @@ class Hit:
 class Entry:
     """A completion and the text around the cursor that it was made for.
 
-    `whole` is whether `before` reaches back to the beginning of the document.
+    `whole` is whether `before` reaches back to the beginning of the document; `own` is its part of the cursor's line,
+    None where the beginning of a long line was not kept.
     """
 
     before: str
     whole: bool
+    own: str | None
     after: str
     found: Hit
 
@@ -57,16 +59,27 @@ class CompletionCache:
     def add(self, uri: str, hole: Hole, found: Hit) -> None:
         """Remember what was found for this hole."""
         before, after = _unified(hole.prefix[-ANCHOR_CHARACTERS:]), _after(hole)
+        whole, start = len(hole.prefix) <= ANCHOR_CHARACTERS, before.rfind("\n") + 1
+        own = before[start:] if start or whole else None
         self._entries.pop((uri, before, after), None)
-        self._entries[uri, before, after] = Entry(before, len(hole.prefix) <= ANCHOR_CHARACTERS, after, found)
+        self._entries[uri, before, after] = Entry(before, whole, own, after, found)
         if len(self._entries) > self._capacity:
             self._entries.popitem(last=False)
 
     def find(self, uri: str, hole: Hole) -> Hit | None:
         """What is left of the newest completion that this hole continues."""
-        after = _after(hole)
+        after, head = _after(hole), hole.head
+        below = "\n" + head
         for (owner, _, _), entry in reversed(self._entries.items()):
             if owner != uri:
+                continue
+            # Every letter goes through them all: most are told from this line alone, without a call.
+            own, text = entry.own, entry.found.text
+            if (
+                own is not None
+                and not (head.startswith(own) and text.startswith(head[len(own) :]))
+                and below not in text
+            ):
                 continue
             shift = _shift(entry, after)
             if shift is not None and (hit := _hit(entry, hole, after, shift)) is not None:
@@ -134,9 +147,8 @@ def _typed(entry: Entry, hole: Hole) -> str | None:
 
 def _beginnings(entry: Entry, head: str) -> Iterator[str]:
     """The beginnings of a completion that may stand before a cursor with `head` on its line: there are few."""
-    text, start = entry.found.text, entry.before.rfind("\n") + 1
-    if start or entry.whole:
-        own = entry.before[start:]
+    text, own = entry.found.text, entry.own
+    if own is not None:
         if head.startswith(own) and text.startswith(head[len(own) :]):
             yield head[len(own) :]
     else:  # a long line, whose beginning was not kept

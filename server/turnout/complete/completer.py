@@ -48,11 +48,24 @@ class _Flight:
     """A request that is not answered yet."""
 
     task: "asyncio.Task[Completion | None]"
-    superseded: bool = False
+    answer: "asyncio.Future[Completion | None]"
 
     def supersede(self) -> None:
-        self.superseded = True
+        """Answer at once, and let the task end by itself."""
+        if not self.answer.done():
+            self.answer.set_result(None)  # the newer one says what becomes of it
         self.task.cancel(answers.SUPERSEDED)
+
+    def landed(self, task: "asyncio.Task[Completion | None]") -> None:
+        error = None if task.cancelled() else task.exception()
+        if self.answer.done():
+            return
+        if task.cancelled():
+            self.answer.cancel()
+        elif error is not None:
+            self.answer.set_exception(error)
+        else:
+            self.answer.set_result(task.result())
 
 
 class Completer:
@@ -90,6 +103,7 @@ class Completer:
         self._pace = Pace()
         self._reasons = Reasons()
         self._flights: dict[tuple[str, str], _Flight] = {}
+        self._under_way: set[asyncio.Task[Completion | None]] = set()
         self._menus: set[asyncio.Task[Completion | None]] = set()
         self._ahead = Ahead(self._ask_ahead, lambda: not self._flights, later)
 
@@ -125,9 +139,10 @@ class Completer:
 
     async def close(self) -> None:
         """End what nobody waits for."""
-        for work in self._menus:
+        left = {*self._menus, *self._under_way}
+        for work in left:
             work.cancel()
-        await asyncio.gather(*self._menus, return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)
         await self._ahead.close()
 
     async def complete(
@@ -137,7 +152,7 @@ class Completer:
         received = self._clock()
         hole = holes.cut(snapshot, position)
         question = Question(kind, snapshot, hole, self._rules(snapshot.uri), explicit, received=received)
-        self._supersede(snapshot.uri, kind)
+        took_over = self._supersede(snapshot.uri, kind)
         reason = _switched_off(question)
         if not reason and not explicit:
             reason = self._patience.silence(snapshot.uri, hole)
@@ -148,7 +163,7 @@ class Completer:
         reason = "" if explicit else quiet.silence(hole)
         if reason:
             return self._nothing(question, reason)
-        return await self._fly(question)
+        return await self._fly(question, took_over=took_over)
 
     async def soon(
         self, snapshot: Snapshot, position: Position, *, within_s: float | None
@@ -179,30 +194,35 @@ class Completer:
             return self._nothing(question, hit.reason)
         return self._show(question, hit, None)
 
-    async def _fly(self, question: Question) -> Completion | None:
-        """Ask in a task of its own, which a newer request may end."""
-        key = (question.snapshot.uri, question.kind)
-        work = asyncio.get_running_loop().create_task(self._find_out(question), name="complete")
-        flight = self._flights[key] = _Flight(work)
+    async def _fly(self, question: Question, *, took_over: bool) -> Completion | None:
+        """Ask in a task of its own, which a newer request may end; nobody waits for that end."""
+        loop, key = asyncio.get_running_loop(), (question.snapshot.uri, question.kind)
+        work = loop.create_task(self._find_out(question, took_over=took_over), name="complete")
+        self._under_way.add(work)
+        work.add_done_callback(self._under_way.discard)
+        flight = self._flights[key] = _Flight(work, loop.create_future())
+        work.add_done_callback(flight.landed)
         try:
-            return await work
+            return await flight.answer
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if flight.superseded and (task is None or not task.cancelling()):
-                return None  # the newer one says what becomes of it
+            work.cancel()
             self._nothing(question, TAKEN_BACK)
             raise
         finally:
             if self._flights.get(key) is flight:  # not a newer one
                 del self._flights[key]
 
-    def _supersede(self, uri: str, kind: CompletionKind) -> None:
+    def _supersede(self, uri: str, kind: CompletionKind) -> bool:
+        """End the older request of a document; whether there was one."""
         older = self._flights.pop((uri, kind), None)
         if older is not None:
             older.supersede()
+        return older is not None
 
-    async def _find_out(self, question: Question) -> Completion | None:
+    async def _find_out(self, question: Question, *, took_over: bool) -> Completion | None:
         """What comes of asking: at once where it is asked ahead already, else after a wait as long as pays."""
+        if took_over:
+            await asyncio.sleep(0)  # for one turn of the loop, in which the older request is answered
         uri, hole = question.snapshot.uri, question.hole
         with self._reasons.under_way(uri, hole.position) as on_waiting:
             if (task := self._ahead.joins(uri, hole)) is not None:

@@ -27,6 +27,9 @@ MOST_LISTED = 200_000
 _SAVES = 200
 _QUESTIONS = 300
 _MAX_SOURCE_BYTES = 200_000
+_MOST_WHOLE = 10_000
+"""Of more files than this each is only a piece of one: whole ones would take more disk than an index may have."""
+_PIECE_LINES = 30
 _SUFFIXES = {".py", ".c", ".h", ".js", ".ts"}
 _NAME = re.compile(r"\b([a-z]{4,})_([a-z]{3,})\b")
 
@@ -36,11 +39,11 @@ def measure(files: int) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="turnout-bench-") as base:
         root, database = Path(base).resolve() / "work", Path(base) / "index.db"
         root.mkdir()
-        size = _fill(root, files)
+        size = _fill(root, files, _PIECE_LINES if files > _MOST_WHOLE else None)
         rows = _build(root, database, files, size)
         rows += _save(root, database)
         rows += _ask(root, database)
-    return rows + _list(files * MOST_LISTED // 10_000)
+    return rows + _list(min(MOST_LISTED, files * MOST_LISTED // 10_000))
 
 
 def _build(root: Path, database: Path, files: int, size: int) -> list[Row]:
@@ -118,20 +121,34 @@ def _list(count: int) -> list[Row]:
     return [Row(f"listing {count:,} files, processor time", "s", took)]
 
 
-def _fill(root: Path, count: int) -> int:
-    """Write `count` files of real code, no two the same; returns their bytes."""
-    sources = _sources(4 * count)
-    size = 0
-    for number in range(count):
-        source = sources[number % len(sources)]
-        text = source.read_bytes().decode("utf-8", "replace")
-        if number >= len(sources):
-            text = _NAME.sub(rf"\1_\2_{number // len(sources)}", text)
-        folder = root / f"package{number % 97}" / f"part{number % 13}"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{source.stem}_{number}{source.suffix}").write_text(text, "utf-8")
-        size += len(text)
+def _fill(root: Path, count: int, piece_lines: int | None) -> int:
+    """Write `count` files of real code, no two the same, or pieces of so many lines; returns their bytes."""
+    size = number = 0
+    sources = _sources(4 * min(count, _MOST_WHOLE))
+    for again in range(count):
+        for source in sources:
+            text = source.read_bytes().decode("utf-8", "replace")
+            if again:
+                text = _NAME.sub(rf"\1_\2_{again}", text)
+            for piece in _pieces(text, piece_lines):
+                folder = root / f"package{number % 97}" / f"part{number % 13}"
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / f"{source.stem}_{number}{source.suffix}").write_text(piece, "utf-8")
+                size += len(piece)
+                number += 1
+                if number == count:
+                    return size
     return size
+
+
+def _pieces(text: str, lines: int | None) -> Iterator[str]:
+    """A text in pieces of so many lines, or as a whole."""
+    if lines is None:
+        yield text
+        return
+    every = text.splitlines(keepends=True)
+    for start in range(0, len(every), lines):
+        yield "".join(every[start : start + lines])
 
 
 def _sources(most: int) -> list[Path]:

@@ -1,6 +1,7 @@
 /** Runs the server's code actions: asks for the instruction that one needs, and shows what one explains. */
 import vscode = require("vscode");
 
+import type { ActionCommands } from "./actioncommands";
 import { reasonOf } from "./commands";
 import type { Reports } from "./explain";
 import { askInstruction } from "./instruction";
@@ -13,9 +14,17 @@ interface ActionArgument {
   instruction?: string;
 }
 
-/** Stands between a chosen code action and the server. */
-export function actionMiddleware(memory: vscode.Memento, reports: Reports): Middleware {
+/** Stands between code actions and the server, when they are offered and when one is chosen. */
+export function actionMiddleware(memory: vscode.Memento, reports: Reports, commands: ActionCommands): Middleware {
   return {
+    provideCodeActions: async (document, range, context, token, next) => {
+      const actions = await next(document, range, context, token);
+      for (const action of actions ?? []) {
+        // In a bare command, which the protocol also allows here, this is its name.
+        if (typeof action.command === "object") action.command = commands.standIn(action.command);
+      }
+      return actions;
+    },
     executeCommand: async (command, args, next) => {
       const given = args[0] as ActionArgument | undefined;
       const argument = given?.asks ? await withInstruction(given, memory) : given;

@@ -1,6 +1,7 @@
 /** Wires the parts together; nothing is decided here. */
 import vscode = require("vscode");
 
+import { ActionCommands } from "./actioncommands";
 import { actionMiddleware } from "./actions";
 import { registerCommand } from "./commands";
 import { CommitMessages } from "./commitmessage";
@@ -30,17 +31,19 @@ export function start(context: vscode.ExtensionContext, took: () => string): voi
   const pause = new Pause();
   const inline = new InlineReports(pause);
   const reports = new Reports();
+  const actions = new ActionCommands(registerCommand, vscode.commands.executeCommand);
   const store = new KeyStore(context.secrets, context.globalState);
   const own = new PrivateServer(context, log);
   const running = new Server(log, own, store, serverKeys(context.extension.packageJSON), {
     ...inline.middleware,
-    ...actionMiddleware(context.workspaceState, reports),
+    ...actionMiddleware(context.workspaceState, reports, actions),
   });
   const spend = new SpendView(running);
   server = running;
   inline.attach(running);
   context.subscriptions.push(
     log,
+    actions,
     reports,
     pause,
     inline,

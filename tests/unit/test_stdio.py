@@ -1,11 +1,12 @@
 """The message decoder: every message once, whatever the cuts, and no bytes that end the connection."""
 
 import asyncio
+from typing import cast
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.lsp.stdio import MAX_MESSAGE_BYTES, MessageDecoder, hand_over
+from turnout.lsp.stdio import MAX_MESSAGE_BYTES, MessageDecoder, PipeProtocol, hand_over
 
 
 def framed(body: bytes) -> bytes:
@@ -16,7 +17,7 @@ def framed(body: bytes) -> bytes:
 def test_messages_survive_any_cutting(bodies: list[bytes], data: st.DataObject) -> None:
     """Bodies come out whole and in order however the bytes were split."""
     stream = b"".join(map(framed, bodies))
-    decoder, seen = MessageDecoder(), []
+    decoder, seen = MessageDecoder(), list[bytes]()
     while stream:
         size = data.draw(st.integers(1, len(stream)))
         seen += decoder.feed(stream[:size])
@@ -71,3 +72,34 @@ async def test_a_handler_starts_before_the_next_message() -> None:
     await done.wait()
     assert seen == ["take 1", "start 1", "take 2", "start 2"]
     assert all(task.done() for task in tasks)
+
+
+class Pipe:
+    """A transport that counts how often nothing was to be read, and is readable again."""
+
+    def __init__(self) -> None:
+        self.paused = 0
+        self.resumed = asyncio.Event()
+
+    def pause_reading(self) -> None:
+        self.paused += 1
+
+    def resume_reading(self) -> None:
+        self.resumed.set()
+
+
+async def test_only_a_flood_stops_the_reading() -> None:
+    """A message alone is handled as it comes; of several at once none is read meanwhile, nor is one lost or cut."""
+    seen: list[bytes] = []
+    pipe = Pipe()
+    protocol = PipeProtocol(seen.append, asyncio.Event())
+    protocol.connection_made(cast("asyncio.BaseTransport", pipe))
+    message = framed(b"whole")
+    protocol.data_received(message)
+    protocol.data_received(message[:30])
+    protocol.data_received(message[30:])
+    assert (seen, pipe.paused) == ([b"whole"] * 2, 0)
+    protocol.data_received(framed(b"1") + framed(b"2") + framed(b"3") + message[:30])
+    await pipe.resumed.wait()
+    protocol.data_received(message[30:])
+    assert (seen[2:], pipe.paused) == ([b"1", b"2", b"3", b"whole"], 1)

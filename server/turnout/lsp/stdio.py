@@ -11,6 +11,7 @@ import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import BinaryIO, cast
 
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
@@ -87,7 +88,7 @@ def hand_over(
         asyncio.get_running_loop().call_soon(hand_over, bodies, on_body, done)
 
 
-class _PipeProtocol(asyncio.Protocol):
+class PipeProtocol(asyncio.Protocol):
     """Feeds what arrives on stdin to the decoder, in the event loop itself."""
 
     _transport: asyncio.ReadTransport
@@ -101,9 +102,14 @@ class _PipeProtocol(asyncio.Protocol):
         self._transport = cast("asyncio.ReadTransport", transport)
 
     def data_received(self, data: bytes) -> None:
-        # No more is read meanwhile: a flood of messages waits in the pipe and not in our memory.
-        self._transport.pause_reading()
-        hand_over(self._decoder.feed(data), self._on_body, self._transport.resume_reading)
+        bodies = self._decoder.feed(data)
+        first, second = next(bodies, None), next(bodies, None)
+        if first is not None and second is not None:
+            # No more is read meanwhile: a flood of messages waits in the pipe and not in our memory.
+            self._transport.pause_reading()
+            hand_over(chain((first, second), bodies), self._on_body, self._transport.resume_reading)
+        elif first is not None:
+            self._on_body(first)  # what comes next comes in a later turn anyway
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closed.set()
@@ -158,7 +164,7 @@ async def open_input(on_body: Callable[[bytes], None]) -> asyncio.Event:
     loop = asyncio.get_running_loop()
     if _is_pipe(sys.stdin.fileno()):
         try:
-            await loop.connect_read_pipe(lambda: _PipeProtocol(on_body, closed), sys.stdin.buffer)
+            await loop.connect_read_pipe(lambda: PipeProtocol(on_body, closed), sys.stdin.buffer)
         except (ValueError, NotImplementedError, OSError):
             pass
         else:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from turnout.session.repositories import Chosen, Index, Repositories
     from turnout.session.workspaces import Workspaces
     from turnout.settings import Loaded
-    from turnout.store import Ledger
+    from turnout.store import Ledger, Trials
     from turnout.telemetry import Telemetry
 
 _LATER = (
@@ -94,6 +94,8 @@ class Bench:
     operation: Callable[..., Operation]
     check: FolderChecks
     outlook: RecentOutlook
+    trials: Trials
+    """Keeps how well models wrote edits."""
 
 
 @asynccontextmanager
@@ -101,6 +103,7 @@ async def bench(host: Host, root: Path) -> AsyncIterator[Bench]:
     """The same parts as a server's, for the folder `root` and whoever sits in front of `host`."""
     from turnout.session.checking import FolderChecks
     from turnout.session.outlook import RecentOutlook
+    from turnout.store import Trials, edit_evidence
 
     await asyncio.to_thread(logs.to_file)
     loop = asyncio.get_running_loop()
@@ -113,8 +116,10 @@ async def bench(host: Host, root: Path) -> AsyncIterator[Bench]:
         workspaces.set_roots([root])
         await workspaces.prepare()
         session.settings_read()
-        outlook = RecentOutlook(workspaces, session.ledger.last)
-        yield Bench(workspaces, models.dispatcher.operation, FolderChecks(workspaces), outlook)
+        evidence = partial(edit_evidence, _ledger_path())
+        outlook = RecentOutlook(workspaces, session.ledger.last, evidence=evidence)
+        trials = Trials(session.ledger)
+        yield Bench(workspaces, models.dispatcher.operation, FolderChecks(workspaces), outlook, trials)
     finally:
         await _close(session, models)
 
@@ -263,7 +268,7 @@ def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, m
     from turnout.session.failures import Failures
     from turnout.session.outlook import RecentOutlook
     from turnout.session.pulls import Pulls
-    from turnout.store import Suggestions
+    from turnout.store import Suggestions, edit_evidence
 
     workspaces, ledger = session.workspaces, session.ledger
     pulls = Pulls(editor, _pull, on_ready=lambda _name: session.reporter.settings_changed())
@@ -294,7 +299,7 @@ def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, m
         records=ledger,
         kept=kept,
         check=FolderChecks(workspaces),
-        outlook=RecentOutlook(workspaces, ledger.last),
+        outlook=RecentOutlook(workspaces, ledger.last, evidence=partial(edit_evidence, _ledger_path())),
         repositories=session.repositories,
         proposals=Proposals(Journal(paths.state_dir() / "journal")),
         close=partial(_close_all, session, models, completer, kept, warmer, pulls),

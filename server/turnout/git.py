@@ -159,6 +159,13 @@ async def listing(folder: Path, commit: str, most_bytes: int) -> dict[str, str]:
     return found
 
 
+async def executables(folder: Path, commit: str) -> frozenset[str]:
+    """The paths of the files of a commit that may be run."""
+    said = await run(folder, "ls-tree", "-r", "-z", "--full-tree", commit, most_bytes=64 * MAX_BYTES)
+    entries = said.decode("utf-8", "surrogateescape").split("\0")
+    return frozenset(entry.partition("\t")[2] for entry in entries if entry.startswith("100755 "))
+
+
 async def blobs(folder: Path, ids: Sequence[str], most_bytes: int) -> dict[str, bytes]:
     """The contents of blobs, as they are stored; those past `most_bytes` together are left out."""
     asked = "".join(f"{blob}\n" for blob in ids).encode()

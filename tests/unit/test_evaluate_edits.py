@@ -1,5 +1,7 @@
 """Past commits are done once more from git's objects alone, and held against what they did."""
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,12 +11,16 @@ from support.git import commit, git, repository, stage
 from turnout import syntax
 from turnout.act.proposals import Check, Proposal
 from turnout.act.seams import Seams
-from turnout.core.edits.changes import file_change
-from turnout.core.requests import Kind, Model, Route
+from turnout.checks import run_checks
+from turnout.core.edits.changes import FileChange, file_change
+from turnout.core.requests import EditStyle, Kind, Model, Route
 from turnout.errors import RequestRejected
 from turnout.evaluate.edit_scores import EditScore, score, total
 from turnout.evaluate.edits import Only, Past, Replay, done_again, expected, replays
+from turnout.evaluate.trees import laid_out
 from turnout.files import Folder
+
+PYTHON = sys.executable
 
 BEFORE = {
     "shapes.py": "def area(w, h):\n    return w * h\n",
@@ -191,3 +197,50 @@ def test_what_else_was_changed() -> None:
     both = total([found, EditScore(2, 0, 0, 2, 0, whole=False, parses=True, same=False)])
     assert (both.files, both.hunks, both.others, both.parses) == (0.5, 0.5, 0.5, 0.5)
     assert total([]).files == 0.0
+
+
+async def test_checks_are_run_on_the_tree_of_the_past(folder: Path) -> None:
+    """On a copy of the commit's parent, without what is never read today, with the user's dependencies lent to it."""
+    (folder / "run.sh").write_text("#!/bin/sh\nexit 0\n")
+    (folder / "run.sh").chmod(0o755)
+    (folder / ".hidden").write_text("a setting")
+    git(folder, "add", "run.sh", ".hidden")
+    commit(folder, "Add a script")
+    stage(folder, {"new.py": "x = 4\n", "shapes.py": "def size(w, h):\n    return h * w\n"})
+    commit(folder, "Turn the sides around")
+    (folder / "venv/lib").mkdir(parents=True)
+    (replay,) = [replay async for replay in replays(folder, 1)]
+    past = Past(replay, Folder(folder), lambda uri: not uri.endswith("secret.py"))
+    change = file_change("edit", past.uri("new.py"), "new.py", ("x = 3\n",), ("x = 4\n",))
+    commands = [
+        "./run.sh",
+        f"{PYTHON} -c 'import new; assert new.x == 4'",
+        f"{PYTHON} -c 'import os; assert os.path.exists(\".hidden\")'",
+        f'{PYTHON} -c \'import os; assert os.path.isdir("venv/lib") and not os.path.exists("secret.py")\'',
+        f"{PYTHON} -c 'import new; assert new.x == 3'",
+    ]
+    async with laid_out(folder, replay, past) as tree:
+        found = await run_checks(Folder(tree), [change], commands, lender=folder)
+        assert [check.ok for check in found] == [True, True, True, True, False]
+        assert (tree / "new.py").read_text() == "x = 3\n"
+    assert not tree.exists()
+    assert score({}, {}, proposal_of(), found).passes is False
+    assert score({}, {}, proposal_of(), [Check("c", ok=True, ran=False)]).passes is None
+
+
+def proposal_of(*changes: FileChange) -> Proposal:
+    return Proposal("p", "label", "plan", changes, (), receipt("refactor", REMOTE, (), 1))
+
+
+@pytest.mark.parametrize("style", ["blocks", "whole_file"])
+async def test_a_form_is_measured_by_itself(folder: Path, style: EditStyle) -> None:
+    """A model is asked in the form that is measured, and what it was asked for is known with the size of files."""
+    replay = [replay async for replay in replays(folder, 2)][1]
+    whole = [f"```python\n{AFTER[name]}```\n" for name in ("main.py", "shapes.py")]
+    asker = ScriptedAsker([GOOD] if style == "blocks" else whole)
+    past = Past(replay, Folder(folder), lambda uri: not uri.endswith("secret.py"))
+    only = Only(replace(REMOTE, edits=style), Outlook(), asker, past)
+    found, _ = await done_again(replay, Seams(only, past, syntax, outlook=only))
+    assert found.same
+    assert {asked for asked, _ in only.asked} == {style}
+    assert max(size for _, size in only.asked) == len(BEFORE["main.py"])

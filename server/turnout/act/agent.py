@@ -29,6 +29,7 @@ from turnout.errors import (
 
 _BYTES_PER_TOKEN = 3
 _LEFT_OUT = "(left out to make room; ask again if you need it)"
+_BY_CALLS = "tools: its model is known to call them"
 _MOST_REPEATS = 3
 _MOST_BROKEN = 2
 _MOST_CALLS = 16
@@ -186,6 +187,7 @@ class _Work:
             begun,
             messages=(*begun.messages, *_fitting(self._turns_for(model), room)),
             tools=self.tools.offered(),
+            edits=_BY_CALLS,
         )
 
     def _turns_for(self, model: Model) -> list[Message]:

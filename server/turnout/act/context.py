@@ -6,15 +6,15 @@ piece whose path the policy keeps from a candidate is left out; the same folder 
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from turnout.act.guard import Guard
 from turnout.act.pieces import Piece
-from turnout.act.prompts import style_for
 from turnout.act.proposals import Skipped
 from turnout.act.scope import Request, Scope, gather
 from turnout.act.seams import Outlook, Seams
 from turnout.core.documents import Snapshot
+from turnout.core.edits.formats import Formats, sizes_of
 from turnout.core.receipts import SentFile
 from turnout.core.repository import Definition, Repository
 from turnout.core.requests import Kind, Model
@@ -41,15 +41,18 @@ class Context:
     guard: Guard
     sources: tuple[SentFile, ...] = ()
     """Files that an approved plan was made from: it may quote them, so they decide the route as well."""
+    formats: Formats = field(default_factory=Formats)
+    """Chooses the form in which a model is asked for edits."""
 
 
 async def gather_context(request: Request, seams: Seams, kind: Kind = "refactor") -> Context:
     """The context of `request`; files that the project's instructions put off limits are among those left out."""
     scope, pieces, guard = await asyncio.to_thread(_collect, request, seams)
-    sources = _sources(request, scope)
+    sources, formats = _sources(request, scope), Formats(await asyncio.to_thread(seams.evidence))
     if seams.outlook is None or not scope.files:
-        return Context(scope, (), guard, sources)
-    return Context(scope, _allowed(kind, scope, pieces, seams.outlook), guard, sources)
+        return Context(scope, (), guard, sources, formats)
+    allowed = _allowed(kind, scope, pieces, seams.outlook, formats)
+    return Context(scope, allowed, guard, sources, formats)
 
 
 def _sources(request: Request, scope: Scope) -> tuple[SentFile, ...]:
@@ -146,7 +149,9 @@ def _signatures(definitions: Sequence[Definition]) -> str:
     return "".join(rows)
 
 
-def _allowed(kind: Kind, scope: Scope, pieces: Sequence[Piece], outlook: Outlook) -> tuple[Piece, ...]:
+def _allowed(
+    kind: Kind, scope: Scope, pieces: Sequence[Piece], outlook: Outlook, formats: Formats
+) -> tuple[Piece, ...]:
     """Those of `pieces` that leave the route the candidates that it has without them."""
     required = tuple(file.uri for file in scope.files.values())
     size = sum(_size(file.text) for file in scope.files.values())
@@ -157,7 +162,7 @@ def _allowed(kind: Kind, scope: Scope, pieces: Sequence[Piece], outlook: Outlook
         return outlook.route(kind, tuple(dict.fromkeys(uris)), tokens).candidates
 
     wanted = candidates(())
-    if not wanted or not pieces or style_for(wanted[0]) == "whole_file":
+    if not wanted or not pieces or formats.choose(wanted[0], sizes_of(scope.files.values())).alone:
         return ()  # a small model takes what stands beside its file for its task
     if candidates(pieces) == wanted:
         return tuple(pieces)

@@ -12,7 +12,7 @@ from typing import TypeAlias, TypeVar
 
 from turnout.act.findings import Findings, findings, readers_of_all
 from turnout.act.pieces import Piece
-from turnout.act.prompts import Style, complaint, continued, style_for
+from turnout.act.prompts import Style, complaint, continued
 from turnout.act.proposals import Check, Proposal, Skipped, new_id
 from turnout.act.seams import Seams, Syntax
 from turnout.core.answers import Answer
@@ -21,6 +21,7 @@ from turnout.core.edits.assemble import Assembly, Shown, assemble
 from turnout.core.edits.blocks import parse_blocks
 from turnout.core.edits.changes import FileChange, numbered
 from turnout.core.edits.fences import parse_whole_files
+from turnout.core.edits.formats import Format, Formats
 from turnout.core.edits.paths import normalise
 from turnout.core.edits.replies import Reply
 from turnout.core.languages import language_of
@@ -52,6 +53,8 @@ class Draft:
     failures: tuple[EditError, ...]
     receipts: tuple[Receipt, ...]
     style: Style
+    alone: bool = False
+    """Whether its model was asked about one file at a time."""
 
     @property
     def complaints(self) -> tuple[str, ...]:
@@ -70,6 +73,7 @@ class Question:
     `objection` says why a change is none that may be made; it may read files.
     `pieces` are shown beside the files; `whys` says of a path why its file was chosen.
     `sources` are files that are not shown, but may be quoted in what is.
+    `format` is the form in which a model is asked for edits of the files.
     """
 
     kind: Kind
@@ -82,6 +86,7 @@ class Question:
     pieces: tuple[Piece, ...] = ()
     whys: Mapping[str, str] = field(default_factory=dict)
     sources: tuple[SentFile, ...] = ()
+    format: Callable[[Model], Format] = lambda model: Formats().choose(model, ())
 
     @property
     def sent(self) -> tuple[SentFile, ...]:
@@ -118,7 +123,7 @@ async def _failed_checks(draft: Draft, question: Question, seams: Seams) -> tupl
 
     One file of several, from a model that writes one at a time, cannot pass them alone.
     """
-    if seams.check is None or draft.style != "blocks" or not draft.changes:
+    if seams.check is None or draft.alone or not draft.changes:
         return ()
     seams.tell("running checks", 0, 0)
     failed = [check for check in await seams.check(draft.changes) if not check.ok]
@@ -161,7 +166,7 @@ async def converse(
             break
         last = complaints
         heard += [complaint for complaint in complaints if isinstance(complaint, Findings)]
-        turns.append((answer.text, partial(_complained, complaints, style_for(answer.model))))
+        turns.append((answer.text, partial(_complained, complaints, question.format(answer.model).style)))
     return results[-1], tuple(receipts)
 
 
@@ -196,11 +201,12 @@ async def ask(question: Question, turns: Sequence[tuple[str, Said]], seams: Seam
 
 async def read_edits(answer: Answer, earlier: Draft | None, question: Question, seams: Seams) -> Draft:
     """The draft that `answer` makes, together with those steps of `earlier` whose files it does not speak of."""
-    style = style_for(answer.model)
-    files = asked_about(style, question.files)
+    form = question.format(answer.model)
+    files = asked_about(form, question.files)
     only = next(iter(files)) if len(files) == 1 else None
-    parse = parse_blocks if style == "blocks" else parse_whole_files
-    return await redraft(parse(answer.text, files, only), earlier, files, style, question, seams)
+    parse = parse_blocks if form.style == "blocks" else parse_whole_files
+    found = await redraft(parse(answer.text, files, only), earlier, files, form.style, question, seams)
+    return replace(found, alone=form.alone)
 
 
 async def redraft(
@@ -217,9 +223,9 @@ async def redraft(
     return await asyncio.to_thread(_drafted, whole, shown, seams.syntax, style, question)
 
 
-def asked_about(style: Style, files: Mapping[str, Snapshot]) -> Mapping[str, Snapshot]:
-    """The files that one answer is about: all of them, or the first where files are written out one by one."""
-    return files if style == "blocks" else dict([next(iter(files.items()))])
+def asked_about(form: Format, files: Mapping[str, Snapshot]) -> Mapping[str, Snapshot]:
+    """The files that one answer is about: all of them, or the first where the model is asked about each alone."""
+    return dict([next(iter(files.items()))]) if form.alone else files
 
 
 def _drafted(reply: Reply, shown: Shown, syntax: Syntax, style: Style, question: Question) -> Draft:
@@ -357,4 +363,5 @@ def combined(receipts: Sequence[Receipt], outcome: str) -> Receipt:
         total_ms=sum(receipt.total_ms for receipt in receipts),
         outcome=outcome,
         reason=last.reason,
+        edits="; ".join(dict.fromkeys(receipt.edits for receipt in receipts if receipt.edits)),
     )

@@ -8,12 +8,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from turnout.act.context import Context
-from turnout.act.prompts import style_for
 from turnout.act.seams import Outlook
 from turnout.core.documents import Snapshot
+from turnout.core.edits.formats import sizes_of
 from turnout.core.edits.plans import PlannedStep
 from turnout.core.receipts import SentFile
-from turnout.core.requests import Model
 
 _BYTES_PER_TOKEN = 3.5
 _INSTRUCTION_TOKENS = 600
@@ -53,7 +52,8 @@ async def estimate(context: Context, steps: Collection[PlannedStep] | None, outl
         why = "; ".join(f"{out.model}: {out.reason}" for out in route.eliminated)
         return Estimate(None, False, tokens, 0, None, None, sent, why or "Its route names no model.")
     model = route.candidates[0]
-    tokens_in, tokens_out = _tokens(model, files, steps)
+    alone = context.formats.choose(model, sizes_of(files.values())).alone
+    tokens_in, tokens_out = _tokens(files, steps, alone=alone)
     tokens_in += round(sum(file.bytes for file in beside) / _BYTES_PER_TOKEN)
     pace = await asyncio.to_thread(outlook.ms_per_token, model)
     return Estimate(
@@ -68,11 +68,11 @@ async def estimate(context: Context, steps: Collection[PlannedStep] | None, outl
 
 
 def _tokens(
-    model: Model, files: Mapping[str, Snapshot], steps: Collection[PlannedStep] | None
+    files: Mapping[str, Snapshot], steps: Collection[PlannedStep] | None, *, alone: bool
 ) -> tuple[int, int]:
-    """Tokens of all prompts and of all answers."""
+    """Tokens of all prompts and of all answers; `alone` where each file is written out as a whole."""
     sizes = {path: _size(file) / _BYTES_PER_TOKEN for path, file in files.items()}
-    if style_for(model) == "whole_file":
+    if alone:
         return round(sum(sizes.values()) + len(files) * _INSTRUCTION_TOKENS), round(sum(sizes.values()))
     new = sum(_NEW_FILE_TOKENS for step in steps or () if step.kind == "create")
     gone = {step.path for step in steps or () if step.kind == "delete"}

@@ -28,6 +28,7 @@ from turnout.core.documents import Snapshot, line_body
 from turnout.core.edits.assemble import elided
 from turnout.core.edits.changes import FileChange, file_change
 from turnout.core.edits.fences import parse_region
+from turnout.core.edits.formats import Format, Formats
 from turnout.core.edits.locating import Region
 from turnout.core.edits.matching import new_file, replace_regions
 from turnout.core.edits.regions import indented_like, unindented
@@ -133,28 +134,33 @@ async def _write_tests(action: Action, file: Snapshot, seams: Seams, repairs: in
 async def _write_anew(action: Action, file: Snapshot, task: str, seams: Seams, repairs: int) -> Proposal:
     path = seams.workspace.path(file.uri)
     around, part = _around(action, file), _part(action, file)
+    formats = Formats(await asyncio.to_thread(seams.evidence))
+
+    def form(model: Model) -> Format:
+        return formats.choose(model, ())  # what else it would write is a part, not the file
+
+    def reads_edits(model: Model) -> bool:
+        """Whether the answer is edits anywhere in the file: a fix may need an import that is not among its lines."""
+        return action.kind == "fix" and form(model).style == "blocks"
 
     def render(model: Model) -> ChatPrompt:
-        if _reads_edits(action, model):
+        if reads_edits(model):
             lines = f"lines {action.first + 1} to {action.end}"
-            return prompts.refactor_blocks(model, f"In {lines} of {path}. {task}", {path: file})
+            prompt = prompts.refactor_blocks(model, f"In {lines} of {path}. {task}", {path: file})
+            return replace(prompt, edits=str(form(model)))
         return prompts.region(model, task, path, around, part, file.language)
 
-    question = Question(action.kind, {path: file}, render, repairs, shown="".join((*around, part)))
+    shown = "".join((*around, part))
+    question = Question(action.kind, {path: file}, render, repairs, shown=shown, format=form)
 
     async def read(answer: Answer) -> tuple[Draft, Sequence[str]]:
-        if _reads_edits(action, answer.model):
+        if reads_edits(answer.model):
             draft = await read_edits(answer, None, question, seams)
             return draft, draft.complaints
         change = _region_change(action, file, path, answer.text)
         return await _drafted(change, answer, seams, *_documentation_check(action, file, change))
 
     return await _offered(action, question, read, seams)
-
-
-def _reads_edits(action: Action, model: Model) -> bool:
-    """Whether the answer is edits anywhere in the file: a fix may need an import that is not among its lines."""
-    return action.kind == "fix" and prompts.style_for(model) == "blocks"
 
 
 def _part(action: Action, file: Snapshot) -> str:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from turnout.act.pieces import Piece, shown_beside
 from turnout.core.documents import Snapshot
 from turnout.core.edits.fences import fence_for
+from turnout.core.edits.formats import Formats
 from turnout.core.requests import ChatPrompt, EditStyle, Message, Model
 from turnout.errors import RequestRejected
 
@@ -87,11 +88,8 @@ _HOW_MANY_TESTS: dict[Style, str] = {"blocks": "thorough tests", "whole_file": "
 
 
 def style_for(model: Model) -> Style:
-    """The reply format for edits that suits `model`: as its user measured it, else as models of its size do best.
-
-    Small models copy a short file well and SEARCH lines badly, and lose track of a second file.
-    """
-    return model.edits or ("whole_file" if model.api == "local" else "blocks")
+    """The form of edits that suits `model` for a short part of a file, which also tells small models from others."""
+    return Formats().choose(model, ()).style
 
 
 def plan(

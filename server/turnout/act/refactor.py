@@ -18,6 +18,7 @@ from turnout.act.scope import Request, Scope, mentions, selected_text
 from turnout.act.seams import Seams
 from turnout.core.documents import Snapshot
 from turnout.core.edits.changes import FileChange
+from turnout.core.edits.formats import Format, sizes_of
 from turnout.core.edits.plans import Approved
 from turnout.core.requests import ChatPrompt, Model
 from turnout.errors import BackendError, EditError, FileUnusable, TurnoutError
@@ -61,7 +62,7 @@ async def _drafts(
             return [await _with_tools(request, asked, context, seams)], []
     seams.tell(next(iter(files)), 0, len(files))
     first = await draft_edits(asked, seams)
-    rest = [path for path in files if path not in asked_about(first.style, files)]
+    rest = list(files)[1:] if first.alone else []
     drafts = [first]
     seams.show(first.changes)
     unread: list[tuple[str, TurnoutError]] = []
@@ -101,12 +102,20 @@ def _question(request: Request, files: Mapping[str, Snapshot], context: Context,
     approved = request.approved
     plan = approved.text if approved else ""
     names, pieces = context.scope.names, context.pieces
+    sizes = sizes_of(files.values())
+
+    def form(model: Model) -> Format:
+        return context.formats.choose(model, sizes)
 
     def render(model: Model) -> ChatPrompt:
-        if prompts.style_for(model) == "blocks":
-            return prompts.refactor_blocks(model, request.instruction, files, focus, plan, pieces)
-        listed = mentions(file, names)
-        return prompts.refactor_whole_file(model, request.instruction, path, file, listed, plan)
+        chosen = form(model)
+        if chosen.style == "blocks":
+            shown = asked_about(chosen, files)
+            prompt = prompts.refactor_blocks(model, request.instruction, shown, focus, plan, pieces)
+        else:
+            listed = mentions(file, names)
+            prompt = prompts.refactor_whole_file(model, request.instruction, path, file, listed, plan)
+        return replace(prompt, edits=str(chosen))
 
     return Question(
         "refactor",
@@ -118,6 +127,7 @@ def _question(request: Request, files: Mapping[str, Snapshot], context: Context,
         pieces=pieces,
         whys=context.scope.whys,
         sources=context.sources,
+        format=form,
     )
 
 

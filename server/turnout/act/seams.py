@@ -8,6 +8,7 @@ from turnout.act.proposals import Check
 from turnout.core.answers import Asker
 from turnout.core.documents import Snapshot
 from turnout.core.edits.changes import FileChange, Transaction
+from turnout.core.edits.formats import Evidence
 from turnout.core.repository import Repository
 from turnout.core.requests import Kind, Model, Route
 from turnout.core.symbols import Problem, Symbol
@@ -118,3 +119,5 @@ class Seams:
     check: Callable[[Sequence[FileChange]], Awaitable[Sequence[Check]]] | None = None
     """Runs the project's checks on changes, for a model that mends what they find."""
     show: Show = show_nobody
+    evidence: Callable[[], tuple[Evidence, ...]] = tuple
+    """What was measured here of the forms in which models write edits. Blocks."""

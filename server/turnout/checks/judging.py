@@ -30,15 +30,17 @@ async def run_checks(
     may_read: Callable[[str], bool] = lambda _uri: True,
     tell: Callable[[str], None] = lambda _command: None,
     timeout_s: float = TIMEOUT_S,
+    lender: Path | None = None,
 ) -> tuple[Check, ...]:
     """One result for each of `commands`, in order; `hidden_variables` are not passed on to them.
 
-    They run on copies without the files of whose URI `may_read` says no; it is asked in a thread.
+    They run on copies without the files of whose URI `may_read` says no; it is asked in a thread. Installed
+    dependencies are those of the folder `lender`, where `folder` is not the one that they were installed in.
     """
     if not commands or not changes:
         return ()
     async with AsyncExitStack() as stack:
-        judge = _Judge(folder, changes, hidden_variables, may_read, timeout_s, stack)
+        judge = _Judge(folder, lender or folder.root, changes, hidden_variables, may_read, timeout_s, stack)
         found = []
         for command in commands:
             tell(command)
@@ -55,6 +57,7 @@ class _Judge:
     def __init__(
         self,
         folder: Folder,
+        lender: Path,
         changes: Sequence[FileChange],
         hidden_variables: Collection[str],
         may_read: Callable[[str], bool],
@@ -62,6 +65,7 @@ class _Judge:
         stack: AsyncExitStack,
     ) -> None:
         self._folder = folder
+        self._lender = lender
         self._changes = tuple(changes)
         self._hidden = hidden_variables
         self._may_read = may_read
@@ -100,12 +104,18 @@ class _Judge:
     async def _run(self, command: str, *, changed: bool) -> Ran:
         copy = await self._copy(changed=changed)
         return await run(
-            command, copy.root, environment(self._folder.root, copy.root, self._hidden), self._timeout_s
+            command, copy.root, environment(self._lender, copy.root, self._hidden), self._timeout_s
         )
 
     async def _copy(self, *, changed: bool) -> Shadow:
         if changed not in self._copies:
-            made = shadow(self._folder, self._changes, changed=changed, may_read=self._may_read)
+            made = shadow(
+                self._folder,
+                self._changes,
+                changed=changed,
+                may_read=self._may_read,
+                lender=self._lender,
+            )
             self._copies[changed] = await self._stack.enter_async_context(made)
         return self._copies[changed]
 

@@ -43,12 +43,14 @@ async def shadow(
     *,
     changed: bool,
     may_read: Callable[[str], bool] = lambda _uri: True,
+    lender: Path | None = None,
 ) -> AsyncIterator[Shadow]:
     """A copy of `folder` with `changes` made in it if `changed`; removed at the end, also where it was never finished.
 
-    Files of whose URI `may_read` says no are left out. Raises TooLarge.
+    Files of whose URI `may_read` says no are left out. Dependencies are those of `lender`, mostly `folder` itself.
+    Raises TooLarge.
     """
-    copy = _Copy(folder, changes, may_read, changed=changed)
+    copy = _Copy(folder, changes, may_read, lender or folder.root, changed=changed)
     try:
         yield Shadow(await asyncio.to_thread(copy.make))
     finally:
@@ -90,9 +92,16 @@ class _Copy:
     """
 
     def __init__(
-        self, folder: Folder, changes: Sequence[FileChange], may_read: Callable[[str], bool], *, changed: bool
+        self,
+        folder: Folder,
+        changes: Sequence[FileChange],
+        may_read: Callable[[str], bool],
+        lender: Path,
+        *,
+        changed: bool,
     ) -> None:
         self._folder = folder
+        self._lender = lender
         self._may_read = may_read
         self._changes = changes
         self._changed = changed
@@ -147,7 +156,7 @@ class _Copy:
         """Lend the folder's dependencies, unless something of the same name is in the copy."""
         for root in roots:
             for name in _DEPENDENCIES:
-                source, link = self._folder.root / root / name, target / root / name
+                source, link = self._lender / root / name, target / root / name
                 if source.is_dir() and not source.is_symlink() and not os.path.lexists(link):
                     with suppress(OSError):
                         link.symlink_to(source.resolve(), target_is_directory=True)

@@ -4,28 +4,29 @@ import argparse
 import asyncio
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from turnout.act.proposals import Proposal
     from turnout.act.seams import Seams
+    from turnout.act.verifying import Verifying
     from turnout.app import Bench
     from turnout.commands.terminal import Terminal
-    from turnout.core.requests import Model
+    from turnout.core.requests import EditStyle, Model
     from turnout.evaluate.edit_scores import EditScore
-    from turnout.evaluate.edits import Replay
+    from turnout.evaluate.edits import Only, Past, Replay
 
 DECLINED, INTERRUPTED = 5, 130
-
-_MOSTLY = 0.7
-"""Share of replies that can be used whole, below which another form of reply is worth a try."""
 
 _ABOUT = """\
 Takes the last small commits over several files, gives each model the message as the instruction and the parent as the
 tree, and holds what it proposes against the commit. Nothing is written: not the work tree, not the index, no branch.
+The checks of a folder that you trust are run on copies. How many answers could be used is kept on this machine, by
+model, form of edits and size of files, and decides in which form a refactor asks from then on.
 What it will cost is said first; text leaves this machine as the settings allow it for refactors."""
 
 
@@ -40,6 +41,12 @@ def add_action(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser.add_argument("--repo", type=Path, default=Path(), metavar="PATH", help="default: this folder")
     parser.add_argument("--commits", type=int, default=10, metavar="N", help="how many (default: 10)")
     parser.add_argument("--model", metavar="NAME", help="only this one of the route of refactors")
+    parser.add_argument(
+        "--format",
+        choices=("chosen", "blocks", "whole_file", "both"),
+        default="chosen",
+        help="the form of edits to ask for (default: the one that a refactor would)",
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask about what it will cost")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
@@ -93,7 +100,7 @@ async def _run(args: argparse.Namespace, done: Evaluation) -> int:
         )
         return 1
     async with bench(terminal, root) as parts:
-        models = _models(args.model, parts, root)
+        models = _in_forms(_models(args.model, parts, root), args.format)
         work = [(model, replay) for model in models for replay in found]
         if not await _agreed(args, work, parts, terminal, root):
             terminal.say("Nothing was asked.")
@@ -116,15 +123,52 @@ def _models(name: str | None, parts: "Bench", root: Path) -> "tuple[Model, ...]"
     return found
 
 
-def _seams(model: "Model", replay: "Replay", parts: "Bench", root: Path, progress: Any) -> "Seams":
-    from turnout import syntax
-    from turnout.act.seams import Seams
-    from turnout.evaluate.edits import Only, Past
-    from turnout.files import Folder
+def _in_forms(models: "Sequence[Model]", wanted: str) -> "tuple[Model, ...]":
+    """`models` as they are, or asked for edits in a form, without tools."""
+    styles: dict[str, tuple[EditStyle, ...]] = {"both": ("blocks", "whole_file")}
+    if wanted == "chosen":
+        return tuple(models)
+    asked = styles.get(wanted) or tuple(style for style in styles["both"] if style == wanted)
+    return tuple(replace(model, edits=style, tools=False) for model in models for style in asked)
 
-    workspace = Past(replay, Folder(root), parts.workspaces.may_read)
-    only = Only(model, parts.outlook, parts.operation(), workspace)
-    return Seams(only, workspace, syntax, lambda what, _done, _of: progress.report(what), only)
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What a commit is done again with."""
+
+    parts: "Bench"
+    root: Path
+    progress: Any
+
+    def past(self, replay: "Replay") -> "Past":
+        from turnout.evaluate.edits import Past
+        from turnout.files import Folder
+
+        return Past(replay, Folder(self.root), self.parts.workspaces.may_read)
+
+    def only(self, model: "Model", past: "Past") -> "Only":
+        from turnout.evaluate.edits import Only
+
+        return Only(model, self.parts.outlook, self.parts.operation(), past)
+
+    def seams(self, only: "Only", tree: Path | None = None) -> "Seams":
+        """The seams of one model; with a `tree` to run the project's checks in."""
+        from turnout import syntax
+        from turnout.act.seams import Seams
+
+        def tell(what: str, _done: int, _of: int) -> None:
+            self.progress.report(what)
+
+        evidence = self.parts.outlook.evidence
+        check = self._check(tree) if tree else None
+        return Seams(only, only.past, syntax, tell, only, evidence=evidence, check=check)
+
+    def _check(self, tree: Path) -> "Verifying":
+        from turnout.act.verifying import Verifying
+        from turnout.files import Folder
+
+        of, there, tell = Folder(self.root), Folder(tree), self.progress.report
+        return Verifying(lambda changes: self.parts.check.in_tree(of, there, changes, tell))
 
 
 async def _agreed(
@@ -140,10 +184,11 @@ async def _agreed(
 
     usd, unknown, seconds = 0.0, False, 0.0
     async with terminal.progress("Estimating") as progress:
+        around = _Around(parts, root, progress)
         for model, replay in work:
             progress.report(f"{replay.commit[:10]} with {model.name}")
             try:
-                guess = await expected(replay, _seams(model, replay, parts, root, progress))
+                guess = await expected(replay, around.seams(around.only(model, around.past(replay))))
             except TurnoutError:
                 continue
             usd += guess.cost_usd or 0.0
@@ -161,23 +206,57 @@ async def _measure(
     async with terminal.progress("Measuring") as progress:
         for number, (model, replay) in enumerate(work, start=1):
             progress.report(f"{number} of {len(work)}: {replay.commit[:10]} with {model.name}")
-            done.runs.append(await _one(model, replay, _seams(model, replay, parts, root, progress)))
+            done.runs.append(await _one(model, replay, _Around(parts, root, progress)))
 
 
-async def _one(model: "Model", replay: "Replay", seams: "Seams") -> Run:
-    from turnout.act.prompts import style_for
-    from turnout.errors import TurnoutError
+async def _one(model: "Model", replay: "Replay", around: _Around) -> Run:
+    from turnout.errors import EditError, TurnoutError
     from turnout.evaluate.edits import done_again
 
     began = time.monotonic()
-    found = Run(model.name, replay.commit, style=style_for(model))
+    found = Run(_label(model), replay.commit)
+    only = around.only(model, around.past(replay))
+    usable: bool | None = None
     try:
-        found.score, proposal = await done_again(replay, seams)
+        async with _tree(replay, only, around) as tree:
+            found.score, proposal = await done_again(replay, around.seams(only, tree))
+        usable = found.score.whole and found.score.parses
         _count(found, proposal)
     except TurnoutError as error:
         found.problem, found.usd = str(error), None
+        usable = False if isinstance(error, EditError) else None
+    found.style = only.asked[0][0] if only.asked else ""
     found.seconds = time.monotonic() - began
+    if usable is not None and only.asked:
+        _keep(usable, only, replay, around)
     return found
+
+
+@asynccontextmanager
+async def _tree(replay: "Replay", only: "Only", around: _Around) -> "AsyncIterator[Path | None]":
+    """The tree that the commit began from, where there are checks to be run in it."""
+    from turnout.evaluate.trees import laid_out
+    from turnout.files import Folder
+
+    if not around.parts.check.commands(Folder(around.root)):
+        yield None
+        return
+    async with laid_out(around.root, replay, only.past) as tree:
+        yield tree
+
+
+def _keep(usable: bool, only: "Only", replay: "Replay", around: _Around) -> None:
+    """Keep what a commit says of the form that its model was asked for."""
+    from turnout.core.edits.formats import identity, size_class
+    from turnout.store import Trial
+
+    style, largest = only.asked[0]
+    trial = Trial(identity(only.model), replay.commit, size_class(largest), style, usable)
+    around.parts.trials.keep(trial)
+
+
+def _label(model: "Model") -> str:
+    return f"{model.name} ({model.edits})" if model.edits else model.name
 
 
 def _count(found: Run, proposal: "Proposal") -> None:
@@ -194,15 +273,18 @@ def _to_wire(done: Evaluation) -> dict[str, Any]:
 
 
 def _lines(done: Evaluation) -> list[str]:
-    rows = [("model", "commits", "failed", "files", "others", "hunks", "same", "parses", "cost", "time")]
+    rows = [
+        ("model", "commits", "failed", "files", "others", "hunks", "same", "parses", "checks", "cost", "time")
+    ]
     for name, runs in _by_model(done).items():
         sums = _sums(runs)
         cost = "unknown" if sums["usd"] is None else f"${sums['usd']:.4f}"
-        shares = [f"{sums[key]:.0%}" for key in ("files", "hunks", "same", "parses")]
-        files, hunks, same, parses = shares
+        files, hunks, same, parses = (f"{sums[key]:.0%}" for key in ("files", "hunks", "same", "parses"))
+        checks = "none" if sums["passes"] is None else f"{sums['passes']:.0%}"
         others = f"{sums['others']:.1f}"
         counts = (str(len(runs)), str(sums["failed"]))
-        rows.append((name, *counts, files, others, hunks, same, parses, cost, f"{sums['seconds']:.0f} s"))
+        shown = (files, others, hunks, same, parses, checks, cost, f"{sums['seconds']:.0f} s")
+        rows.append((name, *counts, *shown))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows]
     lines.append(
@@ -214,12 +296,16 @@ def _lines(done: Evaluation) -> list[str]:
 
 def _is_wrong_form(runs: Sequence[Run]) -> bool:
     """Whether a model that writes blocks has many that cannot be used."""
+    from turnout.core.edits.formats import MOSTLY
+
     sums = _sums(runs)
-    return bool(runs[0].style == "blocks" and sums["commits"] and sums["whole"] < _MOSTLY)
+    return bool(runs[0].style == "blocks" and sums["commits"] and sums["whole"] < MOSTLY)
 
 
 def _suggestion(name: str) -> str:
-    return f'{name}: many of its edits cannot be used; measure it with models.{name}.edits = "whole_file" as well.'
+    return (
+        f"{name}: many of its edits cannot be used; measure the other form as well, with --format whole_file."
+    )
 
 
 def _by_model(done: Evaluation) -> dict[str, list[Run]]:

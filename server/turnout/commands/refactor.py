@@ -126,7 +126,14 @@ class _Job:
         def tell(what: str, done: int, of: int) -> None:
             progress.report(what, done * 100 // of if of else None)
 
-        return Seams(self.parts.operation(self.args.instruction), workspace, syntax, tell, self._outlook)
+        return Seams(
+            self.parts.operation(self.args.instruction),
+            workspace,
+            syntax,
+            tell,
+            self._outlook,
+            evidence=self.parts.outlook.evidence,
+        )
 
     async def _planned(self, request: "Request", workspace: "DiskWorkspace") -> "Plan | None":
         """The plan that the user approved; None where they did not."""

@@ -75,6 +75,8 @@ class Receipt:
     estimated: bool = False
     workspace: str = ""
     sends: tuple[Send, ...] = ()
+    edits: str = ""
+    """The form in which edits were asked for, and why that one; empty where none were."""
 
     def to_wire(self) -> dict[str, Any]:
         """The JSON object that clients are promised."""
@@ -106,4 +108,5 @@ class Receipt:
                 "total": self.total_ms,
             },
             "outcome": self.outcome,
+            "edits": self.edits,
         }

@@ -334,6 +334,7 @@ class ChatPrompt:
 
     `must_call` asks for a call of one of `tools`, where the model's API can be asked for that.
     `tags` say to a gateway what it is spent on; no other model hears them.
+    `edits` is for the receipt: the form of the edits that it asks for, and why that one.
     """
 
     messages: tuple[Message, ...]
@@ -344,6 +345,7 @@ class ChatPrompt:
     tools: tuple[Tool, ...] = ()
     must_call: bool = False
     tags: tuple[str, ...] = ()
+    edits: str = ""
 
 
 Prompt: TypeAlias = FimPrompt | ChatPrompt

@@ -41,6 +41,8 @@ class Try:
     """What the vitals gave it to hand in at its end."""
     over: bool = False
     """Whether nothing more will come of it."""
+    edits: str = ""
+    """The form of the edits that its prompt asks for, and why that one."""
 
     def usage(self) -> Usage:
         """Tokens as counted; where nobody counted, an estimate of what was read and written until then."""
@@ -171,6 +173,7 @@ class Attempt:
             estimated=any(send.estimated for send in sends if send.cost_usd != 0),
             workspace=route.workspace if route else "",
             sends=sends,
+            edits=last.edits if last else "",
         )
 
 

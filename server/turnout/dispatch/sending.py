@@ -10,7 +10,18 @@ from contextlib import aclosing
 from typing import Any, cast
 
 from turnout.core.answers import tagged
-from turnout.core.requests import Account, Api, Backend, Delta, Departing, Done, Model, Route, Waiting
+from turnout.core.requests import (
+    Account,
+    Api,
+    Backend,
+    ChatPrompt,
+    Delta,
+    Departing,
+    Done,
+    Model,
+    Route,
+    Waiting,
+)
 from turnout.core.secrets import Redacted
 from turnout.dispatch.attempt import Attempt, Try
 from turnout.dispatch.clearance import Clearance
@@ -45,6 +56,7 @@ class Sender:
         tried = Try(
             model, prompt_bytes(cleared.prompt), self._clock(), redacted=cleared.counts, reached=False
         )
+        tried.edits = prompt.edits if isinstance(prompt, ChatPrompt) else ""
         tried.ticket = self._vitals.enter(model)
         try:
             if await self._payer.set_aside(clearance, route, tried, cleared.prompt):

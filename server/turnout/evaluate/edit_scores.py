@@ -6,7 +6,7 @@ Invariant: figures count what the commit did; what else a proposal does is count
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from turnout.act.proposals import Proposal
+from turnout.act.proposals import Check, Proposal
 from turnout.core.documents import split_lines
 from turnout.core.edits.changes import file_change
 
@@ -18,7 +18,8 @@ class EditScore:
     """One commit: its files and those of them that were changed, others that were, hunks in all and alike.
 
     `whole` says that everything in the reply could be used, `parses` that no file has new syntax errors, `same` that
-    every file of the commit came out as in it and no other was changed.
+    every file of the commit came out as in it and no other was changed. `passes` says whether the project's checks
+    find no new problem, None where none of them could tell.
     """
 
     files: int
@@ -29,11 +30,15 @@ class EditScore:
     whole: bool
     parses: bool
     same: bool
+    passes: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """The scores of several commits; shares are of all files and hunks together, 0 where there were none."""
+    """The scores of several commits; shares are of all files and hunks together, 0 where there were none.
+
+    `passes` is the share of those that the checks could tell of, None where there are none.
+    """
 
     commits: int
     files: float
@@ -42,10 +47,19 @@ class Total:
     whole: float
     parses: float
     same: float
+    passes: float | None = None
 
 
-def score(before: Mapping[str, str], after: Mapping[str, str | None], proposal: Proposal) -> EditScore:
-    """Hold `proposal` against the commit that turns `before` into `after` (None: the file is gone)."""
+def score(
+    before: Mapping[str, str],
+    after: Mapping[str, str | None],
+    proposal: Proposal,
+    checks: Sequence[Check] = (),
+) -> EditScore:
+    """Hold `proposal` against the commit that turns `before` into `after` (None: the file is gone).
+
+    `checks` are those of the project, run on it.
+    """
     got: dict[str, str | None] = {}
     for change in proposal.changes:
         if change.kind in ("delete", "rename"):
@@ -62,12 +76,19 @@ def score(before: Mapping[str, str], after: Mapping[str, str | None], proposal: 
         whole=proposal.complete,
         parses=all(check.ok for check in proposal.checks if check.name.startswith("syntax ")),
         same=got == dict(after),
+        passes=_passes(checks),
     )
+
+
+def _passes(checks: Sequence[Check]) -> bool | None:
+    told = [check.ok for check in checks if check.ran]
+    return all(told) if told else None
 
 
 def total(scores: Sequence[EditScore]) -> Total:
     """The scores of one model together."""
     count = len(scores)
+    told = [one.passes for one in scores if one.passes is not None]
     return Total(
         commits=count,
         files=_share((one.touched for one in scores), sum(one.files for one in scores)),
@@ -76,6 +97,7 @@ def total(scores: Sequence[EditScore]) -> Total:
         whole=_share((one.whole for one in scores), count),
         parses=_share((one.parses for one in scores), count),
         same=_share((one.same for one in scores), count),
+        passes=_share(told, len(told)) if told else None,
     )
 
 

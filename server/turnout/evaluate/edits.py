@@ -5,9 +5,10 @@ in the user's folder and for those that it was renamed to since, so that the rul
 """
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import get_args
 
 from turnout import git
 from turnout.act.context import gather_context
@@ -23,7 +24,7 @@ from turnout.core.edits.changes import Transaction, file_change
 from turnout.core.edits.paths import is_hidden, normalise
 from turnout.core.languages import language_of
 from turnout.core.receipts import SentFile
-from turnout.core.requests import ChatPrompt, Kind, Model, Route
+from turnout.core.requests import ChatPrompt, EditStyle, Kind, Model, Route
 from turnout.errors import EditError, FileUnusable, RequestRejected
 from turnout.evaluate.edit_scores import EditScore, score
 from turnout.files import Folder, path_to_uri
@@ -31,6 +32,8 @@ from turnout.files import Folder, path_to_uri
 MOST_FILES, LEAST_FILES = 6, 2
 MOST_LINES = 200
 """Changed lines of a commit that is replayed: larger ones are rarely one instruction."""
+
+STYLES: tuple[EditStyle, ...] = get_args(EditStyle)
 
 _FILE_BYTES = 200_000
 _TREE_BYTES = 60_000_000
@@ -155,7 +158,7 @@ class Past:
 
     def paths(self, *, hidden: bool = False) -> Iterator[str]:
         """Files of the tree that may be looked at today."""
-        return (path for path in sorted(self._texts) if self._is_open(path))
+        return (path for path in sorted(self._texts) if self.may_have(path))
 
     def names(self, folder: str) -> tuple[str, ...]:
         """Names of the files right in `folder`."""
@@ -171,7 +174,7 @@ class Past:
         path = self.path(uri)
         if path not in self._texts:
             return None
-        if not self._is_open(path):
+        if not self.may_have(path):
             raise FileUnusable(f"{path} is kept from every model.")
         return Snapshot(uri, language_of(path), None, tuple(split_lines(self._texts[path])))
 
@@ -179,7 +182,8 @@ class Past:
         """The past stays as it is."""
         return False
 
-    def _is_open(self, path: str) -> bool:
+    def may_have(self, path: str) -> bool:
+        """Whether the rules of today let anybody have a file, under each of its names."""
         names = (path, *self._since.get(path, ()))
         is_gone = not os.path.lexists(self._folder.root / path)
         if is_gone and not self._lawless.isdisjoint(PurePosixPath(path).parents):
@@ -196,21 +200,34 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Only:
-    """The outlook and the asker of one model: every other candidate is passed over.
+    """The outlook and the asker of one model, as it is given here: every other candidate is passed over.
 
-    Who may see a file is decided by all its names in `past`.
+    Who may see a file is decided by all its names in `past`. `asked` keeps the form of each request's edits, and the
+    bytes of the largest file in it.
     """
 
     model: Model
     outlook: Outlook
     asker: Asker
     past: Past
+    asked: list[tuple[EditStyle, int]] = field(default_factory=list)
 
     def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
         """The route with that model alone, if it may be asked."""
         names = tuple(dict.fromkeys(name for uri in uris for name in self.past.all_names(uri)))
         found = self.outlook.route(kind, names, input_tokens)
-        return replace(found, candidates=tuple(m for m in found.candidates if m.name == self.model.name))
+        return replace(
+            found, candidates=tuple(self.model for m in found.candidates if m.name == self.model.name)
+        )
+
+    async def readers(self, kind: Kind, uris: Sequence[str]) -> tuple[frozenset[Model], ...]:
+        """That model alone, where it may have a file by all of its names."""
+        found = []
+        for uri in uris:
+            by_name = await self.outlook.readers(kind, self.past.all_names(uri))
+            allowed = frozenset.intersection(*by_name)
+            found.append(frozenset(model for model in allowed if model.name == self.model.name))
+        return tuple(found)
 
     def ms_per_token(self, model: Model) -> float | None:
         """As it was measured."""
@@ -224,14 +241,18 @@ class Only:
         def render(model: Model) -> ChatPrompt:
             if model.name != self.model.name:
                 raise RequestRejected(f"{model.name} is not the one that is measured.")
-            return prompt(model)
+            rendered = prompt(self.model)
+            for style in (style for style in STYLES if rendered.edits.startswith(f"{style}: ")):
+                self.asked.append((style, max((file.bytes for file in files), default=0)))
+            return rendered
 
         later = (
             SentFile(name, 0, "its name today")
             for file in files
             for name in self.past.all_names(file.uri)[1:]
         )
-        return await self.asker.ask(kind, render, (*files, *later), on_text)
+        answer = await self.asker.ask(kind, render, (*files, *later), on_text)
+        return replace(answer, model=self.model)
 
 
 async def expected(replay: Replay, seams: Seams) -> Estimate:
@@ -243,4 +264,5 @@ async def expected(replay: Replay, seams: Seams) -> Estimate:
 async def done_again(replay: Replay, seams: Seams) -> tuple[EditScore, Proposal]:
     """Do a commit once more, and hold the outcome against it. Raises TurnoutError where there is none."""
     proposal = await propose(Request(replay.instruction), seams)
-    return score(replay.before, replay.after, proposal), proposal
+    checks = await seams.check(proposal.changes) if seams.check else ()
+    return score(replay.before, replay.after, proposal, checks), proposal

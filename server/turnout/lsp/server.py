@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # the use cases are imported when the services are built
     from turnout.act.transactions import Proposals
     from turnout.complete import Completer, Keeper, Warmer
     from turnout.core.edits.changes import FileChange
+    from turnout.core.edits.formats import Evidence
     from turnout.core.repository import Repository
     from turnout.core.requests import Kind
     from turnout.lsp.workspace import EditorWorkspace
@@ -113,6 +114,8 @@ class Outlooks(Protocol):
     """What requests would meet."""
 
     def about(self, instruction: str) -> Outlook: ...
+    @property
+    def evidence(self) -> Callable[[], tuple[Evidence, ...]]: ...
 
 
 @dataclass(frozen=True, slots=True)

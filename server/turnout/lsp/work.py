@@ -39,7 +39,13 @@ def seams_for(services: Services, operation: Operation, workspace: EditorWorkspa
     """What a use case works with, for one operation in one workspace folder."""
     repository = services.repositories.of_folder(workspace.folder.root)
     return Seams(
-        operation, workspace, syntax, tell, services.outlook.about(operation.instruction), repository
+        operation,
+        workspace,
+        syntax,
+        tell,
+        services.outlook.about(operation.instruction),
+        repository,
+        evidence=services.outlook.evidence,
     )
 
 

@@ -24,19 +24,31 @@ class FolderChecks:
         self, folder: Folder, changes: Sequence[FileChange], tell: Callable[[str], None]
     ) -> tuple[Check, ...]:
         """One result for each check; `tell` hears the name of each as it begins."""
+        return await self.in_tree(folder, folder, changes, tell)
+
+    def commands(self, folder: Folder) -> tuple[str, ...]:
+        """The checks that the settings name for `folder`."""
+        loaded = self._workspaces.settings(path_to_uri(folder.root / "file"))
+        return tuple(loaded.settings.routes.refactor.checks)
+
+    async def in_tree(
+        self, folder: Folder, tree: Folder, changes: Sequence[FileChange], tell: Callable[[str], None]
+    ) -> tuple[Check, ...]:
+        """The checks of `folder`, with its dependencies, run in `tree`: another state of the same project."""
         uri = path_to_uri(folder.root / "file")
         loaded = self._workspaces.settings(uri)
-        commands = loaded.settings.routes.refactor.checks
+        commands = self.commands(folder)
         if not self._workspaces.trusts(uri):
             why = f"not run until you trust this folder: turnout trust {shlex.quote(str(folder.root))}"
             return tuple(Check(command, True, why, ran=False) for command in commands)
         references = [model.key for model in loaded.policy.models if model.key]
         hidden = {key.removeprefix("env:") for key in references if key.startswith("env:")}
         return await run_checks(
-            folder,
+            tree,
             changes,
             commands,
             hidden_variables=hidden,
             may_read=self._workspaces.may_read,
             tell=tell,
+            lender=folder.root,
         )

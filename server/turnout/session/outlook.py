@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Callable
 from typing import Any
 
+from turnout.core.edits.formats import Evidence
 from turnout.core.requests import COMPLETION_KINDS, Kind, Model, Route
 from turnout.dispatch import Routes
 
@@ -20,16 +21,24 @@ class RecentOutlook:
     """Judges by the settings and by the last receipts."""
 
     def __init__(
-        self, routes: Routes, receipts: Callable[[int], list[dict[str, Any]]], instruction: str = ""
+        self,
+        routes: Routes,
+        receipts: Callable[[int], list[dict[str, Any]]],
+        instruction: str = "",
+        evidence: Callable[[], tuple[Evidence, ...]] = tuple,
     ) -> None:
-        """`receipts` gives the last so many as clients see them, newest first; it may block."""
+        """`receipts` gives the last so many as clients see them, newest first, `evidence` what was measured of edits.
+
+        Both may block.
+        """
+        self.evidence = evidence
         self._instruction = instruction
         self._routes = routes
         self._receipts = receipts
 
     def about(self, instruction: str) -> "RecentOutlook":
         """The same for what the user says."""
-        return RecentOutlook(self._routes, self._receipts, instruction)
+        return RecentOutlook(self._routes, self._receipts, instruction, self.evidence)
 
     def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
         """Where a request may go."""

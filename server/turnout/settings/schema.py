@@ -249,8 +249,8 @@ class ModelSettings(_Table):
     edits: EditStyle | None = Field(
         default=None,
         description="How it writes edits: `blocks` of lines to replace, or one `whole_file` after the other, which "
-        "suits small models; unset means: `whole_file` for a local model, else `blocks`. `turnout eval edits` "
-        "measures it.",
+        "suits small models; unset means: by what `turnout eval edits` measured here with files of the same size, "
+        "else `whole_file` for a local model and files up to 32,000 bytes, and `blocks` for all others.",
     )
     input_usd: Usd | None = Field(default=None, description="US dollars per million tokens of prompt.")
     output_usd: Usd | None = Field(default=None, description="US dollars per million tokens of answer.")

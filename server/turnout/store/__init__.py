@@ -1,5 +1,6 @@
 """What Turnout keeps between runs, in SQLite: receipts, what they cost, and what is set aside meanwhile."""
 
+from turnout.store.edits import Trial, Trials, edit_evidence, turns_taken
 from turnout.store.ledger import Ledger
 from turnout.store.queries import (
     BYS,
@@ -20,10 +21,14 @@ __all__ = [
     "Ledger",
     "Line",
     "Suggestions",
+    "Trial",
+    "Trials",
     "Unreadable",
+    "edit_evidence",
     "health_lately",
     "last_receipts",
     "lines",
     "set_aside_usd",
     "spent",
+    "turns_taken",
 ]

@@ -4,6 +4,7 @@ import sqlite3
 from datetime import datetime, timedelta
 
 from turnout.core.ordering import STALE_S
+from turnout.store.edits import KEEP_S
 
 KEEP_DAYS = 400
 """Last year's month beside this year's."""
@@ -48,4 +49,6 @@ def prune(connection: sqlite3.Connection, now: datetime) -> int:
     ):
         connection.execute(statement, (values["stale"],))
     connection.execute("DELETE FROM health WHERE at < ?", (now.timestamp() - STALE_S,))
+    for statement in ("DELETE FROM edit_trials WHERE at < ?", "DELETE FROM edit_works WHERE at < ?"):
+        connection.execute(statement, (now.timestamp() - KEEP_S,))
     return len(ids)

@@ -120,12 +120,23 @@ CREATE TABLE IF NOT EXISTS overspent (
   at TEXT NOT NULL,
   PRIMARY KEY (receipt, allowance)
 );
+CREATE TABLE IF NOT EXISTS edit_trials (
+  model TEXT NOT NULL,
+  commit_id TEXT NOT NULL,
+  size TEXT NOT NULL,
+  style TEXT NOT NULL,
+  usable INTEGER NOT NULL,
+  at REAL NOT NULL,
+  PRIMARY KEY (model, commit_id, size, style)
+);
+CREATE TABLE IF NOT EXISTS edit_works (model TEXT NOT NULL, turns INTEGER NOT NULL, at REAL NOT NULL);
 """
 """`sends` tells apart what a receipt sums up, for requests that went to more than its model once; `sends_away` names
 those of them that left the machine.
 `shared` names further workspaces whose limits a request is held to, beside the one that it is put down to.
 `overspent` names the limits that the user allowed a request to go over.
-`expires` and the times of `health` are in seconds of the epoch, and `day` and `at` are local, as in `receipts`."""
+`expires` and the times of `health` and of edits are in seconds of the epoch; `day` and `at` are local, as in
+`receipts`."""
 
 _TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) (\(.+?\));", re.DOTALL)
 

@@ -64,6 +64,7 @@ _LATER = (
     "turnout.session.reporting",
     "turnout.session.repositories",
     "turnout.session.surroundings",
+    "turnout.session.terms",
     "turnout.session.workspaces",
     "turnout.settings.keys",
     "turnout.settings.loading",
@@ -268,6 +269,7 @@ def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, m
     from turnout.session.failures import Failures
     from turnout.session.outlook import RecentOutlook
     from turnout.session.pulls import Pulls
+    from turnout.session.terms import completion_terms
     from turnout.store import Suggestions, edit_evidence
 
     workspaces, ledger = session.workspaces, session.ledger
@@ -290,6 +292,7 @@ def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, m
         busy=warmer.completing,
         around=context.current,
         on_shown=kept.offered,
+        terms=partial(completion_terms, workspaces),
     )
     return Services(
         settings=workspaces,
@@ -304,8 +307,13 @@ def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, m
         proposals=Proposals(Journal(paths.state_dir() / "journal")),
         close=partial(_close_all, session, models, completer, kept, warmer, pulls),
         settings_changed=session.consents.forget,
-        settings_read=session.settings_read,
+        settings_read=partial(_settings_read_by_all, session, completer),
     )
+
+
+def _settings_read_by_all(session: _Session, completer: Completer) -> None:
+    session.settings_read()
+    completer.settings_read()
 
 
 def _context(session: _Session, models: _Models, protocol: TurnoutProtocol) -> Gatherer:

@@ -90,6 +90,26 @@ async def test_layers(home: Home) -> None:
         assert await chosen(editor, "rewrite", home) == "near"
 
 
+async def test_changed_settings_and_what_is_known(home: Home) -> None:
+    """A completion is known on after settings that say nothing of it changed, and asked for anew after others."""
+    async with editing(home, options={}) as editor:
+        buffer = editor.open(home.uri("a.py"), "x = ")
+
+        async def answered_by() -> object:
+            item = await editor.ghost_item(buffer, 4)
+            assert item is not None
+            assert item.command is not None
+            return item.command.arguments
+
+        first = await answered_by()
+        for settings, same in (
+            ({"turnout": {"budget": {"day_usd": 1.0}}}, True),
+            ({"turnout": {"completion": {"max_tokens": 24}}}, False),
+        ):
+            editor.workspace_did_change_configuration(types.DidChangeConfigurationParams(settings))
+            assert (await answered_by() == first) is same
+
+
 async def test_explained_by_tier_strategy_and_budget(home: Home) -> None:
     """A route is explained with what the request is taken for, its order, and what each budget leaves."""
     home.configure(HOUSE + '[routes.commit_message]\nsimple = ["house", "near"]\nstrategy = "cheapest"\n'

@@ -1,7 +1,7 @@
 """The completer: one straight line from the cursor to an answer, and a reason whenever there is none."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -126,6 +126,25 @@ async def test_the_user_decides_about_blocks(multiline: Any, shape: str) -> None
     prompt = fake.asks[0].prompt(MODEL)
     assert isinstance(prompt, FimPrompt)
     assert prompt.shape == shape
+
+
+async def test_what_is_known_holds_on_until_settings_say_otherwise_of_completions() -> None:
+    """Settings that are read anew and say the same lose nothing; others do, in the documents that they are about."""
+    fake, said = Fake(), {URI: "one model", "file:///other": "one model"}
+    subject = completer(fake, terms=lambda uri: said[uri])
+
+    async def asks(uri: str) -> int:
+        snapshot, position = place_in("x = |\n")
+        await subject.complete("inline", replace(snapshot, uri=uri), position, explicit=False)
+        return len(fake.asks)
+
+    assert [await asks(URI), await asks(URI), await asks("file:///other")] == [1, 1, 2]
+    subject.settings_read()
+    assert await asks(URI) == 2
+    said[URI] = "another model"
+    assert await asks(URI) == 2  # nothing was read yet
+    subject.settings_read()
+    assert [await asks(URI), await asks(URI), await asks("file:///other")] == [3, 3, 3]
 
 
 async def test_failures_are_passed_on_once_with_the_cause_among() -> None:

@@ -17,6 +17,7 @@ from turnout.complete.pace import Pace
 from turnout.complete.patience import Patience
 from turnout.complete.prompts import CompletionKind, Rules
 from turnout.complete.reasons import ASKED, Reasons
+from turnout.complete.terms import Terms
 from turnout.core import answers, holes, quiet
 from turnout.core.answers import Runner
 from turnout.core.documents import Position, Snapshot
@@ -84,12 +85,14 @@ class Completer:
         wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
         later: Later | None = None,
         on_shown: Callable[[Completion, Snapshot, str], None] = lambda *_: None,
+        terms: Callable[[str], object] = lambda _uri: None,
     ) -> None:
         """`on_failure` hears why no model answered, and says it in words for the user.
 
         `busy` is entered for as long as a model is asked about a place. `around` is what a prompt shows besides the
         text around the cursor; every letter waits for it. `wait` and `later` are the clock's, in seconds.
         `on_shown` hears of each completion, whole or what is left of it, with its document and the model's name.
+        `terms` are what the settings say of the completions in a document.
         """
         self._asking = Asking(runner, relative_path, clock, around)
         self._rules = rules
@@ -99,6 +102,7 @@ class Completer:
         self._wait = wait
         self._on_shown = on_shown
         self._cache = CompletionCache()
+        self._terms = Terms(terms)
         self._patience = Patience()
         self._pace = Pace()
         self._reasons = Reasons()
@@ -130,8 +134,13 @@ class Completer:
         self._patience.rejected(completion_id)
         self._ahead.rejected(completion_id)
 
+    def settings_read(self) -> None:
+        """What is known holds on in each document whose settings say the same of its completions as before."""
+        self._terms.settings_read()
+
     def forget(self, uri: str) -> None:
         """Drop everything kept for a closed document."""
+        self._terms.forget(uri)
         self._cache.forget(uri)
         self._patience.forget(uri)
         self._ahead.cancel(uri)
@@ -186,6 +195,8 @@ class Completer:
 
     def _known(self, question: Question) -> Hit | None:
         """What was computed already for this place."""
+        if self._terms.changed(question.snapshot.uri):
+            self._cache.forget(question.snapshot.uri)
         hit = self._cache.find(question.snapshot.uri, question.hole)
         return None if hit is not None and hit.reason and question.explicit else hit
 
@@ -258,6 +269,7 @@ class Completer:
         local = reply.model.api == "local"
         hit = Hit(reply.receipt.id, trimmed.text, trimmed.replaces, reason, reply.model.name, local)
         self._cache.add(question.snapshot.uri, question.hole, hit)
+        self._terms.note(question.snapshot.uri)
         return hit
 
     def _show(self, question: Question, hit: Hit, receipt: Receipt | None) -> Completion:

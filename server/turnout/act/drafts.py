@@ -55,6 +55,8 @@ class Draft:
     style: Style
     alone: bool = False
     """Whether its model was asked about one file at a time."""
+    said: str = ""
+    """The last answer that it was read from."""
 
     @property
     def complaints(self) -> tuple[str, ...]:
@@ -121,7 +123,7 @@ async def draft_edits(question: Question, seams: Seams) -> Draft:
 async def _failed_checks(draft: Draft, question: Question, seams: Seams) -> tuple[Findings, ...]:
     """What the project's checks have against a draft that is sound in itself.
 
-    One file of several, from a model that writes one at a time, cannot pass them alone.
+    One file of several, from a model that writes one at a time, cannot pass them alone: see `mending`.
     """
     if seams.check is None or draft.alone or not draft.changes:
         return ()
@@ -206,7 +208,7 @@ async def read_edits(answer: Answer, earlier: Draft | None, question: Question, 
     only = next(iter(files)) if len(files) == 1 else None
     parse = parse_blocks if form.style == "blocks" else parse_whole_files
     found = await redraft(parse(answer.text, files, only), earlier, files, form.style, question, seams)
-    return replace(found, alone=form.alone)
+    return replace(found, alone=form.alone, said=answer.text)
 
 
 async def redraft(

@@ -13,6 +13,7 @@ from turnout.act.agent import Bounds, ToolsUnavailable, takes_tools, work_out
 from turnout.act.context import Context, gather_context
 from turnout.act.drafts import MAX_REPAIRS, Draft, Question, asked_about, draft_edits, proposal_from, so_far
 from turnout.act.guard import Guard
+from turnout.act.mending import mended
 from turnout.act.proposals import Check, Proposal
 from turnout.act.scope import Request, Scope, mentions, selected_text
 from turnout.act.seams import Seams
@@ -63,21 +64,32 @@ async def _drafts(
     seams.tell(next(iter(files)), 0, len(files))
     first = await draft_edits(asked, seams)
     rest = list(files)[1:] if first.alone else []
-    drafts = [first]
     seams.show(first.changes)
+    drafts = {next(iter(files)): first}
     unread: list[tuple[str, TurnoutError]] = []
+
+    def about(path: str) -> Question:
+        return _question(request, {path: files[path]}, context, repairs)
+
     for done, path in enumerate(rest, start=1):
-        seams.tell(
-            f"{path}{so_far([spent for draft in drafts for spent in draft.receipts])}", done, len(files)
-        )
+        spent = so_far([receipt for draft in drafts.values() for receipt in draft.receipts])
+        seams.tell(f"{path}{spent}", done, len(files))
         try:
-            question = _question(request, {path: files[path]}, context, repairs)
-            drafts.append(await draft_edits(question, seams))
-            seams.show(drafts[-1].changes)
+            drafts[path] = await draft_edits(about(path), seams)
+            seams.show(drafts[path].changes)
         except (BackendError, EditError) as exc:
             unread.append((path, exc))
+    if first.alone and repairs:
+        drafts = await mended(drafts, about, seams, _limit_usd(asked, seams))
     seams.tell("done", len(files), len(files))
-    return drafts, unread
+    return list(drafts.values()), unread
+
+
+def _limit_usd(question: Question, seams: Seams) -> float | None:
+    """What all requests of a refactor may cost; None where no budget limits it."""
+    if seams.outlook is None:
+        return None
+    return seams.outlook.route("refactor", tuple(file.uri for file in question.sent), 0).limit_usd
 
 
 async def _with_tools(request: Request, question: Question, context: Context, seams: Seams) -> Draft:

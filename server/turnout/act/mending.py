@@ -1,0 +1,160 @@
+"""What the project's checks find goes back to a model that writes one file at a time, file by file.
+
+Invariants: it hears new problems only, each with the file that it is in; the drafts that come back are the ones with
+the fewest problems; every answer is paid for, also one that was not taken.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from turnout.act.drafts import MAX_REPAIRS, Draft, Question, ask, read_edits
+from turnout.act.findings import Findings, readers_of_all
+from turnout.act.prompts import complaint
+from turnout.act.proposals import Check
+from turnout.act.seams import Seams
+from turnout.core.edits.changes import FileChange
+from turnout.core.problems import Problem
+from turnout.core.receipts import Receipt
+from turnout.core.requests import Model
+from turnout.errors import BackendError, EditError, ReplyUnusable, RouteError
+
+_MOST_FILES = 5
+"""That hear of a problem whose place is not known: all that changed, up to so many."""
+_SHOWN = 10
+
+Asking = Callable[[str], Question]
+"""The question about one file."""
+
+
+async def mended(
+    drafts: Mapping[str, Draft], asking: Asking, seams: Seams, limit_usd: float | None = None
+) -> dict[str, Draft]:
+    """`drafts`, by the path of the file that each is about, after at most three rounds with what the checks find.
+
+    It ends early where nothing new is found, a round found what the last one did, `limit_usd` is spent, or no model
+    answers any more.
+    """
+    work = _Mending(dict(drafts), asking, seams, limit_usd)
+    if seams.check is not None:
+        await work.run()
+    return work.result()
+
+
+@dataclass
+class _Mending:
+    """The drafts of one refactor, being mended."""
+
+    drafts: dict[str, Draft]
+    asking: Asking
+    seams: Seams
+    limit_usd: float | None
+    best: dict[str, Draft] = field(default_factory=dict)
+    spent: dict[str, list[Receipt]] = field(default_factory=dict)
+    heard: dict[str, list[Findings]] = field(default_factory=dict)
+    """What the answers about a file may quote."""
+    readers: frozenset[Model] = frozenset()
+
+    def result(self) -> dict[str, Draft]:
+        """The best drafts, with the receipts of every answer."""
+        return {
+            path: replace(draft, receipts=(*self.drafts[path].receipts, *self.spent.get(path, ())))
+            for path, draft in (self.best or self.drafts).items()
+        }
+
+    async def run(self) -> None:
+        """Check, and mend, until one of the limits is reached."""
+        now, fewest, last = self.drafts, float("inf"), None
+        for round_ in range(MAX_REPAIRS + 1):
+            failed = await self._failed(now)
+            if (count := sum(max(1, len(check.problems)) for check in failed)) < fewest:
+                fewest, self.best = count, now
+            wrong = _by_file(failed, now)
+            if not wrong or wrong == last or round_ == MAX_REPAIRS:
+                return
+            if not self.readers:
+                self.readers = await readers_of_all(self.seams)
+            try:
+                now, last = {**now, **await self._again(wrong, now)}, wrong
+            except (BackendError, EditError, RouteError):
+                return  # what there is stands, and its checks say what is wrong with it
+
+    async def _failed(self, drafts: Mapping[str, Draft]) -> list[Check]:
+        assert self.seams.check is not None
+        changes = [change for draft in drafts.values() for change in draft.changes]
+        if not changes:
+            return []
+        self.seams.tell("running checks", 0, 0)
+        return [check for check in await self.seams.check(changes) if not check.ok]
+
+    async def _again(
+        self, wrong: Mapping[str, Sequence[Problem]], drafts: Mapping[str, Draft]
+    ) -> dict[str, Draft]:
+        """New drafts of the files that something is wrong with; EditError where there is no money for one."""
+        found = {}
+        for done, (path, problems) in enumerate(wrong.items()):
+            self._must_have_money()
+            self.seams.tell(f"mending {path}", done, len(wrong))
+            found[path] = await self._mend(path, problems, drafts[path])
+            self.seams.show(found[path].changes)
+        return found
+
+    async def _mend(self, path: str, problems: Sequence[Problem], draft: Draft) -> Draft:
+        """The answer about one file, which stands where the new one cannot be applied."""
+        question, findings = self.asking(path), _findings(path, problems, self.readers)
+        earlier = self.heard.setdefault(path, [])
+
+        def said(model: Model) -> str:
+            for before in earlier:
+                before.told(model)  # raises where an answer may quote what this model may not have
+            return complaint([findings.told(model)], question.format(model).style)
+
+        answer = await ask(question, [(draft.said, said)], self.seams)
+        self.spent.setdefault(path, []).append(answer.receipt)
+        findings.answered(answer.model)
+        if answer.finish == "length":
+            return draft
+        try:
+            new = await read_edits(answer, None, question, self.seams)
+        except ReplyUnusable:
+            return draft
+        if new.complaints:
+            return draft
+        earlier.append(findings)
+        return new
+
+    def _must_have_money(self) -> None:
+        receipts = [receipt for draft in self.drafts.values() for receipt in draft.receipts]
+        receipts += [receipt for spent in self.spent.values() for receipt in spent]
+        usd = sum(receipt.cost_usd or 0.0 for receipt in receipts)
+        if self.limit_usd is not None and usd >= self.limit_usd:
+            raise EditError(f"${usd:.2f} are spent.")
+
+
+def _by_file(failed: Sequence[Check], drafts: Mapping[str, Draft]) -> dict[str, tuple[Problem, ...]]:
+    """New problems by the file that hears of them; one without a place is for every file that changed."""
+    names = {name: path for path, draft in drafts.items() for name in (path, *map(_new_name, draft.changes))}
+    problems = [problem for check in failed for problem in check.problems]
+    found: dict[str, tuple[Problem, ...]] = {}
+    for problem in problems:
+        if path := names.get(problem.path):
+            found[path] = (*found.get(path, ()), problem)
+    if found:
+        return found
+    placeless = tuple(problem for problem in problems if not problem.path)
+    changed = [path for path, draft in drafts.items() if draft.changes][:_MOST_FILES]
+    return dict.fromkeys(changed, placeless) if placeless else {}
+
+
+def _new_name(change: FileChange) -> str:
+    return change.new_path or change.path
+
+
+def _findings(path: str, problems: Sequence[Problem], readers: frozenset[Model]) -> Findings:
+    """What is said of `problems`: those without a place may name any file, so not every model hears of them."""
+    placed = [problem.shown for problem in problems if problem.path][:_SHOWN]
+    others = [problem.shown for problem in problems if not problem.path][:_SHOWN]
+    begun = f"The project's checks find new problems with the change of {path}:"
+    part = "\n".join(
+        [begun, *placed] if placed else [f"The project's checks fail with the change of {path}."]
+    )
+    return Findings("\n".join([begun, *placed, *others]), part, readers)

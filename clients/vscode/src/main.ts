@@ -53,7 +53,7 @@ export function start(context: vscode.ExtensionContext, took: () => string): voi
     new StatusBar(pause, running, inline),
     new Questions(running),
     new CommitMessages(running),
-    new Refactoring(running, context.workspaceState),
+    new Refactoring(running, context.workspaceState, reports),
     new SettingsFiles(running),
     new CursorReports(running),
     registerCommand("turnout.menu", () => showMenu(pause)),

@@ -77,10 +77,18 @@ export interface FileChange {
   hunks: Hunk[];
 }
 
+/** Something that was looked at; one that could not be run (`ran`) says nothing about the change. */
 export interface Check {
   name: string;
   ok: boolean;
+  ran: boolean;
   message: string;
+}
+
+/** What the checks of a proposal come to; `text` names them. */
+export interface Verdict {
+  state: "verified" | "partly" | "failed";
+  text: string;
 }
 
 export interface Receipt {
@@ -149,7 +157,10 @@ export interface RefactorProposal {
   proposalId: string;
   plan: string;
   files: FileChange[];
+  /** False where parts of the model's answer could not be used. */
+  complete: boolean;
   checks: Check[];
+  verdict: Verdict;
   /** Files that were left out, and why. */
   skipped?: { path: string; reason: string }[];
   receipt: Receipt | null;

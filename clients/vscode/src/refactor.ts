@@ -2,9 +2,11 @@
 import vscode = require("vscode");
 
 import { registerCommand } from "./commands";
+import type { Reports } from "./explain";
 import { askInstruction } from "./instruction";
 import { decideOnPlan } from "./plan";
 import { Preview, Review } from "./preview";
+import { checksReport, choiceOf, notesOf, summarise } from "./proposaltext";
 import { ReviewTree } from "./reviewtree";
 import {
   Apply,
@@ -16,7 +18,6 @@ import {
   PlanFirst,
   Refactor,
   type RefactorParams,
-  type RefactorProposal,
   Undo,
 } from "./protocol";
 import type { Server } from "./server";
@@ -38,6 +39,7 @@ export class Refactoring implements vscode.Disposable {
   constructor(
     private readonly server: Server,
     private readonly memory: vscode.Memento,
+    private readonly reports: Reports,
   ) {
     this.reminder.name = "Turnout Refactor";
     this.reminder.command = "turnout.proposal.show";
@@ -52,6 +54,7 @@ export class Refactoring implements vscode.Disposable {
       registerCommand("turnout.undo", () => this.undo()),
       this.reviewCommand("show", (review) => this.present(review)),
       this.reviewCommand("choose", (review) => this.choose(review)),
+      this.reviewCommand("checks", ({ proposal }) => this.reports.show("Checks of the refactor", checksReport(proposal))),
       this.reviewCommand("apply", (review) => this.apply(review)),
       this.reviewCommand("discard", (review) => this.discard(review)),
     ];
@@ -104,14 +107,13 @@ export class Refactoring implements vscode.Disposable {
 
   private async present(review: Review): Promise<void> {
     await this.preview.show(review);
-    const chosen = await vscode.window.showInformationMessage(
-      summarise(review.proposal),
-      "Apply",
-      "Choose Changes...",
-      "Discard",
-    );
+    const { state } = review.proposal.verdict;
+    const say = state === "failed" ? vscode.window.showWarningMessage : vscode.window.showInformationMessage;
+    const doubts = state === "verified" ? [] : ["Show Checks"];
+    const chosen = await say(summarise(review.proposal), "Apply", "Choose Changes...", ...doubts, "Discard");
     if (chosen === "Apply") await this.apply(review);
     else if (chosen === "Discard") await this.discard(review);
+    else if (chosen === "Show Checks") await vscode.commands.executeCommand("turnout.proposal.checks");
     else if (chosen) await this.choose(review);
   }
 
@@ -160,8 +162,11 @@ export class Refactoring implements vscode.Disposable {
     void vscode.commands.executeCommand("setContext", "turnout.reviewing", review !== undefined);
     this.tree.show(review, notes);
     if (!review) return this.reminder.hide();
-    this.reminder.text = `$(diff-multiple) ${review.acceptedIds.length} of ${review.hunkIds.length} changes`;
-    this.reminder.tooltip = `Review the refactor: ${review.title}`;
+    const { verdict } = review.proposal;
+    const { icon, words } = choiceOf(verdict, review.acceptedIds.length, review.hunkIds.length);
+    this.reminder.text = `$(${icon}) ${words}`;
+    this.reminder.tooltip = `Review the refactor: ${review.title}\n${verdict.text}`;
+    this.reminder.accessibilityInformation = { label: `Turnout refactor, ${words}`, role: "button" };
     this.reminder.show();
   }
 }
@@ -188,35 +193,6 @@ function titleFor(instruction: string): string {
   const line = instruction.replace(/\s+/g, " ");
   const short = line.length > TITLE_CHARACTERS ? `${line.slice(0, TITLE_CHARACTERS - 1)}…` : line;
   return `Turnout: ${short}`;
-}
-
-/** The plan, the checks and what was left out, for above the list of changes. */
-function notesOf({ plan, checks, skipped = [] }: RefactorProposal): string {
-  const failed = checks.filter(({ ok }) => !ok).map(({ name, message }) => `Failed: ${name}, ${message}`);
-  const passed = checks.length - failed.length;
-  const verdicts = [...failed, ...(passed ? [`${count(passed, "check")} passed`] : [])];
-  const out = skipped.map(({ path, reason }) => `Left out: ${path} (${reason})`);
-  return [plan, ...verdicts, ...out].filter(Boolean).join(" · ");
-}
-
-/** Says what is proposed, by which model at what cost, which checks failed, and what was left out. */
-function summarise({ files, checks, skipped = [], receipt }: RefactorProposal): string {
-  const changes = files.reduce((sum, { hunks }) => sum + hunks.length, 0);
-  const parts = [`${count(changes, "change")} in ${count(files.length, "file")}`];
-  if (receipt) {
-    const cost = receipt.costUsd ? `, $${receipt.costUsd.toFixed(receipt.costUsd < 0.01 ? 4 : 2)}` : "";
-    parts.push(`by ${receipt.model}${receipt.leavesMachine ? "" : " on this machine"}${cost}`);
-  }
-  const failed = checks.filter(({ ok }) => !ok);
-  const verdict = failed.length
-    ? ` Failed checks: ${failed.map(({ name, message }) => `${name}: ${message}`).join("; ")}.`
-    : "";
-  const out = skipped.map(({ path, reason }) => `${path} (${reason})`).join(", ");
-  return `Turnout proposes ${parts.join(" ")}.${verdict}${out ? ` Left out: ${out}.` : ""}`;
-}
-
-function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? "" : "s"}`;
 }
 
 /**

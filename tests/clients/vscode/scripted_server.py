@@ -120,7 +120,13 @@ def proposal() -> dict[str, Any]:
             file("b.py", "edit", line("1.0", 0, "x = 1\n", "chi = 1\n")),
             file("new.py", "create", line("2.0", 0, "", "new = 1\n")),
         ],
-        "checks": [{"name": "syntax", "ok": True, "message": ""}],
+        "checks": [
+            {"name": "syntax", "ok": True, "ran": True, "message": ""},
+            {"name": "pytest -q", "ok": True, "ran": False, "message": "not run: it takes too long"},
+            {"name": "ruff check", "ok": False, "ran": True, "message": "new problems:\na.py:1: F821 beta"},
+        ],
+        "verdict": {"state": "failed", "text": "Failed: ruff check."},
+        "complete": True,
         "receipt": None,
     }
 

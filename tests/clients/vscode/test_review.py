@@ -13,7 +13,7 @@ TREE = ".tree-explorer-viewlet-tree-view .monaco-list-row"
 
 
 def test_choose_and_apply(scripted: OpenScripted) -> None:
-    """All changes start accepted; a conflict is shown and nothing closed; what is unticked is not sent."""
+    """All changes start accepted, failed checks are said; a conflict closes nothing; what is unticked is not sent."""
     editor, messages = scripted(FILES)
     editor.open("a.py")
     editor.wait_ready()
@@ -22,7 +22,9 @@ def test_choose_and_apply(scripted: OpenScripted) -> None:
     editor.answer("Longer names")
     editor.wait_for(REVIEW, "new.py")
     wait_until(lambda: "alpha = 1" in editor.screen(), bool, "the preview of a.py")
-    editor.wait_message("4 changes in 3 files")
+    message = editor.wait_message("4 changes in 3 files")
+    assert "Failed: ruff check." in message
+    editor.wait_for(".statusbar-item", "4 of 4 changes, checks failed")
     editor.picture("refactor-review")
 
     editor.push("Apply")
@@ -56,7 +58,7 @@ def test_choose_and_apply(scripted: OpenScripted) -> None:
 
 
 def test_tick_in_the_tree(scripted: OpenScripted) -> None:
-    """Files and hunks are ticked in a tree beside the preview, which follows; the plan stands above them."""
+    """Files and hunks are ticked in a tree beside the preview, which follows, with the plan and the checks above."""
     editor, messages = scripted(FILES)
     editor.open("a.py")
     editor.wait_ready()
@@ -65,6 +67,8 @@ def test_tick_in_the_tree(scripted: OpenScripted) -> None:
     editor.answer("Longer names")
     editor.wait_for(REVIEW, "new.py")
     editor.wait_for(".tree-explorer-viewlet-tree-view .message", "Longer names")
+    editor.wait_for(f"{TREE}:has-text('pytest -q')", "not checked: it takes too long")
+    editor.wait_for(f"{TREE}[aria-label^='ruff check, failed: new problems: a.py:1: F821']")
     editor.driver.do("click", selector=f"{TREE}:has-text('gamma = 3') .custom-view-tree-node-item-checkbox")
     editor.driver.do("click", selector=f"{TREE}:has-text('new.py') .custom-view-tree-node-item-checkbox")
     wait_until(
@@ -76,9 +80,13 @@ def test_tick_in_the_tree(scripted: OpenScripted) -> None:
     editor.wait_for(f"{TREE}:has-text('new = 1') .custom-view-tree-node-item-checkbox[aria-checked='false']")
     editor.picture("refactor-tree")
     editor.driver.do("click", selector=f"{TREE}:has-text('alpha = 1') .custom-view-tree-node-item-checkbox")
-    editor.wait_for(".statusbar-item", "1 of 4 changes")
+    editor.wait_for(".statusbar-item", "1 of 4 changes, checks failed")
+    editor.driver.do("click", selector=f"{TREE}:has-text('Checks failed')")
+    editor.wait_webview("a.py:1: F821 beta")
+    editor.picture("refactor-checks")
     editor.command("Turnout: Apply Refactor")
     editor.wait_message("applied 1 of 4 changes")
+    editor.wait_gone(TREE, "ruff check")
     assert messages.all("apply")[0]["params"]["hunks"] == ["1.0"]
 
 

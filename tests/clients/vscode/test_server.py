@@ -113,12 +113,13 @@ def test_refactor(real: OpenReal) -> None:
 
     editor.command("Turnout: Refactor...")
     editor.answer("rename width to breadth")
-    editor.wait_message("4 changes in 3 files by near on this machine")
+    message = editor.wait_message("4 changes in 3 files by near on this machine")
+    assert "Verified: " in message
     editor.picture("server-refactor")
     editor.command("Turnout: Choose Changes...")
     editor.wait_for(ROW, "twice = 2 * breadth")
     editor.press("ArrowDown", "ArrowDown", "Space", "Enter")
-    editor.wait_for(".statusbar-item", "3 of 4 changes")
+    editor.wait_for(".statusbar-item", "3 of 4 changes, not verified as chosen")
     editor.command("Turnout: Apply Refactor")
     editor.wait_message("applied 3 of 4 changes")
     editor.wait_gone(NOTIFICATION, "4 changes in 3 files")

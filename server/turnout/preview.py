@@ -5,7 +5,7 @@ files in it; only a key is never part of it.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -167,6 +167,12 @@ class _Settled:
 
     def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
         return self._route(uris)
+
+    async def ready(self, kind: Kind, uris: tuple[str, ...]) -> None:
+        return
+
+    async def readers(self, kind: Kind, uris: Sequence[str]) -> tuple[frozenset[Model], ...]:
+        return tuple(frozenset(self._route((uri,)).candidates) for uri in uris)
 
     def ms_per_token(self, model: Model) -> float | None:
         return None

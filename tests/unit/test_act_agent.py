@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support.act_kit import REMOTE, MemoryWorkspace, receipt
+from support.act_kit import REMOTE, MemoryWorkspace, OutlookByRoute, receipt
 from support.repository import MemoryRepository
 from support.secrets import pem
 from turnout import syntax
@@ -94,7 +94,7 @@ class Calling:
         return [message.content for message in self.prompts[-1].messages if message.role == "tool"]
 
 
-class MemoryOutlook:
+class MemoryOutlook(OutlookByRoute):
     """Every file may go to the model but what is kept."""
 
     def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
@@ -157,7 +157,7 @@ async def test_one_turn_is_enough() -> None:
         ("read_file", {"path": "/etc/passwd"}, "is not relative to the workspace"),
         ("read_file", {"path": ".git/config"}, "belongs to git"),
         ("read_file", {"path": "none.py"}, "There is no file none.py"),
-        ("read_file", {"path": "kept.py"}, "The settings keep kept.py from far"),
+        ("read_file", {"path": "kept.py"}, "There is no file kept.py that far may look at"),
         ("read_file", {"path": 7}, "path has to be a text"),
         ("read_file", {"path": "main.py", "first_line": "1"}, "first_line has to be a whole number"),
         ("read_file", "[1]", "have to be a JSON object"),
@@ -466,6 +466,45 @@ async def test_a_line_of_a_key_is_no_row() -> None:
     assert "(a line of a private key)" in asker.said[1]
 
 
+async def test_a_name_that_was_listed_is_heard_by_nobody_who_may_not_have_the_file() -> None:
+    """Once names were listed, only a model that may have all of these files takes over; a list of others keeps none."""
+    asker = Rendering([[("list_files", {})], edits()])
+    await propose(HERE, replace(around(asker), outlook=KeepingOutlook()))
+    assert "kept.py" in asker.said[0]
+    assert (len(asker.elsewhere), asker.rejected) == (1, 1)
+    asker = Rendering([[("list_files", {"folder": "far"})], edits()])
+    await propose(HERE, replace(around(asker), outlook=KeepingOutlook()))
+    assert (len(asker.elsewhere), asker.rejected) == (2, 0)
+
+
+async def test_a_name_is_kept_from_whom_the_settings_keep_it_by_now() -> None:
+    """Who may hear what was listed is asked anew for every turn, and the one that asked for it is no exception."""
+
+    asker = Rendering([[("list_files", {})], edits(search="def aria(w, h):"), edits()])
+
+    class Changing(KeepingOutlook):
+        async def readers(self, kind: Kind, uris: Sequence[str]) -> tuple[frozenset[Model], ...]:
+            return tuple(frozenset({NEAR} if len(asker.prompts) < 2 else ()) for _ in uris)
+
+    with pytest.raises(RequestRejected, match="Names were listed of files that are kept from near"):
+        await propose(HERE, replace(around(asker), outlook=Changing()))
+    assert len(asker.prompts) == 2
+
+
+@pytest.mark.parametrize(("keeps", "said"), [("AGENTS", False), ("nothing", True)])
+async def test_instructions_that_are_kept_from_a_model_are_not_quoted_to_it(keeps: str, said: bool) -> None:
+    """A path that they put off limits stays that, without their name and without their words."""
+
+    class Keeping(MemoryOutlook):
+        def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+            return Route(kind, () if any(keeps in uri for uri in uris) else (MODEL,), (), "test")
+
+    asker = Calling([[("propose_edits", {"summary": "x", "delete": ["main.py"]})], edits()])
+    await propose(HERE, replace(around(asker), outlook=Keeping()))
+    assert "main.py must not be changed" in asker.said[0]
+    assert ("AGENTS.md:1 puts `main.py` off limits" in asker.said[0]) is said
+
+
 WHERE = (Problem("shapes.py", 1, "undefined area"), Problem("kept.py", 1, "TOKEN is 'hunter2'"))
 
 
@@ -492,6 +531,31 @@ async def test_the_output_of_checks_may_quote_any_file(files: dict[str, str], wh
     # Where a file is heard of, every later turn is decided on it.
     heard = "TOKEN is 'hunter2'" in far
     assert heard is any("kept" in file.uri for file in asker.files[1])
+
+
+@pytest.mark.parametrize(
+    ("text", "heard"),
+    [
+        ("F821 Undefined name `area`", "\u2026 Undefined name `area`"),
+        ("Module 'kept' has no attribute 'hunter2'", "Module '\u2026' has no attribute '\u2026'"),
+        ("expected 'hunter2', got w", "expected '\u2026', got w"),
+    ],
+)
+async def test_the_words_of_a_problem_may_be_of_another_file(text: str, heard: str) -> None:
+    """Of them a model that may not have every file hears those in the request's files, and what checkers say anyway."""
+
+    async def check(changes: Sequence[FileChange]) -> list[Check]:
+        ok = "def last" in "".join(changes[0].after)
+        return [Check("ruff", ok, text, problems=(Problem("shapes.py", 1, text),))]
+
+    asker = Rendering([edits(), [("read_file", {"path": "main.py"})], edits(new="def last(w, h):")])
+    await propose(HERE, replace(around(asker, check=check), outlook=KeepingOutlook()))
+    near, far = (
+        "".join(message.content for message in prompts[1].messages)
+        for prompts in (asker.prompts, asker.elsewhere)
+    )
+    assert text in near
+    assert f"shapes.py:1: {heard}\n" in far
 
 
 async def test_edits_in_blocks_are_mended_with_what_their_model_may_hear() -> None:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from support.act_kit import MemoryWorkspace
+from support.act_kit import MemoryWorkspace, OutlookByRoute
 from support.dispatch_kit import Around, Pauses, route
 from support.repository import MemoryRepository
 from support.scripted_server import ScriptedServer, scripted_server
@@ -39,7 +39,7 @@ WIRES: list[tuple[Api, Wire]] = [
 ]
 
 
-class Outlook:
+class Outlook(OutlookByRoute):
     """The route is always the same model."""
 
     def __init__(self, model: Model) -> None:

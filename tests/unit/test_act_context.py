@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from support.act_kit import LOCAL, REMOTE, MemoryWorkspace, ScriptedAsker
+from support.act_kit import LOCAL, REMOTE, MemoryWorkspace, OutlookByRoute, ScriptedAsker
 from support.repository import MemoryRepository
 from turnout import syntax
 from turnout.act.actions import Action
@@ -28,7 +28,7 @@ HERE = Request("Rename area to size.", "file:///w/shapes.py")
 NOTES = "# Notes\nUse tabs.\n\n## Do not touch\n- `vendor/`\n"
 
 
-class MemoryOutlook:
+class MemoryOutlook(OutlookByRoute):
     """Lets the text of `kept` paths go to no model that leaves the machine."""
 
     def __init__(self, *models: Model, kept: tuple[str, ...] = ()) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from support.act_kit import LOCAL, REMOTE, MemoryWorkspace, ScriptedAsker, seams
+from support.act_kit import LOCAL, REMOTE, MemoryWorkspace, OutlookByRoute, ScriptedAsker, seams
 from turnout.act.context import Context
 from turnout.act.estimates import Estimate, estimate
 from turnout.act.guard import Guard
@@ -33,7 +33,7 @@ EDITS = (PlannedStep("edit", "shapes.py", "the definition"), PlannedStep("edit",
 
 
 @dataclass
-class MemoryOutlook:
+class MemoryOutlook(OutlookByRoute):
     """The route of every request is `model`, but for files in `closed`."""
 
     model: Model = PRICED

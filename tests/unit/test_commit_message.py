@@ -1,12 +1,12 @@
 """A commit message speaks of what is staged and may be seen, and is nothing but a message."""
 
-import asyncio
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support.act_kit import LOCAL, REMOTE, MemoryWorkspace, ScriptedAsker
+from support.act_kit import LOCAL, REMOTE, MemoryWorkspace, OutlookByRoute, ScriptedAsker
 from turnout import syntax
 from turnout.act.commit_message import MOST_BYTES, write_message
 from turnout.act.seams import Seams
@@ -48,7 +48,7 @@ def test_any_reply_is_read(reply: str) -> None:
     assert len(lines) < 2 or (lines[0] and not lines[1])
 
 
-class MemoryOutlook:
+class MemoryOutlook(OutlookByRoute):
     """No model may see what is called never; only the local one what is called here."""
 
     def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
@@ -135,24 +135,16 @@ async def test_no_message(found: Staged, reply: str, error: type[Exception]) -> 
         await write_message(found, lambda path: f"file:///w/{path}", around)
 
 
-async def test_others_have_their_turn_between_the_files() -> None:
-    """Hundreds of staged files, each a look at the disk, and somebody may be typing meanwhile."""
-    turns, seen = [0], list[int]()
+async def test_who_may_see_the_files_is_asked_at_once() -> None:
+    """Whoever decides about hundreds of files is given all of them, by every name, and can pause in between."""
+    asked = list[Sequence[str]]()
 
     class Counting(MemoryOutlook):
-        def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
-            seen.append(turns[0])
-            return super().route(kind, uris, input_tokens)
+        async def readers(self, kind: Kind, uris: Sequence[str]) -> tuple[frozenset[Model], ...]:
+            asked.append(uris)
+            return await super().readers(kind, uris)
 
-    async def others() -> None:
-        while True:
-            turns[0] += 1
-            await asyncio.sleep(0)
-
-    typing = asyncio.create_task(others())
     around = Seams(ScriptedAsker([MESSAGE]), MemoryWorkspace({}), syntax, outlook=Counting())
-    await write_message(staged("a.py", "b.py", "c.py"), lambda path: f"file:///w/{path}", around)
-    typing.cancel()
-    of_files = seen[1:]
-    assert len(of_files) == 3
-    assert of_files == sorted(set(of_files))
+    files = (*staged("a.py", "b.py").files, StagedFile("d.py", "c.py", 1, 1, "x\n"))
+    await write_message(Staged("/w", files, ()), lambda path: f"file:///w/{path}", around)
+    assert asked == [[f"file:///w/{name}.py" for name in "abdc"]]

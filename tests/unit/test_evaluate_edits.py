@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.act_kit import REMOTE, ScriptedAsker, receipt
+from support.act_kit import REMOTE, OutlookByRoute, ScriptedAsker, receipt
 from support.git import commit, git, repository, stage
 from turnout import syntax
 from turnout.act.proposals import Check, Proposal
@@ -33,7 +33,7 @@ AFTER = {
 }
 
 
-class Outlook:
+class Outlook(OutlookByRoute):
     """Everything may go to the model."""
 
     def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:

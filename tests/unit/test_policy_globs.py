@@ -171,3 +171,22 @@ def test_first_pattern_counts() -> None:
         None,
     ]
     assert PathSet().match("x") is None
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=80), st.integers(0, 45), st.booleans())
+def test_many_patterns_are_matched_in_parts(numbers: list[int], asked: int, umlaut: bool) -> None:
+    """However many and long they are, the pattern named is the first in the list, since no part of it takes long."""
+    long = "*".join("abcdefgh" * 4)
+    last = "\u00df" if umlaut else "s"
+    paths = PathSet(Pattern(f"{number}/{long[:200]}/{last}", str(at)) for at, number in enumerate(numbers))
+    path = f"{asked}/{'abcdefgh' * 13}/{'ss' if umlaut else 's'}"
+    found = paths.match(path)
+    assert (found and int(found.source)) == (numbers.index(asked) if asked in numbers else None)
+    assert paths.match(path) == found
+
+
+def test_no_part_is_long() -> None:
+    """What is matched in one call is about as much as an ordinary policy, whatever somebody writes into one."""
+    paths = PathSet(Pattern("*a" * 127 + str(at), "one") for at in range(500))
+    parts = [expression.pattern for _, expression in paths._alternatives._written]
+    assert max(map(len, parts)) < 12_000

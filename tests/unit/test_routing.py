@@ -13,7 +13,7 @@ from turnout.core.globs import PathSet, Pattern
 from turnout.core.health import Health, ModelHealth, Spend
 from turnout.core.policy import Budget, Chain, Ordering, Policy, Privacy, Rule, RuleSet, TierChain
 from turnout.core.requests import KINDS, TIERS, Elimination, Kind, Model
-from turnout.core.routing import RouteRequest, decide
+from turnout.core.routing import RouteRequest, decide, match_ahead, readers
 
 NEAR = Model("near", "local", "small", context_tokens=8192)
 OPUS = Model(
@@ -391,3 +391,31 @@ def test_wire() -> None:
         "source": "config:9 models.opus",
     }
     assert wire["askBeforeLeaving"] is True
+
+
+@pytest.mark.parametrize(
+    ("path", "policy", "names"),
+    [
+        ("src/a.py", POLICY, "asia house near nowhere opus"),
+        ("src/a.py", privacy(leaves_machine="never"), "near"),
+        ("src/a.py", privacy(jurisdictions=frozenset({"US"})), "house near opus"),
+        ("src/a.py", privacy(local_only=patterns("src/")), "near"),
+        ("src/a.py", privacy(never_read=patterns("*.py")), ""),
+        ("src/a.py", replace(POLICY, rules=RuleSet([Rule((HOUSE,), "r", ("src/**",))])), "house"),
+        (
+            "src/a.py",
+            replace(
+                POLICY,
+                routes=dict.fromkeys(KINDS, Chain((NEAR,), "c", tiers={"complex": TierChain((OPUS,), "t")})),
+                budget=Budget(day_usd=0.0),
+            ),
+            "near opus",
+        ),
+    ],
+)
+def test_who_may_have_a_file(path: str, policy: Policy, names: str) -> None:
+    """What is said of privacy and paths counts, over all tiers; a budget, a key, a size and a circuit do not."""
+    request = replace(REQUEST, paths=(path,), keys_present=frozenset(), input_tokens=10**9)
+    match_ahead(request.kind, request.language, request.paths, policy)
+    assert " ".join(sorted(model.name for model in readers(request, policy))) == names
+    assert {model.name for model in decide(request, policy).candidates} <= set(names.split())

@@ -9,6 +9,7 @@ import pytest
 from support.session_kit import FakeEditor
 from turnout.act.proposals import Check
 from turnout.core.edits.changes import file_change
+from turnout.core.globs import PathSet, Pattern
 from turnout.core.health import Spend
 from turnout.core.requests import Kind, Model
 from turnout.errors import PathRefused
@@ -520,3 +521,37 @@ def test_a_path_longer_than_any_file_has_is_under_no_ignore_file(folders: Path) 
     """There is no such file, so there is nothing around it; what is typed in it is completed here."""
     uri = "file:///" + "a/" * 3000 + "a.py"
     assert with_keys(folders / "two").decide("inline", (uri,), 0).candidates[0].name == "near"
+
+
+async def test_many_files_are_looked_at_and_matched_a_few_at_a_time(
+    folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One hop to a thread takes a few files, and a decision about all of them finds what was matched there."""
+    names = [f"two/{number}.py" for number in range(30)]
+    for name in names:
+        (folders / name).touch()
+    uris = tuple(path_to_uri(folders / name) for name in names)
+    hops, loop, matched = list[int](), threading.get_ident(), list[tuple[bool, str]]()
+    look, first = places.Places.look_closely, PathSet.match
+
+    def look_closely(self: places.Places, some: Iterable[str], root: Path | None) -> list[places.Look]:
+        found = look(self, some, root)
+        hops.append(len(found))
+        return found
+
+    def match(self: PathSet, folded: str) -> Pattern | None:
+        if self.patterns and folded not in self._alternatives._remembered:
+            matched.append((threading.get_ident() == loop, folded))
+        return first(self, folded)
+
+    monkeypatch.setattr(places.Places, "look_closely", look_closely)
+    monkeypatch.setattr(PathSet, "match", match)
+    subject = workspaces(FakeEditor(), folders / "two")
+    await subject.prepare()
+    await subject.ready("refactor", uris)
+    assert (sum(hops), max(hops)) == (30, 8)
+    assert not any(on_loop for on_loop, _ in matched)
+    count = len(matched)
+    assert subject.decide("refactor", uris, 0).candidates
+    assert {model.name for model in subject.readers("refactor", uris[0])} >= {"near"}
+    assert len(matched) == count

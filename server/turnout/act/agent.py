@@ -96,6 +96,8 @@ class _Work:
     told: dict[int, Findings] = field(default_factory=dict)
     """What of it is in the turn of that number."""
     readers: frozenset[Model] | None = None
+    hearers: frozenset[Model] | None = None
+    """Who may hear all names of files that are in the conversation; None where no others than the request's are."""
 
     def __post_init__(self) -> None:
         self.files: dict[str, Snapshot] = dict(self.question.files)
@@ -174,6 +176,7 @@ class _Work:
             self._tell(f"the answer so far: {characters:,} characters")
 
         self._tell(f"turn {len(self.receipts) + 1}")
+        self.hearers = await self.tools.readers()
         return await self.seams.asker.ask(self.question.kind, self._render, self.tools.sent, on_text)
 
     def _render(self, model: Model) -> ChatPrompt:
@@ -181,6 +184,8 @@ class _Work:
         if not model.tools:
             self.others = True
             raise RequestRejected(f"{model.name} calls no tools, and this refactor is worked out with them.")
+        if self.hearers is not None and model not in self.hearers:
+            raise RequestRejected(f"Names were listed of files that are kept from {model.name}.")
         begun = self.question.render(model)
         room = (model.context_tokens - begun.max_tokens) * _BYTES_PER_TOKEN - _size(begun.messages)
         return replace(
@@ -287,16 +292,16 @@ class _Work:
         self.found = findings(failed, await self._known(failed), self.readers)
         return ["These checks fail with the change:", self.found.part]
 
-    async def _known(self, failed: Sequence[Check]) -> set[str]:
-        """Paths of the problems' files that are in the request; those that its model may have are from now on."""
+    async def _known(self, failed: Sequence[Check]) -> dict[str, str]:
+        """The files of the request by their paths; those of problems that its model may have are among them then."""
         draft = self.draft
-        changed = {change.new_path or change.path for change in draft.changes} if draft else set()
-        known = {*self.files, *self.tools.read, *changed}
+        known = {path: file.text for path, file in self.files.items()}
+        known |= {c.new_path or c.path: "".join(c.after) for c in (draft.changes if draft else ())}
         for path in dict.fromkeys(problem.path for check in failed for problem in check.problems):
             if path and path not in known and self.model:
                 shown = "\n".join(p.shown for check in failed for p in check.problems if p.path == path)
-                if await self.tools.quoted(path, self.model, shown):
-                    known.add(path)
+                if file := await self.tools.quoted(path, self.model, shown):
+                    known[path] = file.text
         return known
 
     def _tell(self, what: str) -> None:

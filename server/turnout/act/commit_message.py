@@ -4,7 +4,6 @@ Invariant: a file that no model may see is not even named; one that some candida
 can speak for the commit, and else keeps the whole request with those that may.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -64,7 +63,7 @@ async def write_message(staged: Staged, uri_of: Callable[[str], str], seams: Sea
     files = tuple(
         SentFile(uri_of(path), min(MOST_BYTES, len(file.diff.encode("utf-8", "replace"))), "it is staged")
         for file in shown
-        for path in (file.path, *([file.old_path] if file.old_path else ()))
+        for path in file.paths
     )
     answer = await seams.asker.ask("commit_message", render, files, lambda _text: None)
     text = tidy(answer.text if answer.finish != "length" else answer.text.rpartition("\n")[0])
@@ -80,17 +79,18 @@ async def _allowed(
 ) -> tuple[StagedFile, ...]:
     """The files to speak of: those that every candidate may see; where there are none, those that any may."""
 
-    def candidates(*paths: str) -> frozenset[str]:
-        uris = tuple(uri_of(path) for path in paths if path)
-        return frozenset(model.name for model in outlook.route("commit_message", uris, 0).candidates)
+    paths = [path for file in files for path in file.paths]
+    readers = dict(zip(paths, await outlook.readers("commit_message", list(map(uri_of, paths))), strict=True))
 
-    wanted = candidates()
-    by_file: list[tuple[StagedFile, frozenset[str]]] = []
-    for file in files:
-        by_file.append((file, candidates(file.path, file.old_path)))
-        await asyncio.sleep(0)  # each takes about a millisecond, and somebody may be typing
-    free = tuple(file for file, allowed in by_file if allowed and allowed >= wanted)
-    return free or tuple(file for file, allowed in by_file if allowed)
+    def allowed(file: StagedFile) -> frozenset[str]:
+        return frozenset(
+            model.name for model in frozenset.intersection(*map(readers.__getitem__, file.paths))
+        )
+
+    await outlook.ready("commit_message", ())
+    wanted = {model.name for model in outlook.route("commit_message", (), 0).candidates}
+    seen = tuple(file for file in files if allowed(file))
+    return tuple(file for file in seen if allowed(file) >= wanted) or seen
 
 
 def _prompt(model: Model, staged: Staged, shown: Sequence[StagedFile]) -> ChatPrompt:

@@ -17,7 +17,7 @@ from turnout.core.documents import Snapshot
 from turnout.core.edits.formats import Formats, sizes_of
 from turnout.core.receipts import SentFile
 from turnout.core.repository import Definition, Repository
-from turnout.core.requests import Kind, Model
+from turnout.core.requests import Kind, Route
 from turnout.errors import EditError
 
 MAP_BYTES = 6_000
@@ -43,6 +43,8 @@ class Context:
     """Files that an approved plan was made from: it may quote them, so they decide the route as well."""
     formats: Formats = field(default_factory=Formats)
     """Chooses the form in which a model is asked for edits."""
+    quotable: frozenset[str] | None = None
+    """Paths of the instructions that all models of the route may have; None where nobody asks."""
 
 
 async def gather_context(request: Request, seams: Seams, kind: Kind = "refactor") -> Context:
@@ -51,8 +53,8 @@ async def gather_context(request: Request, seams: Seams, kind: Kind = "refactor"
     sources, formats = _sources(request, scope), Formats(await asyncio.to_thread(seams.evidence))
     if seams.outlook is None or not scope.files:
         return Context(scope, (), guard, sources, formats)
-    allowed = _allowed(kind, scope, pieces, seams.outlook, formats)
-    return Context(scope, allowed, guard, sources, formats)
+    shown, quotable = await _allowed(kind, scope, pieces, seams.outlook, formats)
+    return Context(scope, shown, guard, sources, formats, quotable)
 
 
 def _sources(request: Request, scope: Scope) -> tuple[SentFile, ...]:
@@ -149,25 +151,36 @@ def _signatures(definitions: Sequence[Definition]) -> str:
     return "".join(rows)
 
 
-def _allowed(
+async def _allowed(
     kind: Kind, scope: Scope, pieces: Sequence[Piece], outlook: Outlook, formats: Formats
-) -> tuple[Piece, ...]:
-    """Those of `pieces` that leave the route the candidates that it has without them."""
+) -> tuple[tuple[Piece, ...], frozenset[str]]:
+    """Those of `pieces` that leave the route as it is without them, and the paths that all of its models may have."""
     required = tuple(file.uri for file in scope.files.values())
     size = sum(_size(file.text) for file in scope.files.values())
 
-    def candidates(shown: Sequence[Piece]) -> tuple[Model, ...]:
-        uris = (*required, *(piece.uri for piece in shown))
+    def route(shown: Sequence[Piece]) -> Route:
         tokens = round((size + sum(_size(piece.text) for piece in shown)) / _BYTES_PER_TOKEN)
-        return outlook.route(kind, tuple(dict.fromkeys(uris)), tokens).candidates
+        return outlook.route(kind, _uris(required, shown), tokens)
 
-    wanted = candidates(())
-    if not wanted or not pieces or formats.choose(wanted[0], sizes_of(scope.files.values())).alone:
-        return ()  # a small model takes what stands beside its file for its task
-    if candidates(pieces) == wanted:
-        return tuple(pieces)
-    alone = tuple(piece for piece in pieces if candidates([piece]) == wanted)
-    return alone if candidates(alone) == wanted else ()
+    # It looks at the disk for the routes as well.
+    uris = _uris(required, pieces)
+    readers = dict(zip(uris, await outlook.readers(kind, uris), strict=True))
+    alone = route(())
+    free = tuple(piece for piece in pieces if readers[piece.uri].issuperset(alone.candidates))
+    quotable = frozenset(piece.path for piece in free)
+    sizes = sizes_of(scope.files.values())
+    if not alone.candidates or formats.choose(alone.candidates[0], sizes).alone:
+        return (), quotable  # a small model takes what stands beside its file for its task
+    return (free if _terms(route(free)) == _terms(alone) else ()), quotable
+
+
+def _uris(required: Sequence[str], shown: Sequence[Piece]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*required, *(piece.uri for piece in shown))))
+
+
+def _terms(route: Route) -> tuple[object, ...]:
+    """What text beside the files is not to change about a request."""
+    return route.candidates, route.ask_before_leaving, route.secrets
 
 
 def _cut(text: str, limit: int) -> str:

@@ -131,7 +131,8 @@ async def _failed_checks(draft: Draft, question: Question, seams: Seams) -> tupl
     failed = [check for check in await seams.check(draft.changes) if not check.ok]
     if not failed:
         return ()
-    known = {*question.files, *(change.new_path or change.path for change in draft.changes)}
+    known = {path: file.text for path, file in question.files.items()}
+    known |= {change.new_path or change.path: "".join(change.after) for change in draft.changes}
     return (findings(failed, known, await readers_of_all(seams)),)
 
 

@@ -47,6 +47,7 @@ async def estimate(context: Context, steps: Collection[PlannedStep] | None, outl
     sent = (*(SentFile(file.uri, _size(file), whys.get(path, "")) for path, file in files.items()), *beside)
     sent += context.sources
     tokens = round(sum(file.bytes for file in sent) / _BYTES_PER_TOKEN)
+    await outlook.ready("refactor", tuple(file.uri for file in sent))
     route = outlook.route("refactor", tuple(file.uri for file in sent), tokens)
     if not route.candidates:
         why = "; ".join(f"{out.model}: {out.reason}" for out in route.eliminated)

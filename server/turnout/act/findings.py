@@ -1,22 +1,42 @@
 """What a model hears of the checks that fail with its change.
 
 Invariant: what a check prints may quote any file of the folder, so the whole of it is for models that may have all of
-them; any other hears only of problems in files that are known to be in its request.
+them; any other hears only of problems in files that are known to be in its request, and of those only such words as
+stand in these files or as checkers use anyway.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from turnout.act.proposals import Check
 from turnout.act.seams import Outlook, Seams, Workspace
+from turnout.core.problems import Problem
 from turnout.core.requests import Model
 from turnout.errors import EditError, RequestRejected
 
 _MOST_FILES = 5_000
 """In a larger folder, no model that leaves the machine is known to be let have every file."""
-_DECIDED_AT_ONCE = 4
+_DECIDED_AT_ONCE = 200
 _SHOWN = 10
+_WORD = re.compile(r"\w+")
+_HIDDEN = "\N{HORIZONTAL ELLIPSIS}"
+_OF_CHECKERS = frozenset(
+    """
+    a an and annotation any are argument arguments assert assertion assigned assignment at attribute be before
+    between bool but by call callable cannot class constant could declared default defined definition does
+    duplicate empty error errors expected expression failed failure field file float for found from function got
+    has have import imported in incompatible indentation instead int interface invalid is it item iterable
+    keyword line list local long member method missing mock module more must mutable name never new no none not
+    number object of on only operand operator optional or other override parameter parameters parse possible
+    possibly property redefined redefinition reference required resolve return returned returning self should
+    statement str string subclass subscriptable supported symbol syntax test than that the this to token too
+    tuple type types undefined unexpected union unknown unreachable unresolved unused use used value values
+    variable warning when which with without wrong
+    """.split()  # noqa: SIM905 - prose, read and edited as prose
+)
+"""Words that say nothing of any file."""
 _KEPT_BACK = "The rest of its output is not shown: it may quote files that are kept from you."
 
 
@@ -48,13 +68,28 @@ class Findings:
         return not model.leaves_machine or model in self.readers
 
 
-def findings(failed: Sequence[Check], known: Collection[str], readers: frozenset[Model]) -> Findings:
-    """What the checks in `failed` say; `known` are the paths of files that every model of the request may have."""
+def findings(failed: Sequence[Check], known: Mapping[str, str], readers: frozenset[Model]) -> Findings:
+    """What the checks in `failed` say; `known` are files, by path, that every model of the request may have."""
+    words = words_of([*known, *known.values()])
     return Findings(
         "\n".join(f"{check.name}: {check.message}" for check in failed),
-        "\n".join(f"{check.name}: {_part(check, known)}" for check in failed),
+        "\n".join(f"{check.name}: {_part(check, known, words)}" for check in failed),
         readers,
     )
+
+
+def words_of(texts: Iterable[str]) -> frozenset[str]:
+    """The words that may be heard of a problem where `texts` are."""
+    return frozenset(word for text in texts for word in _WORD.findall(text))
+
+
+def in_words(problem: Problem, words: Set[str]) -> str:
+    """A problem in one line, with a mark for each word that is not among `words`: it may be out of any file."""
+
+    def kept(word: re.Match[str]) -> str:
+        return word[0] if word[0] in words or word[0].lower() in _OF_CHECKERS else _HIDDEN
+
+    return problem._replace(text=_WORD.sub(kept, problem.text)).shown
 
 
 async def readers_of_all(seams: Seams) -> frozenset[Model]:
@@ -66,8 +101,9 @@ async def readers_of_all(seams: Seams) -> frozenset[Model]:
     return frozenset() if uris is None else await _in_every_route(uris, seams.outlook)
 
 
-def _part(check: Check, known: Collection[str]) -> str:
-    shown = [problem.shown for problem in check.problems if problem.path in known][:_SHOWN]
+def _part(check: Check, known: Mapping[str, str], words: Set[str]) -> str:
+    found = [problem for problem in check.problems if problem.path in known][:_SHOWN]
+    shown = [in_words(problem, words) for problem in found]
     return "\n".join([*(["new problems:", *shown] if shown else ["it fails."]), _KEPT_BACK])
 
 
@@ -87,9 +123,8 @@ def _uris(workspace: Workspace) -> list[str] | None:
 async def _in_every_route(uris: Sequence[str], outlook: Outlook) -> frozenset[Model]:
     readers: frozenset[Model] | None = None
     for first in range(0, len(uris), _DECIDED_AT_ONCE):
-        await asyncio.sleep(0)
-        route = outlook.route("refactor", tuple(uris[first : first + _DECIDED_AT_ONCE]), 0)
-        here = frozenset(model for model in route.candidates if model.leaves_machine)
+        found = await outlook.readers("refactor", uris[first : first + _DECIDED_AT_ONCE])
+        here = frozenset(model for model in frozenset.intersection(*found) if model.leaves_machine)
         readers = here if readers is None else readers & here
         if not readers:
             break

@@ -4,7 +4,7 @@ Invariant: instructions take away and never give. Their text reaches a model as 
 limits is refused here, whatever a model or its user asks for.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -35,14 +35,20 @@ class Guard:
         self._workspace = workspace
         self._read: dict[str, tuple[Instructions, ...]] = {}
 
-    def objection(self, path: str) -> str | None:
-        """Why `path` must not change, with the file and line that says so; None where nothing does."""
+    def objection(self, path: str, quotable: Collection[str] | None = None) -> str | None:
+        """Why `path` must not change; None where nothing says so.
+
+        The file and line that says so is named where it is `quotable` (None: any), since models may hear of it.
+        """
         for found in self.over([path]):
             inside = PurePosixPath(path).relative_to(found.folder or ".").as_posix()
-            if rule := forbidding(found.off_limits, inside):
+            rule = forbidding(found.off_limits, inside)
+            if rule and (quotable is None or found.path in quotable):
                 return (
                     f"{path} must not be changed: {found.path}:{rule.line} puts `{rule.pattern}` off limits."
                 )
+            if rule:
+                return f"{path} must not be changed: the project's instructions put it off limits."
         return None
 
     def over(self, paths: Iterable[str]) -> tuple[Instructions, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from turnout.act.drafts import MAX_REPAIRS, Draft, Question, ask, read_edits
-from turnout.act.findings import Findings, readers_of_all
+from turnout.act.findings import Findings, in_words, readers_of_all, words_of
 from turnout.act.prompts import complaint
 from turnout.act.proposals import Check
 from turnout.act.seams import Seams
@@ -100,7 +100,10 @@ class _Mending:
 
     async def _mend(self, path: str, problems: Sequence[Problem], draft: Draft) -> Draft:
         """The answer about one file, which stands where the new one cannot be applied."""
-        question, findings = self.asking(path), _findings(path, problems, self.readers)
+        question = self.asking(path)
+        known = [f"{name} {file.text}" for name, file in question.files.items()]
+        known += ["".join(change.after) for change in draft.changes]
+        findings = _findings(path, problems, self.readers, words_of(known))
         earlier = self.heard.setdefault(path, [])
 
         def said(model: Model) -> str:
@@ -149,12 +152,13 @@ def _new_name(change: FileChange) -> str:
     return change.new_path or change.path
 
 
-def _findings(path: str, problems: Sequence[Problem], readers: frozenset[Model]) -> Findings:
-    """What is said of `problems`: those without a place may name any file, so not every model hears of them."""
+def _findings(
+    path: str, problems: Sequence[Problem], readers: frozenset[Model], words: frozenset[str]
+) -> Findings:
+    """What is said of `problems`: not every model hears of those without a place, and other words than `words`."""
     placed = [problem.shown for problem in problems if problem.path][:_SHOWN]
     others = [problem.shown for problem in problems if not problem.path][:_SHOWN]
     begun = f"The project's checks find new problems with the change of {path}:"
-    part = "\n".join(
-        [begun, *placed] if placed else [f"The project's checks fail with the change of {path}."]
-    )
+    heard = [in_words(problem, words) for problem in problems if problem.path][:_SHOWN]
+    part = "\n".join([begun, *heard] if heard else [f"The project's checks fail with the change of {path}."])
     return Findings("\n".join([begun, *placed, *others]), part, readers)

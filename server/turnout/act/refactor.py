@@ -12,7 +12,6 @@ from turnout.act import prompts
 from turnout.act.agent import Bounds, ToolsUnavailable, takes_tools, work_out
 from turnout.act.context import Context, gather_context
 from turnout.act.drafts import MAX_REPAIRS, Draft, Question, asked_about, draft_edits, proposal_from, so_far
-from turnout.act.guard import Guard
 from turnout.act.mending import mended
 from turnout.act.proposals import Check, Proposal
 from turnout.act.scope import Request, Scope, mentions, selected_text
@@ -135,7 +134,7 @@ def _question(request: Request, files: Mapping[str, Snapshot], context: Context,
         render,
         repairs,
         f"{request.instruction}\n{plan}",
-        objection=partial(_objection, context.guard, approved),
+        objection=partial(_objection, context, approved),
         pieces=pieces,
         whys=context.scope.whys,
         sources=context.sources,
@@ -143,10 +142,11 @@ def _question(request: Request, files: Mapping[str, Snapshot], context: Context,
     )
 
 
-def _objection(guard: Guard, approved: Approved | None, change: FileChange) -> str | None:
+def _objection(context: Context, approved: Approved | None, change: FileChange) -> str | None:
     """Why a change may not be made: the project puts its file off limits, or the user did not agree to it."""
     paths = (change.path, change.new_path or change.path)
-    barred = next((found for path in paths if (found := guard.objection(path))), None)
+    objections = (context.guard.objection(path, context.quotable) for path in paths)
+    barred = next(filter(None, objections), None)
     return barred or (approved.objection(change) if approved else None)
 
 

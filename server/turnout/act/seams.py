@@ -83,6 +83,17 @@ class Outlook(Protocol):
         """Where it may go."""
         ...
 
+    async def ready(self, kind: Kind, uris: tuple[str, ...]) -> None:
+        """Look at the disk on a thread, so that `route` right behind it need not. Raises PathRefused."""
+        ...
+
+    async def readers(self, kind: Kind, uris: Sequence[str]) -> tuple[frozenset[Model], ...]:
+        """For each of `uris` the models that the settings let have its text, in a request of any size and at any price.
+
+        There may be hundreds; nobody who types waits for that.
+        """
+        ...
+
     def ms_per_token(self, model: Model) -> float | None:
         """Milliseconds that `model` took for each token of its last answers; None where there were none. Blocks."""
         ...

@@ -46,8 +46,10 @@ class Toolbox:
     shown: tuple[SentFile, ...]
     read: dict[str, SentFile] = field(default_factory=dict)
     _listed: tuple[str, ...] | None = None
-    _open: dict[tuple[Model, str], bool] = field(default_factory=dict)
-    """Whether a model may see a file, by its path."""
+    _named: set[str] = field(default_factory=set)
+    """Paths that were listed, whose text was not shown."""
+    _readers: dict[str, frozenset[Model]] = field(default_factory=dict)
+    """Who may see a file, by its path, since `readers` was asked last."""
 
     async def quoted(self, path: str, model: Model, text: str | None = None) -> Snapshot | None:
         """A file whose `text` (all of it without) may be quoted from now on; None for one that `model` may not have.
@@ -67,6 +69,16 @@ class Toolbox:
     def sent(self) -> tuple[SentFile, ...]:
         """Every file whose text is in the conversation."""
         return (*self.shown, *self.read.values())
+
+    async def readers(self) -> frozenset[Model] | None:
+        """Who may hear every name that was listed, by the settings as they are now; None where none was.
+
+        A name says something of a file, too, and what a model answered may repeat it.
+        """
+        self._readers.clear()
+        if not self._named:
+            return None
+        return frozenset.intersection(*(await self._readers_of(sorted(self._named))))
 
     def offered(self) -> tuple[Tool, ...]:
         """The tools that there are."""
@@ -111,10 +123,9 @@ class Toolbox:
 
     async def _file(self, path: str, model: Model) -> Snapshot:
         """A file that `model` may have. Raises BadCall for any other."""
-        if path not in await self._files():
-            raise BadCall(f"There is no file {path} that may be looked at.")
-        if not await self._may_see(path, model):
-            raise BadCall(f"The settings keep {path} from {model.name}.")
+        # The same words for one that is kept back: that there is such a file is nothing to be heard either.
+        if path not in await self._files() or not await self._may_see(path, model):
+            raise BadCall(f"There is no file {path} that {model.name} may look at.")
         workspace = self.seams.workspace
         file = await asyncio.to_thread(lambda: workspace.snapshot(workspace.uri(path)))
         if file is None:
@@ -122,18 +133,21 @@ class Toolbox:
         return file
 
     async def _may_see(self, path: str, model: Model) -> bool:
-        """Whether `model` is in the route of this file; without an outlook, it is in none.
+        """Whether the settings let `model` have this file.
 
         Every turn is decided for all files in it anyhow: this keeps one file from spoiling the conversation.
         """
-        outlook, key = self.seams.outlook, (model, path)
-        if outlook is None:
-            return False
-        if key not in self._open:
-            await asyncio.sleep(0)  # each takes a fraction of a millisecond, and there may be many
-            route = outlook.route("refactor", (self.seams.workspace.uri(path),), 0)
-            self._open[key] = model in route.candidates
-        return self._open[key]
+        (readers,) = await self._readers_of([path])
+        return model in readers
+
+    async def _readers_of(self, paths: Sequence[str]) -> list[frozenset[Model]]:
+        """Who may see each of `paths`; without an outlook, nobody."""
+        new = [path for path in paths if path not in self._readers]
+        if new and self.seams.outlook is not None:
+            uris = [self.seams.workspace.uri(path) for path in new]
+            found = await self.seams.outlook.readers("refactor", uris)
+            self._readers.update(zip(new, found, strict=True))
+        return [self._readers.get(path, frozenset()) for path in paths]
 
     def _note(self, path: str, text: str) -> None:
         before = self.read[path].bytes if path in self.read else 0
@@ -153,7 +167,10 @@ class Toolbox:
         folder = text_in(arguments, "folder", "").strip("/")
         below = f"{normalise(folder)}/" if folder not in ("", ".") else ""
         found = [path for path in await self._files() if path.startswith(below)]
-        rows = [path for path in found[:MOST_LISTED] if await self._may_see(path, model)]
+        listed = found[:MOST_LISTED]
+        readers = await self._readers_of(listed)
+        rows = [path for path, some in zip(listed, readers, strict=True) if model in some]
+        self._named.update(rows)
         if len(found) > MOST_LISTED:
             rows.append(f"(and {len(found) - MOST_LISTED} more: name a folder)")
         return "\n".join(rows) or "There is no file there."

@@ -36,6 +36,11 @@ class StagedFile:
     is_ruled: bool = True
 
     @property
+    def paths(self) -> tuple[str, ...]:
+        """Its names, of which each has a say in who may see it."""
+        return (self.path, self.old_path) if self.old_path else (self.path,)
+
+    @property
     def line(self) -> str:
         """It in one line: how much changes, and where."""
         count = "binary" if self.added is None else f"+{self.added} -{self.removed}"

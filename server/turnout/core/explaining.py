@@ -1,14 +1,14 @@
-"""A decision as clients are promised it: the JSON object that answers `turnout/explain`.
+"""Decisions and models as clients are promised them: the JSON objects that answer `turnout/explain` and others.
 
 Invariant: names here only ever get more; `docs/protocol.md` lists them.
 """
 
 from collections.abc import Iterable
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from turnout.core.budget import Standing
 from turnout.core.health import Health, ModelHealth
-from turnout.core.requests import Route
+from turnout.core.requests import Model, Route
 
 
 class EliminatedWire(TypedDict):
@@ -147,3 +147,17 @@ def _health_to_wire(route: Route, health: Health, now: float) -> list[HealthWire
         for name, known in health.models.items()
         if name in named
     ]
+
+
+def model_to_wire(model: Model, *, has_key: bool) -> dict[str, Any]:
+    """The JSON object for a model of the settings, as `turnout/models` answers it."""
+    return {
+        "name": model.name,
+        "api": model.api,
+        "model": model.model,
+        "endpoint": model.base_url,
+        "leavesMachine": model.leaves_machine,
+        "jurisdiction": model.jurisdiction,
+        "key": model.key and model.key.partition(":")[0],
+        "hasKey": has_key,
+    }

@@ -11,11 +11,14 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 MAX_PATTERN = 256
 """Longest pattern, in characters."""
 
 _MOST_REMEMBERED = 4096
+_MOST_AT_ONCE = 8_000
+"""Characters of the expressions that are matched in one call, which nothing else in the process gets in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +46,16 @@ class PathSet:
         return None if index is None else self.patterns[index]
 
 
-class Alternatives:
-    """Regular expressions without groups, compiled into one that tells which is the first to match.
+_Joined: TypeAlias = tuple[int, re.Pattern[str]]
+"""Expressions as one, and the index of the first of them."""
 
-    What it was asked is remembered, since requests come again and again for the same few files.
+_NONE, _UNKNOWN = -1, -2
+
+
+class Alternatives:
+    """Regular expressions without groups, compiled into few that tell which is the first to match.
+
+    What it was asked is remembered, since requests come again and again for the same few files. Threads may share it.
     """
 
     __slots__ = ("_remembered", "_spelled", "_written")
@@ -56,38 +65,49 @@ class Alternatives:
         written, others = list(expressions), list(spelled)
         self._written = _joined(written)
         self._spelled = self._written if others == written else _joined(others)
-        self._remembered: dict[str, int | None] = {}
+        self._remembered: dict[str, int] = {}
 
     def first(self, subject: str) -> int | None:
         """Index of the first expression that matches at the start of `subject`, or at that of its spelled out form."""
-        if self._written is None:
+        if not self._written:
             return None
-        if subject not in self._remembered:
+        known = self._remembered.get(subject, _UNKNOWN)
+        if known == _UNKNOWN:
             if len(self._remembered) >= _MOST_REMEMBERED:
                 self._remembered.clear()
-            self._remembered[subject] = self._look(self._written, subject)
-        return self._remembered[subject]
+            known = self._remembered[subject] = self._look(subject)
+        return None if known == _NONE else known
 
-    def _look(self, written: re.Pattern[str], subject: str) -> int | None:
-        found = [_first(written, subject)]
-        if self._spelled is not None:
-            other = spelled_out(subject)
-            found += (
-                [_first(self._spelled, other)] if self._spelled is not written or other != subject else []
-            )
-        return min((index for index in found if index is not None), default=None)
+    def _look(self, subject: str) -> int:
+        found = [_first(self._written, subject)]
+        other = spelled_out(subject) if self._spelled else subject
+        if self._spelled and (self._spelled is not self._written or other != subject):
+            found.append(_first(self._spelled, other))
+        return min((index for index in found if index is not None), default=_NONE)
 
 
-def _joined(expressions: Sequence[str]) -> re.Pattern[str] | None:
+def _joined(expressions: Iterable[str]) -> Sequence[_Joined]:
     # The empty group behind each alternative tells which one matched. In front of it, or around it, it would
     # keep the engine from skipping alternatives by their first character.
-    joined = "|".join(f"{expression}()" for expression in expressions)
-    return re.compile(joined) if joined else None
+    joined: list[_Joined] = []
+    held: list[str] = []
+    size = count = 0
+    for expression in expressions:
+        if held and size + len(expression) > _MOST_AT_ONCE:
+            joined.append((count - len(held), re.compile("|".join(held))))
+            held, size = [], 0
+        held.append(f"{expression}()")
+        size += len(expression)
+        count += 1
+    return [*joined, (count - len(held), re.compile("|".join(held)))] if held else []
 
 
-def _first(expression: re.Pattern[str], subject: str) -> int | None:
-    found = expression.match(subject)
-    return found.lastindex - 1 if found and found.lastindex else None
+def _first(joined: Sequence[_Joined], subject: str) -> int | None:
+    for begins, expression in joined:
+        found = expression.match(subject)
+        if found and found.lastindex:
+            return begins + found.lastindex - 1
+    return None
 
 
 def fold_path(path: str) -> str:

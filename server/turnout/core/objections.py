@@ -120,7 +120,7 @@ def objection(
 ) -> Objection | None:
     """Why `model` may not or cannot serve the request now, and the setting that says so."""
     return (
-        _against_policy(model, policy, limits)
+        against_policy(model, policy, limits)
         or _unable(model, request, policy)
         or _unaffordable(model, request, policy.budget, limits)
         or _resting(model, health, now)
@@ -147,8 +147,8 @@ def withdrawn(model: Model, before: Route, now: Route) -> str | None:
     return None
 
 
-def _against_policy(model: Model, policy: Policy, limits: Limits) -> Objection | None:
-    """What does not depend on how a model is and what it costs: whether it may have the text at all."""
+def against_policy(model: Model, policy: Policy, limits: Limits) -> Objection | None:
+    """Why `model` may not have the text at all, however it is and whatever it costs; None where it may."""
     if limits.forbidden:
         return limits.forbidden
     if model.leaves_machine and limits.local:

@@ -11,12 +11,12 @@ from turnout.core.budget import limits_of
 from turnout.core.complexity import estimate
 from turnout.core.globs import fold_path
 from turnout.core.health import Health, Spend
-from turnout.core.objections import RouteRequest, limits, objection
+from turnout.core.objections import RouteRequest, against_policy, limits, objection
 from turnout.core.ordering import Circumstances, arrange
 from turnout.core.policy import Chain, Ordering, Policy, Rule
-from turnout.core.requests import Elimination, Model, Route, Tier
+from turnout.core.requests import Elimination, Kind, Model, Route, Tier
 
-__all__ = ["RouteRequest", "decide"]
+__all__ = ["RouteRequest", "decide", "match_ahead", "readers"]
 
 _NOTHING_KNOWN = Health()
 _NOTHING_SPENT = Spend()
@@ -71,6 +71,31 @@ def decide(
     )
 
 
+def readers(request: RouteRequest, policy: Policy) -> frozenset[Model]:
+    """The models that may have the text of `request` by the settings, however hard, dear or long a request is.
+
+    A rule for its path names all of them; without one, those of every tier of the route are.
+    """
+    chain = policy.routes[request.kind]
+    folded = tuple(map(fold_path, request.paths))
+    rules = _rules_for(request, policy, folded)
+    tiers = [model for tier in chain.tiers.values() for model in tier.models]
+    models = _in_every(rules).models if rules else (*chain.models, *tiers)
+    limited = limits(request, policy, chain, folded, _NOTHING_SPENT)
+    return frozenset(model for model in models if against_policy(model, policy, limited) is None)
+
+
+def match_ahead(kind: Kind, language: str, paths: Iterable[str], policy: Policy) -> None:
+    """Match `paths` against the patterns of `policy`, which remembers it: the first time takes long with many of them.
+
+    May be called on a thread.
+    """
+    for path in map(fold_path, paths):
+        policy.privacy.never_read.match(path)
+        policy.privacy.local_only.match(path)
+        policy.rules.first(kind, language, path)
+
+
 @dataclass(frozen=True, slots=True)
 class _Chosen:
     """The models to consider, those that are out already, the setting that chose them, and how they are ordered."""
@@ -89,15 +114,19 @@ def _choose(request: RouteRequest, policy: Policy, chain: Chain, folded: Sequenc
     Several files can fall under several rules: a model then has to be in the chain of each of them.
     What a rule says is asked as it is written: it was written for these files.
     """
-    found = {policy.rules.first(request.kind, request.language, path) for path in folded or ("",)}
-    rules = [policy.rules.rules[index] for index in sorted(index for index in found if index is not None)]
-    if rules:
+    if rules := _rules_for(request, policy, folded):
         return _in_every(rules)
     if not chain.tiers:
         return _Chosen(chain.models, chain.unusable, chain.source, chain.ordering)
     estimated = estimate(request.kind, request.input_tokens, request.files, request.instruction)
     tier = chain.tiers.get(estimated.tier, chain)
     return _Chosen(tier.models, tier.unusable, tier.source, chain.ordering, estimated.tier, estimated.reason)
+
+
+def _rules_for(request: RouteRequest, policy: Policy, folded: Sequence[str]) -> list[Rule]:
+    """The rules that any path of the request falls under, in order."""
+    found = {policy.rules.first(request.kind, request.language, path) for path in folded or ("",)}
+    return [policy.rules.rules[index] for index in sorted(index for index in found if index is not None)]
 
 
 def _soonest(chain: Chain) -> tuple[int, str] | None:

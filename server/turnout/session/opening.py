@@ -3,13 +3,14 @@
 Invariant: reading may block, on the disk and on a keyring, so it is for threads; what was read does not change.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from turnout.complete import Rules
+from turnout.core.requests import Model
 from turnout.files import Folder
 from turnout.settings import trust
 from turnout.settings.keys import is_editors
@@ -50,6 +51,15 @@ class Client:
     trusts: bool | None = None
     workspace: Mapping[str, object] = field(default_factory=lambda: NOTHING)
     folders: Mapping[Path, Mapping[str, object]] = field(default_factory=lambda: NOTHING)
+
+
+class KeysOfEditor(Protocol):
+    """The keys that only the editor has."""
+
+    def fetch(self, models: Iterable[Model]) -> None: ...
+    def may_have(self, reference: str) -> bool: ...
+    def resolve(self, reference: str) -> str | None: ...
+    async def arrived(self, models: Iterable[Model]) -> None: ...
 
 
 class Opener:

@@ -3,13 +3,17 @@
 Invariant: figures are of requests that this machine made, or there are none.
 """
 
+import asyncio
 import statistics
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Protocol
 
 from turnout.core.edits.formats import Evidence
 from turnout.core.requests import COMPLETION_KINDS, Kind, Model, Route
 from turnout.dispatch import Routes
+from turnout.errors import PathRefused
+from turnout.session.places import few_at_once
 
 _LOOKED_AT = 2_000
 """Most of them are of completions."""
@@ -17,12 +21,19 @@ _MIN_TOKENS = 20
 """A shorter answer says more about the way to the model than about its speed."""
 
 
+class Settled(Routes, Protocol):
+    """What the settings say: also who may have a file, which is decided right behind `ready`."""
+
+    async def ready(self, kind: Kind, uris: tuple[str, ...]) -> None: ...
+    def readers(self, kind: Kind, uri: str) -> frozenset[Model]: ...
+
+
 class RecentOutlook:
     """Judges by the settings and by the last receipts."""
 
     def __init__(
         self,
-        routes: Routes,
+        routes: Settled,
         receipts: Callable[[int], list[dict[str, Any]]],
         instruction: str = "",
         evidence: Callable[[], tuple[Evidence, ...]] = tuple,
@@ -43,6 +54,23 @@ class RecentOutlook:
     def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
         """Where a request may go."""
         return self._routes.decide(kind, uris, input_tokens, self._instruction)
+
+    async def ready(self, kind: Kind, uris: tuple[str, ...]) -> None:
+        """Have the disk looked at for `route`."""
+        await self._routes.ready(kind, uris)
+
+    async def readers(self, kind: Kind, uris: Sequence[str]) -> tuple[frozenset[Model], ...]:
+        """Who may have each of some files; the disk is asked on a thread, and others have their turn in between."""
+        found = []
+        for few in few_at_once(uris):
+            with suppress(
+                PathRefused
+            ):  # nobody may have that one, and the others are asked about all the same
+                await self._routes.ready(kind, tuple(few))
+            for uri in few:
+                found.append(self._routes.readers(kind, uri))
+                await asyncio.sleep(0)
+        return tuple(found)
 
     def ms_per_token(self, model: Model) -> float | None:
         """The median over answers in chat, reading the prompt included.

@@ -7,7 +7,7 @@ scheme) is under every folder at once, since its text may come from any of them.
 
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -28,7 +28,9 @@ LINKS_KEPT_S = 5.0
 """How long a link is taken to lead where it led: it can be moved, but not between two letters."""
 CLOSE_LOOK_KEPT_S = 0.5
 """The time between a look on a thread and the decision behind it; a send is decided on a look of its own."""
-MAX_PLACES = 1_000
+MAX_PLACES = 4_000
+_AT_ONCE = 8
+"""About two milliseconds of work."""
 
 _MAX_PARTS = 64
 _BETWEEN_NAMES = re.compile(r"[/\\:?#\0]+")
@@ -128,6 +130,13 @@ class Places:
             _keep_few(self._closely)[held] = now_s
         return list(found.values())
 
+    def keep_close(self, uris: Iterable[str], root: Path | None) -> None:
+        """Have what `look_closely` found in several steps count from the last of them on."""
+        now_s = self._clock()
+        for uri in uris:
+            if (uri, root) in self._closely:
+                self._closely[uri, root] = now_s
+
     def above(self, root: Path | None) -> tuple[Path, ...]:
         """The settings files in the folders above `root`, as they were found a moment ago; none outside of folders."""
         if root is None:
@@ -166,6 +175,11 @@ class Places:
             _keep_few(self._ignores)[base] = Ignores(base)
         inside = path if not Path(path).is_absolute() else file.relative_to(base).as_posix()
         return self._ignores[base].withheld(inside)
+
+
+def few_at_once(items: Sequence[_Kept]) -> Iterator[Sequence[_Kept]]:
+    """`items` a few at a time: what a thread may look at in one go, since the event loop waits for it then."""
+    return (items[first : first + _AT_ONCE] for first in range(0, len(items), _AT_ONCE))
 
 
 def _keep_few(kept: dict[_Key, _Kept]) -> dict[_Key, _Kept]:

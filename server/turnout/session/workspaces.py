@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from turnout.complete import Rules
 from turnout.core import routing
 from turnout.core.budget import standings
-from turnout.core.explaining import route_to_wire
+from turnout.core.explaining import model_to_wire, route_to_wire
 from turnout.core.globs import fold_path
 from turnout.core.health import Health, Spend
 from turnout.core.languages import language_of
@@ -27,8 +27,8 @@ from turnout.errors import PathRefused
 from turnout.files import Folder
 from turnout.session.editor import Editor
 from turnout.session.narrowing import within
-from turnout.session.opening import NOTHING, Around, Client, Opened, Opener, look_at
-from turnout.session.places import Look, Places
+from turnout.session.opening import NOTHING, Around, Client, KeysOfEditor, Opened, Opener, look_at
+from turnout.session.places import Look, Places, few_at_once
 from turnout.session.troubles import say_problems
 from turnout.settings import keys
 from turnout.settings.nested import PathLimits, local_only, never_read, outermost_first, path_limits
@@ -46,15 +46,6 @@ _MOST_OPENED = 64
 
 _REPLY_TOKENS = 2048
 """What a chat may answer at most, for the estimate of its cost."""
-
-
-class KeysOfEditor(Protocol):
-    """The keys that only the editor has."""
-
-    def fetch(self, models: Iterable[Model]) -> None: ...
-    def may_have(self, reference: str) -> bool: ...
-    def resolve(self, reference: str) -> str | None: ...
-    async def arrived(self, models: Iterable[Model]) -> None: ...
 
 
 def _nothing_known(_models: Iterable[Model]) -> Health:
@@ -141,10 +132,21 @@ class Workspaces:
         if typing and self._is_ready(folders):
             return
         stamp = self._stamp
-        fresh = await asyncio.to_thread(self._read_around, folders)
+        fresh: dict[_Key, Opened] = {}
+        for root, uris_in in folders.items():
+            own = tuple(dict.fromkeys(uris_in))
+            looks: list[Look] = []
+            for few in few_at_once(own):
+                looks += await asyncio.to_thread(self._places.look_closely, few, root)
+            key, opened = await asyncio.to_thread(self._read_around, root, looks)
+            for some in few_at_once([*zip(own, looks, strict=True)]):
+                await asyncio.to_thread(_match_ahead, kind, own[0], some, opened)
+            fresh[key] = opened
+            self._places.keep_close(own, root)
         if stamp is self._stamp:
             for key, opened in fresh.items():
-                self._keep(key, opened)
+                if key not in self._opened:
+                    self._keep(key, opened)
 
     def changed_on_disk(self) -> bool:
         """Whether a file that settings or trust were read from is no longer as it was. Looks at the disk."""
@@ -229,7 +231,7 @@ class Workspaces:
         if editors is not None:
             await editors.arrived(models)
             present |= {m.name for m in models if keys.is_editors(m.key) and editors.resolve(m.key)}
-        return [_model_to_wire(model, model.name in present) for model in models]
+        return [model_to_wire(model, has_key=model.name in present) for model in models]
 
     def model(self, uri: str, kind: Kind) -> Model | None:
         """The model that would be asked first."""
@@ -253,6 +255,14 @@ class Workspaces:
         folders = self._by_folder(uris).items()
         routes = (self._permit_in(root, kind, own, input_tokens, instruction) for root, own in folders)
         return self._put_down(reduce(within, routes), uris)
+
+    def readers(self, kind: Kind, uri: str) -> frozenset[Model]:
+        """The models that may have the text of a document by the settings; none where its path cannot be followed."""
+        try:
+            found = [self._request_in(root, kind, own, 0) for root, own in self._by_folder((uri,)).items()]
+        except PathRefused:
+            return frozenset()
+        return frozenset.intersection(*(routing.readers(*each) for each in found))
 
     def _by_folder(self, uris: tuple[str, ...]) -> dict[Path | None, tuple[str, ...]]:
         """The folders that have a say on `uris`, each with its own of them; the first folder where there are none."""
@@ -360,14 +370,11 @@ class Workspaces:
             for root, uris in folders.items()
         )
 
-    def _read_around(self, folders: Mapping[Path | None, tuple[str, ...]]) -> dict[_Key, Opened]:
-        """Look at the files around documents, and read what is not read yet; blocks."""
-        fresh: dict[_Key, Opened] = {}
-        for root, uris in folders.items():
-            key = (root, self._around(root, self._places.look_closely(uris, root)))
-            if key not in self._opened:
-                fresh[key] = self._read(key, self._opened)
-        return fresh
+    def _read_around(self, root: Path | None, looks: Iterable[Look]) -> tuple[_Key, Opened]:
+        """What holds for documents, read where that was not done yet; blocks."""
+        key = (root, self._around(root, looks))
+        opened = self._opened.get(key)
+        return key, self._read(key, self._opened) if opened is None else opened
 
     def _fetch_keys(self, opened: Iterable[Opened]) -> None:
         if self._editor_keys is not None:
@@ -388,14 +395,8 @@ class Workspaces:
             say_problems(self._editor, base, opened.loaded.problems)
 
 
-def _model_to_wire(model: Model, has_key: bool) -> dict[str, Any]:
-    return {
-        "name": model.name,
-        "api": model.api,
-        "model": model.model,
-        "endpoint": model.base_url,
-        "leavesMachine": model.leaves_machine,
-        "jurisdiction": model.jurisdiction,
-        "key": model.key and model.key.partition(":")[0],
-        "hasKey": has_key,
-    }
+def _match_ahead(kind: Kind, first: str, looks: Iterable[tuple[str, Look]], opened: Opened) -> None:
+    """Match documents against the settings, for decisions about each and about all from `first` on; blocks."""
+    for uri, look in looks:
+        for language in {language_of(first), language_of(uri)}:
+            routing.match_ahead(kind, language, look.paths, opened.loaded.policy)

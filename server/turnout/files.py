@@ -5,8 +5,10 @@ is hidden is not listed; what is kept from AI tools, or is not text of sensible 
 """
 
 import os
+import stat
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
@@ -19,6 +21,7 @@ from turnout.ignores import Ignores
 MAX_FILE_BYTES = 1_000_000
 MAX_LISTED = 20_000
 _BOM = "\ufeff"
+_PERMISSIONS = 0o777
 
 
 def path_to_uri(path: Path) -> str:
@@ -88,6 +91,20 @@ class Folder:
     def exists(self, uri: str) -> bool:
         """Whether there is anything at a URI, readable or not."""
         return os.path.lexists(uri_to_path(uri))
+
+    def mode(self, uri: str) -> int | None:
+        """The permissions of a regular file in the folder; None for anything else."""
+        try:
+            found = (self.root / self.path(uri)).lstat()
+        except (OSError, PathRefused):
+            return None
+        return stat.S_IMODE(found.st_mode) & _PERMISSIONS if stat.S_ISREG(found.st_mode) else None
+
+    def set_mode(self, uri: str, mode: int | None) -> None:
+        """Give a file these permissions, where they are known and others than it has; links are left alone."""
+        if mode is not None and self.mode(uri) not in (None, mode & _PERMISSIONS):
+            with suppress(OSError):  # somebody else's file: it is as its editor left it
+                (self.root / self.path(uri)).chmod(mode & _PERMISSIONS)
 
     def snapshot(self, uri: str) -> Snapshot | None:
         """The file of a URI as it is on disk; None where nothing is. Raises as `read` does."""

@@ -1,5 +1,7 @@
 """A transaction goes to the editor as one edit that this editor can carry out, or not at all."""
 
+import stat
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -116,3 +118,23 @@ async def test_typing_while_an_edit_is_made_keeps_it_from_being_sent(tmp_path: P
     edit = DocumentEdit(A, 1, (TextEdit(line_span(("one\n",), 0, 1), "two\n"),), ("one\n",))
     assert not await workspace(client, tmp_path).apply(Transaction("label", edits=(edit,)))
     assert client.applied == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file has no such bits there")
+async def test_files_have_their_permissions_after_the_editor_made_them(tmp_path: Path) -> None:
+    """An editor creates a file as any other; what it was before is set afterwards, and a link is left alone."""
+    made, moved, link = tmp_path / "a.py", tmp_path / "b.py", tmp_path / "c.py"
+    for path in (made, moved):
+        path.write_text("x")
+        path.chmod(0o600)
+    link.symlink_to(made)
+    subject = workspace(Client(KINDS.Create, KINDS.Rename), tmp_path)
+    operations = (
+        CreateFile(made.as_uri(), "x", 0o4755),
+        RenameFile((tmp_path / "old.py").as_uri(), moved.as_uri(), 0o751),
+        CreateFile(link.as_uri(), "x", 0o777),
+    )
+    for operation in operations:
+        assert await subject.apply(Transaction("label", operations=(operation,)))
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (made, moved)] == [0o755, 0o751]
+    assert (subject.mode(moved.as_uri()), subject.mode(link.as_uri())) == (0o751, None)

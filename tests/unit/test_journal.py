@@ -15,7 +15,7 @@ from turnout.act.entries import APPLIED_S, KEPT_ITEMS, OFFERED_S, Entry, State
 from turnout.act.proposals import Check, Proposal, Skipped
 from turnout.act.transactions import Proposals
 from turnout.core.documents import split_lines
-from turnout.core.edits.changes import FileChange, file_change, numbered
+from turnout.core.edits.changes import FileChange, RenameFile, Transaction, file_change, numbered
 from turnout.core.receipts import SentFile
 from turnout.errors import FolderBusy, ProposalUnknown, Unrecorded
 from turnout.files import Folder
@@ -275,3 +275,74 @@ async def test_recovery_leaves_a_living_transaction_alone(project: DiskWorkspace
     with journal.locked(root(project)):
         assert await proposals.recover(project, root(project)) == ()
     assert text(project, "a.py") == b"one = 1\r\nzwei = 2\r\n"
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file has no such bits there")
+@pytest.mark.parametrize("cut", [False, True], ids=["undone", "cut off"])
+async def test_a_deleted_script_comes_back_as_one(project: DiskWorkspace, tmp_path: Path, cut: bool) -> None:
+    """With its permissions, after an undo and after a crash."""
+    script = project.folder.root / "b.py"
+    script.chmod(0o751)
+    journal = Journal(tmp_path / "journal")
+    proposals = Proposals(journal)
+    gone = file_change("delete", project.uri("b.py"), "b.py", ("b = 1\n",) * 10, ())
+    kept(project, proposals, edit(project, "a.py", "two", "zwei"), gone)
+    before = text(project, "a.py")
+    assert (await proposals.apply(project, "p")).done
+    assert not script.exists()
+    if cut:
+        found = journal.find("p")
+        assert found
+        journal.write(replace(found, state="applying"))
+        (project.folder.root / "a.py").write_bytes(before)
+        await proposals.recover(project, root(project))
+    else:
+        assert (await proposals.undo(project, "p")).done
+    assert (text(project, "a.py"), mode_of(script)) == (before, 0o751)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file has no such bits there")
+async def test_a_failed_undo_gives_a_created_script_back(project: DiskWorkspace, tmp_path: Path) -> None:
+    """What its user made of a new file since is kept where the undo that removed it is taken back."""
+    script = project.folder.root / "new.py"
+
+    class Refusing(DiskWorkspace):
+        async def apply(self, transaction: Transaction) -> bool:
+            renames = any(isinstance(step, RenameFile) for step in transaction.operations)
+            return not renames and await super().apply(transaction)
+
+    proposals = Proposals(Journal(tmp_path / "journal"))
+    there = {"new_uri": project.uri("c.py"), "new_path": "c.py"}
+    lines = ("b = 1\n",) * 10
+    changes = [
+        file_change("create", project.uri("new.py"), "new.py", (), ("x = 1\n",)),
+        file_change("rename", project.uri("b.py"), "b.py", lines, lines, **there),
+    ]
+    kept(project, proposals, *changes)
+    assert (await proposals.apply(project, "p")).done
+    script.chmod(0o751)
+    stubborn = Refusing(project.folder)
+    assert not (await proposals.undo(stubborn, "p")).done
+    assert mode_of(script) == 0o751
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file has no such bits there")
+async def test_a_renamed_script_stays_one(project: DiskWorkspace, tmp_path: Path) -> None:
+    """Also where whoever moves it writes it anew."""
+    (project.folder.root / "b.py").chmod(0o751)
+    lines = ("b = 1\n",) * 10
+    there = {"new_uri": project.uri("c.py"), "new_path": "c.py"}
+    change = file_change("rename", project.uri("b.py"), "b.py", lines, lines, **there)
+    proposals = Proposals(Journal(tmp_path / "journal"))
+    kept(project, proposals, change)
+    assert (await proposals.apply(project, "p")).done
+    moved = project.folder.root / "c.py"
+    moved.chmod(0o600)
+    project.folder.set_mode(project.uri("c.py"), 0o751)
+    assert mode_of(moved) == 0o751
+    assert (await proposals.undo(project, "p")).done
+    assert mode_of(project.folder.root / "b.py") == 0o751

@@ -201,5 +201,8 @@ def _fit(workspace: Workspace, change: FileChange) -> tuple[FileChange, list[Con
     hunks = change.hunks[: len(change.hunks) - len(moved) - len(touched)] + moved
     after = () if change.kind == "delete" else apply_hunks(now.lines, moved)
     mark = now.mark if change.kind == "delete" else change.mark
-    fitted = replace(change, before=now.lines, after=after, hunks=hunks, version=now.version, mark=mark)
+    mode = None if change.kind == "edit" else workspace.mode(change.uri)
+    fitted = replace(
+        change, before=now.lines, after=after, hunks=hunks, version=now.version, mark=mark, mode=mode
+    )
     return fitted, conflicts

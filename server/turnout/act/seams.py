@@ -45,6 +45,10 @@ class Workspace(Protocol):
         ...
 
     def snapshot(self, uri: str) -> Snapshot | None:
+    def mode(self, uri: str) -> int | None:
+        """The permissions of the file on disk; None where there is none, or where nobody can tell."""
+        ...
+
         """The text; None where nothing is. Raises FileUnusable for what is not UTF-8 text of sensible size."""
         ...
 

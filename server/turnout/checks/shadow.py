@@ -8,6 +8,7 @@ which are too large to copy and belong to no change, are the exception: they are
 import asyncio
 import os
 import shutil
+import stat
 import sys
 import tempfile
 import threading
@@ -172,11 +173,14 @@ def _change(root: Path, target: Path, changes: Sequence[FileChange]) -> None:
     for change in changes:
         old, new = target / change.path, target / (change.new_path or change.path)
         mark = _mark(root / change.path)
+        mode = old.stat().st_mode if change.kind == "rename" and old.exists() else None
         if change.kind in ("delete", "rename"):
             old.unlink(missing_ok=True)
         if change.kind != "delete":
             new.parent.mkdir(parents=True, exist_ok=True)
             new.write_bytes(mark + "".join(change.after).encode("utf-8", "surrogatepass"))
+            if mode is not None:
+                new.chmod(stat.S_IMODE(mode))
 
 
 def _mark(path: Path) -> bytes:

@@ -77,6 +77,7 @@ def _change_to_json(change: FileChange) -> dict[str, Any]:
         "new_uri": change.new_uri,
         "new_path": change.new_path,
         "mark": change.mark,
+        "mode": change.mode,
     }
 
 
@@ -94,6 +95,7 @@ def _change_from_json(value: Mapping[str, Any]) -> FileChange:
         new_uri=value["new_uri"],
         new_path=value["new_path"],
         mark=value.get("mark", ""),
+        mode=value.get("mode"),
     )
 
 

@@ -58,6 +58,10 @@ class DiskWorkspace:
         """Whether there is a file."""
         return self.folder.exists(uri)
 
+    def mode(self, uri: str) -> int | None:
+        """The permissions of a file."""
+        return self.folder.mode(uri)
+
     def snapshot(self, uri: str) -> Snapshot | None:
         """The file."""
         return self.folder.snapshot(uri)
@@ -100,9 +104,9 @@ class DiskWorkspace:
     def _operate(self, operation: FileOperation) -> None:
         path = self._place(operation.uri, follow=False)
         match operation:
-            case CreateFile(text=text):
+            case CreateFile(text=text, mode=mode):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _create_whole(path, text.encode("utf-8", "surrogatepass"))
+                _create_whole(path, text.encode("utf-8", "surrogatepass"), mode)
             case DeleteFile():
                 path.unlink()
                 sync_folder(path.parent)
@@ -122,10 +126,10 @@ def replace_whole(path: Path, data: bytes) -> None:
     _put(path, data, stat.S_IMODE(path.stat().st_mode))
 
 
-def _create_whole(path: Path, data: bytes) -> None:
+def _create_whole(path: Path, data: bytes, mode: int | None) -> None:
     """A new file, there with all of its content or not at all. Raises FileExistsError where one is."""
     _must_be_free(path)
-    _put(path, data, None)
+    _put(path, data, mode)
 
 
 def _move(path: Path, target: Path) -> None:

@@ -69,6 +69,10 @@ class EditorWorkspace:
         """Whether there is a document or a file."""
         return uri in self._protocol.documents or self.folder.exists(uri)
 
+    def mode(self, uri: str) -> int | None:
+        """The permissions of the file on disk, whether or not the editor has it open."""
+        return self.folder.mode(uri)
+
     def snapshot(self, uri: str) -> Snapshot | None:
         """The open document, else the file."""
         document = self._protocol.documents.get(uri)
@@ -100,7 +104,18 @@ class EditorWorkspace:
             result = await self._protocol.send_request_async(types.WORKSPACE_APPLY_EDIT, params)
         except JsonRpcException:
             return False
+        if result.applied:
+            await asyncio.to_thread(self._permit, transaction.operations)
         return bool(result.applied)
+
+    def _permit(self, operations: Iterable[FileOperation]) -> None:
+        """Give files their permissions, of which editors know nothing. A link of the same name is left alone."""
+        for operation in operations:
+            match operation:
+                case CreateFile(uri=uri, mode=mode) | RenameFile(new_uri=uri, mode=mode):
+                    self.folder.set_mode(uri, mode)
+                case DeleteFile():
+                    pass
 
     def edit(self, transaction: Transaction) -> types.WorkspaceEdit:
         """`transaction` for an editor to carry out: edits first, then operations on files. Reads those not open.
@@ -185,7 +200,7 @@ def _same(uri: str, target: Path) -> bool:
 
 def _operation_to_lsp(operation: FileOperation) -> list[DocumentChange]:
     match operation:
-        case CreateFile(uri, text):
+        case CreateFile(uri=uri, text=text):
             start = types.Range(types.Position(0, 0), types.Position(0, 0))
             document = types.OptionalVersionedTextDocumentIdentifier(uri=uri, version=None)
             return [
@@ -196,5 +211,5 @@ def _operation_to_lsp(operation: FileOperation) -> list[DocumentChange]:
             ]
         case DeleteFile(uri):
             return [types.DeleteFile(uri=uri)]
-        case RenameFile(uri, new_uri):
+        case RenameFile(uri=uri, new_uri=new_uri):
             return [types.RenameFile(old_uri=uri, new_uri=new_uri)]

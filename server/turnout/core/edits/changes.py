@@ -43,7 +43,8 @@ class TextEdit:
 class FileChange:
     """One file of a proposal; `path` and `new_path` are workspace-relative, `version` is the document's, if open.
 
-    `mark` is the byte order mark of a file that is deleted, or created anew, which is no part of its text.
+    `mark` is the byte order mark of a file that is deleted, or created anew, which is no part of its text. `mode` are
+    the permissions of a file that is deleted, renamed or created anew, where they are known.
     """
 
     uri: str
@@ -56,6 +57,7 @@ class FileChange:
     new_uri: str | None = None
     new_path: str | None = None
     mark: str = ""
+    mode: int | None = None
 
     @property
     def diff(self) -> str:
@@ -82,10 +84,11 @@ class DocumentEdit:
 
 @dataclass(frozen=True, slots=True)
 class CreateFile:
-    """A file that must not exist yet, with its text."""
+    """A file that must not exist yet, with its text, and its permissions where it was there before."""
 
     uri: str
     text: str
+    mode: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +100,11 @@ class DeleteFile:
 
 @dataclass(frozen=True, slots=True)
 class RenameFile:
-    """A file to move to a place where nothing is yet."""
+    """A file to move to a place where nothing is yet, with its permissions where they are known."""
 
     uri: str
     new_uri: str
+    mode: int | None = None
 
 
 FileOperation = CreateFile | DeleteFile | RenameFile
@@ -211,12 +215,12 @@ def operation(change: FileChange) -> FileOperation | None:
     """What `change` does to the file itself; None for an edit."""
     match change.kind:
         case "create":
-            return CreateFile(change.uri, change.mark + "".join(change.after))
+            return CreateFile(change.uri, change.mark + "".join(change.after), change.mode)
         case "delete":
             return DeleteFile(change.uri)
         case "rename":
             assert change.new_uri is not None
-            return RenameFile(change.uri, change.new_uri)
+            return RenameFile(change.uri, change.new_uri, change.mode)
         case "edit":
             return None
 

@@ -3,7 +3,7 @@
 Invariant: the workspace takes edits the way an editor does: all documents at the version given, or none touched.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from turnout import syntax
@@ -14,12 +14,28 @@ from turnout.core.edits.changes import CreateFile, DeleteFile, RenameFile, Trans
 from turnout.core.edits.paths import normalise
 from turnout.core.languages import language_of
 from turnout.core.receipts import Receipt, SentFile
-from turnout.core.requests import ChatPrompt, Finish, Kind, Model
+from turnout.core.requests import ChatPrompt, Finish, Kind, Model, Route
 from turnout.errors import BackendError, FileUnusable, PathRefused
 
 ROOT = "file:///w/"
 LOCAL = Model("near", "local", "qwen", context_tokens=4096)
 REMOTE = Model("far", "anthropic", "opus", leaves_machine=True, context_tokens=200_000)
+
+
+class OutlookByRoute:
+    """For outlooks of tests: who may have a file is who is in the route of it alone."""
+
+    def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+        raise NotImplementedError
+
+    async def ready(self, kind: Kind, uris: tuple[str, ...]) -> None:
+        return
+
+    async def readers(self, kind: Kind, uris: Sequence[str]) -> tuple[frozenset[Model], ...]:
+        return tuple(frozenset(self.route(kind, (uri,), 0).candidates) for uri in uris)
+
+    def ms_per_token(self, model: Model) -> float | None:
+        return None
 
 
 class MemoryWorkspace:

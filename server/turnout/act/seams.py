@@ -44,11 +44,11 @@ class Workspace(Protocol):
         """Whether there is a document or a file, readable or not."""
         ...
 
-    def snapshot(self, uri: str) -> Snapshot | None:
     def mode(self, uri: str) -> int | None:
         """The permissions of the file on disk; None where there is none, or where nobody can tell."""
         ...
 
+    def snapshot(self, uri: str) -> Snapshot | None:
         """The text; None where nothing is. Raises FileUnusable for what is not UTF-8 text of sensible size."""
         ...
 

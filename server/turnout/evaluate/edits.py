@@ -218,11 +218,14 @@ class Only:
 
     def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
         """The route with that model alone, if it may be asked."""
-        names = tuple(dict.fromkeys(name for uri in uris for name in self.past.all_names(uri)))
-        found = self.outlook.route(kind, names, input_tokens)
+        found = self.outlook.route(kind, self._names(uris), input_tokens)
         return replace(
             found, candidates=tuple(self.model for m in found.candidates if m.name == self.model.name)
         )
+
+    async def ready(self, kind: Kind, uris: tuple[str, ...]) -> None:
+        """Look at the files of today."""
+        await self.outlook.ready(kind, self._names(uris))
 
     async def readers(self, kind: Kind, uris: Sequence[str]) -> tuple[frozenset[Model], ...]:
         """That model alone, where it may have a file by all of its names."""
@@ -230,12 +233,15 @@ class Only:
         for uri in uris:
             by_name = await self.outlook.readers(kind, self.past.all_names(uri))
             allowed = frozenset.intersection(*by_name)
-            found.append(frozenset(model for model in allowed if model.name == self.model.name))
+            found.append(frozenset(self.model for model in allowed if model.name == self.model.name))
         return tuple(found)
 
     def ms_per_token(self, model: Model) -> float | None:
         """As it was measured."""
         return self.outlook.ms_per_token(model)
+
+    def _names(self, uris: Sequence[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for uri in uris for name in self.past.all_names(uri)))
 
     async def ask(
         self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]

@@ -136,5 +136,8 @@ def with_text(offer: Offer) -> tuple[Snapshot, Position]:
     ending = line[len(line_body(line)) :] or "\n"
     text = offer.text if ending == "\n" else offer.text.replace("\n", ending)
     changed = split_lines(line[:column] + text + line[column + offer.replaces :])
-    after = replace(offer.snapshot, version=None, lines=(*lines[:row], *changed, *lines[row + 1 :]))
+    marks = offer.snapshot.marks.before(row)
+    after = replace(
+        offer.snapshot, version=None, lines=(*lines[:row], *changed, *lines[row + 1 :]), marks=marks
+    )
     return after, end_of(offer.position, text)

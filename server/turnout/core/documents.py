@@ -7,8 +7,10 @@ Positions inside Turnout count lines and code points from 0; `lsp` converts to a
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
+
+from turnout.core.marks import Marks
 
 Encoding = Literal["utf-8", "utf-16", "utf-32"]
 
@@ -44,6 +46,8 @@ class Snapshot:
     version: int | None
     lines: tuple[str, ...]
     mark: str = ""
+    marks: Marks = field(default_factory=Marks, compare=False, repr=False)
+    """Where lexing of `lines` may begin."""
 
     @property
     def text(self) -> str:
@@ -136,7 +140,7 @@ def _joins(text: str, following: str) -> bool:
 class Document:
     """One open document; edits cost time in the lines they touch, a snapshot is made at most once per version."""
 
-    __slots__ = ("_lines", "_snapshot", "language", "skipped", "uri", "version")
+    __slots__ = ("_lines", "_marks", "_snapshot", "language", "skipped", "uri", "version")
 
     def __init__(self, uri: str, language: str, version: int, text: str) -> None:
         self.uri = uri
@@ -144,6 +148,7 @@ class Document:
         self.skipped = ""
         """Why the text is not kept; empty for every ordinary document."""
         self._lines: list[str] = []
+        self._marks = Marks()
         self._snapshot: Snapshot | None = None
         self.replace_all(text, version)
 
@@ -154,12 +159,16 @@ class Document:
         """
         kept = self._snapshot
         if kept is None or kept.version != self.version:
-            kept = self._snapshot = Snapshot(self.uri, self.language, self.version, tuple(self._lines))
+            version, lines = self.version, tuple(self._lines)
+            # Marks of its own, which it may add to, and read last: an edit lets go of those that it makes void first.
+            marks = self._marks.before(len(lines))
+            kept = self._snapshot = Snapshot(self.uri, self.language, version, lines, marks=marks)
         return kept
 
     def replace_all(self, text: str, version: int) -> None:
         """Take `text` as the whole document."""
         self.skipped = unusable(text)
+        self._marks = Marks()
         self._lines = [] if self.skipped else split_lines(text)
         self.version = version
         self._snapshot = None
@@ -186,6 +195,12 @@ class Document:
         if _joins(middle, self.line(last)):
             middle += self._lines[last]
             last += 1
+        self._marks = self._known_marks().before(first)
         self._lines[first:last] = split_lines(middle)
         self.version = version
         self._snapshot = None
+
+    def _known_marks(self) -> Marks:
+        """The marks of the lines as they are, with those that were found for their snapshot."""
+        kept = self._snapshot
+        return kept.marks if kept is not None and kept.version == self.version else self._marks

@@ -4,13 +4,14 @@ Invariant: `prefix + suffix` is an unbroken piece of the document around the cur
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
 from turnout.core import lexing
 from turnout.core.documents import Position, Snapshot, line_body
 from turnout.core.lexing import Spot
+from turnout.core.marks import Ground
 
 Shape = Literal["line", "block"]
 
@@ -32,7 +33,7 @@ _IN_SYNC = re.compile(
     r"|(?:import|from|@|async|func|fn|pub|export|const|var|package|use)\b)",
     re.MULTILINE,
 )
-"""What begins a line in code and seldom in a string: a window may begin in the middle of one."""
+"""What begins a line in code and seldom in a string, where nobody had the time to look at what is before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class Hole:
     tail: str
     language: str = ""
     whole: bool = False
+    ground: Ground | None = field(default=None, compare=False, repr=False)
+    """The text before the cursor from a place on where code is for certain; None where that is not known."""
 
     @property
     def above(self) -> str:
@@ -78,12 +81,15 @@ class Hole:
         return "block" if self._wants_block() and self.spot().kind == "code" else "line"
 
     def spot(self) -> Spot:
-        """What the cursor stands in; takes a tenth of a millisecond. Positions in it count from `code_start`."""
-        return _spot_behind(self.prefix, self.language, whole=self.whole)[1]
+        """What the cursor stands in; takes a tenth of a millisecond at most. Positions in it are those of `code`."""
+        if self.ground is not None:
+            return _spot_at_end(*self.ground, self.language)
+        return _spot_at_end(self.code, 0, self.language)
 
-    def code_start(self) -> int:
-        """Where in `prefix` there is code for certain, so far as its looks tell."""
-        return _spot_behind(self.prefix, self.language, whole=self.whole)[0]
+    @property
+    def code(self) -> str:
+        """The text before the cursor from the beginning of a line on, with all of a comment or string around it."""
+        return self.ground.text if self.ground is not None else _from_code(self.prefix, whole=self.whole)
 
     def _wants_block(self) -> bool:
         if self.head.strip():
@@ -108,11 +114,15 @@ class Hole:
 
 
 @lru_cache(maxsize=4)
-def _spot_behind(prefix: str, language: str, *, whole: bool) -> tuple[int, Spot]:
-    """Where code begins in a prefix, and what its end is; asked several times for each request."""
+def _spot_at_end(text: str, start: int, language: str) -> Spot:
+    """What the end of a text is; asked several times for each request."""
+    return lexing.spot_at_end(text, language, start)
+
+
+def _from_code(prefix: str, *, whole: bool) -> str:
+    """A prefix from where there is code, so far as its looks tell."""
     found = None if whole else _IN_SYNC.search(prefix)
-    start = found.start() if found else 0
-    return start, lexing.spot_at_end(prefix[start:], language)
+    return prefix[found.start() :] if found else prefix
 
 
 def indent_of(line: str) -> int:
@@ -140,6 +150,7 @@ def cut(snapshot: Snapshot, position: Position) -> Hole:
         tail=tail,
         language=snapshot.language,
         whole=first == 0 and len(head) == min(position.character, len(body)),
+        ground=snapshot.marks.ground(snapshot.lines, position.line, position.character, snapshot.language),
     )
 
 

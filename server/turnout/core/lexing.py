@@ -65,12 +65,17 @@ class Scan:
     """Closing brackets, and ends of the string that it began in, without an opening one; and where they stand."""
 
 
-def spot_at_end(text: str, language: str) -> Spot:
-    """What the end of `text` is, which begins in code."""
-    lexicon = lexicon_of(language)
-    # Only the last one can be open: the loop is left to the machine.
-    last = deque(_tokens(lexicon, brackets=False).finditer(text), maxlen=1)
-    return _left_open(last[0], lexicon) if last else CODE
+def spot_at_end(text: str, language: str, start: int = 0) -> Spot:
+    """What the end of `text` is, which is code at `start`."""
+    last = last_token(text, language, start)
+    return _left_open(last, lexicon_of(language)) if last is not None else CODE
+
+
+def last_token(text: str, language: str, start: int = 0) -> "re.Match[str] | None":
+    """The last comment or string of a `text` that is code at `start`; only this one can be open at its end."""
+    found = _tokens(lexicon_of(language), brackets=False).finditer(text, start)
+    last = deque(found, maxlen=1)  # the loop is left to the machine
+    return last[0] if last else None
 
 
 def scan(text: str, language: str, inside: Spot = CODE) -> Scan:

@@ -32,7 +32,7 @@ def silence(hole: Hole) -> str:
     spot = hole.spot()
     if spot.kind == "code":
         return ""
-    code = hole.prefix[hole.code_start() :]
+    code = hole.code
     if any(useful(code, spot, hole) for useful in _USEFUL[spot.kind]):
         return ""
     return IN_COMMENT if spot.kind == "comment" else IN_STRING

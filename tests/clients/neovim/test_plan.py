@@ -39,7 +39,10 @@ PLAN: Json = {
 BETTER = {**PLAN, "id": "plan-2", "summary": "Only the variable.", "steps": PLAN["steps"][:1]}
 UNUSABLE = {**PLAN, "id": "plan-3", "steps": [], "problem": "The answer is no plan.", "estimate": {
     **ESTIMATE, "model": "near", "leavesMachine": False, "costUsd": 0.0, "seconds": None}}  # fmt: skip
-PROPOSAL = {"proposalId": "p1", "plan": "Nothing is to be done.", "files": [], "checks": [], "receipt": {}}
+PROPOSAL = {
+    "proposalId": "p1", "plan": "Nothing is to be done.", "files": [], "checks": [], "receipt": {},
+    "verdict": {"state": "failed", "text": "Failed: changes."},
+}  # fmt: skip
 
 
 def asked(

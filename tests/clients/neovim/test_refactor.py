@@ -68,8 +68,9 @@ def script_renaming(editor: Neovim) -> None:
     ]
     receipt = {"model": "opus", "leavesMachine": True, "costUsd": 0.0123, "ms": {"total": 3200}}
     checks = [
-        {"name": "ruff", "ok": True, "message": ""},
-        {"name": "pytest", "ok": False, "message": "1 failed"},
+        {"name": "ruff", "ok": True, "ran": True, "message": ""},
+        {"name": "mypy", "ok": True, "ran": False, "message": "not run: slow"},
+        {"name": "pytest", "ok": False, "ran": True, "message": "new problems:\ntest_a.py:3: F821 beta"},
     ]
     proposal = {
         "proposalId": "p1",
@@ -77,6 +78,7 @@ def script_renaming(editor: Neovim) -> None:
         "complete": False,
         "files": files,
         "checks": checks,
+        "verdict": {"state": "failed", "text": "Failed: pytest."},
         "receipt": receipt,
     }
     editor.server(
@@ -114,29 +116,36 @@ def on_disk(editor: Neovim) -> dict[str, str]:
 
 
 def test_a_refactor_is_reviewed_applied_and_undone(three_files: Neovim) -> None:
-    """One hunk of four is rejected; the rest reaches three buffers, no disk, and goes again on undo."""
+    """One hunk of four is rejected; the rest reaches three buffers, no disk, and goes again on undo.
+
+    What the checks came to is said, and what each of them found is one key away.
+    """
     editor = three_files
     script_renaming(editor)
     open_preview(editor)
-    screen = editor.screen.text()
+    listed = "\n".join(editor.lines())
     for text in (
         "[x] a.py",
         "[x] 1: uno = 1",
         "[x] b.py",
         "ok ruff",
-        "failed pytest: 1 failed",
+        "Failed: pytest.",
+        "not checked mypy: slow",
+        "failed pytest: new problems:",
         "opus, left this",
         "incomplete: a part of",
     ):
-        assert text in screen
-    assert "one = 1" in screen  # the text before
-    editor.type("jjx")
+        assert text in listed
+    assert "one = 1" in editor.screen.text()  # the text before
+    editor.type("/failed pytest<CR><CR>")
+    editor.until_shown("test_a.py:3: F821 beta")
+    editor.type("ggjjjjjx")
     editor.until_shown("[-] a.py")
     editor.until(
         lambda: "uno = 1" in editor.screen.text() and "use(uno)" not in pane(editor), "the hunk to be out"
     )
     editor.type("q")
-    editor.until_shown("Apply 3 of 4 hunks?")
+    editor.until_shown("Apply 3 of 4 hunks? Failed: pytest.")
     editor.type("a")
     after = {"a.py": "uno = 1\nuse(one)\n", "b.py": "from a import uno\n", "c.py": "print('é', uno)\n"}
     editor.until(lambda: texts(editor) == after, f"{after}, not {texts(editor)}")
@@ -235,15 +244,19 @@ def test_a_refactor_can_be_cancelled(three_files: Neovim) -> None:
 
 
 def test_applied_files_are_saved_where_that_is_asked_for(scripted: Scripted) -> None:
-    """With `refactor = { preview = false, save = true }` the files are written."""
+    """With `refactor = { preview = false, save = true }` the files are written, and what was checked is said."""
     editor = scripted(text=FILES["a.py"], options="refactor = { preview = false, save = true }")
     a = uri_of(editor, "a.py")
     files = [{"uri": a, "kind": "edit", "diff": "", "hunks": [hunk("0.0", 0, "one = 1\n", "uno = 1\n")]}]
-    proposal = {"proposalId": "p", "plan": "", "checks": [], "receipt": {}, "files": files}
+    verdict = {"state": "partly", "text": "Verified in part. Not checked: mypy."}
+    proposal = {
+        "proposalId": "p", "plan": "", "checks": [], "verdict": verdict, "receipt": {}, "files": files
+    }  # fmt: skip
     change = {"documentChanges": [edit(a, None, (span(0, 0, 3), "uno"))]}
     editor.server("test/script", {"proposal": proposal, "apply": {"0.0": change}})
     editor.command("Turnout refactor rename")
     editor.until(lambda: on_disk(editor)["a.py"] == "uno = 1\nuse(one)\n", "the file")
+    editor.until(lambda: "Verified in part. Not checked: mypy." in editor.messages(), "the verdict")
 
 
 def create(name: str) -> Json:

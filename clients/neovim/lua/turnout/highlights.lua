@@ -4,7 +4,7 @@ local M = {}
 ---@type { [1]: string, [2]: string, [3]: string }[] Group, what it is linked to, what it is for.
 M.groups = {
   { "TurnoutGhost", "Comment", "ghost text" },
-  { "TurnoutTitle", "Title", "headings of the preview" },
+  { "TurnoutTitle", "Title", "headings of the preview, what could not be checked" },
   { "TurnoutAccepted", "DiagnosticOk", "a hunk or check that is accepted" },
   { "TurnoutRejected", "DiagnosticError", "a hunk that is rejected, a check that failed" },
   { "TurnoutFile", "Directory", "file names of the preview" },

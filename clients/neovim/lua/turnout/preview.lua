@@ -1,6 +1,7 @@
 ---Review of a refactor in a tab of its own: what would change on the left, the file before and after on the right.
 ---
 ---Nothing outside this tab changes until the user leaves it and says "apply".
+local checked = require("turnout.checked")
 local files = require("turnout.files")
 local refactor = require("turnout.refactor")
 
@@ -11,8 +12,9 @@ local LIST_WIDTH = 44
 
 ---What a line of the list stands for.
 ---@class (exact) turnout.PreviewRow
----@field file integer
+---@field file? integer
 ---@field hunk? integer Nil for the file as a whole.
+---@field check? turnout.Check
 
 ---@class (exact) turnout.Preview
 ---@field client vim.lsp.Client
@@ -55,23 +57,6 @@ local function file_mark(view, file)
   return count == #file.hunks and "x" or count == 0 and " " or "-"
 end
 
----@param receipt? table
----@return string
-local function describe_receipt(receipt)
-  if type(receipt) ~= "table" or type(receipt.model) ~= "string" then
-    return ""
-  end
-  local parts = { receipt.model, receipt.leavesMachine and "left this machine" or "stayed on this machine" }
-  if type(receipt.costUsd) == "number" then
-    parts[#parts + 1] = ("$%.4f"):format(receipt.costUsd)
-  end
-  local ms = type(receipt.ms) == "table" and receipt.ms.total
-  if type(ms) == "number" then
-    parts[#parts + 1] = ("%.1f s"):format(ms / 1000)
-  end
-  return table.concat(parts, ", ")
-end
-
 ---@class (exact) turnout.ListLine
 ---@field text string
 ---@field group? string
@@ -87,6 +72,7 @@ local function list_lines(view)
   for _, line in ipairs(vim.split(vim.trim(view.proposal.plan or ""), "\n", { plain = true })) do
     add(line, "TurnoutTitle")
   end
+  add(checked.describe(view.proposal.verdict))
   for i, file in ipairs(view.proposal.files) do
     add(("[%s] %s"):format(file_mark(view, file), title(file)), "TurnoutFile", { file = i })
     for j, hunk in ipairs(file.hunks) do
@@ -95,10 +81,9 @@ local function list_lines(view)
       add(("  [%s] %s"):format(accepted and "x" or " ", summary(hunk)), group, { file = i, hunk = j })
     end
   end
-  for _, check in ipairs(view.proposal.checks or {}) do
-    local group = check.ok and "TurnoutAccepted" or "TurnoutRejected"
-    local message = check.message and check.message ~= "" and ": " .. check.message:gsub("\n", " ") or ""
-    add(("%s %s%s"):format(check.ok and "ok" or "failed", check.name, message), group)
+  for _, check in ipairs(view.proposal.checks) do
+    local text, group = checked.describe_check(check)
+    add(text, group, { check = check })
   end
   if view.proposal.complete == false then
     add("incomplete: a part of the model's answer could not be used", "TurnoutRejected")
@@ -106,7 +91,7 @@ local function list_lines(view)
   for _, skipped in ipairs(view.proposal.skipped or {}) do
     add(("left out %s: %s"):format(skipped.path, skipped.reason), "TurnoutHint")
   end
-  add(describe_receipt(view.proposal.receipt), "TurnoutHint")
+  add(checked.describe_receipt(view.proposal.receipt), "TurnoutHint")
   return lines
 end
 
@@ -195,7 +180,7 @@ end
 ---@param accept boolean
 local function decide(view, accept)
   local row = row_under_cursor(view)
-  if not row then
+  if not row or not row.file then
     return
   end
   local file = view.proposal.files[row.file]
@@ -215,7 +200,7 @@ end
 ---@param view turnout.Preview
 local function follow_cursor(view)
   local row = row_under_cursor(view)
-  if not row then
+  if not row or not row.file then
     return
   end
   show_file(view, row.file)
@@ -283,7 +268,8 @@ local function leave(view)
     M.discard()
     return
   end
-  local question = ("Apply %d of %d hunks?"):format(chosen, all)
+  local doubt = checked.doubt(view.proposal.verdict, chosen == all)
+  local question = ("Apply %d of %d hunks?%s"):format(chosen, all, doubt)
   local answer = vim.fn.confirm(question, "&Apply\n&Discard\n&Back", 1, "Question")
   if answer == 1 then
     M.apply()
@@ -349,8 +335,13 @@ local function add_keys(view)
     map("q", leave, "leave the preview")
   end
   vim.keymap.set("n", "<CR>", function()
-    vim.api.nvim_set_current_win(view.after.win)
-  end, { buffer = view.list.buf, desc = "Turnout: go to the diff" })
+    local row = row_under_cursor(view)
+    if row and row.check then
+      checked.show(row.check)
+    else
+      vim.api.nvim_set_current_win(view.after.win)
+    end
+  end, { buffer = view.list.buf, desc = "Turnout: go to the diff, or show what the check said" })
 end
 
 ---@param view turnout.Preview

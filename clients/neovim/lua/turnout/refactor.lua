@@ -26,7 +26,12 @@ local M = {}
 ---@class (exact) turnout.Check
 ---@field name string
 ---@field ok boolean
+---@field ran boolean False where it could not be run, and says nothing about the change.
 ---@field message string
+
+---@class (exact) turnout.Verdict
+---@field state "verified"|"partly"|"failed"
+---@field text string Names the checks.
 
 ---@class (exact) turnout.Proposal
 ---@field proposalId string
@@ -34,6 +39,7 @@ local M = {}
 ---@field complete? boolean False where a part of the model's answer could not be used.
 ---@field files turnout.FileChange[]
 ---@field checks turnout.Check[]
+---@field verdict turnout.Verdict Of all changes together.
 ---@field skipped? { path: string, reason: string }[] Files that were left out.
 ---@field receipt table
 
@@ -78,6 +84,8 @@ function M.hunk_ids(proposal)
   return ids
 end
 
+local VERDICT_LEVELS = { partly = vim.log.levels.WARN, failed = vim.log.levels.ERROR }
+
 ---@param server vim.lsp.Client
 ---@param proposal turnout.Proposal
 local function receive(server, proposal)
@@ -86,7 +94,11 @@ local function receive(server, proposal)
   elseif require("turnout.config").get().refactor.preview then
     require("turnout.preview").open(server, proposal)
   else
-    M.apply(server, proposal, M.hunk_ids(proposal))
+    M.apply(server, proposal, M.hunk_ids(proposal), function(applied)
+      if applied then
+        client.notify(proposal.verdict.text, VERDICT_LEVELS[proposal.verdict.state])
+      end
+    end)
   end
 end
 

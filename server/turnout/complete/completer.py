@@ -257,7 +257,7 @@ class Completer:
         """What a model said, kept and shown."""
         if reply.superseded:
             return self._nothing(question, SUPERSEDED)
-        self._pace.heard(reply.receipt)
+        self._pace.heard(reply.receipt, reply.model)
         hit = self._keep(question, reply)
         if hit.reason:
             return self._nothing(question, hit.reason)

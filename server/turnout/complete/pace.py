@@ -7,7 +7,9 @@ be read. So the wait grows with that time as it was measured, and is nothing whe
 from collections import deque
 from statistics import median
 
+from turnout.core.policy import reach
 from turnout.core.receipts import Receipt
+from turnout.core.requests import Model
 
 FREE_MS = 60.0
 """A prompt that is read in so little time is read between two letters."""
@@ -26,9 +28,9 @@ class Pace:
         self._prefill_ms: deque[float] = deque(maxlen=_REMEMBERED)
         self._costs = False
 
-    def heard(self, receipt: Receipt) -> None:
-        """Take note of a request that was answered."""
-        self._costs = receipt.cost_usd != 0
+    def heard(self, receipt: Receipt, model: Model) -> None:
+        """Take note of a request that was answered; an unknown price is none on a machine of the user or team."""
+        self._costs = reach(model) > 1 if receipt.cost_usd is None else receipt.cost_usd > 0
         if receipt.prefill_ms is not None:
             self._prefill_ms.append(receipt.prefill_ms)
 

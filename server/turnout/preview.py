@@ -187,6 +187,7 @@ class _OnDisk:
         self.path = folder.path
         self.exists = folder.exists
         self.names = folder.names
+        self.mode = folder.mode
         self.snapshot = folder.snapshot
         self._paths = folder.paths
 

@@ -27,8 +27,11 @@ from turnout.session.editor import Editor
 if TYPE_CHECKING:
     from turnout.complete import Completer, Keeper, Warmer
     from turnout.complete.context import Gatherer
+    from turnout.core.documents import Snapshot
+    from turnout.core.repository import Repository
     from turnout.dispatch import Dispatcher, Operation, Vitals
     from turnout.local import LocalBackend
+    from turnout.preview import Previewer
     from turnout.remote import RemoteBackend
     from turnout.session.budgets import Budgets
     from turnout.session.checking import FolderChecks
@@ -53,6 +56,7 @@ _LATER = (
     *GROUPS,
     "turnout.index",
     "turnout.models",
+    "turnout.preview",
     "turnout.remote",
     "turnout.session.budgets",
     "turnout.session.checking",
@@ -97,11 +101,15 @@ class Bench:
     outlook: RecentOutlook
     trials: Trials
     """Keeps how well models wrote edits."""
+    preview: Previewer
+    typing: Callable[[Repository | None, Callable[[str], Snapshot | None]], tuple[Gatherer, Completer]]
+    """What completes with an index beside open documents."""
 
 
 @asynccontextmanager
 async def bench(host: Host, root: Path) -> AsyncIterator[Bench]:
     """The same parts as a server's, for the folder `root` and whoever sits in front of `host`."""
+    from turnout.preview import Previewer
     from turnout.session.checking import FolderChecks
     from turnout.session.outlook import RecentOutlook
     from turnout.store import Trials, edit_evidence
@@ -120,7 +128,15 @@ async def bench(host: Host, root: Path) -> AsyncIterator[Bench]:
         evidence = partial(edit_evidence, _ledger_path())
         outlook = RecentOutlook(workspaces, session.ledger.last, evidence=evidence)
         trials = Trials(session.ledger)
-        yield Bench(workspaces, models.dispatcher.operation, FolderChecks(workspaces), outlook, trials)
+        yield Bench(
+            workspaces,
+            models.dispatcher.operation,
+            FolderChecks(workspaces),
+            outlook,
+            trials,
+            Previewer(models.dispatcher, models.remote.foresee),
+            partial(_typing, session, models),
+        )
     finally:
         await _close(session, models)
 
@@ -265,6 +281,7 @@ def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, m
     from turnout.act.transactions import Proposals
     from turnout.complete import Completer, Keeper, Warmer
     from turnout.journal import Journal
+    from turnout.preview import Previewer
     from turnout.session.checking import FolderChecks
     from turnout.session.failures import Failures
     from turnout.session.outlook import RecentOutlook
@@ -274,7 +291,7 @@ def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, m
 
     workspaces, ledger = session.workspaces, session.ledger
     pulls = Pulls(editor, _pull, on_ready=lambda _name: session.reporter.settings_changed())
-    context = _context(session, models, protocol)
+    context = _context(session, models, session.repositories.of, protocol.snapshot)
     warmer = Warmer(
         models.local,
         partial(workspaces.model_when_ready, "inline"),
@@ -303,6 +320,7 @@ def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, m
         kept=kept,
         check=FolderChecks(workspaces),
         outlook=RecentOutlook(workspaces, ledger.last, evidence=partial(edit_evidence, _ledger_path())),
+        preview=Previewer(models.dispatcher, models.remote.foresee),
         repositories=session.repositories,
         proposals=Proposals(Journal(paths.state_dir() / "journal")),
         close=partial(_close_all, session, models, completer, kept, warmer, pulls),
@@ -316,13 +334,31 @@ def _settings_read_by_all(session: _Session, completer: Completer) -> None:
     completer.settings_read()
 
 
-def _context(session: _Session, models: _Models, protocol: TurnoutProtocol) -> Gatherer:
+def _context(
+    session: _Session,
+    models: _Models,
+    repository: Callable[[str], Repository | None],
+    snapshot: Callable[[str], Snapshot | None],
+) -> Gatherer:
     from turnout.complete.context import Gatherer
     from turnout.models import speeds
     from turnout.session.surroundings import Surroundings
 
-    files = Surroundings(session.workspaces, session.repositories.of, models.local.runs, speeds.read)
-    return Gatherer(files, protocol.snapshot)
+    files = Surroundings(session.workspaces, repository, models.local.runs, speeds.read)
+    return Gatherer(files, snapshot)
+
+
+def _typing(
+    session: _Session,
+    models: _Models,
+    repository: Repository | None,
+    snapshot: Callable[[str], Snapshot | None],
+) -> tuple[Gatherer, Completer]:
+    from turnout.complete import Completer
+
+    context, workspaces = _context(session, models, lambda _uri: repository, snapshot), session.workspaces
+    rules, path = workspaces.rules, workspaces.relative_path
+    return context, Completer(models.dispatcher, rules, path, str, around=context.current)
 
 
 async def _close_all(

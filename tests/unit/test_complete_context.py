@@ -87,8 +87,8 @@ class Files:
     def uri(self, beside: str, path: str) -> str | None:
         return None if ".." in path else f"file:///w/{path}"
 
-    async def goes_with(self, kind: CompletionKind, uri: str, others: tuple[str, ...]) -> bool:
-        return not {self.relative_path(other) for other in others} & self.kept
+    async def objection(self, kind: CompletionKind, uri: str, others: tuple[str, ...]) -> str:
+        return "it is kept here" if {self.relative_path(other) for other in others} & self.kept else ""
 
     def look(self, uri: str) -> object:
         return self.disk.get(self.relative_path(uri), "as ever")

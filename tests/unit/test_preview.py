@@ -1,37 +1,23 @@
 """`route explain --prompt`: what is printed is what would be sent."""
 
-import asyncio
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from support.git import repository
-from support.provider import openai_answer
-from support.scripted_server import scripted_server
 from support.secrets import TOKENS
 from support.settings_kit import SettingsKit
-from turnout import syntax
 from turnout.__main__ import main
-from turnout.act.actions import Action
-from turnout.act.perform import perform
-from turnout.act.seams import Seams
-from turnout.complete import Rules
-from turnout.core.documents import Position
-from turnout.core.receipts import Receipt
-from turnout.core.requests import KINDS, Kind, Route
-from turnout.core.routing import RouteRequest, decide
-from turnout.dispatch import Dispatcher
-from turnout.files import Folder
-from turnout.preview import Subject, asked, preview
-from turnout.remote import RemoteBackend
+from turnout.core.requests import KINDS, Kind
 
 SECRET = TOKENS["GitHub"]
 TEXT = f"TOKEN = '{SECRET}'\n\n\ndef total(prices):\n    return sum(prices)\n"
 SETTINGS = """
+[index]
+enabled = false
 [models.far]
 api = "openai-chat"
 model = "far-1"
@@ -104,7 +90,7 @@ def test_here(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     [
         ('[privacy]\nsecrets = "block"', "explain", (), "there are secrets in the text"),
         ('[privacy]\nleaves_machine = "never"', "explain", ("--model", "far"), "far may not serve"),
-        ('[privacy]\nnever_read = ["a.py"]', "explain", (), "No model may serve"),
+        ('[privacy]\nnever_read = ["a.py"]', "explain", (), "a.py is never read"),
         ("", "commit_message", (), "in no git repository"),
         ("", "explain", ("--lines", "x"), "x is not a place"),
         ("", "explain", ("--lines", "5-2"), "5-2 is not a place in the file. The file has lines 1-"),
@@ -240,42 +226,24 @@ def test_ignored(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ".cursorignore:1" in out
 
 
-async def test_the_same_bytes(file: Path, kit: SettingsKit) -> None:
-    """What is shown is what a server receives, byte for byte."""
-    async with scripted_server(openai_answer("It adds.")) as server:
-        far = f"""[models.far]\napi = "openai-chat"\nmodel = "far-1"\nbase_url = "{server.url}/v1"\n"""
-        more = (
-            'leaves_machine = true\n[routes.explain]\nmodels = ["far"]\n[privacy]\nleaves_machine = "allow"\n'
-        )
-        loaded = kit.load(far + more)
-        folder = Folder(kit.workspace)
-        subject = Subject("explain", "a.py", 0, 5, Position(0, 0))
-        route = decide(RouteRequest("explain", ("a.py",)), loaded.policy)
-        model = route.candidates[0]
-        prompt = await asyncio.to_thread(asked, subject, folder, Rules(), lambda _: True)
-        shown = await asyncio.to_thread(preview, prompt, model, route)
-        backend = RemoteBackend(lambda _: None)
-        dispatcher = Dispatcher(_One(route), {"openai-chat": backend}, _One(route), _One(route))  # type: ignore[arg-type]
-        workspace: Any = folder
-        action = Action("explain", "", folder.uri("a.py"), 0, 5)
-        snapshot = folder.snapshot(action.uri)
-        assert snapshot is not None
-        try:
-            await perform(action, snapshot, Seams(dispatcher.operation(), workspace, syntax))
-        finally:
-            await backend.close()
-    assert [request.body.decode() for request in server.requests] == [shown.text]
-    assert SECRET not in shown.text
+def test_what_the_index_finds(file: Path, kit: SettingsKit, capsys: pytest.CaptureFixture[str]) -> None:
+    """A completion is shown with the pieces of other files and their sources, and with what was kept out of it."""
+    kit.load(SETTINGS.replace("enabled = false", "enabled = true") + '[privacy]\nlocal_only = ["kept.py"]\n')
+    call = "def pay(customer):\n    total = price(customer)\n    send_receipt(customer, total)\n"
+    (file.parent / "other.py").write_text(call)
+    (file.parent / "kept.py").write_text(call.replace("pay", "kept"))
+    file.write_text("def bill(customer):\n    total = price(customer, 3)\n    send_")
+    status, out, err = run(capsys, file, "inline")
+    assert status == 0
+    assert "has no index yet: it is built first" in err
+    assert "from: other.py, 81 bytes (similar)" in out
+    assert "left out: kept.py: hole: kept.py may not leave this machine" in out
+    assert "send_receipt(customer, total)" in out
+    assert "def kept" not in out
+    assert "not known here: text that is not saved" in out
 
 
-class _One:
-    """Always the same route, and nobody asks or keeps anything."""
-
-    def __init__(self, route: Route) -> None:
-        self._route = route
-
-    def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str = "") -> Route:
-        return self._route
-
-    def record(self, receipt: Receipt) -> None:
-        pass
+def test_without_an_index(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where there is no index, it is said that other files are not searched."""
+    _, out, _ = run(capsys, file, "inline")
+    assert "note: the settings switch the index off" in out

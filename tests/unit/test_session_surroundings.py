@@ -75,8 +75,8 @@ async def test_a_file_goes_along_only_where_the_route_stays_the_same(
     document: str, other: str, goes: bool
 ) -> None:
     """Context neither closes a route nor goes where its file may not go."""
-    assert await surroundings().goes_with("inline", document, (other,)) is goes
-    assert await surroundings().goes_with("inline", document, ("open.c", other)) is goes
+    assert (await surroundings().objection("inline", document, (other,)) == "") is goes
+    assert (await surroundings().objection("inline", document, ("open.c", other)) == "") is goes
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ async def test_a_file_goes_along_only_on_the_same_terms(terms: dict[str, Any]) -
             route = replace(super().decide(kind, uris, input_tokens), ask_before_leaving=False)
             return replace(route, **terms) if "strict.rs" in uris else route
 
-    assert await surroundings(Stricter()).goes_with("inline", "open.py", ("open.rs",))
-    assert not await surroundings(Stricter()).goes_with("inline", "open.py", ("strict.rs",))
+    assert not await surroundings(Stricter()).objection("inline", "open.py", ("open.rs",))
+    assert await surroundings(Stricter()).objection("inline", "open.py", ("strict.rs",))
 
 
 async def test_a_file_goes_along_by_the_route_of_the_very_kind() -> None:
@@ -101,8 +101,8 @@ async def test_a_file_goes_along_by_the_route_of_the_very_kind() -> None:
         def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
             return super().decide(kind, uris if kind == "popup" else uris[:1], input_tokens)
 
-    assert await surroundings(Kinds()).goes_with("inline", "open.py", ("local.rs",))
-    assert not await surroundings(Kinds()).goes_with("popup", "open.py", ("local.rs",))
+    assert not await surroundings(Kinds()).objection("inline", "open.py", ("local.rs",))
+    assert await surroundings(Kinds()).objection("popup", "open.py", ("local.rs",))
 
 
 def test_a_file_that_changed_looks_different(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from turnout.core.edits.formats import Formats, sizes_of
 from turnout.core.receipts import SentFile
 from turnout.core.repository import Definition, Repository
 from turnout.core.requests import Kind, Route
+from turnout.core.withholding import LeftOut, why_apart
 from turnout.errors import EditError
 
 MAP_BYTES = 6_000
@@ -50,10 +51,13 @@ class Context:
 async def gather_context(request: Request, seams: Seams, kind: Kind = "refactor") -> Context:
     """The context of `request`; files that the project's instructions put off limits are among those left out."""
     scope, pieces, guard = await asyncio.to_thread(_collect, request, seams)
+    seams.left_out(tuple(LeftOut(out.path, out.reason) for out in scope.skipped))
     sources, formats = _sources(request, scope), Formats(await asyncio.to_thread(seams.evidence))
     if seams.outlook is None or not scope.files:
         return Context(scope, (), guard, sources, formats)
     shown, quotable = await _allowed(kind, scope, pieces, seams.outlook, formats)
+    dropped = (piece for piece in pieces if piece not in shown)
+    seams.left_out(tuple(_kept_back(kind, scope, piece, seams.outlook) for piece in dropped))
     return Context(scope, shown, guard, sources, formats, quotable)
 
 
@@ -171,16 +175,20 @@ async def _allowed(
     sizes = sizes_of(scope.files.values())
     if not alone.candidates or formats.choose(alone.candidates[0], sizes).alone:
         return (), quotable  # a small model takes what stands beside its file for its task
-    return (free if _terms(route(free)) == _terms(alone) else ()), quotable
+    return (() if why_apart(alone, route(free)) else free), quotable
 
 
 def _uris(required: Sequence[str], shown: Sequence[Piece]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*required, *(piece.uri for piece in shown))))
 
 
-def _terms(route: Route) -> tuple[object, ...]:
-    """What text beside the files is not to change about a request."""
-    return route.candidates, route.ask_before_leaving, route.secrets
+def _kept_back(kind: Kind, scope: Scope, piece: Piece, outlook: Outlook) -> LeftOut:
+    """Why `piece` is not shown beside the files of `scope`."""
+    required = tuple(file.uri for file in scope.files.values())
+    alone = outlook.route(kind, required, 0)
+    together = outlook.route(kind, tuple(dict.fromkeys((*required, piece.uri))), 0)
+    spare = f"{piece.source} are shown only to a model that can make use of them beside the files"
+    return LeftOut(piece.path, why_apart(alone, together) or spare)
 
 
 def _cut(text: str, limit: int) -> str:

@@ -12,6 +12,7 @@ from turnout.core.edits.formats import Evidence
 from turnout.core.repository import Repository
 from turnout.core.requests import Kind, Model, Route
 from turnout.core.symbols import Problem, Symbol
+from turnout.core.withholding import Hear, hear_nothing
 
 
 class Workspace(Protocol):
@@ -134,5 +135,7 @@ class Seams:
     check: Callable[[Sequence[FileChange]], Awaitable[Sequence[Check]]] | None = None
     """Runs the project's checks on changes, for a model that mends what they find."""
     show: Show = show_nobody
+    left_out: Hear = hear_nothing
+    """Hears which files were left out of what is about to be asked."""
     evidence: Callable[[], tuple[Evidence, ...]] = tuple
     """What was measured here of the forms in which models write edits. Blocks."""

@@ -89,7 +89,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print; the exit status is 130 where it was broken off."""
-    from turnout.commands.sending import readable
+    from turnout.commands.reading import readable
     from turnout.evaluate.keeping import Kept, maker
     from turnout.evaluate.run import KINDS, Progress, Site, Wanted, find_holes
     from turnout.evaluate.run import run as evaluate

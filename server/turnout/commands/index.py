@@ -54,12 +54,12 @@ def run(args: argparse.Namespace) -> int:
         print("turnout: the settings switch the index off (`index.enabled`).", file=sys.stderr)
         return 1
     never_read = [pattern.text for pattern in loaded.policy.privacy.never_read.patterns]
-    with _opened(root, never_read, loaded.settings.index.max_files) as index:
+    with opened(root, never_read, loaded.settings.index.max_files) as index:
         if args.find:
             if not index.state().files:
                 print("turnout: there is no index yet; run: turnout index", file=sys.stderr)
             return _print_found(index.definitions([args.find], limit=_MAX_FOUND), as_json=args.json)
-        if not args.status and not _build(index, rebuild=args.rebuild):
+        if not args.status and not build(index, rebuild=args.rebuild):
             print(f"turnout: {index.state().problem}", file=sys.stderr)
             return 1
         _print_summary(root, index.summary(), as_json=args.json)
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _opened(root: Path, never_read: list[str], max_files: int) -> "Iterator[RepositoryIndex]":
+def opened(root: Path, never_read: list[str], max_files: int) -> "Iterator[RepositoryIndex]":
     from turnout.index import RepositoryIndex, Spec, database_of
 
     index = RepositoryIndex(Spec(root, database_of(root), never_read, max_files, niceness=0))
@@ -77,7 +77,7 @@ def _opened(root: Path, never_read: list[str], max_files: int) -> "Iterator[Repo
         index.close()
 
 
-def _build(index: "RepositoryIndex", *, rebuild: bool) -> bool:
+def build(index: "RepositoryIndex", *, rebuild: bool) -> bool:
     """Bring everything up to date, with a bar on a terminal; False where that cannot be."""
     (index.rebuild if rebuild else index.build)()
     with _shown() as show:

@@ -7,14 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from turnout.commands.sending import (
-    add_arguments,
-    asked_prompt,
-    files_of,
-    prompt_lines,
-    prompt_to_wire,
-    shown_prompt,
-)
+from turnout.commands.sending import add_arguments, previewed, prompt_lines
 from turnout.core.limits import dollars
 from turnout.core.requests import KINDS
 
@@ -49,25 +42,29 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run_explain(args: argparse.Namespace) -> int:
     """Print the decision; the exit status is 1 where no model is left."""
-    from turnout.commands.settings import load_for, print_problems
+    from turnout.commands.settings import print_problems
     from turnout.core.budget import standings
     from turnout.core.explaining import health_lines, route_to_wire
-    from turnout.settings.workspace import find_workspace, real_files
+    from turnout.core.previews import preview_to_wire
+    from turnout.settings.workspace import find_workspace
 
     _check(args)
     workspace = args.workspace or find_workspace(args.file.parent)
-    asked = None
-    if args.prompt:
-        loaded = load_for(workspace, files=real_files(args.file, workspace))
-        asked = asked_prompt(args, loaded, workspace, lambda files: _decided(args, files, workspace).route)
-    loaded, request, route, spend, health, now = _decided(
-        args, (asked and files_of(asked)) or [args.file], workspace
+    decided: list[_Decided] = []
+
+    def choose(files: "Sequence[Path]") -> str | None:
+        decided.append(_decided(args, files, workspace))
+        first = next((model.name for model in decided[-1].route.candidates), None)
+        return args.model or first
+
+    shown = previewed(args, workspace, choose) if args.prompt else None
+    loaded, request, route, spend, health, now = (
+        decided[-1] if decided else _decided(args, [args.file], workspace)
     )
     limits = list(standings(loaded.policy.budget, spend))
     print_problems(loaded)
-    shown = shown_prompt(args.model, asked, route) if asked else None
     if args.json:
-        prompt = {"prompt": prompt_to_wire(shown)} if shown else {}
+        prompt = {"prompt": preview_to_wire(shown)} if shown else {}
         print(json.dumps({**route_to_wire(route, limits, health, now), **prompt}, indent=2))
     else:
         there = () if args.file.exists() else (f"there is no {args.file}; this is what would hold for it:",)

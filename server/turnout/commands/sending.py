@@ -1,18 +1,38 @@
 """`turnout route explain --prompt`: exactly what would be sent, to which model, and what was taken out of it."""
 
 import argparse
+import asyncio
 import re
 import sys
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from turnout.commands.terminal import Terminal
+
 if TYPE_CHECKING:
-    from turnout.core.requests import Model, Route
+    from turnout.act.actions import Action
+    from turnout.act.seams import Seams
+    from turnout.app import Bench
+    from turnout.core.documents import Position, Snapshot, Span
+    from turnout.core.previews import Preview
+    from turnout.core.requests import Kind
+    from turnout.core.withholding import Hear
+    from turnout.dispatch import Operation
     from turnout.errors import RequestRejected
-    from turnout.preview import Asked, Preview, Subject
-    from turnout.settings import Loaded
+    from turnout.index import RepositoryIndex
+    from turnout.journal import DiskWorkspace
+    from turnout.session.editor import Level
+
+_UNKNOWN_HERE = (
+    "not known here: text that is not saved, and where you have been in other files and changed them just now; "
+    "`turnout/preview` of a running editor has it"
+)
+_INDEXED = ("inline", "popup", "refactor")
+"""Kinds that are shown text which the index of the folder finds."""
 
 
 def add_arguments(explain: argparse.ArgumentParser) -> None:
@@ -21,8 +41,7 @@ def add_arguments(explain: argparse.ArgumentParser) -> None:
     shown.add_argument(
         "--prompt",
         action="store_true",
-        help="print what would be sent first, and send nothing (a completion in an editor also shows parts of other "
-        "files, gathered while you rest, which its receipt names)",
+        help="print what would be sent first, with what the index of the folder finds, and send nothing",
     )
     shown.add_argument(
         "--model", metavar="NAME", help="as sent to this model of the route (default: the first)"
@@ -38,107 +57,172 @@ def add_arguments(explain: argparse.ArgumentParser) -> None:
     )
 
 
-def asked_prompt(
-    args: argparse.Namespace, loaded: "Loaded", workspace: Path, route: "Callable[[Sequence[Path]], Route]"
-) -> "Asked | None":
-    """What the request would ask; None, and the reason on stderr, where it would ask nothing.
+def previewed(
+    args: argparse.Namespace, workspace: Path, choose: "Callable[[Sequence[Path]], str | None]"
+) -> "Preview | None":
+    """What the request would send first; None, and the reason on stderr, where that is nothing.
 
-    `route` decides for the files whose text would be in it.
+    `choose` names the model for a prompt with the text of some files, None for the first that may have it.
     """
-    from turnout.complete import Rules
     from turnout.errors import TurnoutError
-    from turnout.files import Folder, uri_to_path
-    from turnout.preview import asked
 
-    completion = loaded.settings.completion
-    rules = Rules(max_tokens=completion.max_tokens, multiline=completion.multiline)
     try:
-        return asked(
-            _subject(args, workspace),
-            Folder(workspace),
-            rules,
-            readable(loaded, workspace),
-            lambda uris: route([uri_to_path(uri) for uri in uris]),
-        )
+        return asyncio.run(_previewed(_subject(args, workspace), workspace.resolve(), choose))
     except (TurnoutError, OSError) as error:
-        _say_nothing(error)
+        print(f"nothing would be sent: {error}", file=sys.stderr)
         return None
-
-
-def shown_prompt(name: str | None, asked: "Asked", route: "Route") -> "Preview | None":
-    """What the model `name`, or the first, would be sent; None, and the reason on stderr, where that is nothing."""
-    from turnout.errors import TurnoutError
-    from turnout.preview import preview
-
-    try:
-        return preview(asked, _model(name, route), route)
-    except TurnoutError as error:
-        _say_nothing(error)
-        return None
-
-
-def files_of(asked: "Asked") -> list[Path]:
-    """The files whose text would be sent."""
-    from turnout.files import uri_to_path
-
-    return [uri_to_path(file.uri) for file in asked.files]
 
 
 def prompt_lines(preview: "Preview") -> list[str]:
     """The preview as it is printed under the decision."""
-    where = f"POST {preview.url}" if preview.url else "to the model on this machine"
-    taken = [f"{count} x {kind}" for kind, count in preview.redacted]
-    head = ["", f"{preview.model.name}: {where}"]
-    head += [f"taken out: {', '.join(taken)}"] if taken else []
-    return [*head, "", preview.text]
+    from turnout.core.previews import made_of
+
+    return ["", *made_of(preview), "", preview.text]
 
 
-def prompt_to_wire(preview: "Preview") -> dict[str, Any]:
-    """The preview as JSON; `text` is the body of the request where there is a `url`."""
-    return {
-        "model": preview.model.name,
-        "url": preview.url or None,
-        "redacted": dict(preview.redacted),
-        "text": preview.text,
-    }
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What the request is about: the lines `first` to before `end` of a file, a cursor, and what the user said."""
+
+    kind: "Kind"
+    path: str
+    first: int
+    end: int
+    cursor: "Position"
+    instruction: str = ""
 
 
-def _say_nothing(error: Exception) -> None:
-    print(f"nothing would be sent: {error}", file=sys.stderr)
+async def _previewed(
+    subject: _Subject, root: Path, choose: "Callable[[Sequence[Path]], str | None]"
+) -> "Preview":
+    from turnout.app import bench
+    from turnout.files import uri_to_path
+
+    async with bench(_Quiet(), root) as parts:
+        with _index(subject.kind, root, parts) as (index, notes):
+            show = partial(_show, subject, root, parts, index)
+            shown = await show(None)
+            name = choose([uri_to_path(file.uri) for file in shown.files])
+            if name not in (None, shown.model.name):
+                shown = await show(name)
+    return replace(shown, notes=(*shown.notes, *notes))
 
 
-def _model(name: str | None, route: "Route") -> "Model":
-    from turnout.errors import RouteError
+async def _show(
+    subject: _Subject, root: Path, parts: "Bench", index: "RepositoryIndex | None", only: str | None
+) -> "Preview":
+    from turnout.errors import FileUnusable
+    from turnout.files import Folder
+    from turnout.journal import DiskWorkspace
 
-    for model in route.candidates:
-        if name in (None, model.name):
-            return model
-    raise RouteError(f"{name} may not serve this request." if name else "No model may serve this request.")
+    folder = Folder(root)
+    file = folder.snapshot(folder.uri(subject.path))
+    if file is None:
+        raise FileUnusable(f"There is no file {subject.path}.")
+    if subject.kind in ("inline", "popup"):
+        return await _completion(subject, file, parts, index, only)
+    workspace = DiskWorkspace(folder, parts.workspaces.may_read)
+
+    async def begin(operation: "Operation", hear: "Hear") -> None:
+        from turnout import syntax
+        from turnout.act.seams import Seams
+
+        outlook = parts.outlook.about(subject.instruction)
+        seams = Seams(
+            operation, workspace, syntax, outlook=outlook, repository=index, evidence=parts.outlook.evidence
+        )
+        await _act(subject, file, workspace, replace(seams, left_out=hear), parts)
+
+    return await parts.preview.of_work(begin, subject.instruction, only=only)
 
 
-def readable(loaded: "Loaded", workspace: Path) -> Callable[[str], bool]:
-    """Whether the settings let anybody read a path of the workspace, those around the file among them."""
-    from turnout.core.globs import fold_path
-    from turnout.settings.nested import files_around, never_read, path_limits
-    from turnout.settings.workspace import policy_paths, real_files
+async def _completion(
+    subject: _Subject, file: "Snapshot", parts: "Bench", index: "RepositoryIndex | None", only: str | None
+) -> "Preview":
+    """What an editor that has the file open, and no other, would send once the cursor has come to rest there."""
+    gatherer, completer = parts.typing(index, lambda uri: file if uri == file.uri else None)
+    await parts.workspaces.ready("inline", (file.uri,))
+    await gatherer.gather(file, subject.cursor)
+    gatherer.adopt(file.uri)
+    kind = "inline" if subject.kind == "inline" else "popup"
+    wanted = await completer.wanted(kind, file, subject.cursor, explicit=False)  # type: ignore[arg-type]
+    notes: tuple[str, ...] = (_UNKNOWN_HERE,)
+    if wanted.silence:
+        notes += (
+            f"nothing is sent as you type here: {wanted.silence}; this is what asking by key would send",
+        )
+    return await parts.preview.of_ask(wanted.ask, only=only, left_out=wanted.left_out, notes=notes)
 
-    unread = loaded.policy.privacy.never_read
-    limits = cache(lambda folder: path_limits(files_around([folder / "file"], workspace.resolve())))
 
-    def may_read(path: str) -> bool:
-        file = workspace / path
-        if any(unread.match(fold_path(each)) for each in policy_paths(file, workspace)):
-            return False
-        return not any(never_read(limits(real.parent), [real]) for real in real_files(file, workspace))
+async def _act(
+    subject: _Subject, file: "Snapshot", workspace: "DiskWorkspace", seams: "Seams", parts: "Bench"
+) -> None:
+    from turnout import git
+    from turnout.act.commit_message import write_message
+    from turnout.act.perform import perform
+    from turnout.act.refactor import propose
+    from turnout.act.scope import Request
+    from turnout.act.verifying import Verifying
+    from turnout.core.documents import Position, Span
+    from turnout.files import path_to_uri
 
-    return may_read
+    span = Span(Position(subject.first, 0), Position(subject.end, 0))
+    if subject.kind == "commit_message":
+        staged = await git.staged(workspace.folder.root)
+        await write_message(staged, lambda path: path_to_uri(Path(staged.root) / path), seams)
+    elif subject.kind == "refactor":
+        # Whether there are checks to run is a part of what a model with tools is told.
+        check = Verifying(lambda changes: parts.check(workspace.folder, changes, lambda _name: None))
+        await propose(Request(subject.instruction, file.uri, span), replace(seams, check=check))
+    else:
+        await perform(_action(subject, file, span), file, seams, instruction=subject.instruction)
 
 
-def _subject(args: argparse.Namespace, workspace: Path) -> "Subject":
+def _action(subject: _Subject, file: "Snapshot", span: "Span") -> "Action":
+    from turnout import syntax
+    from turnout.act.actions import Action, Fault
+
+    faults = (Fault(span, subject.instruction),) if subject.kind == "fix" else ()
+    symbol = syntax.enclosing(file.language, file.text, subject.first)
+    name = symbol.name if symbol else ""
+    kind: Any = subject.kind
+    return Action(kind, name, file.uri, subject.first, subject.end, faults=faults, name=name)
+
+
+@contextmanager
+def _index(
+    kind: str, root: Path, parts: "Bench"
+) -> "Iterator[tuple[RepositoryIndex | None, tuple[str, ...]]]":
+    """The index of the folder, brought up to date, where the request has a use for one; and what to say of it."""
+    from turnout.commands.index import build, opened
+
+    loaded = parts.workspaces.settings("")
+    if kind not in _INDEXED:
+        yield None, ()
+    elif not loaded.settings.index.enabled:
+        yield None, ("the settings switch the index off (`index.enabled`): other files are not searched",)
+    elif root == Path.home() or root in Path.home().parents:
+        yield None, ("a home folder has no index: other files are not searched",)
+    else:
+        never_read = [pattern.text for pattern in loaded.policy.privacy.never_read.patterns]
+        with opened(root, never_read, loaded.settings.index.max_files) as index:
+            if not index.state().files:
+                print(f"{root} has no index yet: it is built first, as by `turnout index`", file=sys.stderr)
+            built = build(index, rebuild=False)
+            yield index, (() if built else (index.state().problem,))
+
+
+class _Quiet(Terminal):
+    """A terminal that leaves it to the command to say what is wrong with the settings."""
+
+    def say(self, text: str, level: "Level" = "info") -> None:
+        """Print nothing."""
+
+
+def _subject(args: argparse.Namespace, workspace: Path) -> _Subject:
     from turnout.core.documents import Position, split_lines
     from turnout.errors import FileUnusable, RequestRejected
     from turnout.files import Folder
-    from turnout.preview import Subject
 
     file, root = args.file.resolve(), workspace.resolve()
     if not file.is_relative_to(root):
@@ -151,7 +235,7 @@ def _subject(args: argparse.Namespace, workspace: Path) -> "Subject":
     lines = split_lines(text)
     first, end = _lines(args.lines, len(lines))
     line, column = _cursor(args.cursor, lines)
-    return Subject(
+    return _Subject(
         args.kind,
         file.relative_to(root).as_posix(),
         first - 1,

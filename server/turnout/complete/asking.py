@@ -77,10 +77,17 @@ class Asking:
 
     async def ask(self, question: Question, on_waiting: Callable[[str], None]) -> Reply:
         """Run a question along its route; raises TurnoutError where no model answered."""
-        around = await self._around(question.kind, question.snapshot.uri)
-        answer = await self._runner.run(self._request(question, around, on_waiting))
+        ask, _ = await self.request(question, on_waiting)
+        answer = await self._runner.run(ask)
         trimmed = _trimmed(answer, question)
         return Reply(trimmed, answer.receipt, answer.model, answer.finish == "superseded")
+
+    async def request(
+        self, question: Question, on_waiting: Callable[[str], None] = lambda _reason: None
+    ) -> tuple[Ask, Surroundings]:
+        """What would be run for a question now, and what it shows besides the text around its hole."""
+        around = await self._around(question.kind, question.snapshot.uri)
+        return self._request(question, around, on_waiting), around
 
     def _request(self, question: Question, around: Surroundings, on_waiting: Callable[[str], None]) -> Ask:
         uri, hole = question.snapshot.uri, question.hole

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from turnout.complete.ahead import Ahead, Later, Offer
 from turnout.complete.asking import Around, Asking, Question, Reply, alone
@@ -19,13 +19,15 @@ from turnout.complete.prompts import CompletionKind, Rules
 from turnout.complete.reasons import ASKED, Reasons
 from turnout.complete.terms import Terms
 from turnout.core import answers, holes, quiet
-from turnout.core.answers import Runner
+from turnout.core.answers import Ask, Runner
 from turnout.core.documents import Position, Snapshot
 from turnout.core.holes import Hole
 from turnout.core.receipts import Receipt
-from turnout.errors import TurnoutError
+from turnout.core.withholding import LeftOut
+from turnout.errors import RequestRejected, TurnoutError
 
 SHOWN = "there is a completion here"
+KNOWN = "what a model said here is known still"
 SUPERSEDED = "a newer request took its place"
 TAKEN_BACK = "the editor took the request back before it was answered"
 
@@ -42,6 +44,15 @@ class Completion:
     text: str
     receipt: Receipt | None
     replaces: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What would be asked, the files that were kept out of it, and why nothing is asked unless its user does by key."""
+
+    ask: Ask
+    left_out: tuple[LeftOut, ...]
+    silence: str
 
 
 @dataclass(slots=True, eq=False)
@@ -158,21 +169,46 @@ class Completer:
         self, kind: CompletionKind, snapshot: Snapshot, position: Position, *, explicit: bool
     ) -> Completion | None:
         """What to insert at `position`, or None with the reason kept for `why`."""
-        received = self._clock()
-        hole = holes.cut(snapshot, position)
-        question = Question(kind, snapshot, hole, self._rules(snapshot.uri), explicit, received=received)
+        question = self._question(kind, snapshot, position, explicit=explicit, received=self._clock())
         took_over = self._supersede(snapshot.uri, kind)
-        reason = _switched_off(question)
-        if not reason and not explicit:
-            reason = self._patience.silence(snapshot.uri, hole)
-        if reason:
+        if reason := self._turned_down(question):
             return self._nothing(question, reason)
         if (known := self._known(question)) is not None:
             return self._from_cache(question, known)
-        reason = "" if explicit else quiet.silence(hole)
-        if reason:
+        if reason := _quiet(question):
             return self._nothing(question, reason)
         return await self._fly(question, took_over=took_over)
+
+    async def wanted(
+        self, kind: CompletionKind, snapshot: Snapshot, position: Position, *, explicit: bool
+    ) -> Wanted:
+        """What would be asked at `position` now; raises RequestRejected where completions are switched off."""
+        question = self._question(kind, snapshot, position, explicit=explicit)
+        if off := _switched_off(question):
+            raise RequestRejected(f"Nothing is asked here: {off}.")
+        known = KNOWN if self._known(question) is not None else ""
+        silence = self._turned_down(question) or known or _quiet(question)
+        ask, around = await self._asking.request(replace(question, explicit=explicit or bool(silence)))
+        return Wanted(ask, around.left_out, silence)
+
+    def _question(
+        self,
+        kind: CompletionKind,
+        snapshot: Snapshot,
+        position: Position,
+        *,
+        explicit: bool,
+        received: float | None = None,
+    ) -> Question:
+        hole = holes.cut(snapshot, position)
+        return Question(kind, snapshot, hole, self._rules(snapshot.uri), explicit, received=received)
+
+    def _turned_down(self, question: Question) -> str:
+        """Why nothing is shown at a place, whatever there is; empty where something may be."""
+        if off := _switched_off(question):
+            return off
+        uri, hole = question.snapshot.uri, question.hole
+        return "" if question.explicit else self._patience.silence(uri, hole)
 
     async def soon(
         self, snapshot: Snapshot, position: Position, *, within_s: float | None
@@ -303,6 +339,11 @@ def cause_among(error: BaseException | None, *kinds: type[TurnoutError]) -> Turn
             return error
         error = error.__cause__
     return None
+
+
+def _quiet(question: Question) -> str:
+    """Why nobody who types wants a completion here; empty where one may help, or its user asked for it."""
+    return "" if question.explicit else quiet.silence(question.hole)
 
 
 def _switched_off(question: Question) -> str:

@@ -22,6 +22,7 @@ from turnout.core.fim import budget
 from turnout.core.fim.layout import Window
 from turnout.core.receipts import SentFile
 from turnout.core.repository import Repository
+from turnout.core.withholding import LeftOut
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,8 @@ MAX_SCANNED = 100_000
 
 _TOP_LINES = 200
 """Imports stand no further down."""
+
+_NO_PLACE = "it is in no folder that is open here"
 
 
 class Files(Protocol):
@@ -48,8 +51,8 @@ class Files(Protocol):
         """The URI of a path in the folder of the document `beside`; None where it is none."""
         ...
 
-    async def goes_with(self, kind: CompletionKind, uri: str, others: tuple[str, ...]) -> bool:
-        """Whether a completion in `uri` may show text of all the files `others`."""
+    async def objection(self, kind: CompletionKind, uri: str, others: tuple[str, ...]) -> str:
+        """Why a completion in `uri` may not show text of all the files `others`; empty where it may."""
         ...
 
     def look(self, uri: str) -> object:
@@ -128,8 +131,10 @@ class Gatherer:
             if self._gathered.get(uri) is found:
                 self._gathered[uri] = left
             found, others = left, others - gone
-        if others and not await self._files.goes_with(kind, uri, tuple(sorted(others))):
-            found = found.without(others)
+        if others and (why := await self._files.objection(kind, uri, tuple(sorted(others)))):
+            kept_back = tuple(LeftOut(self._files.relative_path(other), why) for other in sorted(others))
+            without = found.without(others).around
+            return replace(without, left_out=(*without.left_out, *kept_back))
         return found.around
 
     def touch(self, uri: str, version: int | None, position: Position) -> None:
@@ -163,24 +168,33 @@ class Gatherer:
             found = await asyncio.to_thread(self._candidates, self._files.repository(uri), place, recent)
             last = self._gathered.get(uri)
             before = last.chunks if last is not None else ()
-            allowed = await self._allowed(uri, found)
+            allowed, refused = await self._allowed(uri, found)
             documents = self._documents(allowed.values())
             looks = await asyncio.to_thread(self._looks, allowed.values(), documents)
             chosen = await asyncio.to_thread(_chosen, _of_files(found, allowed), window, place, before)
-            standing = await asyncio.to_thread(self._standing, chosen, place.path, allowed, documents)
+            clean = await asyncio.to_thread(_clean, chosen)
+            standing = await asyncio.to_thread(self._standing, clean, place.path, allowed, documents)
         except Exception:  # a task's boundary: a completion without context is better than none
             logger.exception("nothing was gathered")
             return self.around(uri)
-        return self._keep(uri, standing, allowed, looks, window)
+        secret = dict.fromkeys(chunk.path for chunk in chosen if chunk not in clean)
+        refused += [LeftOut(path, "there is a secret in what would help of it") for path in secret]
+        return self._keep(uri, standing, allowed, looks, window, tuple(refused))
 
     def _keep(
-        self, uri: str, chosen: tuple[Chunk, ...], uris: Mapping[str, str], looks: _Looks, window: Window
+        self,
+        uri: str,
+        chosen: tuple[Chunk, ...],
+        uris: Mapping[str, str],
+        looks: _Looks,
+        window: Window,
+        left_out: tuple[LeftOut, ...],
     ) -> Surroundings:
         files = tuple(
             SentFile(uris[c.path], len(c.text.encode("utf-8", "replace")), c.source) for c in chosen
         )
         room = budget.fitted(window, sum(len(chunk.text) for chunk in chosen))
-        around = Surroundings(context.to_prompt(chosen), files, room)
+        around = Surroundings(context.to_prompt(chosen), files, room, left_out=left_out)
         self._next = uri, _Gathered(chosen, around, looks)
         return around
 
@@ -244,15 +258,19 @@ class Gatherer:
             self._scanned[document.uri] = document.version, clean
         return clean
 
-    async def _allowed(self, uri: str, chunks: Sequence[Chunk]) -> dict[str, str]:
-        """The URIs of the files whose text may be shown, by their paths."""
+    async def _allowed(self, uri: str, chunks: Sequence[Chunk]) -> tuple[dict[str, str], list[LeftOut]]:
+        """The URIs of the files whose text may be shown, by their paths, and which may not."""
         found: dict[str, str] = {}
+        refused: list[LeftOut] = []
         for path in dict.fromkeys(chunk.path for chunk in chunks):
             other = self._files.uri(uri, path)
-            if other is not None and await self._files.goes_with("inline", uri, (other,)):
+            why = await self._files.objection("inline", uri, (other,)) if other is not None else _NO_PLACE
+            if other is not None and not why:
                 found[path] = other
+            else:
+                refused.append(LeftOut(path, why))
             await asyncio.sleep(0)  # each takes a fraction of a millisecond, and somebody may be typing
-        return found
+        return found, refused
 
 
 def _of_files(chunks: Sequence[Chunk], paths: Container[str]) -> list[Chunk]:
@@ -264,7 +282,11 @@ def _chosen(
 ) -> tuple[Chunk, ...]:
     visible = place.prefix + place.suffix
     room = budget.room_beside(window, len(place.prefix), len(place.suffix))
-    chosen = context.choose(found, room, visible, before)
+    return tuple(context.choose(found, room, visible, before))
+
+
+def _clean(chosen: Sequence[Chunk]) -> tuple[Chunk, ...]:
+    """Those without a secret in them."""
     return tuple(chunk for chunk in chosen if not secrets.find(chunk.text))
 
 

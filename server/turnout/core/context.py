@@ -7,12 +7,13 @@ a margin, because whatever stands behind a change in a prompt has to be evaluate
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from turnout.core.fim.layout import Window
 from turnout.core.receipts import SentFile
 from turnout.core.requests import ContextChunk
+from turnout.core.withholding import LeftOut
 
 Source = Literal["sibling", "similar", "definition", "recent"]
 """Why a chunk was chosen: the definition of a name at the cursor, a file that belongs to this one, text like that
@@ -77,6 +78,8 @@ class Surroundings:
     files: tuple[SentFile, ...] = ()
     window: Window | None = None
     plain: bool = False
+    left_out: tuple[LeftOut, ...] = field(default=(), compare=False)
+    """Files whose text would have helped and was kept back."""
 
 
 def to_prompt(chunks: Iterable[Chunk]) -> tuple[ContextChunk, ...]:

@@ -423,10 +423,13 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Departing:
-    """Everything that a send takes is there, and its bytes go out once the next item is asked for.
+    """Everything that a send takes is there, and `body` goes out to `url` once the next item is asked for.
 
     Until then nothing has left, so that whoever reads the stream can still think better of it.
     """
+
+    url: str = ""
+    body: bytes = field(default=b"", repr=False)
 
 
 StreamItem: TypeAlias = Delta | Done | Waiting | Account | Departing

@@ -5,6 +5,7 @@ Nothing outside imports a module of this package but through the names here.
 
 from turnout.dispatch.chain import Patience
 from turnout.dispatch.dispatcher import Dispatcher
+from turnout.dispatch.foreseeing import Foreseen, Write
 from turnout.dispatch.operation import Operation
 from turnout.dispatch.seams import Consent, Consents, Ledger, Overspend, Purse, Routes
 from turnout.dispatch.vitals import Vitals
@@ -13,6 +14,7 @@ __all__ = [
     "Consent",
     "Consents",
     "Dispatcher",
+    "Foreseen",
     "Ledger",
     "Operation",
     "Overspend",
@@ -20,4 +22,5 @@ __all__ = [
     "Purse",
     "Routes",
     "Vitals",
+    "Write",
 ]

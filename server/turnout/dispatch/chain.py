@@ -7,11 +7,11 @@ route wants that; text never travels further for the sake of speed; when this en
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from turnout.core.policy import reach
-from turnout.core.requests import COMPLETION_KINDS, Elimination, Model, Route
+from turnout.core.requests import COMPLETION_KINDS, Elimination, Kind, Model, Route
 from turnout.dispatch.attempt import Attempt, Try
 from turnout.dispatch.backoff import pause_s
 from turnout.dispatch.clearance import Clearance
@@ -22,7 +22,7 @@ from turnout.errors import BackendError, ConsentRefused, ModelError, RouteError,
 
 logger = logging.getLogger(__name__)
 
-_PASSED_OVER = (BackendError, ModelError, ConsentRefused)
+PASSED_OVER = (BackendError, ModelError, ConsentRefused)
 """Failures of one candidate, after which the next one may be asked."""
 
 _NEVER_HEDGED = frozenset({"refactor"})
@@ -71,15 +71,13 @@ class Chain:
             answered = await (self._race(model) if hedges else self._one(model))
             if answered is not None:
                 return answered
-        if self._last is not None and len(self._route.candidates) == 1:
-            raise self._last
-        raise self._nobody()
+        raise nobody(self._route, self._attempt.passed, self._last)
 
     async def _one(self, model: Model) -> Try | None:
         """The answer of one candidate, None where it was passed over."""
         try:
             return await self._persist(model, self._clearance)
-        except _PASSED_OVER as error:
+        except PASSED_OVER as error:
             self._pass_over(model, error)
             return None
 
@@ -143,7 +141,7 @@ class Chain:
             return task.result()
         except Outrun:
             self._left.appendleft(model)
-        except _PASSED_OVER as error:
+        except PASSED_OVER as error:
             self._pass_over(model, error)
         return None
 
@@ -163,21 +161,28 @@ class Chain:
         self._operation.give_up(model, error)
         self._attempt.passed.append(f"{model.name}: {error.message}")
         self._last = error
-        stops = getattr(error, "remedy", "") == "stop" and kind not in COMPLETION_KINDS
-        if stops or (self._floor.lost and self._left):
+        if stops(error, kind) or (self._floor.lost and self._left):
             raise error
 
-    def _nobody(self) -> RouteError:
-        kind = self._attempt.ask.kind
-        error = RouteError(
-            f"No model could answer this {kind} request: "
-            + ("; ".join(self._attempt.passed) or _why_none(self._route.eliminated)),
-            advice=self._last.advice
-            if self._last
-            else f"`turnout route explain {kind} FILE` shows each setting that decided.",
-        )
-        error.__cause__ = self._last
-        return error
+
+def stops(error: TurnoutError, kind: Kind) -> bool:
+    """Whether no other candidate is asked after `error`, since its user has to mend something."""
+    return getattr(error, "remedy", "") == "stop" and kind not in COMPLETION_KINDS
+
+
+def nobody(route: Route, passed: Sequence[str], last: TurnoutError | None) -> TurnoutError:
+    """The error of a request that no candidate answered; `passed` says of each why, `last` is the last of these."""
+    if last is not None and len(route.candidates) == 1:
+        return last
+    error = RouteError(
+        f"No model could answer this {route.kind} request: "
+        + ("; ".join(passed) or _why_none(route.eliminated)),
+        advice=last.advice
+        if last
+        else f"`turnout route explain {route.kind} FILE` shows each setting that decided.",
+    )
+    error.__cause__ = last
+    return error
 
 
 async def _end(tasks: Collection["asyncio.Task[Try]"]) -> None:

@@ -39,16 +39,21 @@ class Clearance:
         Raises BackendError or ConsentRefused where none may.
         May take as long as the user takes to answer; what this machine's own engine gets is cleared at once.
         """
+        redacted = await self.fit(model, prompt)
+        if model.leaves_machine:
+            ask, size = self.attempt.ask, prompt_bytes(redacted.prompt)
+            estimate_usd = model.cost_usd(estimated_tokens(size) + 1, prompt.max_tokens)
+            await self._agreed(Consent(ask.kind, model, ask.files, size, estimate_usd, redacted.counts))
+        return redacted
+
+    async def fit(self, model: Model, prompt: Prompt) -> Redacted:
+        """The prompt that may be sent to `model` if its user agrees; raises BackendError where none may."""
         if model.api == "local" and not model.leaves_machine:
             return Redacted(prompt)
         redacted = await without_secrets(prompt, self.route) if model.leaves_machine else Redacted(prompt)
-        size = prompt_bytes(redacted.prompt)
         # Nobody is asked about what there is no money for.
-        require_room(self.attempt, self.route, model, worst_usd(model, redacted.prompt, size))
-        if model.leaves_machine:
-            ask = self.attempt.ask
-            estimate_usd = model.cost_usd(estimated_tokens(size) + 1, prompt.max_tokens)
-            await self._agreed(Consent(ask.kind, model, ask.files, size, estimate_usd, redacted.counts))
+        worst = worst_usd(model, redacted.prompt, prompt_bytes(redacted.prompt))
+        require_room(self.attempt, self.route, model, worst)
         return redacted
 
     async def renewed(self, model: Model) -> Route:

@@ -16,6 +16,7 @@ from turnout.core.requests import Api, Backend, Done, Route
 from turnout.dispatch.attempt import Attempt, Try
 from turnout.dispatch.chain import Chain, Patience
 from turnout.dispatch.clearance import Clearance
+from turnout.dispatch.foreseeing import Foreseen, Write, foresee
 from turnout.dispatch.operation import Operation
 from turnout.dispatch.paying import Payer
 from turnout.dispatch.seams import Consents, Ledger, Permits, Purse, Ready, Routes
@@ -70,11 +71,8 @@ class Dispatcher:
         attempt = Attempt(ask, ask.received if ask.received is not None else self._clock())
         outcome = "failed: internal error"
         try:
-            uris = tuple(file.uri for file in ask.files)
-            if self._ready is not None:
-                await self._ready(ask.kind, uris)
-            attempt.route = self._routes.decide(ask.kind, uris, ask.input_tokens, ask.instruction)
-            answered = attempt.answered = await self._within_deadline(attempt, attempt.route, operation)
+            route = await self._decide(attempt)
+            answered = attempt.answered = await self._within_deadline(attempt, route, operation)
             finish = answered.done.finish if answered.done else "stop"
             text = "".join(answered.pieces)
             outcome = ask.outcome(text) if finish != "superseded" else "superseded"
@@ -89,6 +87,27 @@ class Dispatcher:
             self._keep(attempt, receipt)
         done = answered.done or Done("stop")
         return Answer(text, finish, receipt, answered.model, done.calls, done.thoughts)
+
+    async def foresee(
+        self, ask: Ask, operation: Operation, write: Write, only: str | None = None
+    ) -> Foreseen:
+        """What `ask` would send first if it were run within `operation`, to the model `only` if one is named.
+
+        `write` writes prompts down as they would go out. Nothing is sent, set aside or recorded; raises TurnoutError
+        where nothing would be sent.
+        """
+        attempt = Attempt(ask, self._clock())
+        route = await self._decide(attempt)
+        clearance = Clearance(attempt, route, operation, self._consents, self._permits, self._ready)
+        return await foresee(clearance, write, only)
+
+    async def _decide(self, attempt: Attempt) -> Route:
+        ask = attempt.ask
+        uris = tuple(file.uri for file in ask.files)
+        if self._ready is not None:
+            await self._ready(ask.kind, uris)
+        attempt.route = self._routes.decide(ask.kind, uris, ask.input_tokens, ask.instruction)
+        return attempt.route
 
     async def _within_deadline(self, attempt: Attempt, route: Route, operation: Operation) -> Try:
         limit_ms = route.deadline_ms

@@ -156,8 +156,8 @@ class _Files:
     def uri(self, beside: str, path: str) -> str:
         return path
 
-    async def goes_with(self, kind: Kind, uri: str, others: tuple[str, ...]) -> bool:
-        return True
+    async def objection(self, kind: Kind, uri: str, others: tuple[str, ...]) -> str:
+        return ""
 
     def look(self, uri: str) -> object:
         return uri

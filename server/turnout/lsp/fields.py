@@ -108,6 +108,43 @@ def locations_of(fields: Mapping[str, Any], name: str, most: int = 1_000) -> tup
     return tuple(found)
 
 
+def object_of(fields: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    """An object; None where there is none."""
+    value = fields.get(name)
+    if value is None or isinstance(value, Mapping):
+        return value
+    raise _refused(name, "an object")
+
+
+def diagnostics_of(fields: Mapping[str, Any], name: str, most: int = 100) -> tuple[types.Diagnostic, ...]:
+    """A list of diagnostics, the first so many; none where there is no list."""
+    value = fields.get(name)
+    if value is None:
+        return ()
+    if not isinstance(value, list | tuple) or not all(isinstance(item, Mapping) for item in value):
+        raise _refused(name, "a list of diagnostics")
+    return tuple(_diagnostic(item, name) for item in value[:most])
+
+
+def _diagnostic(item: Mapping[str, Any], name: str) -> types.Diagnostic:
+    place, code = range_of(item), item.get("code")
+    if place is None:
+        raise _refused(name, "a list of diagnostics with ranges")
+    related = tuple(
+        types.DiagnosticRelatedInformation(location, text_of(told, "message"))
+        for told in item.get("relatedInformation") or ()
+        if isinstance(told, Mapping)
+        for location in locations_of({"location": [told.get("location")]}, "location")
+    )
+    return types.Diagnostic(
+        place,
+        text_of(item, "message"),
+        code=code if isinstance(code, int | str) else None,
+        source=text_of(item, "source") or None,
+        related_information=related or None,
+    )
+
+
 def _position(value: Mapping[str, Any]) -> types.Position:
     line, character = value["line"], value["character"]
     if not (isinstance(line, int) and isinstance(character, int) and line >= 0 and character >= 0):

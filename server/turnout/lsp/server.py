@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # the use cases are imported when the services are built
     from turnout.core.edits.formats import Evidence
     from turnout.core.repository import Repository
     from turnout.core.requests import Kind
+    from turnout.lsp.previews import Previews
     from turnout.lsp.workspace import EditorWorkspace
 
 logger = logging.getLogger(__name__)
@@ -113,9 +114,9 @@ class Repositories(Protocol):
 class Outlooks(Protocol):
     """What requests would meet."""
 
-    def about(self, instruction: str) -> Outlook: ...
     @property
     def evidence(self) -> Callable[[], tuple[Evidence, ...]]: ...
+    def about(self, instruction: str) -> Outlook: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,7 @@ class Services:
     """Runs the checks that the settings name for refactors on the changes of a proposal."""
     outlook: Outlooks
     """Tells what a refactor would meet."""
+    preview: Previews
     repositories: Repositories
     proposals: Proposals
     """What was proposed and applied, also before this process."""

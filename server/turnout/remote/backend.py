@@ -76,6 +76,11 @@ class RemoteBackend:
         self._writer = Writer()
         self._transport: Transport | None = None
 
+    def foresee(self, model: Model, prompt: Prompt) -> tuple[str, bytes]:
+        """The address and the body that `prompt` for `model` would be sent with now; raises RequestRejected."""
+        written = self._writer.foresee(model, prompt)
+        return written.target.url, written.encoded()
+
     async def stream(self, model: Model, prompt: Prompt) -> AsyncGenerator[StreamItem, None]:
         """Run `prompt` on `model`; yields an Account, a Departing, Deltas and one Done, or raises a BackendError."""
         account = Account(asyncio.get_running_loop().create_future())
@@ -84,9 +89,10 @@ class RemoteBackend:
         try:
             yield account
             written, peer, transport = await self._ready(model, prompt)
-            yield Departing()
+            call = _call(peer, written)
+            yield Departing(call.endpoint.url, call.body)
             reply = _reply(model, peer, written)
-            async with aclosing(self._answer(model, written, peer, transport, reply)) as items:
+            async with aclosing(self._answer(model, written, call, transport, reply)) as items:
                 async for item in items:
                     known = item if isinstance(item, Done) else known
                     yield item
@@ -98,9 +104,9 @@ class RemoteBackend:
             account.settled.set_result(known or _cut_off(reply))
 
     async def _answer(
-        self, model: Model, written: Written, peer: Peer, transport: "Transport", reply: Reply
+        self, model: Model, written: Written, call: "Call", transport: "Transport", reply: Reply
     ) -> AsyncGenerator[Delta | Done, None]:
-        call = _call(peer, written)
+        peer = call.peer
         cut = Cut(peer, written.forced, written.stop)
         watchdog = Watchdog(peer, self._stall_timeout_s, self._clock)
         started, first_token_ms = self._clock(), None

@@ -5,7 +5,9 @@ the prompt comes off the answer's beginning, and an answer that begins otherwise
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from turnout.core.fim.families import FAMILIES, Family
 from turnout.core.fim.layout import Anchor, Hole, Special, Window, render
@@ -80,8 +82,8 @@ def fill_without_marks(model: Model, prompt: FimPrompt) -> Fill:
 class Typesetter:
     """Lays holes out as text, and keeps each document's anchor so that the next prompt begins like the last one."""
 
-    def __init__(self) -> None:
-        self._anchors: OrderedDict[tuple[str, str], Anchor] = OrderedDict()
+    def __init__(self, anchors: Mapping[tuple[str, str], Anchor] = MappingProxyType({})) -> None:
+        self._anchors: OrderedDict[tuple[str, str], Anchor] = OrderedDict(anchors)
 
     def lay_out(self, model: Model, prompt: FimPrompt) -> LaidOut:
         """The hole of `prompt` as text for `model`; raises RequestRejected where its family is not known."""
@@ -96,6 +98,10 @@ class Typesetter:
         text = "".join(piece.text if isinstance(piece, Special) else piece for piece in pieces)
         stop = (*_line_end(prompt), *marks.ends)
         return LaidOut(text, layout.forced, prompt.max_tokens + len(layout.forced), stop)
+
+    def twin(self) -> "Typesetter":
+        """Another one that remembers the same by now."""
+        return Typesetter(self._anchors)
 
     def _keep(self, place: tuple[str, str], anchor: Anchor) -> None:
         self._anchors[place] = anchor

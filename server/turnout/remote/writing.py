@@ -54,14 +54,18 @@ class Written:
 class Writer:
     """Writes requests; it remembers how the documents were laid out, so that prompts of one begin alike."""
 
-    def __init__(self) -> None:
-        self._typesetter = Typesetter()
+    def __init__(self, typesetter: Typesetter | None = None) -> None:
+        self._typesetter = typesetter or Typesetter()
 
     def write(self, model: Model, prompt: Prompt) -> Written:
         """`prompt` for `model`; raises RequestRejected where its API or its settings cannot take it."""
         if model.api not in APIS:
             raise RequestRejected(f"{model.name} is not a remote model.")
         return _chat(model, prompt) if isinstance(prompt, ChatPrompt) else self._hole(model, prompt)
+
+    def foresee(self, model: Model, prompt: Prompt) -> Written:
+        """What `write` would write now, without a trace of it in what is remembered."""
+        return Writer(self._typesetter.twin()).write(model, prompt)
 
     def _hole(self, model: Model, prompt: FimPrompt) -> Written:
         if model.api == "completions":

@@ -15,6 +15,7 @@ from turnout.core.fim.budget import Pace
 from turnout.core.fim.layout import Window
 from turnout.core.repository import Repository
 from turnout.core.requests import Kind, Route
+from turnout.core.withholding import why_apart
 from turnout.errors import PathRefused, TurnoutError
 from turnout.files import MAX_FILE_BYTES, Folder, uri_to_path
 
@@ -73,17 +74,17 @@ class Surroundings:
         except PathRefused:
             return None
 
-    async def goes_with(self, kind: CompletionKind, uri: str, others: tuple[str, ...]) -> bool:
-        """Whether a completion in `uri` may show text of all the files `others`."""
+    async def objection(self, kind: CompletionKind, uri: str, others: tuple[str, ...]) -> str:
+        """Why a completion in `uri` may not show text of all the files `others`; empty where it may."""
         uris = (uri, *others)
         try:
             await self._folders.ready(kind, uris)
-            if not all(self._folders.may_read(other, typing=True) for other in others):
-                return False
             alone, together = (self._folders.decide(kind, those, 0) for those in ((uri,), uris))
-        except TurnoutError:
-            return False
-        return bool(alone.candidates) and _terms(alone) == _terms(together)
+            if not all(self._folders.may_read(other, typing=True) for other in others):
+                return why_apart(alone, together) or "the settings or an ignore file keep it from every model"
+        except TurnoutError as error:
+            return error.message
+        return why_apart(alone, together)
 
     def look(self, uri: str) -> object:
         """What tells a file on disk from what it was or will be; None where nothing is. Blocks."""
@@ -116,9 +117,3 @@ class Surroundings:
     def _pace(self, run: tuple[str, str] | None) -> Pace:
         found = next((speed for speed in self._speeds() if (speed.model, speed.engine) == run), None)
         return Pace(found.prefill, found.decode) if found is not None else Pace()
-
-
-def _terms(route: Route) -> tuple[object, ...]:
-    """Who may be asked, and on what terms."""
-    names = tuple(model.name for model in route.candidates)
-    return names, route.ask_before_leaving, route.secrets

@@ -17,7 +17,7 @@ Handler = Callable[[TurnoutServer, Any], Coroutine[Any, Any, Any]]
 
 GROUPS = tuple(
     f"{__name__}.{group}"
-    for group in ("completion", "actions", "refactor", "commit", "transparency", "settings_file")
+    for group in ("completion", "actions", "refactor", "commit", "transparency", "preview", "settings_file")
 )
 """The modules that `register_all` leaves for later."""
 
@@ -39,6 +39,7 @@ _METHODS = {
     "turnout/apply": "refactor.apply",
     "turnout/undo": "refactor.undo",
     "turnout/discard": "refactor.discard",
+    "turnout/preview": "preview.preview",
     "turnout/explain": "transparency.explain",
     "turnout/models": "transparency.models",
     "turnout/why": "transparency.why",

@@ -42,15 +42,22 @@ async def code_actions(
     snapshot = ls.snapshot(params.text_document.uri)
     if snapshot is None:
         return []
-    selection = span_from_lsp(snapshot, params.range, ls.protocol.encoding)
-    symbol = await asyncio.to_thread(_symbol, snapshot, selection.start.line)
-    faults = tuple(fault_from_lsp(snapshot, d, ls.protocol.encoding) for d in params.context.diagnostics)
-    wanted = params.context.only
+    wanted, diagnostics = params.context.only, params.context.diagnostics
     return [
-        _to_lsp(ls, action, snapshot, params.context.diagnostics)
-        for action in available(Place(snapshot, selection, faults, symbol))
+        _to_lsp(ls, action, snapshot, diagnostics)
+        for action in await offered(ls, snapshot, params.range, diagnostics)
         if _is_wanted(_KINDS[action.kind], wanted)
     ]
+
+
+async def offered(
+    ls: TurnoutServer, snapshot: Snapshot, place: types.Range, diagnostics: Sequence[types.Diagnostic]
+) -> tuple[Action, ...]:
+    """The actions at a place with these diagnostics."""
+    selection = span_from_lsp(snapshot, place, ls.protocol.encoding)
+    symbol = await asyncio.to_thread(_symbol, snapshot, selection.start.line)
+    faults = tuple(fault_from_lsp(snapshot, d, ls.protocol.encoding) for d in diagnostics)
+    return available(Place(snapshot, selection, faults, symbol))
 
 
 def _symbol(snapshot: Snapshot, line: int) -> Symbol | None:
@@ -141,6 +148,24 @@ async def run_command(ls: TurnoutServer, params: types.ExecuteCommandParams) -> 
 async def _perform(
     ls: TurnoutServer, argument: Mapping[str, Any], token: str | int | None
 ) -> tuple[Proposal | Explanation, EditorWorkspace]:
+    action, snapshot, instruction = asked_for(ls, argument)
+    services = await ls.services()
+    workspace = ls.folder_of(services, action.uri)
+    operation = services.operation(instruction)
+    async with (
+        failures_as_errors(operation),
+        ls.editor.progress(f"Turnout: {action.title}", token) as progress,
+    ):
+        seams = seams_for(services, operation, workspace, told(progress))
+        result = await perform(action, snapshot, seams, instruction=instruction)
+    return result, workspace
+
+
+def asked_for(ls: TurnoutServer, argument: Mapping[str, Any]) -> tuple[Action, Snapshot, str]:
+    """The action of `argument`, the document as it is now, and what the user says about it.
+
+    Raises DocumentStale where the action was offered for another text, ReplyUnusable where something is not said.
+    """
     try:
         action = action_from_wire(argument)
     except (KeyError, TypeError, ValueError) as error:
@@ -156,16 +181,7 @@ async def _perform(
         )
     if action.kind == "fix" and not action.faults:
         raise ReplyUnusable("There is no problem to fix.", advice="Ask where a diagnostic is.")
-    services = await ls.services()
-    workspace = ls.folder_of(services, action.uri)
-    operation = services.operation(str(instruction))
-    async with (
-        failures_as_errors(operation),
-        ls.editor.progress(f"Turnout: {action.title}", token) as progress,
-    ):
-        seams = seams_for(services, operation, workspace, told(progress))
-        result = await perform(action, snapshot, seams, instruction=str(instruction))
-    return result, workspace
+    return action, snapshot, str(instruction)
 
 
 def instruction_in(snapshot: Snapshot, action: Action) -> str:

@@ -1,7 +1,7 @@
 """`turnout/plan`, `turnout/refactor`, `turnout/apply`, `turnout/undo` and `turnout/discard`."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -36,13 +36,13 @@ from turnout.lsp.workspace import EditorWorkspace
 async def plan(ls: TurnoutServer, params: Any) -> dict[str, Any] | None:
     """Say which files a refactor would change and what it would take; null where nobody asks for a plan."""
     fields = fields_of(params)
-    earlier = _known_plan(ls, text_of(fields, "previous"))
-    request = earlier.request if earlier else _request(ls, fields)
+    earlier = known_plan(ls, text_of(fields, "previous"))
+    request = earlier.request if earlier else request_from(ls, fields)
     correction, mode, token = text_of(fields, "correction").strip(), _mode(fields), token_of(fields)
     if earlier and not correction:
         raise JsonRpcInvalidParams(message="correction must say what to change in the plan.")
     services = await ls.services()
-    request, workspace, operation = await _placed(ls, services, request)
+    request, workspace, operation = await placed(ls, services, request)
     if flag_of(fields, "estimateOnly"):
         async with failures_as_errors(operation):
             outlook = services.outlook.about(request.instruction)
@@ -66,15 +66,15 @@ async def plan(ls: TurnoutServer, params: Any) -> dict[str, Any] | None:
 async def refactor(ls: TurnoutServer, params: Any) -> dict[str, Any]:
     """Propose a change to many files; nothing is applied."""
     fields = fields_of(params)
-    approved = _known_plan(ls, id_of(fields, "plan"))
+    approved = known_plan(ls, id_of(fields, "plan"))
     if approved and approved.problem:
         raise RequestFailed(message=f"That plan cannot be carried out. {approved.problem}")
-    request = approved.approved if approved else _request(ls, fields)
+    request = approved.approved if approved else request_from(ls, fields)
     token = token_of(fields)
     services = await ls.services()
-    request, workspace, operation = await _placed(ls, services, request)
+    request, workspace, operation = await placed(ls, services, request)
     async with failures_as_errors(operation), ls.editor.progress("Refactoring", token) as progress:
-        check = Verifying(lambda changes: services.check(workspace.folder, changes, progress.report))
+        check = checking(services, workspace, progress.report)
         seams = seams_for(services, operation, workspace, told(progress))
         seams = replace(seams, check=check, show=_shown(ls, token_of(fields, "partialResultToken")))
         proposal = await propose(request, seams)
@@ -82,6 +82,11 @@ async def refactor(ls: TurnoutServer, params: Any) -> dict[str, Any]:
         proposal = replace(proposal, checks=(*proposal.checks, *checks))
     await ls.keep(services, proposal, workspace)
     return proposal_to_wire(proposal, ls.protocol.encoding)
+
+
+def checking(services: Services, workspace: EditorWorkspace, tell: Callable[[str], None]) -> Verifying:
+    """Runs the user's checks on changes to a folder; `tell` hears the name of each."""
+    return Verifying(lambda changes: services.check(workspace.folder, changes, tell))
 
 
 def _shown(ls: TurnoutServer, token: str | int | None) -> Show:
@@ -125,7 +130,7 @@ async def discard(ls: TurnoutServer, params: Any) -> None:
     await asyncio.to_thread(services.proposals.discard, proposal_id)
 
 
-def _request(ls: TurnoutServer, fields: Mapping[str, Any]) -> Request:
+def request_from(ls: TurnoutServer, fields: Mapping[str, Any]) -> Request:
     """What the user asked for."""
     instruction = text_of(fields, "instruction").strip()
     if not instruction:
@@ -144,7 +149,7 @@ def _mode(fields: Mapping[str, Any]) -> str:
     return mode
 
 
-def _known_plan(ls: TurnoutServer, plan_id: str) -> Plan | None:
+def known_plan(ls: TurnoutServer, plan_id: str) -> Plan | None:
     """The plan of that id; None without an id."""
     if not plan_id:
         return None
@@ -154,7 +159,7 @@ def _known_plan(ls: TurnoutServer, plan_id: str) -> Plan | None:
     return found
 
 
-async def _placed(
+async def placed(
     ls: TurnoutServer, services: Services, request: Request
 ) -> tuple[Request, EditorWorkspace, Operation]:
     """`request` with its workspace folder, and an operation to carry it out in."""

@@ -1,0 +1,221 @@
+"""What would be sent is what is sent: previews of a running server against the bytes that servers elsewhere receive.
+
+The servers are on loopback and told to count as elsewhere.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from support.editor import GUARD_S, Buffer, Editor, editing
+from support.hole_server import pieces
+from support.home import Home
+from support.provider import openai_answer
+from support.scripted_server import ScriptedServer, scripted_server
+from support.secrets import TOKENS
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+REST_S = 0.6
+"""Longer than the moment of rest after which other files are looked at; the same place is looked at only once."""
+
+SECRET = TOKENS["GitHub"]
+OTHER = "def pay(customer):\n    total = price(customer)\n    send_receipt(customer, total)\n"
+TEXT = f'TOKEN = "{SECRET}"\n' + "\n" * 14 + "def bill(customer):\n    total = price(customer, 3)\n    send_"
+PROJECT = {
+    "other.py": OTHER,
+    "hidden.py": OTHER.replace("pay", "hidden"),
+    "test_bill.py": "from bill import bill\n\nassert bill(1)\n",
+    "AGENTS.md": "Use tabs everywhere.\n",
+}
+EDIT = (
+    "bill.py\n```python\n<<<<<<< SEARCH\n    total = price(customer, 3)\n=======\n"
+    "    total = price(customer, 4)\n>>>>>>> REPLACE\n```\n"
+)
+
+
+def settings(holes: ScriptedServer, chat: ScriptedServer) -> str:
+    """A user's settings with everything but `document` on servers elsewhere."""
+    routes = "".join(f'[routes.{kind}]\nmodels = ["far"]\n' for kind in ("explain", "rewrite", "refactor"))
+    common = 'leaves_machine = true\nkey = "env:FAR_KEY"\n'
+    return f"""
+[models.team]
+api = "completions"
+model = "qwen2.5-coder"
+base_url = "{holes.url}/v1"
+{common}
+[models.far]
+api = "openai-chat"
+model = "far-1"
+base_url = "{chat.url}/v1"
+context_tokens = 32000
+{common}
+[routes.inline]
+models = ["team"]
+{routes}
+[privacy]
+leaves_machine = "allow"
+local_only = ["hidden.py"]
+"""
+
+
+@dataclass
+class Rig:
+    """A session with two servers elsewhere and a document with a secret, its cursor at the end."""
+
+    editor: Editor
+    holes: ScriptedServer
+    chat: ScriptedServer
+    buffer: Buffer
+
+    async def preview(self, kind: str, **more: Any) -> dict[str, Any]:
+        params = {"kind": kind, "textDocument": {"uri": self.buffer.uri}, **more}
+        answer: dict[str, Any] = await self.editor.request("turnout/preview", params)
+        return answer
+
+    def cursor(self, offset: int) -> dict[str, int]:
+        place = self.buffer.position(offset, self.editor.encoding)
+        return {"line": place.line, "character": place.character}
+
+    @property
+    def all_of_it(self) -> dict[str, Any]:
+        return {"start": {"line": 0, "character": 0}, "end": self.cursor(len(self.buffer.text))}
+
+    async def gathered(self) -> dict[str, Any]:
+        """Rest here and there until a completion at the end would show another file; its preview."""
+        end, give_up_s = len(self.buffer.text), time.monotonic() + 2 * GUARD_S
+        while True:
+            shown = await self.preview("inline", position=self.cursor(end))
+            if len(shown["files"]) > 1:
+                return shown
+            assert time.monotonic() < give_up_s, shown
+            for offset in (0, end):
+                where = {"textDocument": {"uri": self.buffer.uri}, "position": self.cursor(offset)}
+                self.editor.protocol.notify("turnout/cursor", where)
+                await asyncio.sleep(REST_S)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def rig(module_home: Home) -> AsyncIterator[Rig]:
+    """One session for all tests here."""
+    for name, text in {**PROJECT, "bill.py": TEXT}.items():
+        module_home.write(name, text)
+    answers = (openai_answer("It bills."), openai_answer(EDIT))
+    async with (
+        scripted_server(pieces("completions", "receipt()")) as holes,
+        scripted_server(*answers) as chat,
+    ):
+        module_home.configure(settings(holes, chat))
+        async with editing(module_home, options={}, FAR_KEY="sk-never-shown-0123456789") as editor:
+            yield Rig(editor, holes, chat, editor.open(module_home.uri("bill.py"), TEXT))
+
+
+def bodies(server: ScriptedServer) -> list[str]:
+    """What a server received."""
+    return [request.body.decode() for request in server.requests]
+
+
+def must_be_fit_to_be_seen(shown: dict[str, Any]) -> None:
+    """No secret, no key and nothing of a file that stays here is in an answer; what was taken out is named."""
+    whole = json.dumps(shown)
+    assert SECRET not in whole
+    assert "sk-never-shown" not in whole
+    assert "def hidden" not in whole
+    assert shown["redacted"] == {"GitHub token": 1}
+    assert "taken out: 1 x GitHub token" in shown["report"]
+
+
+async def test_a_completion(rig: Rig) -> None:
+    """The preview is the body that the next request sends, with its pieces named and what was kept out of them."""
+    shown = await rig.gathered()
+    assert rig.holes.connections == 0
+    assert (shown["model"], shown["leavesMachine"], shown["askBeforeLeaving"]) == ("team", True, False)
+    assert [file["why"] for file in shown["files"][1:]] != [""]
+    [left_out] = [out for out in shown["leftOut"] if out["path"] == "hidden.py"]
+    assert "local_only" in left_out["reason"]
+    assert "left out: hidden.py: team" in shown["report"]
+    must_be_fit_to_be_seen(shown)
+    assert await rig.editor.ghost(rig.buffer, len(rig.buffer.text)) == "receipt()"
+    assert bodies(rig.holes) == [shown["text"]]
+    assert shown["text"] in shown["report"]
+
+
+async def test_an_explanation(rig: Rig) -> None:
+    """A chat is shown as it goes out right after."""
+    shown = await rig.preview("explain", range=rig.all_of_it)
+    must_be_fit_to_be_seen(shown)
+    before = len(rig.chat.requests)
+    end = rig.buffer.position(len(rig.buffer.text), rig.editor.encoding)
+    params = types.CodeActionParams(
+        types.TextDocumentIdentifier(rig.buffer.uri),
+        types.Range(types.Position(0, 0), end),
+        types.CodeActionContext([], only=[types.CodeActionKind.Refactor]),
+    )
+    offered = await rig.editor.request(types.TEXT_DOCUMENT_CODE_ACTION, params)
+    [action] = [action for action in offered if action.command.command == "turnout.explain"]
+    run = types.ExecuteCommandParams("turnout.explain", action.command.arguments)
+    await rig.editor.request(types.WORKSPACE_EXECUTE_COMMAND, run)
+    await rig.editor.displayed()
+    assert await rig.editor.said() == "It bills."
+    assert bodies(rig.chat)[before:] == [shown["text"]]
+
+
+async def test_a_refactor(rig: Rig) -> None:
+    """A refactor is shown with the pieces that the index gives, the project's own instructions among them."""
+    asked = {"instruction": "Let bill take a count", "range": rig.all_of_it}
+    shown = await rig.preview("refactor", **asked)
+    must_be_fit_to_be_seen(shown)
+    assert "Use tabs everywhere." in shown["text"]
+    assert "the first prompt of a refactor" in shown["report"]
+    before = len(rig.chat.requests)
+    params = {**asked, "textDocument": {"uri": rig.buffer.uri}}
+    await rig.editor.request("turnout/refactor", params)
+    await rig.editor.displayed()
+    assert bodies(rig.chat)[before] == shown["text"]
+
+
+async def test_what_stays_here(rig: Rig) -> None:
+    """A prompt for a model on this machine is shown as it is, and said to stay."""
+    here = rig.cursor(TEXT.index("total"))
+    shown = await rig.preview("document", range={"start": here, "end": here})
+    assert (shown["model"], shown["leavesMachine"], shown["url"]) == ("near", False, None)
+    assert "near: to the model on this machine" in shown["report"]
+
+
+@pytest.mark.parametrize(
+    ("params", "reason"),
+    [
+        ({"kind": "rewrite"}, "There is no instruction"),
+        ({"kind": "fix"}, "No fix is offered here"),
+        ({"kind": "nothing"}, "kind must be one of"),
+        ({"kind": "inline"}, "no open document and position"),
+        ({"kind": "refactor"}, "instruction must say"),
+        ({"kind": "commit_message"}, "in no git repository"),
+        ({"kind": "fix", "diagnostics": [{"message": 3}]}, "diagnostics must be a list"),
+        ({"kind": "explain", "action": "x"}, "action must be an object"),
+    ],
+)
+async def test_nothing_would_be_sent(rig: Rig, params: dict[str, Any], reason: str) -> None:
+    """Where nothing would be sent, the answer is an error that says why."""
+    with pytest.raises(JsonRpcException, match=reason):
+        await rig.preview(**{"range": rig.all_of_it, **params})
+
+
+async def test_a_preview_leaves_no_trace(rig: Rig) -> None:
+    """No server hears of it, no receipt is kept and nothing is set aside."""
+    before = len(rig.holes.requests), len(rig.chat.requests)
+    receipts = await rig.editor.request("turnout/receipts", {})
+    spend = await rig.editor.request("turnout/spend", {})
+    await rig.preview("inline", position=rig.cursor(len(rig.buffer.text)))
+    await rig.preview("rewrite", range=rig.all_of_it, instruction="shorter")
+    assert await rig.editor.request("turnout/receipts", {}) == receipts
+    assert await rig.editor.request("turnout/spend", {}) == spend
+    assert (len(rig.holes.requests), len(rig.chat.requests)) == before

@@ -119,3 +119,38 @@ def test_documents_that_are_too_long_or_binary_are_not_kept() -> None:
         assert document.snapshot().lines == ()
         document.replace_all("small\n", 3)
         assert (document.skipped, document.snapshot().text) == ("", "small\n")
+
+
+LINES = st.lists(st.sampled_from(("a", "ab", "b a", "é", "", "a\r")), max_size=12).flatmap(
+    lambda lines: st.sampled_from(("\n", "\r\n", "\r", "")).map(lambda ending: ending.join(lines))
+)
+
+
+@settings(max_examples=300)
+@given(TEXT | LINES, st.lists(TEXT | LINES, min_size=1, max_size=4))
+def test_a_whole_text_is_one_edit(text: str, others: list[str]) -> None:
+    """Where an editor sends all of its text, the edit that it comes to gives the same lines."""
+    whole, edited = Document("file:///d", "text", 0, text), Document("file:///d", "text", 0, text)
+    for version, other in enumerate(others, start=1):
+        before = whole.snapshot().lines
+        edit = whole.replace_all(other, version)
+        if edit is not None:
+            edited.replace(*edit, version)
+        else:
+            assert "".join(before) == other
+        assert whole.snapshot().lines == edited.snapshot().lines == tuple(split_lines(other))
+
+
+def test_a_letter_in_a_whole_text_is_an_edit_of_a_letter() -> None:
+    """Wherever it was typed or deleted, with lines before and behind it that say the same."""
+    for before, after, edit in (
+        ("x\ny\nz\n", "x\nya\nz\n", (Span(Position(1, 1), Position(1, 1)), "a")),
+        ("x\r\ny\r\n", "x\r\n\r\ny\r\n", (Span(Position(1, 0), Position(1, 0)), "\r\n")),
+        ("x\nx\nx\n", "x\nx\n", (Span(Position(2, 0), Position(3, 0)), "")),
+        ("f(a)\n", "f(ab)\n", (Span(Position(0, 3), Position(0, 3)), "b")),
+        ("f(ab)", "f()", (Span(Position(0, 2), Position(0, 4)), "")),
+        ("x", "x\n", (Span(Position(0, 1), Position(0, 1)), "\n")),
+        ("", "x", (Span(Position(0, 0), Position(0, 0)), "x")),
+        ("x\n", "x\n", None),
+    ):
+        assert Document("file:///d", "text", 0, before).replace_all(after, 1) == edit

@@ -39,7 +39,9 @@ class Heard:
 class Desk:
     """An editor with one document, and time that passes when a test says so."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, whole: bool = False) -> None:
+        """Where its texts are `whole`, the editor sends all of the text at every edit."""
+        self.whole = whole
         self.snapshot, self.cursor = place_in(text)
         self.document = Document(URI, "python", 1, self.snapshot.text)
         self.heard = Heard()
@@ -62,8 +64,15 @@ class Desk:
         self.keeper.offered(Completion(name, self.cursor, text, None), self.snapshot, "near")
 
     def edit(self, start: Position, end: Position, text: str) -> None:
-        self.document.replace(Span(start, end), text, 2)
-        self.keeper.edited(self.document, Span(start, end), text)
+        edit: tuple[Span, str] | None = (Span(start, end), text)
+        if self.whole:
+            after = Document(URI, "python", 1, self.document.snapshot().text)
+            after.replace(Span(start, end), text, 2)
+            edit = self.document.replace_all(after.snapshot().text, 2)
+        else:
+            self.document.replace(Span(start, end), text, 2)
+        if edit is not None:
+            self.keeper.edited(self.document, *edit)
 
     def accept(self, text: str, name: str = "r1") -> None:
         """Put a suggestion in and say so, as VS Code does."""
@@ -77,9 +86,10 @@ class Desk:
                 entry[1]()
 
 
-def test_text_that_stays_is_kept() -> None:
+@pytest.mark.parametrize("whole", [False, True])
+def test_text_that_stays_is_kept(whole: bool) -> None:
     """After half a minute and five minutes it stands there still, wherever edits around it moved it."""
-    desk = Desk("a = 1\nx = |\nb = 2\n")
+    desk = Desk("a = 1\nx = |\nb = 2\n", whole=whole)
     desk.offer("compute()")
     desk.accept("compute()")
     desk.edit(Position(0, 0), Position(0, 0), "import os\n\n")
@@ -94,9 +104,10 @@ def test_text_that_stays_is_kept() -> None:
     assert desk.timers == []
 
 
-def test_text_that_is_edited_is_compared_as_it_is() -> None:
+@pytest.mark.parametrize("whole", [False, True])
+def test_text_that_is_edited_is_compared_as_it_is(whole: bool) -> None:
     """What was changed, put in between or deleted shows in what is compared."""
-    desk = Desk("x = |\n")
+    desk = Desk("x = |\n", whole=whole)
     desk.offer("compute(a, b)")
     desk.accept("compute(a, b)")
     desk.edit(Position(0, 12), Position(0, 13), "first")
@@ -232,3 +243,27 @@ def test_stats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert [row["language"] for row in told["rows"]] == ["python", "go"]
     assert main(["stats"]) == 0
     assert "67%" in capsys.readouterr().out
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 6), st.integers(0, 2), st.sampled_from(("", "y", "y\n", "yy\ny\n"))),
+        max_size=8,
+    )
+)
+def test_whole_texts_lose_nothing_of_what_other_lines_do_not_touch(edits: list[tuple[int, int, str]]) -> None:
+    """However many lines are put in and taken away above and below it."""
+    desk = Desk("1\n2\n3\nx = |\n4\n5\n6\n", whole=True)
+    desk.offer("compute(first,\n second)")
+    desk.accept("compute(first,\n second)")
+    for at, count, text in edits:
+        lines = desk.document.snapshot().lines
+        own = next(number for number, line in enumerate(lines) if line.startswith("x"))
+        start = min(at, own) if at < 3 else min(own + 2 + at, len(lines))
+        end = min(start + count, own) if at < 3 else start + count
+        desk.edit(
+            Position(start, 0), Position(end, 0), text if not text or text.endswith("\n") else text + "\n"
+        )
+    desk.passes(30)
+    assert desk.heard.kept_texts == [("r1", 30, "compute(first,\n second)", "compute(first,\n second)")]

@@ -92,11 +92,9 @@ class Keeper:
         followed.text, followed.patience = offer.text[:wanted], _LATE_EDITS
         self._find(followed, document)
 
-    def edited(self, document: Document, span: Span | None, text: str) -> None:
-        """An edit was made; `span` is None where the whole text is another."""
+    def edited(self, document: Document, span: Span, text: str) -> None:
+        """`text` was put in the place of `span`."""
         uri = document.uri
-        if span is None:
-            return  # an editor that sends whole texts changes little of them at a time
         for offer_id, offer in self._offers.items():
             if offer.uri == uri and span.start < offer.at:
                 at = Region(offer.at, offer.at).after(span, text).start

@@ -43,8 +43,8 @@ class TurnoutProtocol(LanguageServerProtocol):
         self.on_close: DocumentListener = _ignore
         self.on_change: Callable[[Document, Position | None], None] = lambda _document, _end: None
         """Hears of every change, and where its last edit ended, as far as that is known."""
-        self.on_edit: Callable[[Document, Span | None, str], None] = lambda _document, _span, _text: None
-        """Hears of each edit of a change, with None for the span where the whole text is another."""
+        self.on_edit: Callable[[Document, Span, str], None] = lambda _document, _span, _text: None
+        """Hears of each edit of a change; of a whole text, of what is other in it."""
         self.folders: list[str] = []
         self.on_folders: Callable[[], None] = lambda: None
         self.left = asyncio.Event()
@@ -234,9 +234,10 @@ class TurnoutProtocol(LanguageServerProtocol):
                 self.on_edit(document, span, change.text)
                 end = end_of(span.start, change.text)
             else:
-                document.replace_all(change.text, version)
-                self.on_edit(document, None, change.text)
-                end = None
+                edit = document.replace_all(change.text, version)
+                if edit is not None:
+                    self.on_edit(document, *edit)
+                    end = end_of(edit[0].start, edit[1])
         self.on_change(document, end)
 
     @lsp_method(types.TEXT_DOCUMENT_DID_CLOSE)

@@ -66,7 +66,7 @@ def touched(server: TurnoutServer, document: Document, position: Position | None
         services.warmer.touch(document.uri, document.version, position)
 
 
-def edited(server: TurnoutServer, document: Document, span: Span | None, text: str) -> None:
+def edited(server: TurnoutServer, document: Document, span: Span, text: str) -> None:
     """Follow what was accepted in a document through its edits."""
     server.last_edit = (document.uri, time.monotonic())
     services = server.services_now()

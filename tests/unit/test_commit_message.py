@@ -1,6 +1,7 @@
 """A commit message speaks of what is staged and may be seen, and is nothing but a message."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from support.act_kit import LOCAL, REMOTE, MemoryWorkspace, OutlookByRoute, ScriptedAsker
 from turnout import syntax
-from turnout.act.commit_message import MOST_BYTES, write_message
+from turnout.act.commit_message import MOST_BYTES, MOST_FILES, write_message
 from turnout.act.seams import Seams
 from turnout.core.commits import Staged, StagedFile, tidy
 from turnout.core.requests import Kind, Model, Route
@@ -118,6 +119,39 @@ async def test_a_large_diff_is_cut(model: Model) -> None:
     assert "+small.py text\n" in prompt
     assert prompt.count("more lines)") == 9
     assert "+1 -0 big8.py" in prompt
+
+
+@pytest.mark.parametrize("context_tokens", [4_096, 8_192, 32_000, 200_000])
+@pytest.mark.parametrize("lines", [1, 400])
+async def test_however_much_is_staged_the_model_that_is_asked_first_can_take_it(
+    context_tokens: int, lines: int
+) -> None:
+    """The request is as large as what is sent, of the largest changes, and the receipt says what is cut."""
+    model = replace(REMOTE, context_tokens=context_tokens)
+    sizes = [lines + number for number in range(500)]
+    files = tuple(
+        StagedFile(f"src/{number}.py", "", size, 0, f"diff --git a/src/{number}.py\n" + "+é line\n" * size)
+        for number, size in enumerate(sizes)
+    )
+
+    class One(MemoryOutlook):
+        def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+            return Route(kind, (model,), (), "test")
+
+    asker = ScriptedAsker([MESSAGE], model)
+    seams = Seams(asker, MemoryWorkspace({}), syntax, outlook=One())
+    await write_message(Staged("/w", files, ("Do it.",)), lambda path: f"file:///w/{path}", seams)
+    ((_, prompt, sent),) = asker.asked
+    text = prompt.messages[-1].content
+    assert sum(file.bytes for file in sent) / 3.5 + 2048 <= context_tokens
+    assert len(text.encode()) / 3 + prompt.max_tokens <= context_tokens
+    assert sum(file.bytes for file in sent) <= MOST_BYTES
+    assert sum(file.bytes for file in sent) <= len(text.encode())
+    assert f"and {500 - len(sent)} more files" in text
+    assert 1 <= len(sent) <= MOST_FILES
+    assert {file.uri for file in sent} == {f"file:///w/src/{500 - n}.py" for n in range(1, len(sent) + 1)}
+    assert f"; {500 - len(sent)} smaller changes are left out" in sent[0].why
+    assert all("; cut to " in file.why for file in sent)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 """The message of a commit, from what is staged.
 
-Invariant: a file that no model may see is not even named; one that some candidate may not see is left out where others
-can speak for the commit, and else keeps the whole request with those that may.
+Invariants: a file that no model may see is not even named; one that some candidate may not see is left out where others
+can speak for the commit, and else keeps the whole request with those that may. However much is staged, the prompt fits
+the model that is asked first, and the receipt says how much of each file is in it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from turnout.act.seams import Outlook, Seams
@@ -15,13 +16,17 @@ from turnout.core.requests import ChatPrompt, Message, Model
 from turnout.errors import FileUnusable, ReplyUnusable
 
 MOST_BYTES = 24_000
-"""Of all diffs together; what is over is cut, and said to the model."""
+"""Of all diffs together; what is over is cut, and said to the model and in the receipt."""
+MOST_FILES = 100
+"""That are spoken of; of the others only how many there are is said."""
 
 _BYTES_PER_TOKEN = 3
 _REPLY_TOKENS = 320
-_OVERHEAD_TOKENS = 256
-_MOST_LISTED = 100
+_KEPT_TOKENS = 2_304
+"""What a route keeps of a model's context for an answer, and what stands around the prompt."""
 _MOST_SUBJECT = 120
+_UNLIMITED_TOKENS = 1_000_000
+_MORE = "({} more lines)\n"
 
 _SYSTEM = """\
 You write the message of a git commit. Reply with the message alone, in plain text: a subject of at most 72 characters \
@@ -48,23 +53,24 @@ async def write_message(staged: Staged, uri_of: Callable[[str], str], seams: Sea
         raise FileUnusable("Nothing is staged.", advice="Stage what the commit is to hold: git add.")
     seams.tell("reading what is staged", 0, 0)
     ruled = tuple(file for file in staged.files if file.is_ruled)
-    shown = ruled if seams.outlook is None else await _allowed(ruled, uri_of, seams.outlook)
-    if not shown:
+    if seams.outlook is None:
+        seen, context_tokens = ruled, _UNLIMITED_TOKENS
+    else:
+        seen, context_tokens = await _allowed(ruled, uri_of, seams.outlook)
+    if not seen:
         raise FileUnusable(
             "No model may see any of the files that are staged.",
             advice=""
             if ruled
             else "They are gone, and so are settings or ignore files that they stood under.",
         )
+    excerpt = _excerpt(staged, seen, context_tokens)
 
     def render(model: Model) -> ChatPrompt:
-        return _prompt(model, staged, shown)
+        fits = model.context_tokens >= context_tokens
+        return _prompt(excerpt if fits else _excerpt(staged, seen, model.context_tokens))
 
-    files = tuple(
-        SentFile(uri_of(path), min(MOST_BYTES, len(file.diff.encode("utf-8", "replace"))), "it is staged")
-        for file in shown
-        for path in file.paths
-    )
+    files = tuple(_sent(excerpt, uri_of))
     answer = await seams.asker.ask("commit_message", render, files, lambda _text: None)
     text = tidy(answer.text if answer.finish != "length" else answer.text.rpartition("\n")[0])
     if not text:
@@ -76,53 +82,104 @@ async def write_message(staged: Staged, uri_of: Callable[[str], str], seams: Sea
 
 async def _allowed(
     files: Sequence[StagedFile], uri_of: Callable[[str], str], outlook: Outlook
-) -> tuple[StagedFile, ...]:
-    """The files to speak of: those that every candidate may see; where there are none, those that any may."""
+) -> tuple[tuple[StagedFile, ...], int]:
+    """The files to speak of, and the tokens that the model takes which is asked first.
 
+    They are those that every candidate may see; where there are none, those that any model may.
+    """
     paths = [path for file in files for path in file.paths]
     readers = dict(zip(paths, await outlook.readers("commit_message", list(map(uri_of, paths))), strict=True))
 
     def allowed(file: StagedFile) -> frozenset[str]:
-        return frozenset(
-            model.name for model in frozenset.intersection(*map(readers.__getitem__, file.paths))
-        )
+        return frozenset(model.name for model in frozenset.intersection(*(readers[p] for p in file.paths)))
 
     await outlook.ready("commit_message", ())
-    wanted = {model.name for model in outlook.route("commit_message", (), 0).candidates}
+    candidates = outlook.route("commit_message", (), 0).candidates
     seen = tuple(file for file in files if allowed(file))
-    return tuple(file for file in seen if allowed(file) >= wanted) or seen
+    shown = tuple(file for file in seen if allowed(file).issuperset(m.name for m in candidates)) or seen
+    common = frozenset.intersection(*map(allowed, shown)) if shown else frozenset()
+    asked = (model.context_tokens for model in candidates if model.name in common)
+    return shown, next(asked, _UNLIMITED_TOKENS)
 
 
-def _prompt(model: Model, staged: Staged, shown: Sequence[StagedFile]) -> ChatPrompt:
-    subjects = "\n".join(f"- {subject[:_MOST_SUBJECT]}" for subject in staged.subjects)
-    listed = [file.line for file in shown[:_MOST_LISTED]]
-    more = len(staged.files) - len(listed)
-    stat = "\n".join([*listed, *([f"and {more} more files"] if more else [])])
-    head = f"Subjects of the last commits:\n{subjects}\n\n" if subjects else ""
+@dataclass(frozen=True, slots=True)
+class _Excerpt:
+    """What is shown of what is staged: `head` stands above the diffs, `diffs` are of the files that are spoken of."""
+
+    head: str
+    files: tuple[StagedFile, ...]
+    diffs: tuple[str, ...]
+    unspoken: int
+    """Files that may be seen and are not spoken of."""
+
+
+def _excerpt(staged: Staged, seen: Sequence[StagedFile], context_tokens: int) -> _Excerpt:
+    """As much as a model of that context takes: of too many files the largest changes, of too large ones the start."""
+    room = (context_tokens - _KEPT_TOKENS) * _BYTES_PER_TOKEN - _size(_SYSTEM)
+    subjects = "".join(f"- {subject[:_MOST_SUBJECT]}\n" for subject in staged.subjects)
+    files = _largest(seen, (room - _size(subjects)) // 3)
+    more = len(staged.files) - len(files)
+    stat = "\n".join([*(file.line for file in files), *([f"and {more} more files"] if more else [])])
+    head = f"Subjects of the last commits:\n{subjects}\n" if subjects else ""
     head += f"Staged files, with lines added and removed:\n{stat}\n\n"
-    room = (model.context_tokens - _REPLY_TOKENS - _OVERHEAD_TOKENS) * _BYTES_PER_TOKEN
-    diffs = _cut(shown, min(MOST_BYTES, room - len((_SYSTEM + head).encode("utf-8", "replace"))))
+    diffs = _cut([file.diff for file in files], min(MOST_BYTES, room - _size(head)))
+    return _Excerpt(head, files, diffs, len(seen) - len(files))
+
+
+def _largest(files: Sequence[StagedFile], limit: int) -> tuple[StagedFile, ...]:
+    """The files that change most, as many as their names have `limit` bytes for; at least one, in the order given."""
+    kept: set[int] = set()
+    for number in sorted(range(len(files)), key=lambda number: -files[number].lines)[:MOST_FILES]:
+        limit -= _size(files[number].line) + 1
+        if kept and limit < 0:
+            break
+        kept.add(number)
+    return tuple(file for number, file in enumerate(files) if number in kept)
+
+
+def _sent(excerpt: _Excerpt, uri_of: Callable[[str], str]) -> Iterator[SentFile]:
+    """The files of a request, each with what was cut of it."""
+    beside = f"; {excerpt.unspoken:,} smaller changes are left out" if excerpt.unspoken else ""
+    for file, shown in zip(excerpt.files, excerpt.diffs, strict=True):
+        whole, size = _size(file.diff), _size(shown)
+        cut = "" if size >= whole else f"; cut to {size:,} of {whole:,} bytes"
+        yield SentFile(uri_of(file.path), size, f"it is staged{cut}{beside}")
+        if file.old_path:
+            yield SentFile(uri_of(file.old_path), 0, "its name before")
+        beside = ""
+
+
+def _prompt(excerpt: _Excerpt) -> ChatPrompt:
+    diffs = "".join(excerpt.diffs)
     fence = fence_for(diffs)
-    user = f"{head}The staged diff:\n{fence}diff\n{diffs}{fence}\n\nWrite the message of this commit."
+    user = f"{excerpt.head}The staged diff:\n{fence}diff\n{diffs}{fence}\n\nWrite the message of this commit."
     return ChatPrompt((Message("system", _SYSTEM), Message("user", user)), max_tokens=_REPLY_TOKENS)
 
 
-def _cut(files: Sequence[StagedFile], budget: int) -> str:
+def _cut(diffs: Sequence[str], budget: int) -> tuple[str, ...]:
     """The diffs, each with an equal share of the bytes that smaller ones leave over."""
-    kept: dict[str, str] = {}
-    left = sorted(files, key=lambda file: len(file.diff))
-    for number, file in enumerate(left):
-        share = max(0, budget) // (len(left) - number)
-        kept[file.path] = _lines(file.diff, share)
-        budget -= len(kept[file.path].encode("utf-8", "replace"))
-    return "".join(kept[file.path] for file in files)
+    kept: dict[int, str] = {}
+    by_size = sorted(range(len(diffs)), key=lambda number: len(diffs[number]))
+    for done, number in enumerate(by_size):
+        share = max(0, budget) // (len(by_size) - done)
+        kept[number] = _lines(diffs[number], share)
+        budget -= _size(kept[number])
+    return tuple(kept[number] for number in range(len(diffs)))
 
 
 def _lines(diff: str, limit: int) -> str:
-    """Whole lines of `diff`, at most `limit` bytes, and how many there are beyond them."""
+    """Whole lines of `diff` and how many there are beyond them, at most `limit` bytes in all."""
+    if _size(diff) <= limit:
+        return diff if diff.endswith("\n") or not diff else f"{diff}\n"
     lines = diff.splitlines(keepends=True)
-    for number, line in enumerate(lines):
-        limit -= len(line.encode("utf-8", "replace"))
-        if limit < 0:
-            return "".join(lines[:number]) + f"({len(lines) - number} more lines)\n"
-    return "".join(lines) if diff.endswith("\n") or not diff else f"{diff}\n"
+    limit -= len(_MORE.format(len(lines)))
+    if limit < 0:
+        return ""
+    kept = 0
+    while (limit := limit - _size(lines[kept])) >= 0:
+        kept += 1
+    return "".join(lines[:kept]) + _MORE.format(len(lines) - kept)
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))

@@ -41,6 +41,11 @@ class StagedFile:
         return (self.path, self.old_path) if self.old_path else (self.path,)
 
     @property
+    def lines(self) -> int:
+        """How many lines change."""
+        return (self.added or 0) + (self.removed or 0)
+
+    @property
     def line(self) -> str:
         """It in one line: how much changes, and where."""
         count = "binary" if self.added is None else f"+{self.added} -{self.removed}"

@@ -40,6 +40,7 @@ TurnoutError
     ├── EditAmbiguous        it is there more than once
     ├── PathRefused          a path outside what the request may touch
     ├── FileUnusable         a file that is not UTF-8 text of a sensible size
+    │   └── FileWithheld     a file that its user keeps from every model
     ├── DocumentStale        the file changed since the edit was made
     ├── ProposalUnknown      no such proposal, or it was already used
     ├── FolderBusy           another process is changing files of the folder
@@ -272,6 +273,10 @@ class PathRefused(EditError):
 
 class FileUnusable(EditError):
     """A file that is not UTF-8 text of a sensible size."""
+
+
+class FileWithheld(FileUnusable):
+    """A file that its user keeps from every model."""
 
 
 class DocumentStale(EditError):

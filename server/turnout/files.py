@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote, urlsplit
 from turnout.core.documents import Snapshot, split_lines
 from turnout.core.edits.paths import normalise
 from turnout.core.languages import language_of
-from turnout.errors import FileUnusable, PathRefused
+from turnout.errors import FileUnusable, FileWithheld, PathRefused
 from turnout.ignores import Ignores
 
 MAX_FILE_BYTES = 1_000_000
@@ -128,7 +128,7 @@ class Folder:
         target = self.root / path
         self._inside(target)
         if keeper := self.withheld(path):
-            raise _unusable(path, f"{keeper} keeps it from every model")
+            raise FileWithheld(f"{path} is left out: {keeper} keeps it from every model.")
         try:
             if not target.exists():
                 return None

@@ -1,6 +1,7 @@
 """What a request about many files is made of: chosen with reasons, within the policy, and no more than is allowed."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from support.repository import MemoryRepository
 from turnout import syntax
 from turnout.act.actions import Action
 from turnout.act.context import MAP_BYTES, Context, gather_context
+from turnout.act.guard import Guard
 from turnout.act.perform import perform
 from turnout.act.refactor import propose
 from turnout.act.scope import Reference, Request
@@ -16,6 +18,8 @@ from turnout.act.seams import Seams
 from turnout.core.documents import Position, Span
 from turnout.core.requests import Kind, Model, Route
 from turnout.errors import FileUnusable, PathRefused
+from turnout.files import MAX_FILE_BYTES, Folder
+from turnout.journal import DiskWorkspace
 
 FILES = {
     "shapes.py": "def area(w, h):\n    return w * h\n",
@@ -152,6 +156,49 @@ async def test_what_is_off_limits_is_left_out(notes: str, path: str) -> None:
     assert [(out.path, out.reason) for out in found.scope.skipped] == [
         ("vendor/area.py", f"vendor/area.py must not be changed: {path}:5 puts `vendor/` off limits.")
     ]
+
+
+@pytest.mark.parametrize(
+    ("instructions", "changed", "why"),
+    [
+        ({"AGENTS.md": "\0"}, (), "AGENTS.md is binary"),
+        ({"vendor/AGENTS.md": "\0"}, ("shapes.py", "main.py"), "vendor/AGENTS.md is binary"),
+        ({f".cursor/rules/{n}.mdc": "Be kind.\n" for n in range(501)}, (), "more than 500 files"),
+        (
+            {
+                f".cursor/rules/{n}.mdc": "Never edit `main.py`.\n" if n == 499 else f"{n}\n"
+                for n in range(500)
+            },
+            ("shapes.py", "vendor/area.py"),
+            "main.py must not be changed: .cursor/rules/499.mdc:1",
+        ),
+    ],
+    ids=["for all", "for a folder", "too many", "the last of many"],
+)
+async def test_instructions_that_cannot_be_read_put_everything_off_limits(
+    instructions: dict[str, str], changed: tuple[str, ...], why: str
+) -> None:
+    """Nobody knows what they forbid, so nothing below them changes, and why is said."""
+    found = await gather_context(HERE, seams({**FILES, **instructions}))
+    assert set(found.scope.files) == set(changed)
+    assert found.scope.skipped
+    assert all(why in out.reason for out in found.scope.skipped)
+
+
+def test_instructions_on_disk_are_held_to_or_bar_everything(tmp_path: Path) -> None:
+    """Too long to be read, or in another encoding: no change below them. What their user keeps back is none."""
+    guard = Guard(DiskWorkspace(Folder(tmp_path)))
+    assert guard.objection("a.py") is None
+    (tmp_path / "AGENTS.md").write_bytes(b"Never edit `b.py`.\n" + b"x" * MAX_FILE_BYTES)
+    said = Guard(DiskWorkspace(Folder(tmp_path))).objection("a.py")
+    assert said
+    assert "cannot be read. AGENTS.md is left out: it has 1,000,019 bytes" in said
+    hidden = Guard(DiskWorkspace(Folder(tmp_path))).objection("a.py", quotable=())
+    assert hidden == "a.py must not be changed: the project's instructions over it cannot be read."
+    (tmp_path / "AGENTS.md").write_bytes("Never edit".encode("utf-16"))
+    assert Guard(DiskWorkspace(Folder(tmp_path))).objection("a.py")
+    (tmp_path / ".aiexclude").write_text("AGENTS.md\n")
+    assert Guard(DiskWorkspace(Folder(tmp_path))).objection("a.py") is None
 
 
 def block(path: str, old: str, new: str) -> str:

@@ -1,7 +1,8 @@
 """The project's own instructions for AI tools: quoted to models, and what they say not to touch is held to.
 
 Invariant: instructions take away and never give. Their text reaches a model as quoted data; a path that they put off
-limits is refused here, whatever a model or its user asks for.
+limits is refused here, whatever a model or its user asks for, and so is every path below instructions that are there
+and cannot be read. Those that their user keeps from every model, or that lie outside of the folder, are none.
 """
 
 from collections.abc import Collection, Iterable
@@ -10,19 +11,24 @@ from pathlib import PurePosixPath
 
 from turnout.act.seams import Workspace
 from turnout.core.offlimits import INSTRUCTION_FILES, RULES_FOLDER, OffLimits, forbidding, parse_off_limits
-from turnout.errors import EditError
+from turnout.errors import FileUnusable, FileWithheld, PathRefused
 
-_MOST_RULES_FILES = 20
+_MOST_RULES_FILES = 500
+_TOO_MANY = "*"
 
 
 @dataclass(frozen=True, slots=True)
 class Instructions:
-    """One file of instructions, which hold for `folder` (empty: all of the workspace) and below."""
+    """One file of instructions, which hold for `folder` (empty: all of the workspace) and below.
+
+    `problem` says why they cannot be read: then nobody knows what they put off limits.
+    """
 
     path: str
     folder: str
     text: str
     off_limits: tuple[OffLimits, ...]
+    problem: str = ""
 
 
 class Guard:
@@ -41,9 +47,13 @@ class Guard:
         The file and line that says so is named where it is `quotable` (None: any), since models may hear of it.
         """
         for found in self.over([path]):
+            is_quotable = quotable is None or found.path in quotable
+            if found.problem:
+                why = f" {found.problem}" if is_quotable else ""
+                return f"{path} must not be changed: the project's instructions over it cannot be read.{why}"
             inside = PurePosixPath(path).relative_to(found.folder or ".").as_posix()
             rule = forbidding(found.off_limits, inside)
-            if rule and (quotable is None or found.path in quotable):
+            if rule and is_quotable:
                 return (
                     f"{path} must not be changed: {found.path}:{rule.line} puts `{rule.pattern}` off limits."
                 )
@@ -65,25 +75,30 @@ class Guard:
             paths = [f"{folder}/{name}" if folder else name for name in names]
             if not folder:
                 paths += [f"{RULES_FOLDER}/{name}" for name in self._rules()]
-            read = [(path, self._text(path)) for path in paths]
+            read = [found for path in paths if (found := self._instructions(path, folder))]
             # One of them is often a link to another.
-            first = {text: path for path, text in reversed(read) if text}
+            first = {found.text: found.path for found in reversed(read)}
             self._read[folder] = tuple(
-                Instructions(path, folder, text, parse_off_limits(text))
-                for path, text in read
-                if text and first[text] == path
+                found for found in read if found.problem or first[found.text] == found.path
             )
         return self._read[folder]
 
     def _rules(self) -> list[str]:
-        names = self._workspace.names(RULES_FOLDER)
-        return [name for name in names if name.endswith((".md", ".mdc"))][:_MOST_RULES_FILES]
+        names = [name for name in self._workspace.names(RULES_FOLDER) if name.endswith((".md", ".mdc"))]
+        return names if len(names) <= _MOST_RULES_FILES else [_TOO_MANY]
 
-    def _text(self, path: str) -> str:
+    def _instructions(self, path: str, folder: str) -> Instructions | None:
+        """The instructions in a file; None where there are none."""
+        if path.endswith(f"/{_TOO_MANY}"):
+            return Instructions(
+                path, folder, "", (), f"{RULES_FOLDER} has more than {_MOST_RULES_FILES} files."
+            )
         try:
             file = self._workspace.snapshot(self._workspace.uri(path))
-        except EditError:
-            return (
-                ""  # kept from every model, or no text: then there is nothing to quote and nothing to hold to
-            )
-        return file.text if file else ""
+        except (FileWithheld, PathRefused):
+            return None
+        except FileUnusable as failure:
+            return Instructions(path, folder, "", (), str(failure))
+        return (
+            Instructions(path, folder, file.text, parse_off_limits(file.text)) if file and file.text else None
+        )

@@ -25,7 +25,7 @@ from turnout.core.edits.paths import is_hidden, normalise
 from turnout.core.languages import language_of
 from turnout.core.receipts import SentFile
 from turnout.core.requests import ChatPrompt, EditStyle, Kind, Model, Route
-from turnout.errors import EditError, FileUnusable, RequestRejected
+from turnout.errors import EditError, FileWithheld, RequestRejected
 from turnout.evaluate.edit_scores import EditScore, score
 from turnout.files import Folder, path_to_uri
 
@@ -174,12 +174,12 @@ class Past:
         return None
 
     def snapshot(self, uri: str) -> Snapshot | None:
-        """The text in the tree. Raises FileUnusable for one that is kept from every model today."""
+        """The text in the tree. Raises FileWithheld for one that is kept from every model today."""
         path = self.path(uri)
         if path not in self._texts:
             return None
         if not self.may_have(path):
-            raise FileUnusable(f"{path} is kept from every model.")
+            raise FileWithheld(f"{path} is kept from every model.")
         return Snapshot(uri, language_of(path), None, tuple(split_lines(self._texts[path])))
 
     async def apply(self, transaction: Transaction) -> bool:

@@ -69,6 +69,16 @@ class TestRequest:
         assert {key: first[key] for key in every & first.keys()} == told
         assert not every & second.keys()
 
+    async def test_reading_ahead(self, backend: RemoteBackend) -> None:
+        """A server reads the same prompt that a request there would have, and hardly writes anything."""
+        async with scripted_server(pieces("completions", "    return a + b")) as server:
+            house = far(f"{server.url}/v1", server="llama-server")
+            await backend.warm(house, PROMPT)
+            await run(backend, house)
+        ahead, asked = (json.loads(request.body) for request in server.requests)
+        assert ahead["prompt"] == asked["prompt"]
+        assert ahead["max_tokens"] == 1 + len("    return")
+
     async def test_mistral(self, backend: RemoteBackend) -> None:
         """Mistral's endpoint gets the text before and after the cursor as they are."""
         async with scripted_server(pieces("mistral-fim", " a + b")) as server:

@@ -16,6 +16,9 @@ from turnout.errors import ModelMissing, WorkerUnavailable
 A, B = "file:///w/a.py", "file:///w/b.py"
 NEAR = Model("near", "local", "tiny")
 FAR = replace(NEAR, name="far", api="openai-chat", leaves_machine=True)
+BESIDE = replace(
+    NEAR, name="beside", api="completions", server="llama-server", base_url="http://127.0.0.1:8012/v1"
+)
 
 
 @dataclass
@@ -172,6 +175,8 @@ async def test_nothing_is_read_beside_a_completion() -> None:
     "world",
     [
         lambda: World(choice=FAR),
+        lambda: World(choice=replace(BESIDE, leaves_machine=True, jurisdiction="self-hosted")),
+        lambda: World(choice=replace(BESIDE, server=None)),
         lambda: World(choice=None),
         lambda: World(rules=Rules(enabled=False)),
         lambda: World(rules=Rules(disabled_languages=frozenset({"python"}))),
@@ -183,6 +188,14 @@ async def test_nothing_is_read_where_no_local_model_would_be_asked(world: Callab
     made.touch(A, 1)
     await made.rest()
     assert made.warmed == []
+
+
+async def test_a_llama_server_on_this_machine_reads_ahead_too() -> None:
+    """It keeps what it has read as our own process does, so that the first letter there costs a few tokens."""
+    made = World(choice=BESIDE)
+    made.touch(A, 1)
+    await made.rest()
+    assert made.warmed == [("a.py", "one\n")]
 
 
 @pytest.mark.parametrize(

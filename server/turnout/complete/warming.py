@@ -1,4 +1,4 @@
-"""Getting a local model ready for the place where the user is about to type, while nobody waits for it.
+"""Getting a model on this machine ready for the place where the user is about to type, while nobody waits for it.
 
 Invariants: only the document touched last is warmed, only after a moment of rest, only on this machine, and never
 while a completion runs; at most one prompt is under way; whatever fails here, the user hears nothing of it.
@@ -16,6 +16,7 @@ from turnout.complete.prompts import ALONE, Rules, fim_prompt
 from turnout.core import holes
 from turnout.core.context import Surroundings
 from turnout.core.documents import Position, Snapshot
+from turnout.core.policy import reach
 from turnout.core.requests import FimPrompt, Model
 from turnout.errors import TurnoutError
 
@@ -87,7 +88,7 @@ class Rest:
 
 
 class Backend(Protocol):
-    """The local models."""
+    """The models on this machine."""
 
     async def warm(self, model: Model, prompt: FimPrompt) -> object:
         """Evaluate `prompt` behind everything that somebody waits for; returns when that is done."""
@@ -226,7 +227,7 @@ class Warmer:
             model = await self._first_choice(place.uri)
             if around is None or model is None:
                 return
-            if model.api == "local":
+            if _keeps_what_it_reads(model):
                 hole = holes.cut(snapshot, place.position)
                 path = self._relative_path(place.uri)
                 await self._backend.warm(model, fim_prompt("inline", snapshot, path, hole, rules, around))
@@ -243,3 +244,10 @@ class Warmer:
             return ALONE
         around = await self._context.gather(snapshot, place.position)
         return None if place == self._asked and around == self._context.around(place.uri) else around
+
+
+def _keeps_what_it_reads(model: Model) -> bool:
+    """Whether reading ahead helps and costs nobody anything: by our own process, or by a llama-server beside it."""
+    if model.api == "local":
+        return True
+    return model.api == "completions" and model.server == "llama-server" and reach(model) == 0

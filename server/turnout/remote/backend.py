@@ -16,6 +16,7 @@ from turnout.core.requests import (
     Delta,
     Departing,
     Done,
+    FimPrompt,
     Model,
     Prompt,
     StreamItem,
@@ -130,6 +131,13 @@ class RemoteBackend:
             finally:
                 # Only a body that was read to its end leaves a connection that can be used again.
                 await response.read_at_most(_ERROR_BODY_BYTES, _DRAIN_S)
+
+    async def warm(self, model: Model, prompt: FimPrompt) -> None:
+        """Have a server read `prompt` ahead of a request that begins like it; its first word ends the request."""
+        async with aclosing(self.stream(model, replace(prompt, max_tokens=1))) as items:
+            async for item in items:
+                if isinstance(item, Delta):
+                    return
 
     async def close(self) -> None:
         """Close all connections; a later request opens new ones."""

@@ -82,6 +82,7 @@ UPDATES = {
         lambda root: ((root / "notes.txt").unlink(), write(root, {"notes.txt/a.py": "class New: pass\n"})),
         ["notes.txt"],
     ),
+    "left out": (lambda root: write(root, {"notes.txt": b"\0", "more.bin": b"\0"}), ["notes.txt", "more.bin"]),
     "hidden": (lambda root: write(root, {".git/a.py": "class New: pass\n"}), [".git/a.py", ".git"]),
     "outside": (lambda root: write(root, {"../a.py": "class New: pass\n"}), ["../a.py", "..", "", ".", "/"]),
     "odd names": (lambda root: None, ["\0", "\udcff.py", "a/../../b", "shop//cart.py", "x" * 5_000]),
@@ -95,6 +96,7 @@ def test_an_update_is_a_small_round(shop: Folder, name: str) -> None:
     shop.round()
     change(shop.root)  # type: ignore[no-untyped-call]  # rows of lambdas
     shop.update(*paths)
+    assert shop.rows("SELECT value FROM meta WHERE key = 'files'") == [(len(shop.files),)]
     updated = everything(shop.index)
     shop.round()
     assert everything(shop.index) == updated

@@ -125,10 +125,7 @@ class Indexing:
             changed += listed
             gone += {path, *writing.known_below(self._connection, path)} - {one.path for one in listed}
         self._forget(gone)
-        read = self._take_in([one.path for one in changed if self._looks_new(one)], whole=False)
-        with self._writing():
-            writing.count_files(self._connection)
-        return read
+        return self._take_in([one.path for one in changed if self._looks_new(one)], whole=False)
 
     def rebuild(self) -> None:
         """Begin the index anew."""

@@ -82,7 +82,10 @@ UPDATES = {
         lambda root: ((root / "notes.txt").unlink(), write(root, {"notes.txt/a.py": "class New: pass\n"})),
         ["notes.txt"],
     ),
-    "left out": (lambda root: write(root, {"notes.txt": b"\0", "more.bin": b"\0"}), ["notes.txt", "more.bin"]),
+    "left out": (
+        lambda root: write(root, {"notes.txt": b"\0", "more.bin": b"\0"}),
+        ["notes.txt", "more.bin"],
+    ),
     "hidden": (lambda root: write(root, {".git/a.py": "class New: pass\n"}), [".git/a.py", ".git"]),
     "outside": (lambda root: write(root, {"../a.py": "class New: pass\n"}), ["../a.py", "..", "", ".", "/"]),
     "odd names": (lambda root: None, ["\0", "\udcff.py", "a/../../b", "shop//cart.py", "x" * 5_000]),

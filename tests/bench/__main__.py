@@ -9,7 +9,7 @@ from pathlib import Path
 from bench import cache, decision, edits, fallback, keystroke, memory, protocol, startup
 from bench.report import Row, table, to_json
 
-_ASKED_FOR = ("holes", "index", "completions", "neovim")
+_ASKED_FOR = ("index", "completions", "neovim", "llamavim")
 """Measurements that only run when they are named: minutes to half an hour, or with an editor to install."""
 
 _REAL_MODEL = ("model", "worker")
@@ -49,8 +49,8 @@ def _measurements(options: argparse.Namespace) -> dict[str, Callable[[], list[Ro
         "fallback": lambda: fallback.measure(count(300)),
         "edits": lambda: edits.measure(tiny=options.tiny),
         "neovim": lambda: _neovim(count(400)),
+        "llamavim": lambda: _llamavim(options.model),
         "model": lambda: _model(options.model),
-        "holes": lambda: _holes(options.model, options.holes),
         "completions": lambda: _completions(options),
         "worker": lambda: _worker(options.model),
         "index": lambda: _index(count(options.files)),
@@ -63,16 +63,16 @@ def _neovim(count: int) -> list[Row]:
     return neovim.measure(count)
 
 
+def _llamavim(path: Path | None) -> list[Row]:
+    from bench import llamavim
+
+    return llamavim.measure(path)
+
+
 def _model(path: Path | None) -> list[Row]:
     from bench import model
 
     return model.measure(path)
-
-
-def _holes(path: Path | None, count: int) -> list[Row]:
-    from bench import quality
-
-    return quality.measure(path, count)
 
 
 def _completions(options: argparse.Namespace) -> list[Row]:
@@ -124,9 +124,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--model",
         type=Path,
-        help="weights for `model`, `holes` and `worker`; default: those already downloaded",
+        help="weights for `model`, `completions`, `worker` and `llamavim`; default: those already downloaded",
     )
-    parser.add_argument("--holes", type=int, default=100, help="how many of them to fill")
+    parser.add_argument("--holes", type=int, default=100, help="for `completions`: how many to fill")
     parser.add_argument("--files", type=int, default=10_000, help="how many files `index` is built of")
     parser.add_argument("--kind", choices=("line", "block", "both"), default="line", help="for `completions`")
     parser.add_argument("--seed", type=int, default=1, help="for `completions`: which holes")

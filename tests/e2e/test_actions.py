@@ -21,7 +21,7 @@ from support.actions import (
     edit_of,
     run,
 )
-from support.buffers import Buffer
+from support.buffers import Buffer, to_path
 from support.editor import Editor, editing, neovim, vscode
 from support.home import Home
 
@@ -154,13 +154,46 @@ async def test_document(editor: Editor, buffer: Buffer) -> None:
     assert buffer.text.endswith(TEXT[TEXT.index("\n\ndef other") :])
 
 
-async def test_explain(editor: Editor, buffer: Buffer) -> None:
-    """An explanation is shown and answered, and changes nothing."""
+async def test_explain(editor: Editor, buffer: Buffer, module_home: Home) -> None:
+    """An explanation is answered, and shown as a document that only the user can read; it changes nothing."""
+    editor.answers[types.WINDOW_SHOW_DOCUMENT] = lambda params: types.ShowDocumentResult(success=True)
     result = await run(editor, await action_titled(editor, buffer, "Explain total", cursor=True))
     assert result["markdown"] == "It adds **prices**."
     await editor.displayed()
-    assert await editor.said() == "It adds **prices**."
+    shown = await editor.next(types.WINDOW_SHOW_DOCUMENT)
+    page = to_path(shown.uri)
+    assert page.read_text("utf-8") == "It adds **prices**."
+    assert page.name == "Explain total 1.md"
+    assert (page.stat().st_mode & 0o777, page.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert (shown.external, shown.take_focus) == (False, False)
+    assert page.is_relative_to(module_home.runtime)
     assert buffer.text == TEXT
+
+
+@pytest.mark.parametrize("answer", [types.ShowDocumentResult(success=False), None])
+async def test_explain_in_a_message(
+    editor: Editor, buffer: Buffer, answer: types.ShowDocumentResult | None
+) -> None:
+    """Where the editor does not show the document, the explanation is a message."""
+    editor.answers[types.WINDOW_SHOW_DOCUMENT] = lambda params: answer
+    await run(editor, await action_titled(editor, buffer, "Explain total", cursor=True))
+    await editor.displayed()
+    await editor.next(types.WINDOW_SHOW_DOCUMENT)
+    assert await editor.said() == "It adds **prices**."
+
+
+async def test_pages_go_with_the_server(home: Home) -> None:
+    """What was written for the editor to show is deleted when it leaves; a client of ours has a place of its own."""
+    for options, files in (({}, 1), ({"client": {"name": "ours"}}, 0)):
+        async with editing(home, options=options, TURNOUT_FAKE_SCRIPT=json.dumps(SCRIPT)) as editor:
+            editor.answers[types.WINDOW_SHOW_DOCUMENT] = lambda params: types.ShowDocumentResult(success=True)
+            buffer = editor.open(home.uri("page.py"), TEXT)
+            await run(editor, await action_titled(editor, buffer, "Explain total", cursor=True))
+            await editor.displayed()
+            assert len(editor.drop(types.WINDOW_SHOW_DOCUMENT)) == files
+            assert len(list(home.runtime.glob("pages-*/*.md"))) == files
+            editor.drop("turnout/status")
+        assert list(home.runtime.glob("pages-*")) == []
 
 
 async def test_long_answer(editor: Editor, module_home: Home) -> None:
@@ -171,7 +204,7 @@ async def test_long_answer(editor: Editor, module_home: Home) -> None:
     _, messages = await editor.displayed()
     assert any("characters" in message for message in messages)
     assert len(messages) < 400
-    await editor.said()
+    editor.drop(types.WINDOW_SHOW_DOCUMENT, types.WINDOW_SHOW_MESSAGE)
 
 
 async def test_generate_tests(editor: Editor, buffer: Buffer) -> None:

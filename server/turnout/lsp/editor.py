@@ -9,6 +9,8 @@ from uuid import uuid4
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from turnout.files import path_to_uri
+from turnout.lsp.pages import Pages
 from turnout.lsp.protocol import TurnoutProtocol
 from turnout.session.editor import Level, Status
 
@@ -16,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 _KEY_TIMEOUT_S = 60.0
 """A secret store that is locked has to be opened by its user first."""
+_SHOW_TIMEOUT_S = 10.0
 
 _LEVELS = {
     "error": types.MessageType.Error,
@@ -57,6 +60,7 @@ class LspEditor:
         self._protocol = protocol
         self._said: set[str] = set()
         self._status: Status | None = None
+        self._pages = Pages()
         self.wants_status = False
         """Whether the client is one of ours and knows `turnout/status`."""
         self.keeps_keys = False
@@ -71,6 +75,26 @@ class LspEditor:
         if text not in self._said:
             self._said.add(text)
             self.say(text, level)
+
+    async def show_page(self, title: str, markdown: str) -> None:
+        """Show Markdown as a document beside what the user looks at; as a message where the client shows none."""
+        if not self._shows_documents() or not await self._show_document(title, markdown):
+            self.say(markdown)
+
+    async def _show_document(self, title: str, markdown: str) -> bool:
+        try:
+            uri = path_to_uri(await self._pages.write(title, markdown))
+            params = types.ShowDocumentParams(uri, external=False, take_focus=False)
+            async with asyncio.timeout(_SHOW_TIMEOUT_S):
+                answer = await self._protocol.send_request_async(types.WINDOW_SHOW_DOCUMENT, params)
+        except (OSError, JsonRpcException, TimeoutError) as error:
+            logger.warning("the client did not show a document: %r", error)
+            return False
+        return bool(answer and answer.success)
+
+    async def close(self) -> None:
+        """Take back what was written for the editor to show."""
+        await self._pages.clear()
 
     async def choose(self, question: str, options: tuple[str, ...]) -> str | None:
         """Ask; None when the user closed the question or the client cannot ask."""
@@ -123,6 +147,10 @@ class LspEditor:
         if self.wants_status and status != self._status:
             self._status = status
             self._protocol.notify("turnout/status", status.to_wire())
+
+    def _shows_documents(self) -> bool:
+        window = self._protocol.client_capabilities.window
+        return bool(window and window.show_document and window.show_document.support)
 
     def _can_show_progress(self) -> bool:
         window = self._protocol.client_capabilities.window

@@ -213,6 +213,7 @@ class TurnoutServer(LanguageServer):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.editor.close()
         services = self.services_now()
         if services is not None:
             await services.close()

@@ -133,7 +133,7 @@ async def run_command(ls: TurnoutServer, params: types.ExecuteCommandParams) -> 
         result, workspace = await _perform(ls, argument, params.work_done_token)
         if isinstance(result, Explanation):
             if not ls.editor.wants_status:
-                ls.editor.say(result.markdown)
+                await ls.editor.show_page(str(argument.get("title") or "Explanation"), result.markdown)
             return {"markdown": result.markdown, "receipt": result.receipt.to_wire()}
         _must_be_sound(result)
         services = await ls.services()

@@ -6,7 +6,7 @@ import pytest
 
 from support.streams import PEER, PROMPT_CHARACTERS, RECORDINGS, TOOLS, Recording, chunk, sse
 from turnout.core.requests import Usage
-from turnout.remote import anthropic, openai_chat, openai_responses
+from turnout.remote import anthropic, completions, openai_chat, openai_responses
 from turnout.remote.format import Format
 from turnout.remote.reply import Reply
 
@@ -101,6 +101,43 @@ def test_a_model_that_thinks_out_of_sight_may_have_thought_longer_than_it_wrote(
     assert reply.so_far() == Usage(9, 800, estimated=True)
 
 
+_SPOKEN: dict[str, tuple[Format[Any], list[object]]] = {
+    "Anthropic": (
+        anthropic.FORMAT,
+        [
+            _START,
+            {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "abcd"}},
+        ],
+    ),
+    "Chat": (openai_chat.FORMAT, [chunk("abcd")]),
+    "Responses": (
+        openai_responses.FORMAT,
+        [{"type": "response.output_text.delta", "output_index": 1, "content_index": 0, "delta": "abcd"}],
+    ),
+    "Completions": (completions.FORMAT, [{"choices": [{"index": 0, "text": "abcd"}]}]),
+}
+
+
+@pytest.mark.parametrize(("wire", "events"), _SPOKEN.values(), ids=_SPOKEN)
+def test_an_answer_that_a_stop_sequence_ends_here_is_not_undercounted(
+    wire: Format[Any], events: list[object]
+) -> None:
+    """Of thoughts out of sight nobody can tell how many there were, so they count as all that was allowed."""
+    for thinks_unseen, output in ((True, 700), (False, 1)):
+        reply = Reply(PEER, wire.interpreter(PEER), PROMPT_CHARACTERS, most=700, thinks_unseen=thinks_unseen)
+        list(reply.feed(sse(*events)))
+        assert (reply.enough().output, reply.enough().estimated) == (output, True)
+
+
+def test_a_count_that_came_in_the_middle_holds_where_no_less_was_sent() -> None:
+    """A server that counts as it goes is believed, but not below what it has sent."""
+    reply = Reply(PEER, openai_chat.FORMAT.interpreter(PEER), PROMPT_CHARACTERS, most=700, thinks_unseen=True)
+    list(reply.feed(sse(chunk("abcd"), usage_chunk(prompt_tokens=9, completion_tokens=80))))
+    assert reply.enough() == Usage(9, 80)
+    list(reply.feed(sse(chunk("abcd" * 100))))
+    assert reply.enough() == Usage(9, 101, estimated=True)
+
+
 @pytest.mark.parametrize("recording", RECORDINGS, ids=lambda recording: recording.name)
 def test_a_cut_never_counts_less_than_before(recording: Recording) -> None:
     """From byte to byte a cut stream is known to have come to at least as much, and always as an estimate."""
@@ -114,3 +151,14 @@ def test_a_cut_never_counts_less_than_before(recording: Recording) -> None:
         if reply.finished:
             break
     assert output >= recording.usage.output
+
+
+@pytest.mark.parametrize(("told", "total", "output"), [(5, 900, 400), (5, 505, 5), (5, 0, 5), (5, None, 5)])
+def test_tokens_that_only_the_total_has_count_as_output(told: int, total: int | None, output: int) -> None:
+    """What a model thought out of sight costs as much, also where a server leaves it out of the count of its answer."""
+    usage = {"prompt_tokens": 500, "completion_tokens": told} | (
+        {} if total is None else {"total_tokens": total}
+    )
+    reply = Reply(PEER, openai_chat.FORMAT.interpreter(PEER), PROMPT_CHARACTERS)
+    list(reply.feed(sse(chunk("abcd"), usage_chunk(**usage))))
+    assert reply.usage().output == output

@@ -24,7 +24,7 @@ from turnout.core.requests import (
     Timings,
 )
 from turnout.errors import BackendError, Extent, KeyMissing, ProtocolViolation
-from turnout.remote.dialects import reasons, server_of
+from turnout.remote.dialects import hides_thoughts, server_of
 from turnout.remote.endpoints import Endpoint
 from turnout.remote.failures import Peer, not_a_stream, refusal
 from turnout.remote.fill import Cut
@@ -120,9 +120,7 @@ class RemoteBackend:
             timings = Timings(first_token=first_token_ms, total=self._since(started))
             if cut.over and not reply.complete:
                 # The rest is not wanted: leaving closes the connection, and the server stops.
-                counted = reply.usage()
-                best = counted if not counted.estimated else reply.so_far() or counted
-                yield Done("stop", best, timings)
+                yield Done("stop", reply.enough(), timings)
                 return
             thoughts = tuple(Thought.of(model, data) for data in reply.thoughts)
             ending = replace(reply.ending(), timings=timings, thoughts=thoughts)
@@ -212,7 +210,8 @@ def _reply(model: Model, peer: Peer, written: Written) -> Reply:
         written.prompt_characters,
         written.tools,
         written.limit,
-        thinks_unseen=reasons(model.model),
+        thinks_unseen=hides_thoughts(model.model),
+        most=written.most,
     )
 
 

@@ -146,9 +146,14 @@ class ChoiceInterpreter:
         places = (payload.child(usage, "prompt_tokens_details"), usage)
         cached = _first_count(places, CACHED)
         written = _first_count(places, WRITTEN)
+        sent, received = payload.count(usage, "prompt_tokens"), payload.count(usage, "completion_tokens")
+        total = payload.count(usage, "total_tokens")
+        if sent is not None and received is not None and total is not None:
+            # Gemini and xAI leave what their models thought out of one count and put it into the other: it costs, too.
+            received = max(received, total - sent)
         self.counted = Counted(
-            payload.count(usage, "prompt_tokens"),
-            payload.count(usage, "completion_tokens"),
+            sent,
+            received,
             self.counted.cached if cached is None else cached,
             self.counted.written if written is None else written,
             payload.amount(usage, "cost") if self._told_cost else None,

@@ -107,6 +107,11 @@ def dialect_of(model: Model, host: str) -> Dialect:
     return DIALECTS[server_of(model, host)]
 
 
+def hides_thoughts(model: str) -> bool:
+    """Whether `model` is one of those that think and stream nothing of it, wherever it is served."""
+    return reasons(model) or model.rpartition("/")[2].startswith("gemini-")
+
+
 def reasons(model: str) -> bool:
     """Whether `model` is one of OpenAI's that take neither a temperature nor stop sequences, wherever it is served."""
     return model.rpartition("/")[2].startswith(("gpt-5", "o1", "o3", "o4"))

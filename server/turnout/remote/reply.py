@@ -77,7 +77,7 @@ class Reply:
     """Reads one answer from its bytes.
 
     `prompt_characters` serve to estimate tokens that were never counted, `tools` are the names that may be called,
-    and an answer of `limit` tokens is taken to have hit it.
+    an answer of `limit` tokens is taken to have hit it, and none has more than `most`, where that is known.
     `thinks_unseen` says that its model generates tokens of which nothing is sent.
     """
 
@@ -90,6 +90,7 @@ class Reply:
         limit: int | None = None,
         *,
         thinks_unseen: bool = False,
+        most: int = 0,
     ) -> None:
         self._peer = peer
         self._interpreter = interpreter
@@ -98,6 +99,7 @@ class Reply:
         self._tools = tools
         self._limit = limit
         self._thinks_unseen = thinks_unseen
+        self._most = most
         self._characters = 0
         self._pieces = 0
         self._idle_bytes = 0
@@ -198,6 +200,16 @@ class Reply:
             return None
         output = max(counted.output or 0, _estimate(self._characters), self._pieces)
         return replace(self.usage(), output=output, estimated=True)
+
+    def enough(self) -> Usage:
+        """Tokens of an answer that ends here, since the rest is not wanted: never less than it may have come to.
+
+        Where it may have been thought about out of sight, that is all that it was allowed to take.
+        """
+        counted, known = self.usage(), self.so_far()
+        if known is None:
+            return replace(counted, output=max(counted.output, self._most), estimated=True)
+        return known if counted.estimated or known.output > counted.output else counted
 
     def _offered(self, calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
         """`calls`, where each is of a tool that was offered."""

@@ -34,7 +34,7 @@ APIS: frozenset[Api] = frozenset({*CHAT, *HOLES, "completions"})
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One request, ready to be sent; `forced` and `stop` are for `fill.Cut`, `tools` and `limit` for `reply.Reply`."""
+    """One request, ready to be sent; `forced` and `stop` are for `fill.Cut`, what follows them for `reply.Reply`."""
 
     wire: Format[Any]
     target: Endpoint
@@ -44,6 +44,8 @@ class Written:
     stop: tuple[str, ...] = ()
     tools: frozenset[str] = frozenset()
     limit: int | None = None
+    most: int = 0
+    """Tokens that the model may generate."""
 
     def encoded(self) -> bytes:
         """The body as it is sent."""
@@ -73,7 +75,13 @@ class Writer:
             laid_out = self._typesetter.lay_out(model, prompt)
             body = completions.body(model, laid_out, target.host)
             return Written(
-                completions.FORMAT, target, body, laid_out.characters, laid_out.forced, laid_out.stop
+                completions.FORMAT,
+                target,
+                body,
+                laid_out.characters,
+                laid_out.forced,
+                laid_out.stop,
+                most=laid_out.max_tokens,
             )
         if model.api not in HOLES:
             raise RequestRejected(
@@ -83,7 +91,13 @@ class Writer:
         wire, prepare = HOLES[model.api]
         target, filled = endpoint(model, wire), prepare(model, prompt)
         return Written(
-            wire, target, wire.body(model, filled, target.host), filled.characters, "", filled.stop
+            wire,
+            target,
+            wire.body(model, filled, target.host),
+            filled.characters,
+            "",
+            filled.stop,
+            most=filled.max_tokens,
         )
 
 
@@ -104,6 +118,7 @@ def _chat(model: Model, prompt: ChatPrompt) -> Written:
         stop=prompt.stop,
         tools=frozenset(tool.name for tool in prompt.tools),
         limit=None if wire.tells_limit else prompt.max_tokens,
+        most=prompt.max_tokens,
     )
 
 

@@ -125,6 +125,35 @@ def test_typing_something_else_drops_the_suggestion_and_tells_the_server(scripte
     assert editor.lines() == ["helx"]
 
 
+PAIRS = """
+vim.keymap.set("i", "(", "()<Left>")
+vim.keymap.set("i", ")", function()
+  return vim.fn.getline("."):sub(vim.fn.col("."), vim.fn.col(".")) == ")" and "<Right>" or ")"
+end, { expr = true })
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "keys", "first", "pressed", "line", "rejected"),
+    [
+        ("", "ihello", "(name)", "(", "hello()", []),
+        ("f()", "A<Left>hello", ") + 1", ")", "f(hello)", []),
+        ("", "ihello", "_x", "(", "hello()", [{"id": "h"}]),
+    ],
+)
+def test_what_a_plugin_closes_is_no_rejection(
+    scripted: Scripted, text: str, keys: str, first: str, pressed: str, line: str, rejected: list[Any]
+) -> None:
+    """Brackets that appear or are passed over behind the cursor, while one types what the suggestion says."""
+    editor = scripted({"after": "hello", "text": first, "id": "h"}, text=text, before=PAIRS)
+    editor.type(keys)
+    editor.until_ghost(first)
+    editor.type(pressed)
+    editor.until_ghost()
+    assert editor.lines() == [line]
+    assert methods(editor, "turnout/didReject") == rejected
+
+
 @pytest.mark.parametrize(
     ("key", "expected", "told"),
     [

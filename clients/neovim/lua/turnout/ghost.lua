@@ -159,9 +159,9 @@ local function update()
   if refresh() then
     return
   end
-  -- Typing a suggestion to its end is no rejection of it.
+  -- Typing a suggestion to its end is no rejection of it, nor is what a plugin closes while one types it.
   local item = shown and shown.items[shown.index]
-  drop(not (item and shown and suggestion.typed(shown.anchor, row, col) == item.text))
+  drop(not (item and shown and suggestion.is_typed(item, shown.anchor, row, col)))
   if not cursor.showable() then
     -- Ask as soon as it can be shown, though the text stays the same: when a menu closes, for one.
     last_place = ""

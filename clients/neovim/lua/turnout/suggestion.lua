@@ -39,12 +39,13 @@ function M.anchor(buf, row, col, start_col)
   }
 end
 
----Text from the anchor to the cursor, or nil where the text around has changed so that it means nothing.
+---What stands between an anchor and the cursor, and behind the cursor; nil where the text before has changed.
 ---@param anchor turnout.Anchor
 ---@param row integer Cursor row, 0-based
 ---@param col integer Cursor byte column
----@return string?
-function M.typed(anchor, row, col)
+---@return string? typed
+---@return string? tail
+local function around(anchor, row, col)
   if row < anchor.row or (row == anchor.row and col < anchor.col) then
     return nil
   end
@@ -52,12 +53,45 @@ function M.typed(anchor, row, col)
     return nil
   end
   local lines = vim.api.nvim_buf_get_lines(anchor.buf, anchor.row, row + 1, false)
-  if lines[#lines]:sub(col + 1) ~= anchor.tail or lines[1]:sub(1, anchor.col) ~= anchor.head then
+  if lines[1]:sub(1, anchor.col) ~= anchor.head then
     return nil
   end
+  local tail = lines[#lines]:sub(col + 1)
   lines[#lines] = lines[#lines]:sub(1, col)
   lines[1] = lines[1]:sub(anchor.col + 1)
-  return table.concat(lines, "\n")
+  return table.concat(lines, "\n"), tail
+end
+
+---Text from the anchor to the cursor, or nil where the text around has changed so that it means nothing.
+---@param anchor turnout.Anchor
+---@param row integer Cursor row, 0-based
+---@param col integer Cursor byte column
+---@return string?
+function M.typed(anchor, row, col)
+  local typed, tail = around(anchor, row, col)
+  return tail == anchor.tail and typed or nil
+end
+
+---@param text string
+---@param rest string
+---@return boolean
+local function is_rest_behind_closers(text, rest)
+  return vim.endswith(text, rest) and text:sub(1, #text - #rest):find("^[%)%]}>\"'`]*$") ~= nil
+end
+
+---Whether the user is typing what an item says, though a plugin closed brackets or quotes behind the cursor meanwhile,
+---or the cursor went over some that stood there.
+---@param item turnout.Item
+---@param anchor turnout.Anchor
+---@param row integer Cursor row, 0-based
+---@param col integer Cursor byte column
+---@return boolean
+function M.is_typed(item, anchor, row, col)
+  local typed, tail = around(anchor, row, col)
+  if not typed or not tail or not vim.startswith(item.text, typed) then
+    return false
+  end
+  return is_rest_behind_closers(tail, anchor.tail) or is_rest_behind_closers(anchor.tail, tail)
 end
 
 ---Start and end of an item's range as byte columns, or nil where it is not a stretch around the cursor.

@@ -1,14 +1,22 @@
 """A proposal and an undo outlive the server that made them, also one that was killed."""
 
 import json
+import time
 from contextlib import AbstractAsyncContextManager
 
 import pytest
 from lsprotocol import types
 
+from support.act_kit import LOCAL, receipt
 from support.editor import Editor, editing, vscode
 from support.home import TURNOUT, Home
 from support.shop import AFTER, BEFORE, FILES, SCRIPT, Shop, open_shop
+from turnout.act.entries import Entry
+from turnout.act.proposals import Proposal
+from turnout.act.transactions import real_root
+from turnout.core.edits.changes import file_change
+from turnout.files import Folder
+from turnout.journal import Journal
 
 pytestmark = pytest.mark.asyncio
 
@@ -73,3 +81,34 @@ async def test_what_a_crash_cut_off_is_put_right_and_said(home: Home) -> None:
         assert "taken back" in said
         assert editor.drop(types.WORKSPACE_APPLY_EDIT)
     assert on_disk(home) == BEFORE
+
+
+def cut_between(home: Home) -> None:
+    """Have a process die after the edits of a change and before its operations on files."""
+    home.write("two/a.py", "from b import one\n")
+    home.write("two/b.py", "one = 1\n")
+    folder = Folder(home.work / "two")
+    edit = file_change("edit", folder.uri("a.py"), "a.py", ("from b import one\n",), ("from c import one\n",))
+    lines = ("one = 1\n",)
+    there = {"new_uri": folder.uri("c.py"), "new_path": "c.py"}
+    move = file_change("rename", folder.uri("b.py"), "b.py", lines, lines, **there)
+    create = file_change("create", folder.uri("d.py"), "d.py", (), ("d = 1\n",))
+    proposal = Proposal("p", "Move b", "plan", (edit, move, create), (), receipt("refactor", LOCAL, (), 1))
+    root = real_root(folder.root)
+    journal = Journal(home.state / "journal")
+    journal.write(Entry(proposal, root, "applying", time.time(), proposal.changes))
+    home.write("two/a.py", "from c import one\n")
+
+
+async def test_a_change_is_mended_before_any_document_is_opened(home: Home) -> None:
+    """Also where the folder that it was cut off in is added later: nobody has to open a file for that."""
+    cut_between(home)
+    async with editing(home, vscode(), options={}, folders=()) as editor:
+        await editor.request("turnout/receipts", {"count": 1})  # the server has begun without it
+        added = types.WorkspaceFoldersChangeEvent([types.WorkspaceFolder(home.uri("two"), "two")], [])
+        editor.workspace_did_change_workspace_folders(types.DidChangeWorkspaceFoldersParams(added))
+        assert "taken back" in await editor.said()
+        editor.drop(types.WORKSPACE_APPLY_EDIT)
+    assert home.read("two/a.py") == "from b import one\n"
+    assert home.read("two/b.py") == "one = 1\n"
+    assert not (home.work / "two/c.py").exists()

@@ -289,7 +289,7 @@ class TurnoutServer(LanguageServer):
             await self._read_settings(services)
             future.set_result(services)
             self.hold(self._watch_settings(services), "watch settings")
-            self.hold(self._recover(services), "recover")
+            self.hold(self.recover(), "recover")
         except Exception as error:
             logger.exception("the services could not be built")
             future.set_exception(error)
@@ -349,8 +349,9 @@ class TurnoutServer(LanguageServer):
         }
         return {**self._owners, **opened}
 
-    async def _recover(self, services: Services) -> None:
-        """Put right what a crash left in the middle of a change, and say so."""
+    async def recover(self) -> None:
+        """Put right what a crash left in the middle of a change in an open folder, and say so."""
+        services = await self.services()
         for root, workspace in self.journalled(services).items():
             for text in await services.proposals.recover(workspace, root):
                 self.editor.say(f"Turnout: {text}", "warning")

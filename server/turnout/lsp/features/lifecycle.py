@@ -93,11 +93,12 @@ def closed(server: TurnoutServer, document: Document) -> None:
 
 
 def folders_changed(server: TurnoutServer) -> None:
-    """Use the settings of the folders that are open now."""
+    """Use the settings of the folders that are open now, and finish what a crash cut off in them."""
     services = server.services_now()
     if services is not None:
         services.settings.set_roots(server.roots())
         server.settings_changed(services)
+        server.hold(server.recover(), "recover")
 
 
 def _is_settings(uri: str) -> bool:

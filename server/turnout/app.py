@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from turnout.core.documents import Snapshot
     from turnout.core.repository import Repository
     from turnout.core.requests import FimPrompt, Model
-    from turnout.dispatch import Dispatcher, Operation, Vitals
+    from turnout.dispatch import Dispatcher, Operation, SentPrompts, Vitals
     from turnout.local import LocalBackend
     from turnout.preview import Previewer
     from turnout.remote import RemoteBackend
@@ -230,6 +230,7 @@ class _Models:
     telemetry: Telemetry
     measuring: Measuring
     dispatcher: Dispatcher
+    sent: SentPrompts
 
     async def warm(self, model: Model, prompt: FimPrompt) -> None:
         """Have `model` read `prompt` ahead, in its process or on its server."""
@@ -238,7 +239,7 @@ class _Models:
 
 def _models(loop: asyncio.AbstractEventLoop, editor: Host, session: _Session) -> _Models:
     from turnout import models, remote
-    from turnout.dispatch import Dispatcher
+    from turnout.dispatch import Dispatcher, SentPrompts
     from turnout.local import LocalBackend
     from turnout.models import on_gpu, speeds
     from turnout.session.editor_keys import WithEditorKeys
@@ -252,7 +253,7 @@ def _models(loop: asyncio.AbstractEventLoop, editor: Host, session: _Session) ->
     backend = remote.RemoteBackend(editor_keys.resolve)
     telemetry = Telemetry(reporter.record, lambda text: _warn_later(loop, editor, text))
     elsewhere = Watched(WithEditorKeys(backend, editor_keys), telemetry)
-    measuring = Measuring(telemetry.record, speeds.Keeper(), local.runs)
+    measuring, sent = Measuring(telemetry.record, speeds.Keeper(), local.runs), SentPrompts()
     dispatcher = Dispatcher(
         session.budgets,
         {"local": Watched(local, telemetry), **dict.fromkeys(remote.APIS, elsewhere)},
@@ -262,8 +263,9 @@ def _models(loop: asyncio.AbstractEventLoop, editor: Host, session: _Session) ->
         vitals=session.vitals,
         permits=session.workspaces.permits,
         ready=session.workspaces.ready,
+        sent=sent,
     )
-    return _Models(local, backend, telemetry, measuring, dispatcher)
+    return _Models(local, backend, telemetry, measuring, dispatcher, sent)
 
 
 def _settings_read(loop: asyncio.AbstractEventLoop, session: _Session, models: _Models) -> None:
@@ -326,6 +328,7 @@ def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, m
         check=FolderChecks(workspaces),
         outlook=RecentOutlook(workspaces, ledger.last, evidence=partial(edit_evidence, _ledger_path())),
         preview=Previewer(models.dispatcher, models.remote.foresee),
+        sent=models.sent,
         repositories=session.repositories,
         proposals=Proposals(Journal(paths.state_dir() / "journal")),
         close=partial(_close_all, session, models, completer, kept, warmer, pulls),

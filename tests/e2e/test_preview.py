@@ -81,6 +81,12 @@ class Rig:
         answer: dict[str, Any] = await self.editor.request("turnout/preview", params)
         return answer
 
+    async def sent(self) -> list[dict[str, Any]]:
+        answer = await self.editor.request("turnout/sent", {"count": 100})
+        prompts: list[dict[str, Any]] = answer["prompts"]
+        assert all(prompt["text"] in answer["report"] for prompt in prompts)
+        return prompts
+
     def cursor(self, offset: int) -> dict[str, int]:
         place = self.buffer.position(offset, self.editor.encoding)
         return {"line": place.line, "character": place.character}
@@ -145,6 +151,11 @@ async def test_a_completion(rig: Rig) -> None:
     must_be_fit_to_be_seen(shown)
     assert await rig.editor.ghost(rig.buffer, len(rig.buffer.text)) == "receipt()"
     assert bodies(rig.holes) == [shown["text"]]
+    [sent] = await rig.sent()
+    assert (sent["kind"], sent["url"], sent["state"]) == ("inline", shown["url"], "answered")
+    assert (sent["text"], sent["files"], sent["redacted"]) == tuple(
+        shown[name] for name in ("text", "files", "redacted")
+    )
     assert shown["text"] in shown["report"]
 
 
@@ -164,7 +175,7 @@ async def test_an_explanation(rig: Rig) -> None:
     run = types.ExecuteCommandParams("turnout.explain", action.command.arguments)
     await rig.editor.request(types.WORKSPACE_EXECUTE_COMMAND, run)
     await rig.editor.displayed()
-    assert await rig.editor.said() == "It bills."
+    assert rig.editor.drop(types.WINDOW_SHOW_MESSAGE, types.WINDOW_SHOW_DOCUMENT)
     assert bodies(rig.chat)[before:] == [shown["text"]]
 
 
@@ -177,9 +188,13 @@ async def test_a_refactor(rig: Rig) -> None:
     assert "the first prompt of a refactor" in shown["report"]
     before = len(rig.chat.requests)
     params = {**asked, "textDocument": {"uri": rig.buffer.uri}}
-    await rig.editor.request("turnout/refactor", params)
+    proposal = await rig.editor.request("turnout/refactor", params)
     await rig.editor.displayed()
-    assert bodies(rig.chat)[before] == shown["text"]
+    received = bodies(rig.chat)[before:]
+    assert received[0] == shown["text"]
+    sent = [one for one in await rig.sent() if one["kind"] == "refactor"]
+    assert [one["text"] for one in reversed(sent)] == received
+    assert sent[-1]["request"] == proposal["receipt"]["id"]
 
 
 async def test_what_stays_here(rig: Rig) -> None:
@@ -207,6 +222,14 @@ async def test_nothing_would_be_sent(rig: Rig, params: dict[str, Any], reason: s
     """Where nothing would be sent, the answer is an error that says why."""
     with pytest.raises(JsonRpcException, match=reason):
         await rig.preview(**{"range": rig.all_of_it, **params})
+
+
+async def test_what_was_sent_is_in_no_file(rig: Rig, module_home: Home) -> None:
+    """It is kept in memory, and in none of the logs."""
+    assert await rig.sent()
+    logs = [file.read_text() for file in (module_home.state / "logs").iterdir()]
+    assert logs
+    assert not any("def bill" in log or "TURNOUT_REDACTED" in log for log in logs)
 
 
 async def test_a_preview_leaves_no_trace(rig: Rig) -> None:

@@ -8,6 +8,7 @@ from turnout.dispatch.dispatcher import Dispatcher
 from turnout.dispatch.foreseeing import Foreseen, Write
 from turnout.dispatch.operation import Operation
 from turnout.dispatch.seams import Consent, Consents, Ledger, Overspend, Purse, Routes
+from turnout.dispatch.sent import SentPrompts
 from turnout.dispatch.vitals import Vitals
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Patience",
     "Purse",
     "Routes",
+    "SentPrompts",
     "Vitals",
     "Write",
 ]

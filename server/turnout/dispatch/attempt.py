@@ -10,6 +10,7 @@ from turnout.core.answers import Ask
 from turnout.core.limits import Limit
 from turnout.core.receipts import Receipt, Send
 from turnout.core.requests import Account, Done, Model, Route, Timings, Usage
+from turnout.core.sent import Hop
 from turnout.dispatch.prompts import estimated_tokens
 from turnout.dispatch.providers import provider
 
@@ -41,6 +42,8 @@ class Try:
     """What the vitals gave it to hand in at its end."""
     over: bool = False
     """Whether nothing more will come of it."""
+    hop: Hop | None = None
+    """What its user can look at of it, once it departed."""
     edits: str = ""
     """The form of the edits that its prompt asks for, and why that one."""
 

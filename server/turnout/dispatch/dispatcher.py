@@ -21,6 +21,7 @@ from turnout.dispatch.operation import Operation
 from turnout.dispatch.paying import Payer
 from turnout.dispatch.seams import Consents, Ledger, Permits, Purse, Ready, Routes
 from turnout.dispatch.sending import Sender
+from turnout.dispatch.sent import SentPrompts
 from turnout.dispatch.vitals import Vitals
 from turnout.errors import DeadlineExceeded, TurnoutError
 
@@ -43,11 +44,13 @@ class Dispatcher:
         patience: Patience = PATIENCE,
         permits: Permits | None = None,
         ready: Ready | None = None,
+        sent: SentPrompts | None = None,
     ) -> None:
         """Without a `purse` nothing is set aside; `vitals` are shared with whoever decides routes by them.
 
         `permits` is asked before every send, since settings may change while a request is under way; `ready` is
         awaited before the route is decided and before every send, for what is read on a thread.
+        `sent` keeps what was sent.
         """
         self._ready = ready
         self._permits = permits
@@ -56,7 +59,7 @@ class Dispatcher:
         self._ledger = ledger
         self._clock = clock
         self._patience = patience
-        self._sender = Sender(backends, Payer(purse), vitals or Vitals(), clock)
+        self._sender = Sender(backends, Payer(purse), vitals or Vitals(), clock, sent or SentPrompts())
 
     def operation(self, instruction: str = "") -> Operation:
         """A piece of the user's work that may take several requests, with one memory for all of them."""

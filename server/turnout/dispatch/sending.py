@@ -7,6 +7,7 @@ every send that began is heard of by the vitals exactly once.
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
+from datetime import datetime
 from typing import Any, cast
 
 from turnout.core.answers import tagged
@@ -23,12 +24,14 @@ from turnout.core.requests import (
     Waiting,
 )
 from turnout.core.secrets import Redacted
+from turnout.core.sent import Hop
 from turnout.dispatch.attempt import Attempt, Try
 from turnout.dispatch.clearance import Clearance
 from turnout.dispatch.floor import Floor
 from turnout.dispatch.paying import Payer
 from turnout.dispatch.prompts import prompt_bytes
 from turnout.dispatch.secrecy import restored
+from turnout.dispatch.sent import SentPrompts
 from turnout.dispatch.vitals import Vitals
 from turnout.errors import BackendError, DeadlineExceeded, StreamTruncated, TurnoutError
 
@@ -41,12 +44,18 @@ class Sender:
     """Sends on the backends of all APIs."""
 
     def __init__(
-        self, backends: Mapping[Api, Backend], payer: Payer, vitals: Vitals, clock: Callable[[], float]
+        self,
+        backends: Mapping[Api, Backend],
+        payer: Payer,
+        vitals: Vitals,
+        clock: Callable[[], float],
+        sent: SentPrompts,
     ) -> None:
         self._backends = backends
         self._payer = payer
         self._vitals = vitals
         self._clock = clock
+        self._sent = sent
 
     async def send(self, attempt: Attempt, clearance: Clearance, model: Model, floor: Floor) -> Try:
         """Ask `model`; raises TurnoutError where it did not answer. What was sent is in `attempt.tries` either way."""
@@ -69,11 +78,13 @@ class Sender:
             self._failed(tried, error)
             raise
         except BaseException:
+            _became(tried, "given up before its end")
             self._vitals.left(model, self._silent_ms(tried), tried.ticket)
             raise
         finally:
             tried.over = True
             floor.leave(tried)
+        _became(tried, "answered")
         self._vitals.answered(tried)
         return tried
 
@@ -84,6 +95,7 @@ class Sender:
             extent = error.extent if isinstance(error, BackendError) else "unsent"
             tried.reached, tried.refused = extent != "unsent", extent == "refused"
         self._payer.settle(tried)
+        _became(tried, f"{'failed' if tried.reached else 'not sent'}: {error.message}")
         if isinstance(error, _TooSlow):
             self._vitals.left(tried.model, self._silent_ms(tried), tried.ticket)
         else:
@@ -119,6 +131,8 @@ class Sender:
         floor: Floor,
         on_first_text: Callable[[], None],
     ) -> None:
+        if tried.model.api == "local":
+            self._keep(clearance, tried, cleared, Departing())
         answer = self._backends[tried.model.api].stream(tried.model, cleared.prompt)
         # A Protocol cannot say "async generator"; closing it is what stops the model.
         whole = restored(answer, cleared) if cleared.counts else cast("Any", answer)
@@ -130,6 +144,8 @@ class Sender:
                     return
                 if not isinstance(item, Delta):
                     await _hear(clearance, tried, floor, item)
+                    if isinstance(item, Departing):
+                        self._keep(clearance, tried, cleared, item)
                     continue
                 tried.reached = True
                 if tried.first is None:
@@ -140,6 +156,29 @@ class Sender:
                 if floor.say(tried, item.text):
                     return
         raise StreamTruncated(f"The answer of {tried.model.name} ended without its end.")
+
+    def _keep(self, clearance: Clearance, tried: Try, cleared: Redacted, departing: Departing) -> None:
+        attempt = clearance.attempt
+        tried.hop = Hop(
+            attempt.id,
+            datetime.now().astimezone(),
+            attempt.ask.kind,
+            tried.model,
+            cleared.prompt,
+            tried.size,
+            departing.url,
+            departing.body,
+            attempt.ask.files,
+            cleared.counts,
+            clearance.route.workspace,
+        )
+        self._sent.keep(tried.hop)
+
+
+def _became(tried: Try, state: str) -> None:
+    """Say what became of a send, for its user to look at."""
+    if tried.hop is not None:
+        tried.hop.state = state
 
 
 async def _hear(clearance: Clearance, tried: Try, floor: Floor, item: Account | Departing | Waiting) -> None:

@@ -1,10 +1,11 @@
-"""What `turnout/preview` needs of the rest of the server."""
+"""What `turnout/preview` and `turnout/sent` need of the rest of the server."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from turnout.core.answers import Ask
 from turnout.core.previews import Preview
+from turnout.core.sent import Hop
 from turnout.core.withholding import Hear, LeftOut
 from turnout.lsp.server import Operation
 
@@ -23,4 +24,12 @@ class Previews(Protocol):
 
     async def of_work(self, begin: Begin, instruction: str = "") -> Preview:
         """What the work that `begin` begins would send first; raises TurnoutError where that is nothing."""
+        ...
+
+
+class Sent(Protocol):
+    """What was sent of late."""
+
+    def last(self, count: int) -> list[Hop]:
+        """The newest, newest first."""
         ...

@@ -39,7 +39,7 @@ if TYPE_CHECKING:  # the use cases are imported when the services are built
     from turnout.core.edits.formats import Evidence
     from turnout.core.repository import Repository
     from turnout.core.requests import Kind
-    from turnout.lsp.previews import Previews
+    from turnout.lsp.previews import Previews, Sent
     from turnout.lsp.workspace import EditorWorkspace
 
 logger = logging.getLogger(__name__)
@@ -136,6 +136,7 @@ class Services:
     outlook: Outlooks
     """Tells what a refactor would meet."""
     preview: Previews
+    sent: Sent
     repositories: Repositories
     proposals: Proposals
     """What was proposed and applied, also before this process."""

@@ -40,6 +40,7 @@ _METHODS = {
     "turnout/undo": "refactor.undo",
     "turnout/discard": "refactor.discard",
     "turnout/preview": "preview.preview",
+    "turnout/sent": "preview.sent",
     "turnout/explain": "transparency.explain",
     "turnout/models": "transparency.models",
     "turnout/why": "transparency.why",

@@ -19,6 +19,7 @@ from turnout.act.seams import Seams, tell_nobody
 from turnout.complete.prompts import CompletionKind
 from turnout.core.previews import Preview, preview_to_wire
 from turnout.core.requests import COMPLETION_KINDS, KINDS, Kind
+from turnout.core.sent import hop_to_wire, sent_report
 from turnout.core.withholding import Hear
 from turnout.errors import FileUnusable, RequestRejected
 from turnout.files import path_to_uri, uri_to_path
@@ -40,6 +41,8 @@ from turnout.lsp.server import Operation, Services, TurnoutServer
 from turnout.lsp.work import failures_as_errors, seams_for
 from turnout.lsp.workspace import EditorWorkspace
 
+DEFAULT_SENT = 10
+
 
 async def preview(ls: TurnoutServer, params: Any) -> dict[str, Any]:
     """What a request of a kind would send first if it were made now, and to whom."""
@@ -51,6 +54,15 @@ async def preview(ls: TurnoutServer, params: Any) -> dict[str, Any]:
     async with failures_as_errors():
         found = await _previewed(ls, services, cast("Kind", kind), fields)
     return preview_to_wire(found)
+
+
+async def sent(ls: TurnoutServer, params: Any) -> dict[str, Any]:
+    """What was sent last since the server started, newest first: {count?} -> {prompts, report}."""
+    count = fields_of(params).get("count")
+    wanted = count if isinstance(count, int) and count > 0 else DEFAULT_SENT
+    services = await ls.services()
+    hops = services.sent.last(wanted)
+    return {"prompts": [hop_to_wire(hop) for hop in hops], "report": "\n".join(sent_report(hops))}
 
 
 async def _previewed(ls: TurnoutServer, services: Services, kind: Kind, fields: Mapping[str, Any]) -> Preview:

@@ -158,21 +158,21 @@ CUT = [Delta("x" * 3000), StreamTruncated("cut")]
 
 
 @pytest.mark.parametrize(
-    ("scripts", "limit_usd", "asked"),
+    ("scripts", "limit_usd", "asked", "deadline_ms"),
     [
-        ({"opus": [CUT] * 3, "sonnet": [says("x")]}, 0.0535, ["opus"]),
-        ({"opus": [CUT] * 3, "sonnet": [says("x")]}, 0.08, ["opus", "sonnet"]),
-        ({"opus": [[hang]], "sonnet": [says("x")]}, 0.08, ["opus"]),
-        ({"opus": [[hang]], "sonnet": [says("x")]}, 0.11, ["opus", "sonnet"]),
-        ({"opus": [[ConnectionFailed("no")]], "sonnet": [says("x")]}, 0.0535, ["opus", "sonnet"]),
+        ({"opus": [CUT] * 3, "sonnet": [says("x")]}, 0.0535, ["opus"], None),
+        ({"opus": [CUT] * 3, "sonnet": [says("x")]}, 0.08, ["opus", "sonnet"], None),
+        ({"opus": [[hang]], "sonnet": [says("x")]}, 0.08, ["opus"], 200),  # nothing else ends it
+        ({"opus": [[hang]], "sonnet": [says("x")]}, 0.11, ["opus", "sonnet"], None),
+        ({"opus": [[ConnectionFailed("no")]], "sonnet": [says("x")]}, 0.0535, ["opus", "sonnet"], None),
     ],
     ids=["no money for a fallback", "fallback", "no money for a hedge", "hedge", "what failed was free"],
 )
 async def test_all_sends_of_a_request_share_its_limit(
-    scripts: dict[str, list[list[object]]], limit_usd: float, asked: list[str]
+    scripts: dict[str, list[list[object]]], limit_usd: float, asked: list[str], deadline_ms: int | None
 ) -> None:
     """Each is held to what the earlier ones came to, and to the worst case of those that are still under way."""
-    chosen = route(OPUS, SONNET, kind="explain", limit_usd=limit_usd, hedge_ms=1, deadline_ms=200)
+    chosen = route(OPUS, SONNET, kind="explain", limit_usd=limit_usd, hedge_ms=1, deadline_ms=deadline_ms)
     backend = Scripted({}, turns=scripts)  # type: ignore[arg-type]
     around = Around(chosen)
     with contextlib.suppress(TurnoutError):

@@ -66,7 +66,10 @@ def _neovim(count: int) -> list[Row]:
 def _llamavim(path: Path | None) -> list[Row]:
     from bench import llamavim
 
-    return llamavim.measure(path)
+    try:
+        return llamavim.measure(path)
+    except llamavim.PeerMissing as missing:
+        raise SystemExit(str(missing)) from missing
 
 
 def _model(path: Path | None) -> list[Row]:

@@ -27,6 +27,15 @@ export class Reports implements vscode.TextDocumentContentProvider, vscode.Dispo
     await vscode.commands.executeCommand("markdown.showPreviewToSide", uri);
   }
 
+  /** Opens a page of plain text beside the editor, or fills the one of that title anew; nobody can edit it. */
+  async showText(title: string, text: string): Promise<void> {
+    const uri = vscode.Uri.from({ scheme: SCHEME, path: `${title}.txt` });
+    this.pages.set(uri.path, text);
+    this.changed.fire(uri);
+    const document = await vscode.workspace.openTextDocument(uri);
+    await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.Beside, preview: true });
+  }
+
   dispose(): void {
     vscode.Disposable.from(this.changed, this.registration).dispose();
   }

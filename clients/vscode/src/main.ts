@@ -11,6 +11,7 @@ import { InlineReports } from "./inline";
 import { PrivateServer } from "./install";
 import { registerKeys } from "./keys";
 import { KeyStore } from "./keystore";
+import { showOutgoing, showSent } from "./outgoing";
 import { Pause } from "./pause";
 import { pullModel } from "./pull";
 import { Questions } from "./questions";
@@ -59,6 +60,8 @@ export function start(context: vscode.ExtensionContext, took: () => string): voi
     registerCommand("turnout.menu", () => showMenu(pause)),
     registerCommand("turnout.why", () => whyNothing(running)),
     registerCommand("turnout.explainRoute", () => explainRoute(running, reports)),
+    registerCommand("turnout.showOutgoing", () => showOutgoing(running, reports)),
+    registerCommand("turnout.showSent", () => showSent(running, reports)),
     registerCommand("turnout.switchModel", () => switchModel(running)),
     registerCommand("turnout.showSpend", () => spend.show()),
     registerCommand("turnout.install", () => running.install()),

@@ -205,6 +205,14 @@ export interface Status {
   message?: string | null;
 }
 
+/** What `turnout/preview` is about; which of it is needed depends on the kind. */
+export interface OutgoingParams extends Partial<DocumentPosition> {
+  kind: string;
+  range?: Range;
+  instruction?: string;
+  diagnostics?: { range: Range; message: string; source?: string; code?: string | number }[];
+}
+
 interface DocumentPosition {
   textDocument: TextDocumentIdentifier;
   position: Position;
@@ -222,6 +230,10 @@ export const Explain = new RequestType<
   RouteExplanation,
   void
 >("turnout/explain");
+/** What a request would send now, as a page of text; no model is asked. */
+export const Outgoing = new RequestType<OutgoingParams, { report: string }, void>("turnout/preview");
+/** What the last requests sent, as a page of text. */
+export const Sent = new RequestType<{ count?: number }, { report: string }, void>("turnout/sent");
 export const Models = new RequestType<
   { textDocument?: TextDocumentIdentifier },
   { models: ModelInfo[] },

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -109,8 +109,8 @@ def passage(path: str, text: str = SIMILAR) -> Passage:
     return Passage(path, "python", 0, text.count("\n"), text)
 
 
-def place(text: str = TEXT, path: str = "app.py", top: tuple[str, ...] = ()) -> Place:
-    return Place(path, "python", text, "\n", 100, 130, top)
+def place(text: str = TEXT, path: str = "app.py", lines: tuple[str, ...] = ()) -> Place:
+    return Place(path, "python", text, "\n", 100, 130, lines)
 
 
 IMPORTED = (Import("app.py", "shop", "price", "", 0),)
@@ -128,7 +128,7 @@ CANDIDATES = [
     ("by chance", Index((definition("price", "a.py"), definition("price", "b.py"))), place(), []),
     ("another name", Index((definition("cost", "shop.py"),)), place(), []),
     ("test", Index((definition("cost", "tests.py"),), beside=("tests.py",)), place(), [("tests.py", "sibling")]),
-    ("top", Index(), place(top=("import os\n",)), [("app.py", "definition")]),
+    ("top", Index(), place(lines=("import os\n",)), [("app.py", "definition")]),
     ("out of sight", Index((definition("cost", "app.py"),)), place(), [("app.py", "definition")]),
     ("nothing written yet", Index(passages=(passage("other.py"),)), place(""), []),
 ]  # fmt: skip
@@ -154,6 +154,33 @@ def test_nothing_of_the_hole_is_a_candidate() -> None:
     """The index may know the lines that are being written anew."""
     shown = Definition("app.py", "python", "price", "function", "", "def price():", 100, 101)
     assert candidates(Index((shown,)), place()) == []
+
+
+FILLER = tuple(f"filler_{number} = {number}\n" for number in range(40))
+ALIKE = tuple(SIMILAR.splitlines(keepends=True))
+
+
+def test_the_file_itself_is_looked_through_out_of_sight() -> None:
+    """Above and below what the prompt shows, whatever the index says of the file; never within."""
+    shown = ("    total = price(customer)\n",) * 31
+    above, below = (*FILLER, *ALIKE, *FILLER, *FILLER)[:100], (*FILLER, *ALIKE)
+    found = candidates(Index(passages=(passage("app.py"),)), place(lines=(*above, *shown, *below)))
+    similar = [chunk for chunk in found if chunk.source == "similar"]
+    assert [chunk.path for chunk in similar] == ["app.py"] * 2
+    assert all(SIMILAR in chunk.text for chunk in similar)
+    assert not any(shown[0] * 2 in chunk.text for chunk in similar)
+
+
+@pytest.mark.parametrize("more", range(1, 6))
+def test_what_is_typed_moves_nothing_else_of_the_file(more: int) -> None:
+    """Lines above are counted from the beginning of the file and those below from its end, so the prompt stays."""
+    lines = (*FILLER, *ALIKE, *FILLER, *FILLER, *FILLER, *ALIKE)
+    longer = replace(
+        place(), last_line=130 + more, lines=(*lines[:125], *("typed = 1\n",) * more, *lines[125:])
+    )
+    before = candidates(Index(), place(lines=lines))
+    assert [chunk.key for chunk in candidates(Index(), longer)] == [chunk.key for chunk in before]
+    assert len(before) == 2
 
 
 def test_what_is_hardly_alike_is_left_out() -> None:

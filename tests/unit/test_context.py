@@ -24,6 +24,7 @@ def paths(chunks: tuple[Chunk, ...]) -> list[str]:
         ([chunk("a", 1), chunk("b", 2)], 5, "", []),
         ([chunk("a", 1), chunk("b", 2, "x = 1\n" * 90)], 40, "", ["a"]),
         ([chunk("a")], 500, "x = 1\nthe_text_of_a = 1\n", []),
+        ([chunk("a", 1, "x_one = 1\nx_two = 2\nx_three = 3\n")], 500, "x_one = 1\nx_three = 3\n", ["a"]),
         ([chunk("a", 1, "same_line = 1\n"), chunk("b", 2, "same_line = 1\n")], 500, "", ["b"]),
         ([chunk("a", 1, "  \n}\n")], 500, "", []),
         ([], 500, "", []),
@@ -34,6 +35,7 @@ def paths(chunks: tuple[Chunk, ...]) -> list[str]:
         "no room",
         "too long",
         "seen already",
+        "all but one line seen",
         "twice",
         "says nothing",
         "nothing",
@@ -149,13 +151,22 @@ def test_the_nearer_line_weighs_more() -> None:
     assert weights["near_by"] > weights["far_away"] > 0
 
 
-def test_the_window_of_most_interest_is_found() -> None:
-    """Not the passage's beginning, but the lines that speak of the same."""
-    lines = [f"filler_{number} = 0\n" for number in range(30)]
-    lines[20] = "charge_customer(order)\n"
-    start, alike = context.best_window(lines, context.interest("charge_customer(", ""), 8)
-    assert start <= 20 < start + 8
-    assert alike > 0.9
+def test_the_same_form_tells_more_than_the_same_names() -> None:
+    """Of two texts with the same names, the one that puts them together as the cursor's line does."""
+    weights = context.interest("return self.charge(customer", "")
+    assert context.likeness(weights, "return self.charge(x)\ncustomer\n") > context.likeness(
+        weights, "charge = self\ncustomer\n"
+    )
+
+
+def test_the_windows_of_most_interest_are_found() -> None:
+    """Not the passage's beginning, but the lines that speak of the same; the best first, and none within another."""
+    lines = [f"filler_{number} = 0\n" for number in range(60)]
+    lines[20], lines[50] = "charge_customer(order)\n", "charge_customer\n"
+    first, second = context.best_windows(lines, context.interest("charge_customer(", ""), 8, 2)
+    assert first[0] <= 20 < first[0] + 8
+    assert second[0] <= 50 < second[0] + 8
+    assert first[1] > 0.9 > second[1] > 0
 
 
 @pytest.mark.parametrize(

@@ -30,9 +30,6 @@ MAX_DOCUMENTS = 64
 MAX_SCANNED = 100_000
 """Characters of a document that are looked through for secrets before lines of it are shown elsewhere."""
 
-_TOP_LINES = 200
-"""Imports stand no further down."""
-
 _NO_PLACE = "it is in no folder that is open here"
 
 
@@ -295,5 +292,4 @@ def _place(snapshot: Snapshot, position: Position, path: str, window: Window) ->
     hole = holes.cut(snapshot, position)
     prefix, suffix = hole.prefix[-window.prefix_chars :], hole.suffix[: window.suffix_chars]
     first, last = position.line - prefix.count("\n"), position.line + suffix.count("\n")
-    top = snapshot.lines[: max(0, min(first, _TOP_LINES))]
-    return Place(path, snapshot.language, prefix, suffix, first, last, top)
+    return Place(path, snapshot.language, prefix, suffix, first, last, snapshot.lines)

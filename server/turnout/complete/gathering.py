@@ -4,7 +4,7 @@ Invariant: nothing of the hole itself is offered, also where the index knows an 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from turnout.core import context
@@ -15,12 +15,17 @@ from turnout.core.repository import Definition, Import, Repository
 SIMILAR_LINES = 16
 """Lines of a similar place: enough to show how it went on."""
 
-LEAST_ALIKE = 0.5
+LEAST_ALIKE = 0.35
 """Less of what is of interest at the cursor, and a small model is led astray more often than helped (measured)."""
 
-_SIMILAR_HITS = 16
+_SIMILAR_HITS = 40
+_OWN_LINES = 1000
+"""Lines of the file itself on either side of what the prompt shows that are looked through."""
+_OWN_PLACES = 4
 _QUERY_NAMES = 32
 _BELONGS = 0.15
+_TOP_LINES = 200
+"""Imports stand no further down."""
 _DEFINITIONS = 40
 _MEMBERS = 8
 _SIGNATURE_CHARACTERS = 400
@@ -33,10 +38,7 @@ _DEFINED = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A cursor in a file; `first_line` to `last_line` are the lines that the prompt shows of it.
-
-    `top` are the first lines of the file, as far as the prompt does not show them.
-    """
+    """A cursor in a file; of its `lines`, the prompt shows those from `first_line` to `last_line`."""
 
     path: str
     language: str
@@ -44,7 +46,7 @@ class Place:
     suffix: str
     first_line: int
     last_line: int
-    top: tuple[str, ...] = ()
+    lines: Sequence[str] = ()
 
 
 def candidates(repository: Repository, place: Place) -> list[Chunk]:
@@ -53,13 +55,15 @@ def candidates(repository: Repository, place: Place) -> list[Chunk]:
         *_own(repository, place),
         *_definitions(repository, place),
         *_similar(repository, place),
+        *_elsewhere(place),
         *_siblings(repository, place),
     ]
 
 
 def _own(repository: Repository, place: Place) -> Iterator[Chunk]:
     """What the file itself imports and declares out of sight: the words that it is written with."""
-    imports = context.import_lines(place.top, _OWN_CHARACTERS)
+    top = place.lines[: max(0, min(place.first_line, _TOP_LINES))]
+    imports = context.import_lines(top, _OWN_CHARACTERS)
     outline = [one for one in repository.outline(place.path) if not _is_shown(one, place)]
     around = {
         one.name
@@ -137,17 +141,39 @@ def _is_shown(definition: Definition, place: Place) -> bool:
 
 
 def _similar(repository: Repository, place: Place) -> Iterator[Chunk]:
-    """The lines of most interest in the most similar passages, and what comes after them."""
+    """The lines of most interest in the most similar passages of other files, and what comes after them."""
     words = context.wanted_names(place.prefix, place.suffix, _QUERY_NAMES)
     if not words:
         return
     weights = context.interest(place.prefix, place.suffix)
     for hit in repository.similar(words, limit=_SIMILAR_HITS, exclude={place.path}):
-        lines = split_lines(hit.passage.text)
-        start, alike = context.best_window(lines, weights, SIMILAR_LINES)
-        text = "".join(lines[start : start + SIMILAR_LINES])
+        passage = hit.passage
+        yield from _windows(passage.path, split_lines(passage.text), passage.first_line, weights)
+
+
+def _elsewhere(place: Place) -> Iterator[Chunk]:
+    """The lines of most interest in the file itself, as far as the prompt does not show them.
+
+    They are counted from the nearer end of the file, so that what is typed between leaves them where they are.
+    """
+    weights = context.interest(place.prefix, place.suffix)
+    step, count = SIMILAR_LINES // 4, len(place.lines)
+    begin = max(0, place.first_line - _OWN_LINES) // step * step
+    above = place.lines[begin : max(0, place.first_line)]
+    yield from _windows(place.path, above, begin, weights, _OWN_PLACES)
+    begin = place.last_line + 1 + (count - place.last_line - 1) % step
+    yield from _windows(
+        place.path, place.lines[begin : begin + _OWN_LINES], begin - count, weights, _OWN_PLACES
+    )
+
+
+def _windows(
+    path: str, lines: Sequence[str], first_line: int, weights: Mapping[str, float], count: int = 1
+) -> Iterator[Chunk]:
+    for start, alike in context.best_windows(lines, weights, SIMILAR_LINES, count):
         if alike >= LEAST_ALIKE:
-            yield Chunk(hit.passage.path, text, "similar", alike, hit.passage.first_line + start)
+            text = "".join(lines[start : start + SIMILAR_LINES])
+            yield Chunk(path, text, "similar", alike, first_line + start)
 
 
 def _siblings(repository: Repository, place: Place) -> Iterator[Chunk]:

@@ -8,6 +8,7 @@ a margin, because whatever stands behind a change in a prompt has to be evaluate
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal, get_args
 
 from turnout.core.fim.layout import Window
@@ -29,15 +30,16 @@ NEAR_LINES = 12
 """Lines before the cursor that tell what is being written."""
 
 _WORD = re.compile(r"[^\W\d]\w*")
+_TOKEN = re.compile(r"[^\W\d]\w*|[^\w\s]")
 _IMPORT = re.compile(
     r"(?:import|from|use|pub use|using|require|#include|package|export [{*])\b|.* = require\b"
 )
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _LINES_AFTER = 4
-_FADING = 0.85
+_FADING = 0.6
 """Weight of a line for each line that it is further away from the cursor."""
 _PART_WEIGHT = 0.3
-_SEEN_SHARE = 0.6
+_TOLD_SHARE = 0.4
 _LEAST_SEEN_CHARACTERS = 8
 
 _COMMON = frozenset(
@@ -101,13 +103,16 @@ def wanted_names(prefix: str, suffix: str, limit: int = 24) -> tuple[str, ...]:
 
 
 def interest(prefix: str, suffix: str) -> dict[str, float]:
-    """What is being written about, as names and their parts with weights: the nearer to the cursor, the heavier."""
+    """What is being written about and how, with weights: the nearer to the cursor, the heavier.
+
+    That is names, their parts, and pairs of neighbours on a line: these tell the same form from the same subject.
+    """
     weights: dict[str, float] = {}
     before = reversed(prefix.split("\n")[-NEAR_LINES:])
     after = suffix.split("\n")[1 : 1 + _LINES_AFTER]
     for distance, line in (*enumerate(before), *enumerate(after, 2)):
-        for word, share in _weighted(identifiers(line)):
-            weights[word] = max(weights.get(word, 0.0), share * _FADING**distance)
+        for feature, share in _features(line):
+            weights[feature] = max(weights.get(feature, 0.0), share * _FADING**distance)
     return weights
 
 
@@ -127,29 +132,50 @@ def import_lines(lines: Iterable[str], limit_chars: int) -> str:
 
 def likeness(weights: Mapping[str, float], text: str) -> float:
     """How much of what is of interest also stands in `text`: from 0 to 1."""
+    return _share(weights, (_of_interest(line, weights) for line in text.split("\n")))
+
+
+def best_windows(
+    lines: Sequence[str], weights: Mapping[str, float], size: int, count: int = 1
+) -> list[tuple[int, float]]:
+    """Where in `lines` the `size` lines of most interest begin, and how much of it they hold.
+
+    At most `count` places, the best first and none within another; they lie a quarter of `size` apart.
+    """
+    found = [_of_interest(line, weights) for line in lines]
+    starts = range(0, max(1, len(lines) - size // 2), max(1, size // 4))
+    ranked = sorted(
+        ((start, _share(weights, found[start : start + size])) for start in starts), key=_best_first
+    )
+    chosen: list[tuple[int, float]] = []
+    for start, alike in ranked:
+        if len(chosen) < count and all(abs(start - other) >= size for other, _ in chosen):
+            chosen.append((start, alike))
+    return chosen
+
+
+def _best_first(window: tuple[int, float]) -> tuple[float, int]:
+    return -window[1], window[0]
+
+
+def _of_interest(line: str, weights: Mapping[str, float]) -> set[str]:
+    return {feature for feature, _ in _features(line) if feature in weights}
+
+
+def _share(weights: Mapping[str, float], found: Iterable[set[str]]) -> float:
     whole = sum(weights.values())
-    found = dict(_weighted(identifiers(text)))
-    return sum(weight for word, weight in weights.items() if word in found) / whole if whole else 0.0
-
-
-def best_window(lines: Sequence[str], weights: Mapping[str, float], size: int) -> tuple[int, float]:
-    """Where in `lines` the `size` lines of most interest begin, and how much of it they hold."""
-    best = (0, -1.0)
-    for start in range(0, max(1, len(lines) - size // 2), max(1, size // 4)):
-        found = likeness(weights, "\n".join(lines[start : start + size]))
-        if found > best[1]:
-            best = (start, found)
-    return best
+    return sum(weights[feature] for feature in set[str]().union(*found)) / whole if whole else 0.0
 
 
 def unseen(chunks: Iterable[Chunk], visible: str) -> Iterator[Chunk]:
-    """Those of `chunks` that tell something that stands neither in `visible` nor in a chunk before them."""
-    seen = _telling(visible)
+    """Those of `chunks` that tell something that `visible` does not, and mostly other things than those before them."""
+    shown, told = _telling(visible), set[str]()
     for chunk in chunks:
         lines = _telling(chunk.text)
-        if not lines or len(lines & seen) >= _SEEN_SHARE * len(lines):
+        # Lines that are all but the same as the cursor's are the best there are: one of them may be what is missing.
+        if lines <= shown or len(lines & told) >= _TOLD_SHARE * len(lines):
             continue
-        seen |= lines
+        told |= lines
         yield chunk
 
 
@@ -210,9 +236,12 @@ def _telling(text: str) -> set[str]:
     return {line for line in stripped if len(line) >= _LEAST_SEEN_CHARACTERS}
 
 
-def _weighted(names: Iterable[str]) -> Iterator[tuple[str, float]]:
-    """Names in full, and the words that they are made of for a part of that."""
-    for name in names:
+def _features(line: str) -> Iterator[tuple[str, float]]:
+    """Pairs of neighbours and names in full, and the words that these are made of for a part of that."""
+    for first, second in pairwise(_TOKEN.findall(line)):
+        if _WORD.match(first) or _WORD.match(second):
+            yield f"{first} {second}", 1.0
+    for name in identifiers(line):
         yield name, 1.0
         parts = _PARTS.findall(name)
         if len(parts) > 1:

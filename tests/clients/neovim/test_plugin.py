@@ -244,6 +244,10 @@ def test_commands_are_completed(start: Start, line: str, expected: list[str]) ->
         ("spend", "Spent today: $0.5000"),
         ("spend", "inline by near: unknown, stayed here"),
         ("spend 1", "refactor by opus: $0.2500, left this machine"),
+        ("outgoing", "What ('inline', 0, None, []) would send"),
+        ("outgoing rewrite use a loop", "What ('rewrite', 0, 'use a loop', []) would send"),
+        ("sent", "The last None that were sent"),
+        ("sent 3", "The last 3 that were sent"),
         ("log", "the server's log is not known before it has run"),
         ("pause buffer", "paused in this buffer"),
         ("resume buffer", "suggestions are on in this buffer"),
@@ -267,6 +271,18 @@ def test_commands_answer(scripted: Scripted, command: str, shown: str) -> None:
     editor.server("test/script", {"status": status, "undo": stale})
     editor.type(f":Turnout {command}<CR>")
     editor.until(lambda: shown in editor.screen.text() or shown in editor.messages(), repr(shown))
+
+
+def test_what_would_be_sent_is_there_to_be_read(scripted: Scripted) -> None:
+    """The page is a buffer that nobody changes and no server hears of; it is gone when its window is."""
+    editor = scripted(text="x = 1\n")
+    editor.command("Turnout outgoing")
+    editor.until_shown("second line")
+    assert editor.lua("return { vim.bo.modifiable, vim.bo.buftype }") == [False, "nofile"]
+    assert editor.lua("return #vim.lsp.get_clients({ bufnr = 0 })") == 0
+    page = editor.lua("return vim.api.nvim_get_current_buf()")
+    editor.command("close")
+    assert not editor.lua("return vim.api.nvim_buf_is_valid(...)", page)
 
 
 def test_the_statusline_follows_the_server(scripted: Scripted) -> None:

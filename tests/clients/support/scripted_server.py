@@ -355,6 +355,15 @@ def receipts(server: Server, params: Json, request: Any) -> None:
     server.answer(request, {"receipts": [one, two][: params["count"]]})
 
 
+def preview(server: Server, params: Json, request: Any) -> None:
+    about = params["kind"], params["range"]["start"]["line"], params.get("instruction"), params["diagnostics"]
+    server.answer(request, {"report": f"What {about} would send\nsecond line"})
+
+
+def sent(server: Server, params: Json, request: Any) -> None:
+    server.answer(request, {"report": f"The last {params.get('count')} that were sent"})
+
+
 HANDLERS: dict[str, Callable[[Server, Json, Any], None]] = {
     "initialize": initialize,
     "shutdown": answer_null,
@@ -374,6 +383,8 @@ HANDLERS: dict[str, Callable[[Server, Json, Any], None]] = {
     "turnout/why": why,
     "turnout/explain": explain,
     "turnout/receipts": receipts,
+    "turnout/preview": preview,
+    "turnout/sent": sent,
     "test/script": script,
     "test/hold": hold,
     "test/release": release,

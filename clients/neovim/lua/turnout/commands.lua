@@ -135,6 +135,13 @@ local function spend(args)
 end
 
 ---@param args string
+---@param range? { [1]: integer, [2]: integer }
+local function outgoing(args, range)
+  local kind, instruction = args:match("^(%S*)%s*(.-)$")
+  require("turnout.outgoing").show(kind ~= "" and kind or "inline", instruction, range)
+end
+
+---@param args string
 ---@param paused boolean
 local function pause(args, paused)
   if args == "buffer" then
@@ -258,6 +265,22 @@ M.commands = {
     args = "[count]",
     help = "Say what today's requests have cost, and list the last ones: model, cost, whether text left the machine.",
     run = spend,
+  },
+  outgoing = {
+    args = "[kind] [instruction]",
+    help = "Open what a request from here would send, `inline` where no kind is given: nothing is sent. "
+      .. "With a range, it is about those lines.",
+    complete = KINDS,
+    run = function(args, opts)
+      outgoing(args, opts.range > 0 and { opts.line1, opts.line2 } or nil)
+    end,
+  },
+  sent = {
+    args = "[count]",
+    help = "Open the prompts that were sent last, with every retry and fallback.",
+    run = function(args)
+      require("turnout.outgoing").sent(tonumber(args))
+    end,
   },
   pause = {
     args = "[buffer]",

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from turnout.session.repositories import Chosen, Index, Repositories
     from turnout.session.workspaces import Workspaces
     from turnout.settings import Loaded
-    from turnout.store import Ledger, Trials
+    from turnout.store import EditHistory, Ledger
     from turnout.telemetry import Telemetry
 
 _LATER = (
@@ -100,8 +100,8 @@ class Bench:
     operation: Callable[..., Operation]
     check: FolderChecks
     outlook: RecentOutlook
-    trials: Trials
-    """Keeps how well models wrote edits."""
+    history: EditHistory
+    """How refactors went on this machine."""
     preview: Previewer
     typing: Callable[[Repository | None, Callable[[str], Snapshot | None]], tuple[Gatherer, Completer]]
     """What completes with an index beside open documents."""
@@ -113,7 +113,7 @@ async def bench(host: Host, root: Path) -> AsyncIterator[Bench]:
     from turnout.preview import Previewer
     from turnout.session.checking import FolderChecks
     from turnout.session.outlook import RecentOutlook
-    from turnout.store import Trials, edit_evidence
+    from turnout.store import EditHistory
 
     await asyncio.to_thread(logs.to_file)
     loop = asyncio.get_running_loop()
@@ -126,15 +126,14 @@ async def bench(host: Host, root: Path) -> AsyncIterator[Bench]:
         workspaces.set_roots([root])
         await workspaces.prepare()
         session.settings_read()
-        evidence = partial(edit_evidence, _ledger_path())
-        outlook = RecentOutlook(workspaces, session.ledger.last, evidence=evidence)
-        trials = Trials(session.ledger)
+        history = EditHistory(session.ledger, _ledger_path())
+        outlook = RecentOutlook(workspaces, session.ledger.last, history=history)
         yield Bench(
             workspaces,
             models.dispatcher.operation,
             FolderChecks(workspaces),
             outlook,
-            trials,
+            history,
             Previewer(models.dispatcher, models.remote.foresee),
             partial(_typing, session, models),
         )
@@ -294,7 +293,7 @@ def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, m
     from turnout.session.outlook import RecentOutlook
     from turnout.session.pulls import Pulls
     from turnout.session.terms import completion_terms
-    from turnout.store import Suggestions, edit_evidence
+    from turnout.store import EditHistory, Suggestions
 
     workspaces, ledger = session.workspaces, session.ledger
     pulls = Pulls(editor, _pull, on_ready=lambda _name: session.reporter.settings_changed())
@@ -326,7 +325,7 @@ def _services(editor: LspEditor, protocol: TurnoutProtocol, session: _Session, m
         records=ledger,
         kept=kept,
         check=FolderChecks(workspaces),
-        outlook=RecentOutlook(workspaces, ledger.last, evidence=partial(edit_evidence, _ledger_path())),
+        outlook=RecentOutlook(workspaces, ledger.last, history=EditHistory(ledger, _ledger_path())),
         preview=Previewer(models.dispatcher, models.remote.foresee),
         sent=models.sent,
         repositories=session.repositories,

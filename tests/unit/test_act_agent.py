@@ -26,6 +26,7 @@ from turnout.act.seams import Seams
 from turnout.act.tools import MOST_READ_BYTES
 from turnout.core.answers import Answer, PromptFor
 from turnout.core.edits.changes import FileChange
+from turnout.core.edits.formats import NoHistory
 from turnout.core.problems import Problem
 from turnout.core.receipts import SentFile
 from turnout.core.requests import ChatPrompt, Finish, Kind, Message, Model, Route, ToolCall
@@ -124,16 +125,29 @@ def failed(proposal: Proposal) -> dict[str, str]:
     return {check.name: check.message for check in proposal.checks if not check.ok}
 
 
+class Keeping(NoHistory):
+    """Keeps how many turns were taken."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, int]] = []
+
+    def took(self, model: Model, turns: int) -> None:
+        self.taken.append((model.name, turns))
+
+
 async def test_it_looks_things_up_and_changes_what_it_found() -> None:
     """Searching, reading and editing take a turn each; the receipt is the sum, and names every file that was read."""
+    history = Keeping()
     proposal, asker = await run(
         [
             [("search_text", {"text": "shapes.area"}), ("search_symbol", {"name": "area"})],
             [("read_file", {"path": "far/other.py", "first_line": 3})],
             edits() + edits("far/other.py", "SIZE = shapes.area(1, 1)", "SIZE = shapes.size(1, 1)"),  # type: ignore[operator]
             "I renamed it.",
-        ]
+        ],
+        history=history,
     )
+    assert history.taken == [("far", 4)]
     assert {change.path for change in proposal.changes} == {"shapes.py", "far/other.py"}
     assert failed(proposal) == {}
     assert "far/other.py:3: SIZE = shapes.area(1, 1)" in asker.said[0]

@@ -7,12 +7,13 @@ import pytest
 
 from support.act_kit import LOCAL, REMOTE, MemoryWorkspace, OutlookByRoute, ScriptedAsker, seams
 from turnout.act.context import Context
-from turnout.act.estimates import Estimate, estimate
+from turnout.act.estimates import LEAST_TURNS, MOST_TURNS, Estimate, estimate
 from turnout.act.guard import Guard
 from turnout.act.plans import Plan, draw_up, only_estimate
 from turnout.act.refactor import propose
 from turnout.act.scope import Request, gather
 from turnout.act.shelf import KEPT_S, Shelf
+from turnout.core.edits.formats import NoHistory
 from turnout.core.edits.plans import PlannedStep
 from turnout.core.receipts import SentFile
 from turnout.core.requests import Elimination, Kind, Model, Route
@@ -265,6 +266,41 @@ async def test_no_model_may_be_asked() -> None:
     found = await estimate(of_files("secret/a.py"), None, MemoryOutlook())
     assert (found.model, found.cost_usd, found.seconds) == (None, None, None)
     assert "may not leave" in found.why_none
+
+
+class Seen(NoHistory):
+    """A machine that refactors of so many turns were worked out on."""
+
+    def __init__(self, *turns: int) -> None:
+        self.taken = turns
+
+    def turns(self, model: Model) -> tuple[int, ...]:
+        return self.taken
+
+
+@pytest.mark.parametrize(
+    ("taken", "least", "most"),
+    [
+        ((), LEAST_TURNS, MOST_TURNS),
+        ((9, 9), LEAST_TURNS, MOST_TURNS),
+        ((2, 24, 5, 4, 1, 6, 4, 5), 4, 5),
+        ((4, 4, 4), 4, 4),
+    ],
+)
+async def test_a_model_with_tools_takes_a_range(taken: tuple[int, ...], least: int, most: int) -> None:
+    """As many turns as the middle half of its last refactors here; each sends what was said before it."""
+    tools = replace(REMOTE, tools=True, input_usd=1.0, output_usd=10.0)
+    files = of_files("shapes.py")
+    plain = await estimate(files, None, MemoryOutlook(replace(tools, tools=False)), Seen(*taken))
+    found = await estimate(files, None, MemoryOutlook(tools), Seen(*taken))
+    assert (plain.turns, plain.most) == (1, None)
+    assert found.most
+    assert (found.turns, found.most.turns) == (least, most)
+    assert found.tokens_in == least * plain.tokens_in + 1500 * least * (least - 1) // 2
+    assert found.tokens_out == plain.tokens_out + 150 * (least - 1)
+    assert found.cost_usd is not None
+    assert found.most.cost_usd is not None
+    assert found.cost_usd <= found.most.cost_usd
 
 
 async def test_an_estimate_alone() -> None:

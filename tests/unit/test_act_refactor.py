@@ -16,7 +16,7 @@ from turnout.act.transactions import Outcome, Proposals
 from turnout.core.answers import Answer, PromptFor
 from turnout.core.documents import Position, Span
 from turnout.core.edits.changes import FileChange
-from turnout.core.edits.formats import Evidence, identity
+from turnout.core.edits.formats import Evidence, NoHistory, identity
 from turnout.core.problems import Problem
 from turnout.core.receipts import SentFile
 from turnout.core.requests import Kind, Model
@@ -299,11 +299,21 @@ async def test_a_file_written_anew_keeps_its_definitions(
     assert not asker.answers
 
 
+class Measured(NoHistory):
+    """A machine that something was measured on."""
+
+    def __init__(self, *evidence: Evidence) -> None:
+        self.found = evidence
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        return self.found
+
+
 async def test_the_form_follows_what_was_measured_and_the_receipt_says_so() -> None:
     """A model whose blocks could seldom be used here is asked for whole files, one at a time, and that is said."""
     seen = Evidence(identity(REMOTE), "small", "blocks", tried=10, usable=4)
     asker = ScriptedAsker([whole(RENAMED["shapes.py"]), whole(RENAMED["main.py"])])
-    around = replace(seams(MemoryWorkspace(FILES), asker), evidence=lambda: (seen,))
+    around = replace(seams(MemoryWorkspace(FILES), asker), history=Measured(seen))
     proposal = await propose(RENAME, around)
     assert [change.path for change in proposal.changes] == ["shapes.py", "main.py"]
     said = "whole_file: measured here with small files: 4 of 10 usable as blocks in the other form"

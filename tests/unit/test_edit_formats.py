@@ -1,5 +1,6 @@
 """The form of edits is chosen by model and file size: the user's word, then what was measured here, then a table."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from support.act_kit import LOCAL, REMOTE
 from turnout.core.edits.formats import BUILT_IN, LEAST_TRIED, Evidence, Formats, identity, size_class
 from turnout.core.requests import EditStyle, Model
-from turnout.store import Ledger, Trial, Trials, edit_evidence, turns_taken
+from turnout.store import EditHistory, Ledger, Trial, edit_evidence
 
 SMALL, MEDIUM, LARGE = 900, 20_000, 50_000
 
@@ -120,18 +121,16 @@ def test_trials_are_kept_and_counted(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     assert edit_evidence(path) == ()
     ledger = Ledger(path)
-    trials = Trials(ledger)
+    trials = EditHistory(ledger, path)
     for commit, usable in (("a", False), ("b", True), ("a", True), ("c", False)):
         trials.keep(Trial(identity(REMOTE), commit, "small", "blocks", usable))
     trials.keep(Trial(identity(REMOTE), "a", "small", "whole_file", usable=True))
-    trials.worked(identity(REMOTE), 4, at_s=0.0)
     for turns in (3, 7):
-        trials.worked(identity(REMOTE), turns)
-    trials.keep(Trial(identity(LOCAL), "d", "small", "blocks", usable=True), at_s=0.0)
+        trials.took(REMOTE, turns)
     ledger.close()
-    assert set(edit_evidence(path)) == {
+    assert set(trials.evidence()) == {
         Evidence(identity(REMOTE), "small", "blocks", 3, 2),
         Evidence(identity(REMOTE), "small", "whole_file", 1, 1),
     }
-    assert turns_taken(path, identity(REMOTE)) == (7, 3)
-    assert turns_taken(path, identity(LOCAL)) == ()
+    assert (trials.turns(REMOTE), trials.turns(LOCAL)) == ((7, 3), ())
+    assert edit_evidence(path, now_s=time.time() + 200 * 24 * 3600) == ()

@@ -120,6 +120,8 @@ class _Work:
             if self.draft is None or not self.draft.changes:
                 raise
             unfinished = f"The model could not go on: {failure}"
+        if self.model:
+            self.seams.history.took(self.model, len(self.receipts))
         return self._result(unfinished)
 
     def _result(self, unfinished: str) -> Draft:

@@ -52,7 +52,7 @@ async def gather_context(request: Request, seams: Seams, kind: Kind = "refactor"
     """The context of `request`; files that the project's instructions put off limits are among those left out."""
     scope, pieces, guard = await asyncio.to_thread(_collect, request, seams)
     seams.left_out(tuple(LeftOut(out.path, out.reason) for out in scope.skipped))
-    sources, formats = _sources(request, scope), Formats(await asyncio.to_thread(seams.evidence))
+    sources, formats = _sources(request, scope), Formats(await asyncio.to_thread(seams.history.evidence))
     if seams.outlook is None or not scope.files:
         return Context(scope, (), guard, sources, formats)
     shown, quotable = await _allowed(kind, scope, pieces, seams.outlook, formats)

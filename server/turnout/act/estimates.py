@@ -1,18 +1,21 @@
 """What a refactor will take, before it is asked for.
 
-Invariant: no model is asked. Figures are for one answer without corrections; what is not known is None, not a guess.
+Invariant: no model is asked. Figures are for one answer without corrections, or for a range of turns of a model that
+works with tools; what is not known is None, not a guess.
 """
 
 import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from turnout.act.context import Context
 from turnout.act.seams import Outlook
 from turnout.core.documents import Snapshot
-from turnout.core.edits.formats import sizes_of
+from turnout.core.edits.formats import History, sizes_of
 from turnout.core.edits.plans import PlannedStep
 from turnout.core.receipts import SentFile
+from turnout.core.requests import Model
 
 _BYTES_PER_TOKEN = 3.5
 _INSTRUCTION_TOKENS = 600
@@ -22,12 +25,34 @@ _EDITED_SHARE = 0.3
 _LEAST_EDIT_TOKENS = 80
 
 
+LEAST_TURNS, MOST_TURNS = 3, 8
+"""Of a model with tools that was never seen at work here: a look, a proposal and a word at the end, or some more."""
+
+_LEAST_SEEN = 3
+"""Refactors that a model worked out here, before they say how many turns it takes."""
+
+_TURN_TOKENS_IN = 1_500
+"""What a turn adds to the prompts of those after it: a call, and some 150 lines that it is answered with."""
+_CALL_TOKENS = 150
+
+
+class Most(NamedTuple):
+    """The dearer end of an estimate."""
+
+    turns: int
+    tokens_in: int
+    tokens_out: int
+    cost_usd: float | None
+    seconds: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """Which model would be asked, and what that comes to.
 
     `model` is None where no model may be asked, and `why_none` says why. `cost_usd` is None for an unknown price,
     `seconds` for a model whose speed was never measured here. `files` are those whose text it would be sent.
+    Where a model works in turns, figures are for few of them, `turns`, and `most` are those for many.
     """
 
     model: str | None
@@ -38,10 +63,20 @@ class Estimate:
     seconds: float | None
     files: tuple[SentFile, ...]
     why_none: str = ""
+    turns: int = 1
+    most: Most | None = None
 
 
-async def estimate(context: Context, steps: Collection[PlannedStep] | None, outlook: Outlook) -> Estimate:
-    """What a refactor of `context` takes; `steps` are what is planned, None where every file may change."""
+async def estimate(
+    context: Context,
+    steps: Collection[PlannedStep] | None,
+    outlook: Outlook,
+    history: History | None = None,
+) -> Estimate:
+    """What a refactor of `context` takes; `steps` are what is planned, None where every file may change.
+
+    The turns of a model with tools are those of the middle half of its last refactors in `history`.
+    """
     files, whys = context.scope.files, context.scope.whys
     beside = tuple(piece.sent for piece in context.pieces)
     sent = (*(SentFile(file.uri, _size(file), whys.get(path, "")) for path, file in files.items()), *beside)
@@ -53,19 +88,41 @@ async def estimate(context: Context, steps: Collection[PlannedStep] | None, outl
         why = "; ".join(f"{out.model}: {out.reason}" for out in route.eliminated)
         return Estimate(None, False, tokens, 0, None, None, sent, why or "Its route names no model.")
     model = route.candidates[0]
-    alone = context.formats.choose(model, sizes_of(files.values())).alone
+    alone = not model.tools and context.formats.choose(model, sizes_of(files.values())).alone
     tokens_in, tokens_out = _tokens(files, steps, alone=alone)
     tokens_in += round(sum(file.bytes for file in beside) / _BYTES_PER_TOKEN)
     pace = await asyncio.to_thread(outlook.ms_per_token, model)
+    least, most = await _turns(model, history)
+    few, many = (_in_turns(model, turns, tokens_in, tokens_out, pace) for turns in (least, most))
     return Estimate(
         model=model.name,
         leaves_machine=model.leaves_machine,
-        tokens_in=tokens_in,
-        tokens_out=tokens_out,
-        cost_usd=model.cost_usd(tokens_in, tokens_out),
-        seconds=None if pace is None else tokens_out * pace / 1000,
+        tokens_in=few.tokens_in,
+        tokens_out=few.tokens_out,
+        cost_usd=few.cost_usd,
+        seconds=few.seconds,
         files=sent,
+        turns=least,
+        most=many if model.tools else None,
     )
+
+
+async def _turns(model: Model, history: History | None) -> tuple[int, int]:
+    """The least and the most turns to expect of `model`: one of each where it has no tools."""
+    if not model.tools:
+        return 1, 1
+    taken = sorted(await asyncio.to_thread(history.turns, model)) if history else []
+    if len(taken) < _LEAST_SEEN:
+        return LEAST_TURNS, MOST_TURNS
+    return taken[len(taken) // 4], taken[-1 - len(taken) // 4]
+
+
+def _in_turns(model: Model, turns: int, tokens_in: int, tokens_out: int, pace: float | None) -> Most:
+    """What so many turns come to, at full price: each sends all that was said before it."""
+    sent = turns * tokens_in + _TURN_TOKENS_IN * turns * (turns - 1) // 2
+    written = tokens_out + _CALL_TOKENS * (turns - 1)
+    seconds = None if pace is None else written * pace / 1000
+    return Most(turns, sent, written, model.cost_usd(sent, written), seconds)
 
 
 def _tokens(

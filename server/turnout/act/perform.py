@@ -134,7 +134,7 @@ async def _write_tests(action: Action, file: Snapshot, seams: Seams, repairs: in
 async def _write_anew(action: Action, file: Snapshot, task: str, seams: Seams, repairs: int) -> Proposal:
     path = seams.workspace.path(file.uri)
     around, part = _around(action, file), _part(action, file)
-    formats = Formats(await asyncio.to_thread(seams.evidence))
+    formats = Formats(await asyncio.to_thread(seams.history.evidence))
 
     def form(model: Model) -> Format:
         return formats.choose(model, ())  # what else it would write is a part, not the file

@@ -77,7 +77,7 @@ async def draw_up(
     return Plan(
         id=new_id(),
         request=request,
-        estimate=await estimate(chosen, steps, outlook),
+        estimate=await estimate(chosen, steps, outlook, seams.history),
         summary=plan.summary,
         steps=plan.steps,
         dropped=plan.dropped,
@@ -93,7 +93,9 @@ async def draw_up(
 async def only_estimate(request: Request, seams: Seams, outlook: Outlook) -> Plan:
     """What a refactor without a plan would take; no model is asked, and there is nothing to approve."""
     context = await _gathered(request, seams)
-    return Plan("", request, await estimate(context, None, outlook), skipped=context.scope.skipped)
+    return Plan(
+        "", request, await estimate(context, None, outlook, seams.history), skipped=context.scope.skipped
+    )
 
 
 async def _gathered(request: Request, seams: Seams) -> Context:

@@ -1,14 +1,14 @@
 """What the use cases of this package need from outside: a workspace, a parser, a model and someone to tell."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from turnout.act.proposals import Check
 from turnout.core.answers import Asker
 from turnout.core.documents import Snapshot
 from turnout.core.edits.changes import FileChange, Transaction
-from turnout.core.edits.formats import Evidence
+from turnout.core.edits.formats import History, NoHistory
 from turnout.core.repository import Repository
 from turnout.core.requests import Kind, Model, Route
 from turnout.core.symbols import Problem, Symbol
@@ -137,5 +137,5 @@ class Seams:
     show: Show = show_nobody
     left_out: Hear = hear_nothing
     """Hears which files were left out of what is about to be asked."""
-    evidence: Callable[[], tuple[Evidence, ...]] = tuple
-    """What was measured here of the forms in which models write edits. Blocks."""
+    history: History = field(default_factory=NoHistory)
+    """How refactors went on this machine."""

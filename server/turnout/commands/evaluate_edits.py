@@ -159,9 +159,8 @@ class _Around:
         def tell(what: str, _done: int, _of: int) -> None:
             self.progress.report(what)
 
-        evidence = self.parts.outlook.evidence
         check = self._check(tree) if tree else None
-        return Seams(only, only.past, syntax, tell, only, evidence=evidence, check=check)
+        return Seams(only, only.past, syntax, tell, only, check=check, history=self.parts.history)
 
     def _check(self, tree: Path) -> "Verifying":
         from turnout.act.verifying import Verifying
@@ -182,7 +181,7 @@ async def _agreed(
     from turnout.errors import TurnoutError
     from turnout.evaluate.edits import expected
 
-    usd, unknown, seconds = 0.0, False, 0.0
+    usd, most_usd, unknown, seconds = 0.0, 0.0, False, 0.0
     async with terminal.progress("Estimating") as progress:
         around = _Around(parts, root, progress)
         for model, replay in work:
@@ -192,11 +191,13 @@ async def _agreed(
             except TurnoutError:
                 continue
             usd += guess.cost_usd or 0.0
+            most_usd += (guess.most.cost_usd if guess.most else guess.cost_usd) or 0.0
             unknown |= guess.cost_usd is None and guess.model is not None
             seconds += guess.seconds or 0.0
-    price = f"about ${usd:.2f}" + (" and more, as some prices are not known" if unknown else "")
+    range_ = f" to ${most_usd:.2f}" if most_usd > usd else ""
+    price = f"about ${usd:.2f}{range_}" + (" and more, as some prices are not known" if unknown else "")
     time_s = f", about {seconds:.0f} s of answers" if seconds else ""
-    terminal.say(f"{len(work)} refactors: {price}{time_s}; corrections and tools cost more.")
+    terminal.say(f"{len(work)} refactors: {price}{time_s}; corrections cost more.")
     return bool(args.yes or not (usd or unknown) or await terminal.agrees("Go on?"))
 
 
@@ -252,7 +253,7 @@ def _keep(usable: bool, only: "Only", replay: "Replay", around: _Around) -> None
 
     style, largest = only.asked[0]
     trial = Trial(identity(only.model), replay.commit, size_class(largest), style, usable)
-    around.parts.trials.keep(trial)
+    around.parts.history.keep(trial)
 
 
 def _label(model: "Model") -> str:

@@ -132,7 +132,7 @@ class _Job:
             syntax,
             tell,
             self._outlook,
-            evidence=self.parts.outlook.evidence,
+            history=self.parts.outlook.history,
         )
 
     async def _planned(self, request: "Request", workspace: "DiskWorkspace") -> "Plan | None":
@@ -221,9 +221,13 @@ def _plan_lines(plan: "Plan") -> Iterator[str]:
     yield from (f"  left out: {out.path}: {out.reason}" for out in (*plan.dropped, *plan.skipped))
     if plan.problem:
         yield f"  {plan.problem}"
-    guess = plan.estimate
+    guess, most = plan.estimate, plan.estimate.most
     cost = "an unknown price" if guess.cost_usd is None else f"about ${guess.cost_usd:.4f}"
     time = "" if guess.seconds is None else f", about {guess.seconds:.0f} s"
+    if most:
+        cost += "" if most.cost_usd is None else f" to ${most.cost_usd:.4f}"
+        time = "" if most.seconds is None else f"{time.removesuffix(' s')} to {most.seconds:.0f} s"
+        time += f", in {guess.turns} to {most.turns} turns"
     place = "leaves this machine" if guess.leaves_machine else "stays on this machine"
     yield f"  {guess.model or guess.why_none}: {len(guess.files)} files, {cost}{time}; {place}"
 

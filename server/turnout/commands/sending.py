@@ -129,7 +129,7 @@ async def _show(
 
         outlook = parts.outlook.about(subject.instruction)
         seams = Seams(
-            operation, workspace, syntax, outlook=outlook, repository=index, evidence=parts.outlook.evidence
+            operation, workspace, syntax, outlook=outlook, repository=index, history=parts.outlook.history
         )
         await _act(subject, file, workspace, replace(seams, left_out=hear), parts)
 

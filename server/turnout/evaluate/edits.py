@@ -268,7 +268,8 @@ class Only:
 async def expected(replay: Replay, seams: Seams) -> Estimate:
     """What doing a commit once more will take. Raises FileUnusable where no file of it can be found."""
     assert seams.outlook is not None
-    return await estimate(await gather_context(Request(replay.instruction), seams), None, seams.outlook)
+    context = await gather_context(Request(replay.instruction), seams)
+    return await estimate(context, None, seams.outlook, seams.history)
 
 
 async def done_again(replay: Replay, seams: Seams) -> tuple[EditScore, Proposal]:

@@ -6,6 +6,7 @@ from typing import Any
 from lsprotocol import types
 
 from turnout.act.actions import Action, Fault
+from turnout.act.estimates import Most
 from turnout.act.plans import Plan
 from turnout.act.proposals import Proposal, verdict
 from turnout.act.transactions import Outcome
@@ -50,9 +51,21 @@ def plan_to_wire(plan: Plan) -> dict[str, Any]:
             "costUsd": guess.cost_usd,
             "seconds": guess.seconds,
             "whyNone": guess.why_none,
+            "turns": guess.turns,
+            "most": guess.most and _most_to_wire(guess.most),
         },
         "files": [file.to_wire() for file in guess.files],
         "receipt": plan.receipt and plan.receipt.to_wire(),
+    }
+
+
+def _most_to_wire(most: Most) -> dict[str, Any]:
+    return {
+        "turns": most.turns,
+        "tokensIn": most.tokens_in,
+        "tokensOut": most.tokens_out,
+        "costUsd": most.cost_usd,
+        "seconds": most.seconds,
     }
 
 

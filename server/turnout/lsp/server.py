@@ -36,7 +36,7 @@ if TYPE_CHECKING:  # the use cases are imported when the services are built
     from turnout.act.transactions import Proposals
     from turnout.complete import Completer, Keeper, Warmer
     from turnout.core.edits.changes import FileChange
-    from turnout.core.edits.formats import Evidence
+    from turnout.core.edits.formats import History
     from turnout.core.repository import Repository
     from turnout.core.requests import Kind
     from turnout.lsp.previews import Previews, Sent
@@ -115,7 +115,7 @@ class Outlooks(Protocol):
     """What requests would meet."""
 
     @property
-    def evidence(self) -> Callable[[], tuple[Evidence, ...]]: ...
+    def history(self) -> History: ...
     def about(self, instruction: str) -> Outlook: ...
 
 

@@ -45,7 +45,7 @@ def seams_for(services: Services, operation: Operation, workspace: EditorWorkspa
         tell,
         services.outlook.about(operation.instruction),
         repository,
-        evidence=services.outlook.evidence,
+        history=services.outlook.history,
     )
 
 

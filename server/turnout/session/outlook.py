@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
-from turnout.core.edits.formats import Evidence
+from turnout.core.edits.formats import History, NoHistory
 from turnout.core.requests import COMPLETION_KINDS, Kind, Model, Route
 from turnout.dispatch import Routes
 from turnout.errors import PathRefused
@@ -36,20 +36,20 @@ class RecentOutlook:
         routes: Settled,
         receipts: Callable[[int], list[dict[str, Any]]],
         instruction: str = "",
-        evidence: Callable[[], tuple[Evidence, ...]] = tuple,
+        history: History | None = None,
     ) -> None:
-        """`receipts` gives the last so many as clients see them, newest first, `evidence` what was measured of edits.
+        """`receipts` gives the last so many as clients see them, newest first, `history` how refactors went.
 
         Both may block.
         """
-        self.evidence = evidence
+        self.history = history or NoHistory()
         self._instruction = instruction
         self._routes = routes
         self._receipts = receipts
 
     def about(self, instruction: str) -> "RecentOutlook":
         """The same for what the user says."""
-        return RecentOutlook(self._routes, self._receipts, instruction, self.evidence)
+        return RecentOutlook(self._routes, self._receipts, instruction, self.history)
 
     def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
         """Where a request may go."""

@@ -1,6 +1,6 @@
 """What Turnout keeps between runs, in SQLite: receipts, what they cost, and what is set aside meanwhile."""
 
-from turnout.store.edits import Trial, Trials, edit_evidence, turns_taken
+from turnout.store.edits import EditHistory, Trial, edit_evidence
 from turnout.store.ledger import Ledger
 from turnout.store.queries import (
     BYS,
@@ -18,11 +18,11 @@ from turnout.store.suggestions import Suggestions
 __all__ = [
     "BYS",
     "By",
+    "EditHistory",
     "Ledger",
     "Line",
     "Suggestions",
     "Trial",
-    "Trials",
     "Unreadable",
     "edit_evidence",
     "health_lately",
@@ -30,5 +30,4 @@ __all__ = [
     "lines",
     "set_aside_usd",
     "spent",
-    "turns_taken",
 ]

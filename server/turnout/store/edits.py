@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from turnout.core.edits.formats import Evidence, SizeClass
-from turnout.core.requests import EditStyle
+from turnout.core.edits.formats import Evidence, SizeClass, identity
+from turnout.core.requests import EditStyle, Model
 from turnout.store.schema import lend_tables
 from turnout.store.writer import Job
 
@@ -42,20 +42,29 @@ class Trial:
     usable: bool
 
 
-class Trials:
-    """Keeps what is measured and what is worked out; returns at once."""
+class EditHistory:
+    """The `core.edits.formats.History` in the ledger at `path`, which `queue` writes to."""
 
-    def __init__(self, queue: Queue) -> None:
+    def __init__(self, queue: Queue, path: Path) -> None:
         self._queue = queue
+        self._path = path
 
-    def keep(self, trial: Trial, at_s: float | None = None) -> None:
-        """Keep a trial in the place of an earlier one of the same commit; `at_s` is in seconds of the epoch."""
-        row = (trial.model, trial.commit, trial.size, trial.style, int(trial.usable), _or_now(at_s))
+    def evidence(self) -> tuple[Evidence, ...]:
+        """How models did with each form of edits. Blocks."""
+        return edit_evidence(self._path)
+
+    def turns(self, model: Model) -> tuple[int, ...]:
+        """How many turns the last refactors took that `model` worked out with tools, newest first. Blocks."""
+        return turns_taken(self._path, identity(model))
+
+    def took(self, model: Model, turns: int) -> None:
+        """Keep that one more took so many; returns at once."""
+        self._queue.add(_Row("INSERT INTO edit_works VALUES (?,?,?)", (identity(model), turns, time.time())))
+
+    def keep(self, trial: Trial) -> None:
+        """Keep a trial in the place of an earlier one of the same commit; returns at once."""
+        row = (trial.model, trial.commit, trial.size, trial.style, int(trial.usable), time.time())
         self._queue.add(_Row("INSERT OR REPLACE INTO edit_trials VALUES (?,?,?,?,?,?)", row))
-
-    def worked(self, model: str, turns: int, at_s: float | None = None) -> None:
-        """Keep how many turns a model with tools took for a refactor."""
-        self._queue.add(_Row("INSERT INTO edit_works VALUES (?,?,?)", (model, turns, _or_now(at_s))))
 
 
 def edit_evidence(path: Path, now_s: float | None = None) -> tuple[Evidence, ...]:

@@ -7,7 +7,7 @@ measured on this machine comes next, and the table of what is known of such mode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from turnout.core.documents import Snapshot
 from turnout.core.requests import EditStyle, Model
@@ -73,6 +73,37 @@ class Evidence:
     def counts(self) -> bool:
         """Whether it was tried often enough to say something."""
         return self.tried >= LEAST_TRIED
+
+
+class History(Protocol):
+    """How refactors went on this machine."""
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        """How models did with each form of edits. Blocks."""
+        ...
+
+    def turns(self, model: Model) -> tuple[int, ...]:
+        """How many turns the last refactors took that `model` worked out with tools, newest first. Blocks."""
+        ...
+
+    def took(self, model: Model, turns: int) -> None:
+        """Keep that one more took so many; returns at once."""
+        ...
+
+
+class NoHistory:
+    """The history of a machine that nothing was measured on, and that keeps nothing."""
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        """Nothing."""
+        return ()
+
+    def turns(self, model: Model) -> tuple[int, ...]:
+        """None."""
+        return ()
+
+    def took(self, model: Model, turns: int) -> None:
+        """Let it go."""
 
 
 class Format(NamedTuple):

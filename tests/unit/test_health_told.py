@@ -12,7 +12,7 @@ from support.dispatch_kit import NEAR, OPUS, route
 from support.ledger_kit import Clock
 from turnout.__main__ import main
 from turnout.core.explaining import health_lines, route_to_wire
-from turnout.core.health import Circuit, Health, ModelHealth
+from turnout.core.health import RATE_LIMITED, Circuit, Health, ModelHealth
 from turnout.core.ordering import STALE_S
 from turnout.core.requests import Done, Model, Timings, Usage
 from turnout.dispatch import Vitals
@@ -113,6 +113,28 @@ def test_what_a_server_saw_is_there_for_others(
         assert (known["opus"].first_token_ms, known["opus"].samples) == (812.4, 12)
     assert health_lately(path, [replace(OPUS, base_url="https://elsewhere.example")], now_s).models == {}
     assert health_lately(tmp_path / "none.sqlite", [OPUS], now_s).models == {}
+
+
+def test_what_one_endpoint_did_is_known_of_all_models_there(tmp_path: Path) -> None:
+    """Its circuit is theirs together; what was measured, and a rest after too many requests, is of one alone."""
+    path, clock = tmp_path / "ledger.sqlite", Clock()
+    sibling = replace(OPUS, name="sibling", model="another")
+    elsewhere = replace(OPUS, name="elsewhere", base_url="https://elsewhere.example")
+    resting = replace(SLOW, circuit="open", reason=RATE_LIMITED)
+
+    def known(seen: ModelHealth) -> dict[str, ModelHealth]:
+        book = Ledger(path, now=clock)
+        book.health(OPUS, seen, 30.0)
+        book.close()
+        return dict(health_lately(path, [OPUS, sibling, elsewhere], clock.now.timestamp()).models)
+
+    found = known(OPEN)
+    assert {name: health.circuit for name, health in found.items()} == {"opus": "open", "sibling": "open"}
+    assert (found["sibling"].reason, found["sibling"].samples) == ("Overloaded", 0)
+    found = known(SLOW)
+    assert {name: health.circuit for name, health in found.items()} == {"opus": "closed", "sibling": "closed"}
+    found = known(resting)
+    assert {name: health.circuit for name, health in found.items()} == {"opus": "open", "sibling": "closed"}
 
 
 SETTINGS = """

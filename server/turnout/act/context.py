@@ -62,10 +62,19 @@ async def gather_context(request: Request, seams: Seams, kind: Kind = "refactor"
 
 
 def _sources(request: Request, scope: Scope) -> tuple[SentFile, ...]:
-    """What the plan was made from beside the files that are shown whole."""
+    """What the plan was made from beside the files that are shown whole; what is sent of them is the plan."""
+    approved = request.approved
+    if approved is None:
+        return ()
     shown = {file.uri for file in scope.files.values()}
-    uris = request.approved.sources if request.approved else ()
-    return tuple(SentFile(uri, 0, "the plan was made from it") for uri in uris if uri not in shown)
+    return quoted_by(
+        approved.text, [uri for uri in approved.sources if uri not in shown], "the plan was made from it"
+    )
+
+
+def quoted_by(text: str, uris: Sequence[str], why: str) -> tuple[SentFile, ...]:
+    """Files that `text` may quote, each with an equal part of its bytes: how much is of which, nobody knows."""
+    return tuple(SentFile(uri, -(-_size(text) // len(uris)), why) for uri in uris)
 
 
 def _collect(request: Request, seams: Seams) -> tuple[Scope, tuple[Piece, ...], Guard]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 from turnout.act import prompts
-from turnout.act.context import Context, gather_context
+from turnout.act.context import Context, gather_context, quoted_by
 from turnout.act.drafts import Question, Said, ask
 from turnout.act.estimates import Estimate, estimate
 from turnout.act.guard import Guard
@@ -20,7 +20,7 @@ from turnout.act.seams import Outlook, Seams, Workspace
 from turnout.core.answers import Answer
 from turnout.core.edits.paths import is_hidden, normalise
 from turnout.core.edits.plans import Approved, PlannedStep, PlanText, parse_plan, plain
-from turnout.core.receipts import Receipt, SentFile
+from turnout.core.receipts import Receipt
 from turnout.core.requests import ChatPrompt, Model
 from turnout.errors import EditError, PathRefused, ReplyUnusable
 
@@ -114,7 +114,8 @@ def _question(request: Request, context: Context, earlier: Plan | None) -> Quest
         return prompts.plan(model, request.instruction, files, focus, pieces)
 
     made_from = earlier.sources if earlier else ()
-    sources = tuple(SentFile(uri, 0, "the plan before was made from it") for uri in made_from)
+    said = "".join(reply for reply, _ in earlier.turns) + earlier.reply if earlier else ""
+    sources = quoted_by(said, made_from, "the plan before was made from it")
     return Question(
         "refactor", files, render, repairs=0, pieces=pieces, whys=context.scope.whys, sources=sources
     )

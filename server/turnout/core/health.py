@@ -12,6 +12,10 @@ Circuit = Literal["closed", "open", "half-open"]
 """`open`: do not ask; `half-open`: one request may find out whether it works again."""
 
 
+RATE_LIMITED = "too many requests"
+"""Why a model rests for itself, and not with all others at its endpoint."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelHealth:
     """What is known of one model; models behind one endpoint share its circuit.

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from turnout.core.answers import Ask
 from turnout.core.limits import Limit
+from turnout.core.providers import provider
 from turnout.core.receipts import Receipt, Send
 from turnout.core.requests import Account, Done, Model, Route, Timings, Usage
 from turnout.core.sent import Hop
 from turnout.dispatch.prompts import estimated_tokens
-from turnout.dispatch.providers import provider
 
 
 @dataclass(slots=True)

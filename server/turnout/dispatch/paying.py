@@ -5,13 +5,13 @@ Over a limit nothing is sent that its user did not allow, and what is allowed is
 """
 
 from turnout.core.limits import dollars
+from turnout.core.providers import provider
 from turnout.core.requests import Prompt, Route
 from turnout.core.spending import Refusal, Reservation
 from turnout.dispatch.attempt import Try
 from turnout.dispatch.clearance import Clearance
 from turnout.dispatch.floor import NotBeside
 from turnout.dispatch.prompts import worst_usd
-from turnout.dispatch.providers import provider
 from turnout.dispatch.room import require_room
 from turnout.dispatch.seams import Purse
 from turnout.errors import BudgetExceeded

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from turnout.core.health import Circuit, Health, ModelHealth
+from turnout.core.health import RATE_LIMITED, Circuit, Health, ModelHealth
+from turnout.core.providers import endpoint
 from turnout.core.requests import Model
 from turnout.dispatch.attempt import Try
 from turnout.dispatch.breaker import ORDINARY, Breaker
-from turnout.dispatch.providers import endpoint
 from turnout.errors import (
     CircuitOpen,
     ConnectionFailed,
@@ -167,7 +167,7 @@ class Vitals:
         if breaker is not None:
             circuit, until, reason = breaker.circuit(now), breaker.until, breaker.reason
         if pace.rests_until is not None and pace.rests_until > max(now, until or now):
-            circuit, until, reason = "open", pace.rests_until, "too many requests"
+            circuit, until, reason = "open", pace.rests_until, RATE_LIMITED
         return ModelHealth(
             circuit,
             reason,

@@ -5,11 +5,13 @@ Invariant: what is kept is the last word of whichever server spoke last, with it
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
+from typing import Any
 
-from turnout.core.health import Circuit, Health, ModelHealth
+from turnout.core.health import RATE_LIMITED, Circuit, Health, ModelHealth
 from turnout.core.ordering import STALE_S
+from turnout.core.providers import endpoint
 from turnout.core.requests import Model
 
 
@@ -27,36 +29,42 @@ class Seen:
 
 
 def note(connection: sqlite3.Connection, seen: Seen) -> None:
-    """Keep what was seen, in place of what was seen before."""
-    health = seen.health
-    connection.execute(
-        "INSERT OR REPLACE INTO health VALUES (?,?,?,?,?,?,?,?)",
-        (
-            _key(seen.model),
-            seen.at_s,
-            health.circuit,
-            health.reason,
-            None if seen.left_s is None else seen.at_s + seen.left_s,
-            health.first_token_ms,
-            health.tokens_per_second,
-            health.samples,
-        ),
-    )
+    """Keep what was seen, in place of what was seen before: of the model, and of the endpoint that others share."""
+    health, shared = seen.health, endpoint(seen.model)
+    until_s = None if seen.left_s is None else seen.at_s + seen.left_s
+    circuit = (seen.at_s, health.circuit, health.reason, until_s)
+    measured = (health.first_token_ms, health.tokens_per_second, health.samples)
+    if health.reason == RATE_LIMITED or not shared:
+        _keep(connection, _key(seen.model), (*circuit, *measured))
+        return
+    _keep(connection, _key(seen.model), (seen.at_s, "closed", "", None, *measured))
+    _keep(connection, _hashed(shared), (*circuit, None, None, 0))
 
 
 def seen_lately(connection: sqlite3.Connection, models: Iterable[Model], now_s: float) -> Health:
     """What is known of `models` at `now_s`, in seconds of the epoch, which is also the clock of the answer."""
-    rows = {str(row[0]): row[1:] for row in connection.execute("SELECT * FROM health")}
+    rows = {
+        str(row[0]): _health(row[1:])
+        for row in connection.execute("SELECT * FROM health")
+        if 0 <= now_s - row[1] <= STALE_S
+    }
     known = {}
     for model in models:
-        row = rows.get(_key(model))
-        if row is None or not 0 <= now_s - row[0] <= STALE_S:
-            continue
-        at_s, circuit, reason, until_s, first_token_ms, tokens_per_second, samples = row
-        known[model.name] = ModelHealth(
-            _circuit(circuit), reason, until_s, first_token_ms, tokens_per_second, samples, at_s
-        )
+        own, shared = rows.get(_key(model)), rows.get(_hashed(endpoint(model)))
+        if own is not None and shared is not None and own.circuit == "closed":
+            own = replace(own, circuit=shared.circuit, reason=shared.reason, until=shared.until)
+        if found := own or shared:
+            known[model.name] = found
     return Health(known)
+
+
+def _keep(connection: sqlite3.Connection, key: str, values: tuple[object, ...]) -> None:
+    connection.execute("INSERT OR REPLACE INTO health VALUES (?,?,?,?,?,?,?,?)", (key, *values))
+
+
+def _health(row: tuple[Any, ...]) -> ModelHealth:
+    at_s, circuit, reason, until_s, first_token_ms, tokens_per_second, samples = row
+    return ModelHealth(_circuit(circuit), reason, until_s, first_token_ms, tokens_per_second, samples, at_s)
 
 
 def _circuit(name: str) -> Circuit:
@@ -66,5 +74,8 @@ def _circuit(name: str) -> Circuit:
 
 def _key(model: Model) -> str:
     """A model by all that makes it the same one to ask; its address is not written down."""
-    said = f"{model.name}\0{model.api}\0{model.base_url}\0{model.model}"
+    return _hashed(f"{model.name}\0{model.api}\0{model.base_url}\0{model.model}")
+
+
+def _hashed(said: str) -> str:
     return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -69,6 +69,24 @@ class TestRequest:
         assert {key: first[key] for key in every & first.keys()} == told
         assert not every & second.keys()
 
+    @pytest.mark.parametrize(
+        ("leaves_machine", "server", "slot"),
+        [
+            (False, "llama-server", 0),
+            (True, "llama-server", None),
+            (False, "vllm", None),
+            (False, None, None),
+        ],
+    )
+    async def test_slot(
+        self, backend: RemoteBackend, leaves_machine: bool, server: Server | None, slot: int | None
+    ) -> None:
+        """A llama-server on this machine goes on where the request before was given up; a team's shares its slots."""
+        async with scripted_server(pieces("completions", "    return a + b")) as running:
+            model = replace(far(f"{running.url}/v1", server=server), leaves_machine=leaves_machine)
+            await run(backend, model)
+        assert sent(running).get("id_slot") == slot
+
     async def test_reading_ahead(self, backend: RemoteBackend) -> None:
         """A server reads the same prompt that a request there would have, and hardly writes anything."""
         async with scripted_server(pieces("completions", "    return a + b")) as server:

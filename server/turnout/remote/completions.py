@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from turnout.core.fim.layout import healing_grammar
+from turnout.core.policy import reach
 from turnout.core.requests import Model, Server
 from turnout.remote.choices import ChoiceInterpreter
 from turnout.remote.fill import LaidOut
@@ -15,6 +16,10 @@ from turnout.remote.format import Format
 
 MAX_STOP = 4
 """Stop sequences that every server takes; the others end the answer here."""
+
+_SLOT = 0
+"""Of a llama-server on this machine, whose user types at one place at a time. Left to itself it takes an empty slot
+while it has not noticed yet that the request before was given up, and reads the whole prompt there once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,8 @@ def body(model: Model, laid_out: LaidOut, host: str) -> dict[str, object]:
     }
     if laid_out.forced:
         request |= dialect.begin(laid_out.forced)
+    if model.server == "llama-server" and reach(model) == 0:
+        request["id_slot"] = _SLOT
     return request
 
 

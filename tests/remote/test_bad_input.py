@@ -11,6 +11,7 @@ from socket import SO_LINGER, SOL_SOCKET
 import pytest
 
 from support.certificates import certificate
+from support.dispatch_kit import Around, route
 from support.scripted_server import (
     LAST_CHUNK,
     STREAM_HEAD,
@@ -20,7 +21,9 @@ from support.scripted_server import (
     chunked,
     scripted_server,
 )
-from turnout.core.requests import Api, ChatPrompt, Delta, Message, Model
+from turnout.core.answers import Ask
+from turnout.core.requests import Api, ChatPrompt, Delta, FimPrompt, Message, Model
+from turnout.dispatch import Dispatcher
 from turnout.errors import (
     BackendError,
     ConnectionFailed,
@@ -216,6 +219,33 @@ async def test_certificates(
     assert advises in caught.value.advice
     assert caught.value.remedy == "fall_back"
     assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    "made", [{}, {"end": "20210101000000Z"}, {"address": "127.0.0.2"}], ids=["own", "expired", "other host"]
+)
+async def test_a_certificate_that_fails_takes_no_completion_down(
+    backend: RemoteBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: dict[str, str]
+) -> None:
+    """Each comes from the next model of its route, with a receipt in order, and nothing reached the first."""
+    path, context = certificate(tmp_path, **made)
+    if made:
+        monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    filled = b'data: {"choices":[{"text":"ab","finish_reason":"stop"}]}\n\n', b"data: [DONE]\n\n"
+    whole = STREAM_HEAD + chunked(*filled) + LAST_CHUNK
+    async with scripted_server(whole, tls=context) as broken, scripted_server(*[whole] * 5) as good:
+        first, second = (
+            Model(name, "completions", "qwen2.5-coder-7b", base_url=f"{server.url}/v1", leaves_machine=True)
+            for name, server in (("first", broken), ("second", good))
+        )
+        around = Around(route(first, second, kind="inline"))
+        dispatcher = Dispatcher(around, {"completions": backend}, around, around)
+        hole = FimPrompt("file:///w/a.py", "a.py", "x = ", "\n")
+        for _ in range(5):
+            answered = await dispatcher.run(Ask("inline", (), lambda _model: hole))
+            assert (answered.text, answered.model) == ("ab", second)
+    assert (broken.requests, len(good.requests)) == ([], 5)
+    assert {receipt.outcome for receipt in around.receipts} == {"answered"}
 
 
 async def test_own_certificate(

@@ -192,6 +192,11 @@ def test_redirect(location: str, host: str) -> None:
         ),
         ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT", "date": "Wed, 21 Oct 2015 07:28:30 GMT"}, 0.0),
         ({"retry-after": "Wed, 21 Oct 2015 07:28:30 GMT"}, None),
+        ({"retry-after": "Thu, 31 Dec 2099 23:59:59 GMT"}, None),
+        (
+            {"retry-after": "Wed, 21 Oct 2025 07:28:00 GMT", "date": "Wed, 21 Oct 2015 07:28:00 GMT"},
+            315_619_200.0,
+        ),
         ({"retry-after": "-1"}, None),
         ({"retry-after": "inf"}, None),
         ({"retry-after": "soon"}, None),

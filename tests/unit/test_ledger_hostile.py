@@ -57,6 +57,39 @@ async def test_a_day_to_come_takes_nothing_from_today(path: Path, clock: Clock) 
     ahead.close()
 
 
+async def test_a_clock_that_jumps_opens_no_budget_for_good(ledger: Ledger, path: Path, clock: Clock) -> None:
+    """Every day has its own dollars, whichever way the clock came to it, and nothing is counted twice or lost."""
+
+    async def spend(name: str) -> Refusal | None:
+        refused = await ledger.reserve(reservation(name, 0.75), (DAY,))
+        if refused is None:
+            ledger.record(receipt(name, cost_usd=0.75))
+        return refused
+
+    assert await spend("today") is None
+    had_room = []
+    for number, days in enumerate((1, -1, -1, 1, 1, -1)):
+        clock.now += timedelta(days=days)
+        had_room.append(await spend(str(number)) is None)
+    assert had_room == [True, False, True, False, False, False]
+    ledger.flush()
+    assert [line.cost_usd for line in lines(path, "day", "")] == [pytest.approx(0.75)] * 3
+
+
+async def test_a_request_outlives_a_jump_of_the_clock(ledger: Ledger, path: Path, clock: Clock) -> None:
+    """One that another server took for dead is counted once, by what it came to, when it ends after all."""
+    assert await ledger.reserve(reservation("a", 0.75), (DAY,)) is None
+    clock.now += timedelta(hours=1)
+    other = Ledger(path, now=clock)
+    assert await other.reserve(reservation("b", 0.75), (DAY,)) is not None
+    clock.now -= timedelta(hours=1)
+    ledger.record(receipt("a", cost_usd=0.25))
+    ledger.flush()
+    assert spent(path, "", clock().date()).today_usd == pytest.approx(0.25)
+    assert await other.reserve(reservation("c", 0.7), (DAY,)) is None
+    other.close()
+
+
 async def test_a_receipt_that_no_row_takes_costs_itself_alone(ledger: Ledger, path: Path) -> None:
     """The receipt beside it is kept, and the money of the other is still counted by its server."""
     ledger.record(receipt("nan", cost_usd=0.25, total_ms=NAN))

@@ -51,7 +51,16 @@ def test_a_diff_changes_nothing(turnout: Run, home: Home) -> None:
     assert "+def grand_total(prices):" in done.stdout
     assert done.stdout.startswith("--- a/shop/")
     assert "would change: edit shop/basket.py" in done.stderr
+    assert "has no index yet (`turnout index` builds it)" in done.stderr
     assert "Refactoring" in done.stderr
+
+
+def test_the_index_is_built_and_searched(turnout: Run, home: Home) -> None:
+    """Where no path is named, the files are found in the index that editors share, which is built first."""
+    done = turnout(RENAME)
+    assert (done.returncode, "has no index yet: it is built first" in done.stderr) == (0, True)
+    assert done.stdout.count("grand_total(prices):") == 1
+    assert list(home.root.rglob("*.db"))
 
 
 def test_apply(turnout: Run, home: Home) -> None:

@@ -1,10 +1,11 @@
 """`turnout index`: build a folder's index ahead of its editor, and see what is in it."""
 
 import argparse
+import asyncio
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from turnout.core.repository import Definition
     from turnout.index import RepositoryIndex, Summary
+    from turnout.settings import Loaded
 
 _LOOK_EVERY_S = 0.2
 _MAX_FOUND = 100
@@ -85,6 +87,45 @@ def build(index: "RepositoryIndex", *, rebuild: bool) -> bool:
             state = index.state()
             show(state.done, state.of)
     return not index.state().problem
+
+
+@asynccontextmanager
+async def searchable(
+    root: Path, loaded: "Loaded", say: Callable[[str], None], *, may_build: bool
+) -> "AsyncIterator[RepositoryIndex | None]":
+    """The index of a folder that the editors share, brought up to date; None, and `say` hears why, without one.
+
+    Where there is none yet it is built, with a bar on a terminal, if it `may_build`.
+    """
+    from turnout.index import database_of
+
+    try:
+        here = await asyncio.to_thread(lambda: database_of(root).exists())
+    except OSError as error:
+        say(f"The index cannot be used: {error}")
+        yield None
+        return
+    if why := _without(root, loaded, here=here or may_build):
+        say(f"{why}: without an index, files are read to find what belongs together.")
+        yield None
+        return
+    if not here:
+        say(f"{root} has no index yet: it is built first, as by `turnout index`.")
+    never_read = [pattern.text for pattern in loaded.policy.privacy.never_read.patterns]
+    with opened(root, never_read, loaded.settings.index.max_files) as index:
+        built = await asyncio.to_thread(build, index, rebuild=False)
+        if not built:
+            say(f"The index cannot be used: {index.state().problem}")
+        yield index if built else None
+
+
+def _without(root: Path, loaded: "Loaded", *, here: bool) -> str:
+    """Why a folder's index is not searched; empty where it is."""
+    if not loaded.settings.index.enabled:
+        return "The settings switch the index off (`index.enabled`)"
+    if root == Path.home() or root in Path.home().parents:
+        return "A home folder has no index"
+    return "" if here else f"{root} has no index yet (`turnout index` builds it)"
 
 
 @contextmanager

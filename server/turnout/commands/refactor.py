@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from turnout.act.seams import Outlook, Seams
     from turnout.app import Bench
     from turnout.commands.terminal import Terminal
+    from turnout.index import RepositoryIndex
     from turnout.journal import DiskWorkspace
 
 DONE, UNSOUND, UNCHANGED, DECLINED, DIRTY = 0, 3, 4, 5, 6
@@ -67,13 +68,17 @@ def run(args: argparse.Namespace) -> int:
 
 async def _run(args: argparse.Namespace) -> int:
     from turnout.app import bench
+    from turnout.commands.index import searchable
     from turnout.commands.terminal import Terminal
     from turnout.settings.workspace import find_workspace
 
     terminal = Terminal()
     root = (args.workspace or find_workspace(Path())).absolute()
     async with bench(terminal, root) as parts:
-        return await _Job(args, terminal, parts, root).run()
+        loaded = parts.workspaces.settings("")
+        # Named files are all that may change: their neighbours are worth a look into an index, and not the building.
+        async with searchable(root, loaded, terminal.say, may_build=not args.paths) as index:
+            return await _Job(args, terminal, parts, root, index).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,7 @@ class _Job:
     terminal: "Terminal"
     parts: "Bench"
     root: Path
+    index: "RepositoryIndex | None" = None
 
     async def run(self) -> int:
         from turnout.files import Folder
@@ -132,6 +138,7 @@ class _Job:
             syntax,
             tell,
             self._outlook,
+            self.index,
             history=self.parts.outlook.history,
         )
 

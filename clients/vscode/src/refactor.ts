@@ -51,6 +51,8 @@ export class Refactoring implements vscode.Disposable {
         providedCodeActionKinds: [vscode.CodeActionKind.Refactor],
       }),
       registerCommand("turnout.refactor", () => this.propose()),
+      // The same by another name: in the context menu the editor has a "Refactor..." of its own.
+      registerCommand("turnout.refactorHere", () => this.propose()),
       registerCommand("turnout.undo", () => this.undo()),
       this.reviewCommand("show", (review) => this.present(review)),
       this.reviewCommand("choose", (review) => this.choose(review)),

@@ -258,8 +258,14 @@ export class Server implements vscode.Disposable {
     if (chosen === "Install" || chosen === "Update" || chosen === "Try Again") await this.install();
     else if (chosen === "Restart Server") await this.restart();
     else if (chosen === "Show Log") this.log.show();
-    else if (chosen) await vscode.commands.executeCommand("workbench.action.openSettings", "turnout.server.path");
+    else if (chosen) await openSetting("turnout.server.path");
   }
+}
+
+/** Shows a setting where it can be set: one of the machine is not among the user's in a remote window. */
+function openSetting(query: string): Thenable<unknown> {
+  const where = vscode.env.remoteName ? "openRemoteSettings" : "openSettings";
+  return vscode.commands.executeCommand(`workbench.action.${where}`, { query });
 }
 
 /**

@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -194,6 +194,7 @@ def real(open_editor: OpenEditor, tmp_path: Path) -> Iterator[OpenReal]:
             script: dict[str, Any] | None = None,
             engine: str = "fake",
             folders: Sequence[str] = (),
+            environment: Mapping[str, str] | None = None,
             **settings: Any,
         ) -> Editor:
             env = {
@@ -202,6 +203,7 @@ def real(open_editor: OpenEditor, tmp_path: Path) -> Iterator[OpenReal]:
                 "TURNOUT_RUNTIME_DIR": runtime,
                 "TURNOUT_CONFIG_DIR": str(tmp_path / "config"),
                 "TURNOUT_STATE_DIR": str(tmp_path / "state"),
+                **(environment or {}),
             }
             return open_editor(files, [str(Path(sys.prefix) / "bin/turnout")], env, settings, folders=folders)
 

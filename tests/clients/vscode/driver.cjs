@@ -109,7 +109,7 @@ const operations = {
   },
   press: ({ key }, { page }) => page.keyboard.press(key),
   type: ({ text, delayMs }, { page }) => page.keyboard.type(text, { delay: delayMs }),
-  click: ({ selector }, { page }) => page.locator(selector).first().click(),
+  click: ({ selector, button }, { page }) => page.locator(selector).first().click({ button }),
   pointAway: (_, { page }) => page.mouse.move(0, 0),
   texts: ({ selector }, { page }) => page.locator(selector).allInnerTexts(),
   attribute: ({ selector, name }, { page }) => page.locator(selector).first().getAttribute(name),

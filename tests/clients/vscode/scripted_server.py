@@ -1,7 +1,7 @@
 """A language server that answers as scripted and writes down what it is told, one JSON line per message.
 
 Stands in for the real one where a test is about what the extension itself sends.
-`TURNOUT_TEST_LOG` names the file of the messages.
+`TURNOUT_TEST_LOG` names the file of the messages, `TURNOUT_TEST_VERSION` a version to pretend to be.
 """
 
 import asyncio
@@ -26,7 +26,9 @@ class Protocol(LanguageServerProtocol):
         super().__setattr__(name, value)
 
 
-server = LanguageServer("scripted", __version__, protocol_cls=Protocol)
+server = LanguageServer(
+    "scripted", os.environ.get("TURNOUT_TEST_VERSION", __version__), protocol_cls=Protocol
+)
 GHOST = {"hel": "hello_from_script(42)", "one": "one two three\nfour", "al": "alpha", "alp": "alpine"}
 
 

@@ -1,12 +1,16 @@
 """What the user can look up and switch: spend, receipts, the menu, the models of routes, settings files."""
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clients.vscode.conftest import OpenReal
 from clients.vscode.editor import ROW, STATUS, Editor, read, wait_until
+from support import models_kit
+from turnout import models
 
 pytestmark = pytest.mark.editor
 
@@ -21,9 +25,22 @@ ENTRIES = (
 FAR = {"api": "openai-chat", "base_url": "http://127.0.0.1:9/v1", "model": "m", "leaves_machine": True}
 
 
-def test_menu_and_spend(real: OpenReal) -> None:
-    """The status bar opens the menu by click; spend and receipts are in words, with the request just made."""
-    editor = real({"a.py": ""})
+@pytest.fixture
+def source() -> Iterator[models_kit.Hub]:
+    """What stands in for the hub that models come from."""
+    with models_kit.hub() as running:
+        yield running
+
+
+def test_menu_and_spend(real: OpenReal, source: models_kit.Hub, tmp_path: Path) -> None:
+    """The status bar opens the menu by click; spend and receipts are in words, with the request just made.
+
+    The model of this machine is fetched by a command, and the user told when it is there.
+    """
+    fetching = models_kit.environment(tmp_path, source.url)
+    manifest = models_kit.MANIFEST.replace("models.tiny", f'models."{models.DEFAULT_MODEL}"')
+    Path(fetching["TURNOUT_MANIFEST"]).write_text(manifest)
+    editor = real({"a.py": ""}, environment=fetching)
     editor.open("a.py")
     editor.wait_ready()
     editor.type("hel")
@@ -43,6 +60,12 @@ def test_menu_and_spend(real: OpenReal) -> None:
     assert editor.webview_attribute("meta[http-equiv='Content-Security-Policy']", "content").startswith(
         "default-src 'none'"
     )
+
+    editor.command("Turnout: Download the Local Model")
+    editor.wait_message("the local model is on this machine")
+    editor.picture("model-downloaded")
+    (model,) = tmp_path.glob("cache/models/*.gguf")
+    assert model.read_bytes() == models_kit.PAYLOAD
 
 
 def test_switch_model(real: OpenReal) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from clients.vscode.conftest import OpenScripted
-from clients.vscode.editor import DIALOG, ROW, wait_until
+from clients.vscode.editor import DIALOG, EDITOR, ROW, wait_until
 
 pytestmark = pytest.mark.editor
 
@@ -58,12 +58,18 @@ def test_choose_and_apply(scripted: OpenScripted) -> None:
 
 
 def test_tick_in_the_tree(scripted: OpenScripted) -> None:
-    """Files and hunks are ticked in a tree beside the preview, which follows, with the plan and the checks above."""
+    """Files and hunks are ticked in a tree beside the preview, which follows, with the plan and the checks above.
+
+    The editor's context menu has the command.
+    """
     editor, messages = scripted(FILES)
     editor.open("a.py")
     editor.wait_ready()
 
-    editor.command("Turnout: Refactor...")
+    editor.driver.do("click", selector=EDITOR, button="right")
+    editor.wait_for(".monaco-menu .action-label", "Refactor with Turnout...")
+    editor.picture("context-menu")
+    editor.driver.do("click", selector=".monaco-menu .action-label:has-text('Refactor with Turnout...')")
     editor.answer("Longer names")
     editor.wait_for(REVIEW, "new.py")
     editor.wait_for(".tree-explorer-viewlet-tree-view .message", "Longer names")
@@ -109,7 +115,7 @@ def test_death_in_the_middle(scripted: OpenScripted) -> None:
 
 
 def test_reasons(scripted: OpenScripted) -> None:
-    """The user can ask why nothing is shown, and why a model was chosen."""
+    """The user can ask why nothing is shown, and why a model was chosen; a server that is too old is said to be."""
     editor, messages = scripted({"a.py": "a = 1\n"})
     editor.open("a.py")
     editor.wait_ready()
@@ -122,3 +128,12 @@ def test_reasons(scripted: OpenScripted) -> None:
     assert "no key is set" in page
     editor.picture("explain-route")
     assert messages.all("explain")[0]["params"]["kind"] == "refactor"
+
+    launcher = editor.folder.with_name("turnout")
+    launcher.write_text(launcher.read_text().replace("\n", "\nexport TURNOUT_TEST_VERSION=0.0.9\n", 1))
+    editor.command("Turnout: Restart Server")
+    message = editor.wait_message("The Turnout server 0.0.9 is older than")
+    assert f"Update {launcher}" in message
+    editor.picture("too-old")
+    editor.push("Set the Path")
+    editor.wait_for(".settings-editor", "Server: Path")

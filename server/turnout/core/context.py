@@ -23,7 +23,7 @@ around the cursor, or a place where the user was just now."""
 SOURCES: tuple[Source, ...] = get_args(Source)
 """What changes least stands first in a prompt."""
 
-MARGIN = 1.25
+MARGIN = 2.0
 """How many times better something must be to push out what was chosen before."""
 
 NEAR_LINES = 12

@@ -86,7 +86,7 @@ async def test_others_have_their_turn_between_many_files() -> None:
     assert found == (frozenset({REMOTE}),) * 50
     assert decided == sorted(set(decided))
     assert sum(looked) == 50
-    assert max(looked) <= 8
+    assert max(looked) <= 4
 
 
 async def test_a_file_that_cannot_be_followed_spoils_no_other() -> None:

@@ -549,7 +549,7 @@ async def test_many_files_are_looked_at_and_matched_a_few_at_a_time(
     subject = workspaces(FakeEditor(), folders / "two")
     await subject.prepare()
     await subject.ready("refactor", uris)
-    assert (sum(hops), max(hops)) == (30, 8)
+    assert (sum(hops), max(hops)) == (30, 4)
     assert not any(on_loop for on_loop, _ in matched)
     count = len(matched)
     assert subject.decide("refactor", uris, 0).candidates

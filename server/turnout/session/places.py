@@ -29,8 +29,8 @@ LINKS_KEPT_S = 5.0
 CLOSE_LOOK_KEPT_S = 0.5
 """The time between a look on a thread and the decision behind it; a send is decided on a look of its own."""
 MAX_PLACES = 4_000
-_AT_ONCE = 8
-"""About two milliseconds of work."""
+_AT_ONCE = 4
+"""About a millisecond of work."""
 
 _MAX_PARTS = 64
 _BETWEEN_NAMES = re.compile(r"[/\\:?#\0]+")

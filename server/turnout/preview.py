@@ -4,15 +4,17 @@ Invariants: the text is the one that would go out, secrets taken out and all, al
 files in it; only a key is never part of it; no model is asked, nothing is set aside and no receipt is kept.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Protocol
 
 from turnout.core.answers import Answer, Ask
 from turnout.core.previews import Preview, readable
+from turnout.core.requests import COMPLETION_KINDS
 from turnout.core.withholding import Hear, LeftOut
 from turnout.dispatch import Foreseen, Operation, Write
 from turnout.errors import RequestRejected, TurnoutError
 
+_MEANWHILE = "until you have answered, completions go to the models behind this one"
 _MORE = "this is the first prompt of a refactor; those that follow it depend on what the model answers"
 
 
@@ -63,15 +65,14 @@ class Previewer:
         try:
             await begin(Operation(caught, instruction), heard.extend)
         except _Caught as stopped:
-            notes = (_MORE,) if stopped.foreseen.route.kind == "refactor" else ()
-            return _preview(stopped.foreseen, tuple(heard), notes)
+            return _preview(stopped.foreseen, tuple(heard))
         raise RequestRejected("No model would be asked for that here.")
 
     async def _foresee(self, ask: Ask, operation: Operation, only: str | None) -> Foreseen:
         return await self._dispatcher.foresee(ask, operation, self._write, only)
 
 
-def _preview(foreseen: Foreseen, left_out: tuple[LeftOut, ...], notes: tuple[str, ...]) -> Preview:
+def _preview(foreseen: Foreseen, left_out: tuple[LeftOut, ...], notes: tuple[str, ...] = ()) -> Preview:
     prompt, url = foreseen.prompt.prompt, foreseen.url
     return Preview(
         foreseen.route,
@@ -83,8 +84,17 @@ def _preview(foreseen: Foreseen, left_out: tuple[LeftOut, ...], notes: tuple[str
         foreseen.ask.files,
         left_out,
         foreseen.passed,
-        notes,
+        (*notes, *_about(foreseen)),
+        foreseen.asks_first,
     )
+
+
+def _about(foreseen: Foreseen) -> Iterator[str]:
+    """What else its user should know of a send."""
+    if foreseen.route.kind == "refactor":
+        yield _MORE
+    if foreseen.asks_first and foreseen.route.kind in COMPLETION_KINDS:
+        yield _MEANWHILE
 
 
 class _Caught(TurnoutError):

@@ -17,7 +17,7 @@ from pygls.exceptions import JsonRpcException
 
 from support.editor import GUARD_S, Buffer, Editor, editing
 from support.hole_server import pieces
-from support.home import Home
+from support.home import TURNOUT, Home
 from support.provider import openai_answer
 from support.scripted_server import ScriptedServer, scripted_server
 from support.secrets import TOKENS
@@ -58,6 +58,17 @@ model = "far-1"
 base_url = "{chat.url}/v1"
 context_tokens = 32000
 {common}
+[models.tools]
+api = "openai-chat"
+model = "tools-1"
+base_url = "{chat.url}/v1"
+context_tokens = 32000
+tools = true
+{common}
+[[rules]]
+paths = ["tools/**"]
+kinds = ["refactor"]
+models = ["tools"]
 [routes.inline]
 models = ["team"]
 {routes}
@@ -181,7 +192,7 @@ async def test_an_explanation(rig: Rig) -> None:
 
 async def test_a_refactor(rig: Rig) -> None:
     """A refactor is shown with the pieces that the index gives, the project's own instructions among them."""
-    asked = {"instruction": "Let bill take a count", "range": rig.all_of_it}
+    asked: dict[str, Any] = {"instruction": "Let bill take a count", "range": rig.all_of_it}
     shown = await rig.preview("refactor", **asked)
     must_be_fit_to_be_seen(shown)
     assert "Use tabs everywhere." in shown["text"]
@@ -195,6 +206,50 @@ async def test_a_refactor(rig: Rig) -> None:
     sent = [one for one in await rig.sent() if one["kind"] == "refactor"]
     assert [one["text"] for one in reversed(sent)] == received
     assert sent[-1]["request"] == proposal["receipt"]["id"]
+
+
+async def test_a_refactor_with_tools(rig: Rig, module_home: Home) -> None:
+    """The first turn is shown with its tools; every later one is among what was sent, as it went out."""
+    module_home.write("tools/a.py", f"def bill():\n    return '{SECRET}'\n")
+    asked = {"instruction": "Let bill take a count", "scope": [module_home.uri("tools/a.py")]}
+    shown = await rig.preview("refactor", textDocument=None, **asked)
+    must_be_fit_to_be_seen(shown)
+    assert shown["model"] == "tools"
+    assert [tool["function"]["name"] for tool in json.loads(shown["text"])["tools"]]
+    before = len(rig.chat.requests)
+    with pytest.raises(JsonRpcException, match="proposed no change"):
+        await rig.editor.request("turnout/refactor", asked)
+    await rig.editor.displayed()
+    received = bodies(rig.chat)[before:]
+    assert received[0] == shown["text"]
+    assert len(received) > 1
+    sent = await rig.sent()
+    assert [one["text"] for one in reversed(sent[: len(received)])] == received
+
+
+async def test_a_plan_comes_first(rig: Rig) -> None:
+    """Where the user wants to see a plan, its prompt is the first one."""
+    asked = {"instruction": "Let bill take a count", "range": rig.all_of_it, "plan": "ask"}
+    shown = await rig.preview("refactor", **asked)
+    before = len(rig.chat.requests)
+    await rig.editor.request("turnout/plan", {**asked, "textDocument": {"uri": rig.buffer.uri}})
+    await rig.editor.displayed()
+    assert bodies(rig.chat)[before] == shown["text"]
+
+
+async def test_on_the_command_line(rig: Rig, module_home: Home) -> None:
+    """What the command prints of a file that is saved is what the editor's server shows."""
+    shown = await rig.gathered()
+    turnout = await asyncio.create_subprocess_exec(
+        *(TURNOUT, "route", "explain", "inline", str(module_home.work / "bill.py"), "--prompt", "--json"),
+        *("--workspace", str(module_home.work)),
+        env=module_home.environment(FAR_KEY="sk-never-shown-0123456789"),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await turnout.communicate()
+    printed = json.loads(out)["prompt"]
+    assert printed["text"] == shown["text"]
+    assert (printed["files"], printed["leftOut"]) == (shown["files"], shown["leftOut"])
 
 
 async def test_what_stays_here(rig: Rig) -> None:

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from turnout.core.requests import ContextChunk, FimPrompt, Model
 from turnout.errors import BackendError, RequestRejected
+from turnout.remote import Writer
 from turnout.remote.failures import Peer
 from turnout.remote.fill import Cut, Typesetter, fill, fill_without_marks
 
 PEER = Peer("far", "h.example")
-QWEN = Model("far", "completions", "qwen2.5-coder-0.5b", context_tokens=8192)
+QWEN = Model("far", "completions", "qwen2.5-coder-0.5b", base_url="https://h.example", context_tokens=8192)
 STARCODER = replace(QWEN, model="bigcode/starcoder2-7b")
 LINES = "".join(f"line_{number} = {number}\n" for number in range(40))
 
@@ -42,6 +43,18 @@ def test_documents_do_not_share_an_anchor() -> None:
     assert typesetter.lay_out(QWEN, hole("x = ", document="file:///b.py")) == alone
     for number in range(300):  # more than are kept
         typesetter.lay_out(QWEN, hole(LINES, document=str(number)))
+
+
+@given(st.lists(st.integers(0, len(LINES)), min_size=1, max_size=6), st.data())
+def test_a_look_ahead_changes_nothing(cursors: list[int], data: st.DataObject) -> None:
+    """What would be written is what is written right after, wherever else somebody looked before."""
+    writer, undisturbed = Writer(), Writer()
+    for cursor in cursors:
+        writer.foresee(QWEN, hole(LINES[: data.draw(st.integers(0, len(LINES)))]))
+        foreseen = writer.foresee(QWEN, hole(LINES[:cursor]))
+        written = writer.write(QWEN, hole(LINES[:cursor]))
+        assert foreseen.encoded() == written.encoded()
+        assert written.encoded() == undisturbed.write(QWEN, hole(LINES[:cursor])).encoded()
 
 
 def test_plain_order() -> None:

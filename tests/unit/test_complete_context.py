@@ -13,6 +13,7 @@ from turnout.complete.recents import MAX_PLACES, Recents
 from turnout.core.documents import Document, Position, Snapshot
 from turnout.core.fim.layout import Window
 from turnout.core.repository import Definition, Hit, Import, IndexState, Mention, Passage
+from turnout.core.withholding import LeftOut
 
 URI = "file:///w/app.py"
 ROOM = Window(2000, 400, 1000)
@@ -227,7 +228,9 @@ SECRET = 'send_receipt(customer, key="AKIAIOSFODNN7EXAMPLE", total=price(custome
 async def test_what_may_not_go_along_is_left_out(text: str, kept: set[str]) -> None:
     """A file that would change the route, and text with a secret in it."""
     gatherer = Gatherer(Files(Index(passages=(passage("other.py", text),)), kept), lambda _uri: None)
-    assert (await gatherer.gather(*document())).chunks == ()
+    around = await gatherer.gather(*document())
+    reason = "it is kept here" if kept else "there is a secret in what would help of it"
+    assert (around.chunks, around.left_out) == ((), (LeftOut("other.py", reason),))
 
 
 async def test_what_may_no_longer_go_along_is_taken_out() -> None:
@@ -284,6 +287,7 @@ async def test_a_completion_goes_on_without_what_was_closed_to_it() -> None:
     files.kept.add("other.py")
     closed = await gatherer.current("inline", URI)
     assert (closed.chunks, closed.files) == ((), ())
+    assert closed.left_out == (LeftOut("other.py", "it is kept here"),)
     files.kept.clear()
     assert (await gatherer.current("inline", URI)).chunks
 

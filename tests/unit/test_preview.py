@@ -235,7 +235,7 @@ def test_what_the_index_finds(file: Path, kit: SettingsKit, capsys: pytest.Captu
     file.write_text("def bill(customer):\n    total = price(customer, 3)\n    send_")
     status, out, err = run(capsys, file, "inline")
     assert status == 0
-    assert "has no index yet: it is built first" in err
+    assert (err, "has no index yet: it is built first" in out) == ("", True)
     assert "from: other.py, 81 bytes (similar)" in out
     assert "left out: kept.py: hole: kept.py may not leave this machine" in out
     assert "send_receipt(customer, total)" in out
@@ -246,4 +246,4 @@ def test_what_the_index_finds(file: Path, kit: SettingsKit, capsys: pytest.Captu
 def test_without_an_index(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Where there is no index, it is said that other files are not searched."""
     _, out, _ = run(capsys, file, "inline")
-    assert "note: the settings switch the index off" in out
+    assert "note: The settings switch the index off (`index.enabled`): without an index" in out

@@ -56,6 +56,23 @@ async def test_only_a_clear_yes_lets_text_leave_while_typing(
     assert await consents.may_leave(typing) is may
 
 
+@pytest.mark.parametrize("kind", ["inline", "explain"])
+@pytest.mark.parametrize(
+    ("answer", "typing", "working"), [(SESSION, True, True), (KEEP, False, None), (ONCE, False, None)]
+)
+async def test_what_the_user_said_is_known_without_asking(
+    kind: Kind, answer: str, typing: bool | None, working: bool | None
+) -> None:
+    """A no holds for all typing; anything else is asked about each time, unless it is allowed for the session."""
+    consents, question = SessionConsents(FakeEditor(answer)), replace(QUESTION, kind=kind)
+    assert consents.remembered(OPUS, kind) is None
+    await consents.may_leave(question)
+    await turns()
+    assert consents.remembered(OPUS, kind) is (typing if kind == "inline" else working)
+    consents.forget()
+    assert consents.remembered(OPUS, kind) is None
+
+
 async def test_a_yes_does_not_outlive_the_settings_it_was_given_under() -> None:
     """An answer that comes after the settings changed allows that one request and no other."""
     editor = FakeEditor(SESSION, KEEP)

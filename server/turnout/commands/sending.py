@@ -4,8 +4,8 @@ import argparse
 import asyncio
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -96,16 +96,22 @@ async def _previewed(
     subject: _Subject, root: Path, choose: "Callable[[Sequence[Path]], str | None]"
 ) -> "Preview":
     from turnout.app import bench
+    from turnout.commands.index import searchable
     from turnout.files import uri_to_path
 
-    async with bench(_Quiet(), root) as parts:
-        with _index(subject.kind, root, parts) as (index, notes):
-            show = partial(_show, subject, root, parts, index)
-            shown = await show(None)
-            name = choose([uri_to_path(file.uri) for file in shown.files])
-            if name not in (None, shown.model.name):
-                shown = await show(name)
-    return replace(shown, notes=(*shown.notes, *notes))
+    said: list[str] = []
+    async with AsyncExitStack() as opened:
+        parts = await opened.enter_async_context(bench(_Quiet(), root))
+        index = None
+        if subject.kind in _INDEXED:
+            looking = searchable(root, parts.workspaces.settings(""), said.append, may_build=True)
+            index = await opened.enter_async_context(looking)
+        show = partial(_show, subject, root, parts, index)
+        shown = await show(None)
+        name = choose([uri_to_path(file.uri) for file in shown.files])
+        if name not in (None, shown.model.name):
+            shown = await show(name)
+    return replace(shown, notes=(*shown.notes, *said))
 
 
 async def _show(
@@ -160,6 +166,7 @@ async def _act(
     from turnout import git
     from turnout.act.commit_message import write_message
     from turnout.act.perform import perform
+    from turnout.act.plans import draw_up
     from turnout.act.refactor import propose
     from turnout.act.scope import Request
     from turnout.act.verifying import Verifying
@@ -173,7 +180,11 @@ async def _act(
     elif subject.kind == "refactor":
         # Whether there are checks to run is a part of what a model with tools is told.
         check = Verifying(lambda changes: parts.check(workspace.folder, changes, lambda _name: None))
-        await propose(Request(subject.instruction, file.uri, span), replace(seams, check=check))
+        request = Request(subject.instruction, file.uri, span)
+        if parts.workspaces.asks_for_plan(file.uri):
+            await draw_up(request, seams, parts.outlook.about(subject.instruction))
+        else:
+            await propose(request, replace(seams, check=check))
     else:
         await perform(_action(subject, file, span), file, seams, instruction=subject.instruction)
 
@@ -187,29 +198,6 @@ def _action(subject: _Subject, file: "Snapshot", span: "Span") -> "Action":
     name = symbol.name if symbol else ""
     kind: Any = subject.kind
     return Action(kind, name, file.uri, subject.first, subject.end, faults=faults, name=name)
-
-
-@contextmanager
-def _index(
-    kind: str, root: Path, parts: "Bench"
-) -> "Iterator[tuple[RepositoryIndex | None, tuple[str, ...]]]":
-    """The index of the folder, brought up to date, where the request has a use for one; and what to say of it."""
-    from turnout.commands.index import build, opened
-
-    loaded = parts.workspaces.settings("")
-    if kind not in _INDEXED:
-        yield None, ()
-    elif not loaded.settings.index.enabled:
-        yield None, ("the settings switch the index off (`index.enabled`): other files are not searched",)
-    elif root == Path.home() or root in Path.home().parents:
-        yield None, ("a home folder has no index: other files are not searched",)
-    else:
-        never_read = [pattern.text for pattern in loaded.policy.privacy.never_read.patterns]
-        with opened(root, never_read, loaded.settings.index.max_files) as index:
-            if not index.state().files:
-                print(f"{root} has no index yet: it is built first, as by `turnout index`", file=sys.stderr)
-            built = build(index, rebuild=False)
-            yield index, (() if built else (index.state().problem,))
 
 
 class _Quiet(Terminal):

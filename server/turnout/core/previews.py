@@ -34,11 +34,8 @@ class Preview:
     left_out: tuple[LeftOut, ...] = ()
     passed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-
-    @property
-    def asks_first(self) -> bool:
-        """Whether the user would be asked before it goes."""
-        return self.model.leaves_machine and self.route.ask_before_leaving
+    asks_first: bool = False
+    """Whether the user would be asked before it goes."""
 
 
 def preview_to_wire(preview: Preview) -> dict[str, Any]:
@@ -68,7 +65,8 @@ def report(preview: Preview) -> Iterator[str]:
     yield from made_of(preview)
     if preview.url:
         yield from ("", _RULE, "The same to be read:", _RULE, *readable(preview.prompt).split("\n"))
-    yield from ("", _RULE, f"All of it, {len(preview.text.encode()):,} bytes:", _RULE, preview.text)
+    size = len(preview.text.encode("utf-8", "replace"))
+    yield from ("", _RULE, f"All of it, {size:,} bytes:", _RULE, preview.text)
 
 
 def made_of(preview: Preview) -> Iterator[str]:
@@ -99,11 +97,18 @@ def sending_lines(
 
 def readable(prompt: Prompt) -> str:
     """A prompt as text: what a model process here lays out in tokens, and what a body holds between its quotes."""
+    # An editor may hold half of a surrogate pair, which no page can.
+    return "\n".join(_parts(prompt)).encode("utf-8", "replace").decode()
+
+
+def _parts(prompt: Prompt) -> Iterator[str]:
     if isinstance(prompt, ChatPrompt):
-        tools = (f"[tool {tool.name}]\n{tool.description}" for tool in prompt.tools)
-        return "\n".join((*tools, *(turn for message in prompt.messages for turn in _turns(message))))
-    beside = "".join(f"[{chunk.path}: {chunk.source}]\n{chunk.text.rstrip()}\n" for chunk in prompt.context)
-    return f"{beside}[{prompt.path}]\n{prompt.prefix}[cursor]{prompt.suffix}"
+        yield from (f"[tool {tool.name}]\n{tool.description}" for tool in prompt.tools)
+        for message in prompt.messages:
+            yield from _turns(message)
+    else:
+        yield from (f"[{chunk.path}: {chunk.source}]\n{chunk.text.rstrip()}" for chunk in prompt.context)
+        yield f"[{prompt.path}]\n{prompt.prefix}[cursor]{prompt.suffix}"
 
 
 def _turns(message: Message) -> Iterator[str]:

@@ -11,7 +11,7 @@ from turnout.core.requests import Model, Prompt, Route
 from turnout.core.secrets import Redacted
 from turnout.dispatch.chain import PASSED_OVER, nobody, stops
 from turnout.dispatch.clearance import Clearance
-from turnout.errors import RouteError, TurnoutError
+from turnout.errors import ConsentRefused, RouteError, TurnoutError
 
 Write = Callable[[Model, Prompt], tuple[str, bytes]]
 """The address and the body that a prompt for a model elsewhere would be sent with; raises RequestRejected."""
@@ -22,7 +22,8 @@ class Foreseen:
     """The model that `ask` would be sent to first along `route`, and its prompt without what may not leave.
 
     `body` is that prompt as it would go to `url`; both are empty for the model process here, which is handed the prompt
-    itself. `passed` says of the models before it why they would not be asked.
+    itself. `passed` says of the models before it why they would not be asked, `asks_first` whether the user would be
+    asked about this one.
     """
 
     ask: Ask
@@ -30,6 +31,7 @@ class Foreseen:
     model: Model
     prompt: Redacted
     passed: tuple[str, ...]
+    asks_first: bool = False
     url: str = ""
     body: bytes = b""
 
@@ -47,12 +49,23 @@ async def foresee(clearance: Clearance, write: Write, only: str | None) -> Fores
     for model in candidates:
         try:
             fitting = await clearance.fit(model, tagged(ask.prompt(model), ask.kind))
+            asks_first = _asks_first(clearance, model)
             await clearance.renewed(model)
             url, body = ("", b"") if model.api == "local" else write(model, fitting.prompt)
-            return Foreseen(ask, route, model, fitting, tuple(passed), url, body)
+            return Foreseen(ask, route, model, fitting, tuple(passed), asks_first, url, body)
         except PASSED_OVER as error:
             if only is not None or stops(error, ask.kind):
                 raise
             passed.append(f"{model.name}: {error.message}")
             last = error
     raise nobody(route, passed, last)
+
+
+def _asks_first(clearance: Clearance, model: Model) -> bool:
+    """Whether the user would be asked before text goes to `model`; raises ConsentRefused where they said no."""
+    if not (model.leaves_machine and clearance.route.ask_before_leaving):
+        return False
+    said = clearance.consents.remembered(model, clearance.attempt.ask.kind)
+    if said is False:
+        raise ConsentRefused("Nothing is sent to it, because you did not agree.")
+    return said is None

@@ -42,6 +42,10 @@ class Overspend:
 class Consents(Protocol):
     """Asks the user, and remembers the answer for as long as the user said."""
 
+    def remembered(self, model: Model, kind: Kind) -> bool | None:
+        """What the user said about sending requests of a kind to `model`; None where they would be asked."""
+        ...
+
     async def may_leave(self, question: Consent) -> bool:
         """Whether this request may be sent to `question.model`."""
         ...

@@ -182,6 +182,9 @@ class _OneRoute:
 class _Nobody:
     """Agrees to nothing: an evaluation sends no text anywhere, and spends nothing."""
 
+    def remembered(self, model: Model, kind: Kind) -> bool | None:
+        return False
+
     async def may_leave(self, question: Consent) -> bool:
         return False
 

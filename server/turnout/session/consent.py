@@ -36,6 +36,14 @@ class SessionConsents:
         self._asking = asyncio.Lock()
         self._asked_ahead: dict[tuple[Model, Kind], asyncio.Task[None]] = {}
 
+    def remembered(self, model: Model, kind: Kind) -> bool | None:
+        """What the user said about sending requests of a kind to `model`; None where they would be asked."""
+        key = model, kind
+        if key in self._allowed:
+            return True
+        asked = self._asked_ahead.get(key)
+        return False if asked is not None and asked.done() else None
+
     async def may_leave(self, question: Consent) -> bool:
         """Whether this request may be sent to `question.model`."""
         # The whole model, endpoint included: another folder may call something else by the same name.

@@ -3,7 +3,8 @@
 Invariant: a preview asks no model, applies nothing and leaves no receipt; the text is that of the code that sends it.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -14,12 +15,13 @@ from turnout import git
 from turnout.act.actions import Action
 from turnout.act.commit_message import write_message
 from turnout.act.perform import perform
+from turnout.act.plans import draw_up
 from turnout.act.refactor import propose
 from turnout.act.seams import Seams, tell_nobody
 from turnout.complete.prompts import CompletionKind
 from turnout.core.previews import Preview, preview_to_wire
 from turnout.core.requests import COMPLETION_KINDS, KINDS, Kind
-from turnout.core.sent import hop_to_wire, sent_report
+from turnout.core.sent import Hop, hop_to_wire, sent_report
 from turnout.core.withholding import Hear
 from turnout.errors import FileUnusable, RequestRejected
 from turnout.files import path_to_uri, uri_to_path
@@ -53,7 +55,7 @@ async def preview(ls: TurnoutServer, params: Any) -> dict[str, Any]:
     services = await ls.services()
     async with failures_as_errors():
         found = await _previewed(ls, services, cast("Kind", kind), fields)
-    return preview_to_wire(found)
+    return await asyncio.to_thread(preview_to_wire, found)
 
 
 async def sent(ls: TurnoutServer, params: Any) -> dict[str, Any]:
@@ -61,7 +63,10 @@ async def sent(ls: TurnoutServer, params: Any) -> dict[str, Any]:
     count = fields_of(params).get("count")
     wanted = count if isinstance(count, int) and count > 0 else DEFAULT_SENT
     services = await ls.services()
-    hops = services.sent.last(wanted)
+    return await asyncio.to_thread(_told, services.sent.last(wanted))
+
+
+def _told(hops: Sequence[Hop]) -> dict[str, Any]:
     return {"prompts": [hop_to_wire(hop) for hop in hops], "report": "\n".join(sent_report(hops))}
 
 
@@ -90,11 +95,16 @@ async def _completion(
 
 
 async def _refactor(ls: TurnoutServer, services: Services, fields: Mapping[str, Any]) -> Preview:
-    plan = refactor.known_plan(ls, id_of(fields, "plan"))
+    chosen = fields.get("plan")
+    plan = refactor.known_plan(ls, "" if isinstance(chosen, str) else id_of(fields, "plan"))
     asked = plan.approved if plan else refactor.request_from(ls, fields)
     request, workspace, _ = await refactor.placed(ls, services, asked)
+    mode = refactor.mode_of(fields) if isinstance(chosen, str) else ""
+    plans = plan is None and refactor.plan_comes_first(services, mode, request)
 
     async def begin(seams: Seams) -> object:
+        if plans:
+            return await draw_up(request, seams, services.outlook.about(request.instruction))
         # Whether there are checks to run is a part of what a model with tools is told.
         check = refactor.checking(services, workspace, lambda _name: None)
         return await propose(request, replace(seams, check=check))

@@ -38,7 +38,7 @@ async def plan(ls: TurnoutServer, params: Any) -> dict[str, Any] | None:
     fields = fields_of(params)
     earlier = known_plan(ls, text_of(fields, "previous"))
     request = earlier.request if earlier else request_from(ls, fields)
-    correction, mode, token = text_of(fields, "correction").strip(), _mode(fields), token_of(fields)
+    correction, mode, token = text_of(fields, "correction").strip(), mode_of(fields), token_of(fields)
     if earlier and not correction:
         raise JsonRpcInvalidParams(message="correction must say what to change in the plan.")
     services = await ls.services()
@@ -50,9 +50,7 @@ async def plan(ls: TurnoutServer, params: Any) -> dict[str, Any] | None:
                 request, seams_for(services, operation, workspace, tell_nobody), outlook
             )
         return plan_to_wire(guess)
-    place = request.document or next(iter(request.scope), "")
-    wanted = mode == "ask" if mode else services.settings.asks_for_plan(place)
-    if not (earlier or wanted):
+    if not (earlier or plan_comes_first(services, mode, request)):
         return None
     async with failures_as_errors(operation), ls.editor.progress("Planning", token) as progress:
         seams = seams_for(services, operation, workspace, told(progress))
@@ -141,7 +139,13 @@ def request_from(ls: TurnoutServer, fields: Mapping[str, Any]) -> Request:
     return Request(instruction, uri or None, _selection(ls, uri, range_of(fields)), scope, None, references)
 
 
-def _mode(fields: Mapping[str, Any]) -> str:
+def plan_comes_first(services: Services, mode: str, request: Request) -> bool:
+    """Whether the user wants to see a plan before any edit is written."""
+    place = request.document or next(iter(request.scope), "")
+    return mode == "ask" if mode else services.settings.asks_for_plan(place)
+
+
+def mode_of(fields: Mapping[str, Any]) -> str:
     """Whether the client's user wants a plan: `ask`, `auto`, or empty where the settings decide."""
     mode = text_of(fields, "plan")
     if mode not in ("", "ask", "auto"):

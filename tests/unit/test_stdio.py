@@ -6,7 +6,7 @@ from typing import cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.lsp.stdio import MAX_MESSAGE_BYTES, MessageDecoder, PipeProtocol, hand_over
+from turnout.lsp.stdio import MAX_MESSAGE_BYTES, MessageDecoder, PipeProtocol, PipeWriter, hand_over
 
 
 def framed(body: bytes) -> bytes:
@@ -103,3 +103,31 @@ async def test_only_a_flood_stops_the_reading() -> None:
     await pipe.resumed.wait()
     protocol.data_received(message[30:])
     assert (seen[2:], pipe.paused) == ([b"1", b"2", b"3", b"whole"], 1)
+
+
+class Output:
+    """A transport that keeps what is written, call by call."""
+
+    def __init__(self) -> None:
+        self.written: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def write(self, data: bytes) -> None:
+        self.written.put_nowait(data)
+
+    def close(self) -> None:
+        self.write(b"closed")
+
+
+async def test_what_can_wait_goes_with_the_next_message() -> None:
+    """In the order in which all of it was given, in one piece, and by itself where nothing else comes."""
+    output = Output()
+    writer = PipeWriter(cast("asyncio.WriteTransport", output))
+    writer.write_soon(b"1")
+    writer.write_soon(b"2")
+    writer.write(b"3")
+    assert output.written.get_nowait() == b"123"
+    writer.write_soon(b"4")
+    assert await output.written.get() == b"4"
+    writer.write_soon(b"5")
+    writer.close()
+    assert [output.written.get_nowait(), output.written.get_nowait()] == [b"5", b"closed"]

@@ -146,7 +146,7 @@ class LspEditor:
         """Tell a client of ours what the status bar should say; the same thing is not said twice in a row."""
         if self.wants_status and status != self._status:
             self._status = status
-            self._protocol.notify("turnout/status", status.to_wire())
+            self._protocol.notify_soon("turnout/status", status.to_wire())
 
     def _shows_documents(self) -> bool:
         window = self._protocol.client_capabilities.window

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
@@ -21,6 +21,7 @@ from pygls.protocol.json_rpc import JsonRPCNotification, JsonRPCRequestMessage
 from turnout.core.documents import Document, Encoding, Position, Snapshot, Span, end_of
 from turnout.files import path_to_uri
 from turnout.lsp import capabilities, positions
+from turnout.lsp.stdio import BlockingWriter, PipeWriter
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +113,12 @@ class TurnoutProtocol(LanguageServerProtocol):
         ):
             return None
         return METHOD_NOT_FOUND, f"no such method: {method[:80]}"
+
+    def notify_soon(self, method: str, params: Any) -> None:
+        """Send a notification that can wait for the next message, a moment at most; the order stays."""
+        body = json.dumps({"jsonrpc": self.VERSION, "method": method, "params": params}).encode()
+        writer = cast("PipeWriter | BlockingWriter", self.writer)
+        writer.write_soon(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
 
     def _refuse(self, message_id: Any, code: int, why: str) -> None:
         """Answer with an error; the id is null where there is none to answer, which pygls would leave out."""

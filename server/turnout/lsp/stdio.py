@@ -16,6 +16,7 @@ from typing import BinaryIO, cast
 
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 MAX_HEADER_BYTES = 64 * 1024
+SOON_S = 0.02
 
 # Not only at the start of a line: after a message with a wrong length, the next header follows right on its rest.
 _LENGTH = re.compile(rb"content-length:[ \t]*(\d{1,12})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
@@ -120,14 +121,32 @@ class PipeWriter:
 
     def __init__(self, transport: asyncio.WriteTransport) -> None:
         self._transport = transport
+        self._soon = b""
+        self._timer: asyncio.TimerHandle | None = None
 
     def write(self, data: bytes) -> None:
         """Queue `data`; the system call is made at once when the pipe has room."""
-        self._transport.write(data)
+        soon, self._soon = self._soon, b""
+        self._transport.write(soon + data)
+
+    def write_soon(self, data: bytes) -> None:
+        """Write `data` in one piece with what is written next, before it, or alone after `SOON_S`.
+
+        The client is woken once for both, and what somebody waits for is not behind that.
+        """
+        self._soon += data
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(SOON_S, self._flush)
 
     def close(self) -> None:
         """Close once everything queued is written."""
+        self._flush()
         self._transport.close()
+
+    def _flush(self) -> None:
+        self._timer = None
+        if self._soon:
+            self.write(b"")
 
 
 class BlockingWriter:
@@ -140,6 +159,8 @@ class BlockingWriter:
         """Write and flush."""
         self._stream.write(data)
         self._stream.flush()
+
+    write_soon = write
 
     def close(self) -> None:
         """Close the stream."""

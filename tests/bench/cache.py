@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.report import Row, percentile
-from bench.session import Session, folder, fresh_environment, turnout_command
+from bench.session import Session, bare_command, folder, fresh_environment, turnout_command
 
 LINES = 10_000
 TEXT = "known_from_the_first_letter_to_the_last(one, two, three)"
@@ -30,20 +30,30 @@ def measure(count: int) -> list[Row]:
         fresh_environment() as environment,
         folder() as root,
         Session(turnout_command(), {**environment, "TURNOUT_FAKE_SCRIPT": json.dumps(SCRIPT)}) as session,
+        Session(bare_command("--waits"), environment) as bare_session,
     ):
-        session.initialize(root)
-        session.initialized()
-        typing = _Typing(session, root)
+        typing, bare_typing = _open(session, root), _open(bare_session, root)
         hits: list[float] = []
         while len(hits) < count:
             hits += typing.through()
-        replaced = [typing.replaced() for _ in range(max(3, count // 20))]
+        pairs = [
+            (typing.replaced("ooner"), bare_typing.replaced("_from_fake(42)"))
+            for _ in range(max(3, count // 5))
+        ]
+    replaced, bare = zip(*pairs, strict=True)
+    name = "a request that a newer one replaces"
     return [
         Row("ghost text from memory, p50", "ms", percentile(hits, 0.5), limit=5.0),
         Row("ghost text from memory, p99", "ms", percentile(hits, 0.99), limit=5.0),
-        Row("a request that a newer one replaces, p50", "ms", percentile(replaced, 0.5), limit=5.0),
-        Row("a request that a newer one replaces, p99", "ms", percentile(replaced, 0.99), limit=5.0),
+        Row(f"{name}, p50", "ms", percentile(replaced, 0.5), percentile(bare, 0.5), "bare pygls", 5.0),
+        Row(f"{name}, p99", "ms", percentile(replaced, 0.99), percentile(bare, 0.99), "bare pygls", 5.0),
     ]
+
+
+def _open(session: Session, root: Path) -> "_Typing":
+    session.initialize(root)
+    session.initialized()
+    return _Typing(session, root)
 
 
 class _Typing:
@@ -76,8 +86,11 @@ class _Typing:
             yield (time.perf_counter() - began) * 1000
             assert shown == TEXT[step:], shown
 
-    def replaced(self) -> float:
-        """Ask a model that takes its time, then type on; how long the first request takes from then on."""
+    def replaced(self, then: str) -> float:
+        """Ask a model that takes its time, then type on; how long the first request takes from then on.
+
+        `then` is what the second one has to be answered with.
+        """
         self._line("slow = ")
         older = self._ask()
         began = time.perf_counter()
@@ -85,7 +98,7 @@ class _Typing:
         newer = self._ask()
         assert not self._shown(older)
         took_ms = (time.perf_counter() - began) * 1000
-        assert self._shown(newer) == "ooner"
+        assert self._shown(newer) == then
         return took_ms
 
     def _line(self, text: str) -> None:

@@ -55,9 +55,9 @@ def turnout_command() -> list[str]:
     return [str(Path(sys.executable).with_name("turnout")), "serve", "--stdio"]
 
 
-def bare_command() -> list[str]:
+def bare_command(*options: str) -> list[str]:
     """The server to compare with."""
-    return [sys.executable, str(HERE / "bare_server.py")]
+    return [sys.executable, str(HERE / "bare_server.py"), *options]
 
 
 class Session:
@@ -75,6 +75,7 @@ class Session:
         assert self._process.stdout is not None
         self._input, self._output = self._process.stdin, self._process.stdout
         self._last_id = 0
+        self._answers: dict[int, dict[str, Any]] = {}
 
     def __enter__(self) -> "Session":
         return self
@@ -124,13 +125,15 @@ class Session:
         return self._last_id
 
     def answer(self, number: int, method: str = "a request") -> Any:
-        """Read on to the answer of a request; the answers of others on the way are lost."""
-        while True:
+        """Read on to the answer of a request; the answers of others on the way are kept for who asks for them."""
+        while number not in self._answers:
             message = self._receive()
-            if message.get("id") == number and "method" not in message:
-                if "error" in message:
-                    raise RuntimeError(f"{method}: {message['error']}")
-                return message.get("result")
+            if "id" in message and "method" not in message:
+                self._answers[message["id"]] = message
+        answer = self._answers.pop(number)
+        if "error" in answer:
+            raise RuntimeError(f"{method}: {answer['error']}")
+        return answer.get("result")
 
     def _send(self, message: Mapping[str, Any]) -> None:
         body = json.dumps(message).encode()

@@ -43,7 +43,6 @@ _Key = tuple[Path | None, Around]
 
 _MOST_OPENED = 64
 """Keys whose settings are kept, besides those of the folders themselves."""
-
 _REPLY_TOKENS = 2048
 """What a chat may answer at most, for the estimate of its cost."""
 
@@ -284,16 +283,15 @@ class Workspaces:
         self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str
     ) -> Route:
         request, policy = self._request_in(root, kind, uris, input_tokens)
-        request = replace(request, instruction=instruction)
         spend, health = self._spent(request.workspace), self._health(policy.models)
-        return routing.decide(request, policy, health, spend, self._clock())
+        return routing.decide(replace(request, instruction=instruction), policy, health, spend, self._clock())
 
     def _permit_in(
         self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str
     ) -> Route:
         request, policy = self._request_in(root, kind, uris, input_tokens)
-        request = replace(request, instruction=instruction)
-        request = replace(request, keys_present=frozenset(model.name for model in policy.models))
+        keys = frozenset(model.name for model in policy.models)
+        request = replace(request, instruction=instruction, keys_present=keys)
         return routing.decide(request, policy)
 
     def _request_in(

@@ -9,7 +9,7 @@ import pytest
 from support.act_kit import MemoryWorkspace, OutlookByRoute
 from support.dispatch_kit import Around, Pauses, route
 from support.repository import MemoryRepository
-from support.scripted_server import ScriptedServer, scripted_server
+from support.scripted_server import ScriptedServer, answer, scripted_server
 from support.secrets import TOKENS
 from support.tool_server import Wire, anthropic_call, chat_call, cut, responses_call
 from turnout import syntax
@@ -18,7 +18,7 @@ from turnout.act.scope import Request
 from turnout.act.seams import Seams
 from turnout.core.requests import Api, Kind, Model, Route
 from turnout.dispatch import Dispatcher, Patience
-from turnout.errors import BackendError, StreamTruncated
+from turnout.errors import BackendError, RouteError, StreamTruncated
 from turnout.remote import RemoteBackend
 
 SECRET = TOKENS["GitHub"]
@@ -119,3 +119,55 @@ async def test_a_tool_that_was_not_offered(api: Api, wire: Wire) -> None:
         proposal = await propose(HERE, seams)
     assert [change.path for change in proposal.changes] == ["shapes.py"]
     assert b"a tool that it was not given" in server.requests[-1].body
+
+
+@pytest.mark.parametrize(("listed", "taken_over"), [({"folder": ""}, False), ({"folder": "none"}, True)])
+async def test_names_that_one_model_listed_reach_no_other_that_may_not_have_the_files(
+    listed: dict[str, str], taken_over: bool
+) -> None:
+    """Where the model on this machine breaks off, the next one is sent nothing at all, and the reason is said."""
+    busy = answer(503, b"{}")
+    turn = chat_call("list_files", listed)
+    async with (
+        scripted_server(turn, busy, busy, busy) as here,
+        scripted_server(chat_call("propose_edits", EDIT)) as away,
+    ):
+        near, far = (
+            Model(
+                name,
+                "openai-chat",
+                "m",
+                base_url=server.url,
+                leaves_machine=leaves,
+                context_tokens=99_000,
+                tools=True,
+            )
+            for name, server, leaves in (("near", here, False), ("far", away, True))
+        )
+        backend = RemoteBackend(lambda _reference: None)
+        around = Around(route(near, far))
+        dispatcher = Dispatcher(
+            around, {"openai-chat": backend}, around, around, patience=Patience(Pauses().sleep, lambda: 0.0)
+        )
+        seams = Seams(dispatcher.operation(), MemoryWorkspace(FILES), syntax, outlook=Keeping(near, far))
+        try:
+            if taken_over:
+                await propose(HERE, seams)
+            else:
+                with pytest.raises(RouteError, match="Names were listed of files that are kept from far"):
+                    await propose(HERE, seams)
+        finally:
+            await backend.close()
+    assert len(away.requests) == taken_over
+    assert not any(b"far.py" in request.body for request in away.requests)
+
+
+class Keeping(OutlookByRoute):
+    """One model may have everything, the other all but far.py."""
+
+    def __init__(self, near: Model, far: Model) -> None:
+        self._models = (near, far)
+
+    def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+        kept = any(uri.endswith("far.py") for uri in uris)
+        return Route(kind, self._models[:1] if kept else self._models, (), "test")

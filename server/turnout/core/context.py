@@ -8,7 +8,6 @@ a margin, because whatever stands behind a change in a prompt has to be evaluate
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Literal, get_args
 
 from turnout.core.fim.layout import Window
@@ -163,8 +162,9 @@ def _of_interest(line: str, weights: Mapping[str, float]) -> set[str]:
 
 
 def _share(weights: Mapping[str, float], found: Iterable[set[str]]) -> float:
-    whole = sum(weights.values())
-    return sum(weights[feature] for feature in set[str]().union(*found)) / whole if whole else 0.0
+    whole, here = sum(weights.values()), set[str]().union(*found)
+    # In the order of `weights`: that of a set differs from run to run, and a sum of floats with it.
+    return sum(weight for feature, weight in weights.items() if feature in here) / whole if whole else 0.0
 
 
 def unseen(chunks: Iterable[Chunk], visible: str) -> Iterator[Chunk]:
@@ -238,11 +238,15 @@ def _telling(text: str) -> set[str]:
 
 def _features(line: str) -> Iterator[tuple[str, float]]:
     """Pairs of neighbours and names in full, and the words that these are made of for a part of that."""
-    for first, second in pairwise(_TOKEN.findall(line)):
-        if _WORD.match(first) or _WORD.match(second):
-            yield f"{first} {second}", 1.0
-    for name in identifiers(line):
-        yield name, 1.0
-        parts = _PARTS.findall(name)
+    before, before_is_word = "", False
+    for token in _TOKEN.findall(line):
+        is_word = token.isidentifier()
+        if before and (is_word or before_is_word):
+            yield f"{before} {token}", 1.0
+        before, before_is_word = token, is_word
+        if not is_word or len(token) < 2 or token in _COMMON:
+            continue
+        yield token, 1.0
+        parts = _PARTS.findall(token)
         if len(parts) > 1:
             yield from ((part.lower(), _PART_WEIGHT) for part in parts if len(part) > 1)

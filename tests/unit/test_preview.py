@@ -200,6 +200,8 @@ def test_what_is_shown_beside(
     answer = json.loads(out)
     assert (status, answer["chosen"]) == (0, "far")
     assert ("Use tabs everywhere." in answer["prompt"]["text"]) is shown
+    left_out = {out["path"]: out["reason"] for out in answer["prompt"]["leftOut"]}
+    assert shown or "far: AGENTS.md may not leave this machine" in left_out["AGENTS.md"]
 
 
 @pytest.mark.parametrize(
@@ -215,7 +217,8 @@ def test_a_commit_message_is_decided_on_what_is_staged(
     answer = json.loads(out)
     assert (status, answer["chosen"], answer["prompt"]["model"]) == (0, chosen, chosen)
     assert "def total" in answer["prompt"]["text"]
-    assert ("HERE" in answer["prompt"]["text"]) is (privacy != 'local_only = ["b.py"]')
+    left_out = [out["path"] for out in answer["prompt"]["leftOut"]]
+    assert ("HERE" in answer["prompt"]["text"]) is (left_out == []) is (privacy != 'local_only = ["b.py"]')
 
 
 def test_ignored(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

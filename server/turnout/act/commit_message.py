@@ -13,6 +13,7 @@ from turnout.core.commits import Staged, StagedFile, tidy
 from turnout.core.edits.fences import fence_for
 from turnout.core.receipts import Receipt, SentFile
 from turnout.core.requests import ChatPrompt, Message, Model
+from turnout.core.withholding import LeftOut
 from turnout.errors import FileUnusable, ReplyUnusable
 
 MOST_BYTES = 24_000
@@ -64,6 +65,8 @@ async def write_message(staged: Staged, uri_of: Callable[[str], str], seams: Sea
             if ruled
             else "They are gone, and so are settings or ignore files that they stood under.",
         )
+    if seams.left_out is not None:
+        seams.left_out(tuple(_kept_back(file) for file in staged.files if file not in seen))
     excerpt = _excerpt(staged, seen, context_tokens)
 
     def render(model: Model) -> ChatPrompt:
@@ -78,6 +81,12 @@ async def write_message(staged: Staged, uri_of: Callable[[str], str], seams: Sea
             "The answer has no commit message in it.", advice="Ask again, or write it by hand."
         )
     return CommitMessage(text, answer.receipt)
+
+
+def _kept_back(file: StagedFile) -> LeftOut:
+    """Why a staged file is not spoken of."""
+    gone = "it is gone, and so are settings or ignore files that it stood under"
+    return LeftOut(file.path, "not every model of the route may see it" if file.is_ruled else gone)
 
 
 async def _allowed(

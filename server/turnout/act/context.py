@@ -19,7 +19,7 @@ from turnout.core.receipts import SentFile
 from turnout.core.repository import Definition, Repository
 from turnout.core.requests import Kind, Route
 from turnout.core.withholding import LeftOut, why_apart
-from turnout.errors import EditError
+from turnout.errors import EditError, TurnoutError
 
 MAP_BYTES = 6_000
 """What the outlines of other files may come to: about 2,000 tokens."""
@@ -51,13 +51,14 @@ class Context:
 async def gather_context(request: Request, seams: Seams, kind: Kind = "refactor") -> Context:
     """The context of `request`; files that the project's instructions put off limits are among those left out."""
     scope, pieces, guard = await asyncio.to_thread(_collect, request, seams)
-    seams.left_out(tuple(LeftOut(out.path, out.reason) for out in scope.skipped))
     sources, formats = _sources(request, scope), Formats(await asyncio.to_thread(seams.history.evidence))
     if seams.outlook is None or not scope.files:
         return Context(scope, (), guard, sources, formats)
     shown, quotable = await _allowed(kind, scope, pieces, seams.outlook, formats)
-    dropped = (piece for piece in pieces if piece not in shown)
-    seams.left_out(tuple(_kept_back(kind, scope, piece, seams.outlook) for piece in dropped))
+    if seams.left_out is not None:
+        skipped = [LeftOut(out.path, out.reason) for out in scope.skipped]
+        dropped = [piece for piece in pieces if piece not in shown]
+        seams.left_out((*skipped, *await _kept_back(kind, scope, dropped, seams.outlook)))
     return Context(scope, shown, guard, sources, formats, quotable)
 
 
@@ -191,13 +192,22 @@ def _uris(required: Sequence[str], shown: Sequence[Piece]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*required, *(piece.uri for piece in shown))))
 
 
-def _kept_back(kind: Kind, scope: Scope, piece: Piece, outlook: Outlook) -> LeftOut:
-    """Why `piece` is not shown beside the files of `scope`."""
+async def _kept_back(
+    kind: Kind, scope: Scope, pieces: Sequence[Piece], outlook: Outlook
+) -> tuple[LeftOut, ...]:
+    """Why each of `pieces` is not shown beside the files of `scope`."""
     required = tuple(file.uri for file in scope.files.values())
-    alone = outlook.route(kind, required, 0)
-    together = outlook.route(kind, tuple(dict.fromkeys((*required, piece.uri))), 0)
-    spare = f"{piece.source} are shown only to a model that can make use of them beside the files"
-    return LeftOut(piece.path, why_apart(alone, together) or spare)
+    found = []
+    for piece in pieces:
+        try:
+            alone, together = (outlook.route(kind, _uris(required, with_it), 0) for with_it in ((), (piece,)))
+            why = why_apart(alone, together)
+        except TurnoutError as error:
+            why = error.message
+        spare = "only a model that can make use of it is shown it beside the files"
+        found.append(LeftOut(piece.path, why or spare))
+        await asyncio.sleep(0)  # each looks at the disk, and somebody may be typing
+    return tuple(found)
 
 
 def _cut(text: str, limit: int) -> str:

@@ -12,7 +12,7 @@ from turnout.core.edits.formats import History, NoHistory
 from turnout.core.repository import Repository
 from turnout.core.requests import Kind, Model, Route
 from turnout.core.symbols import Problem, Symbol
-from turnout.core.withholding import Hear, hear_nothing
+from turnout.core.withholding import Hear
 
 
 class Workspace(Protocol):
@@ -135,7 +135,7 @@ class Seams:
     check: Callable[[Sequence[FileChange]], Awaitable[Sequence[Check]]] | None = None
     """Runs the project's checks on changes, for a model that mends what they find."""
     show: Show = show_nobody
-    left_out: Hear = hear_nothing
-    """Hears which files were left out of what is about to be asked."""
+    left_out: Hear | None = None
+    """Hears which files were left out of what is about to be asked, and why, where somebody wants to know."""
     history: History = field(default_factory=NoHistory)
     """How refactors went on this machine."""

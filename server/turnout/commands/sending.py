@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,10 +27,16 @@ if TYPE_CHECKING:
     from turnout.journal import DiskWorkspace
     from turnout.session.editor import Level
 
-_UNKNOWN_HERE = (
-    "not known here: text that is not saved, and where you have been in other files and changed them just now; "
-    "`turnout/preview` of a running editor has it"
+_UNSAVED = "not known here: text that is not saved"
+_IN_AN_EDITOR = (
+    "in an editor, `Turnout: Show What Would Be Sent` (VS Code) or `:Turnout outgoing` (Neovim) has it"
 )
+_UNKNOWN: Mapping[str, str] = {
+    "inline": f"{_UNSAVED}, and where you have been and what you changed just now; {_IN_AN_EDITOR}",
+    "popup": f"{_UNSAVED}, and where you have been and what you changed just now; {_IN_AN_EDITOR}",
+    "refactor": f"{_UNSAVED}, and the references that other language servers find; {_IN_AN_EDITOR}",
+}
+"""What is known to a running editor alone, by kind."""
 _INDEXED = ("inline", "popup", "refactor")
 """Kinds that are shown text which the index of the folder finds."""
 
@@ -111,7 +117,8 @@ async def _previewed(
         name = choose([uri_to_path(file.uri) for file in shown.files])
         if name not in (None, shown.model.name):
             shown = await show(name)
-    return replace(shown, notes=(*shown.notes, *said))
+    unknown = _UNKNOWN.get(subject.kind, f"{_UNSAVED}; {_IN_AN_EDITOR}")
+    return replace(shown, notes=(*shown.notes, *said, unknown))
 
 
 async def _show(
@@ -152,11 +159,8 @@ async def _completion(
     gatherer.adopt(file.uri)
     kind = "inline" if subject.kind == "inline" else "popup"
     wanted = await completer.wanted(kind, file, subject.cursor, explicit=False)  # type: ignore[arg-type]
-    notes: tuple[str, ...] = (_UNKNOWN_HERE,)
-    if wanted.silence:
-        notes += (
-            f"nothing is sent as you type here: {wanted.silence}; this is what asking by key would send",
-        )
+    silent = f"nothing is sent as you type here: {wanted.silence}; this is what asking by key would send"
+    notes = (silent,) if wanted.silence else ()
     return await parts.preview.of_ask(wanted.ask, only=only, left_out=wanted.left_out, notes=notes)
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from turnout.core.explaining import route_to_wire
 from turnout.core.receipts import SentFile
-from turnout.core.requests import ChatPrompt, Message, Model, Prompt, Route
+from turnout.core.requests import ChatPrompt, Elimination, Message, Model, Prompt, Route
+from turnout.core.routing import NOT_IN_CHAIN
 from turnout.core.withholding import LeftOut
 
 _RULE = "-" * 72
@@ -42,6 +44,7 @@ def preview_to_wire(preview: Preview) -> dict[str, Any]:
     """The JSON object that clients are promised; `report` is the same as a page of text."""
     return {
         "kind": preview.route.kind,
+        "route": route_to_wire(preview.route),
         "model": preview.model.name,
         "leavesMachine": preview.model.leaves_machine,
         "askBeforeLeaving": preview.asks_first,
@@ -61,12 +64,20 @@ def report(preview: Preview) -> Iterator[str]:
     yield f"What {preview.route.kind} would send now. Nothing was sent."
     yield f"model: {preview.model.name}, by {preview.route.why}"
     yield from (f"passed over: {passed}" for passed in preview.passed)
-    yield from (f"passed over: {out.model}: {out.reason} ({out.source})" for out in preview.route.eliminated)
+    yield from (
+        f"passed over: {out.model}: {out.reason} ({out.source})" for out in _near_misses(preview.route)
+    )
     yield from made_of(preview)
     if preview.url:
         yield from ("", _RULE, "The same to be read:", _RULE, *readable(preview.prompt).split("\n"))
     size = len(preview.text.encode("utf-8", "replace"))
-    yield from ("", _RULE, f"All of it, {size:,} bytes:", _RULE, preview.text)
+    title = f"All of it, {size:,} bytes:" if preview.url else "What the model process is handed:"
+    yield from ("", _RULE, title, _RULE, preview.text)
+
+
+def _near_misses(route: Route) -> Iterator[Elimination]:
+    """Models that the route names and the request may not use."""
+    return (out for out in route.eliminated if out.reason != NOT_IN_CHAIN)
 
 
 def made_of(preview: Preview) -> Iterator[str]:

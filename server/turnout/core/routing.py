@@ -22,6 +22,9 @@ _NOTHING_KNOWN = Health()
 _NOTHING_SPENT = Spend()
 _AS_WRITTEN = Ordering()
 
+NOT_IN_CHAIN = "not in the chain"
+"""Why a model is passed over that the route does not name at all."""
+
 
 def decide(
     request: RouteRequest,
@@ -156,7 +159,7 @@ def _others(policy: Policy, chosen: _Chosen, eliminated: Sequence[Elimination]) 
     """The models that nobody asked for here."""
     named = {model.name for model in chosen.models} | {elimination.model for elimination in eliminated}
     return [
-        Elimination(model.name, "not in the chain", chosen.source)
+        Elimination(model.name, NOT_IN_CHAIN, chosen.source)
         for model in policy.models
         if model.name not in named
     ]

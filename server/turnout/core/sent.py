@@ -77,4 +77,6 @@ def sent_report(hops: Iterable[Hop]) -> Iterator[str]:
         yield from sending_lines(hop.model.name, hop.url, hop.redacted, asks=False)
         if hop.url:
             yield from ("", "To be read:", "", *readable(hop.prompt).split("\n"))
-        yield from ("", f"All of it, {len(hop.text.encode('utf-8', 'replace')):,} bytes:", "", hop.text, "")
+        size = len(hop.text.encode("utf-8", "replace"))
+        title = f"All of it, {size:,} bytes:" if hop.url else "What the model process was handed:"
+        yield from ("", title, "", hop.text, "")

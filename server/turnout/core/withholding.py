@@ -21,10 +21,6 @@ Hear = Callable[[tuple[LeftOut, ...]], None]
 """Hears what was left out of a request before it is asked."""
 
 
-def hear_nothing(_left_out: tuple[LeftOut, ...]) -> None:
-    """The `Hear` of a request that goes out, whose user sees what became of it."""
-
-
 def why_apart(alone: Route, together: Route) -> str:
     """What text that makes `together` of the route `alone` would change about it; empty where that is nothing."""
     if not alone.candidates:

@@ -206,8 +206,35 @@ def test_the_same_code(text: str, other: str, is_same: bool) -> None:
     assert syntax.same("no such language", text, other) is None
 
 
-def test_the_text_of_jsx_ends_with_its_lines() -> None:
-    """JSX drops blanks before the end of a line, and nowhere else."""
-    text = "const a = <b>\n  one two \n</b>;\n"
-    assert syntax.same("javascriptreact", text, text.replace("two ", "two"))
-    assert not syntax.same("javascriptreact", text, text.replace("one two", "onetwo"))
+@pytest.mark.parametrize("language", ["javascriptreact", "typescriptreact"])
+@pytest.mark.parametrize(
+    ("text", "other", "is_same"),
+    [
+        ("<b>\n  one two \n</b>", "<b>\n  one two\n</b>", True),
+        ("<b>\n  one two \n</b>", "<b>\n  onetwo \n</b>", False),
+        ("<b> \n  {c} \n  {d}\t\n</b>", "<b>\n  {c}\n  {d}\n</b>", True),
+        ("<b>\n  <i/> \n  <u>x</u> \n</b>", "<b>\n  <i/>\n  <u>x</u>\n</b>", True),
+        ("<b>{c} {d}</b>", "<b>{c}{d}</b>", False),
+        ("<b>one {d}</b>", "<b>one{d}</b>", False),
+        ("<b>\n one {d}\n</b>", "<b>\n one{d}\n</b>", False),
+        ('<b c="d \n e" />', '<b c="d\n e" />', False),
+        ("`a \nb`", "`a\nb`", False),
+    ],
+)
+def test_the_text_of_jsx_ends_with_its_lines(language: str, text: str, other: str, is_same: bool) -> None:
+    """JSX drops blanks before the end of a line, and nowhere else; strings keep theirs."""
+    assert syntax.same(language, f"const a = {text};\n", f"const a = {other};\n") is is_same
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "is_same"),
+    [
+        ('{ \n "a": 1, \n "b": "c" \n}', '{\n "a": 1,\n "b": "c"\n}', True),
+        ('{"a": "b "}', '{"a": "b"}', False),
+        ('{"a":  1}', '{"a": 1}', False),
+        ('{"a": 1}\n', '{"a": 1}', False),
+    ],
+)
+def test_json_has_no_string_over_several_lines(text: str, other: str, is_same: bool) -> None:
+    """So blanks at the ends of its lines mean nothing, wherever they are; any other may."""
+    assert syntax.same("json", text, other) is is_same

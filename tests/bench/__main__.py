@@ -9,7 +9,7 @@ from pathlib import Path
 from bench import cache, decision, edits, fallback, keystroke, memory, protocol, startup
 from bench.report import Row, table, to_json
 
-_ASKED_FOR = ("index", "completions", "neovim", "llamavim")
+_ASKED_FOR = ("index", "completions", "neovim", "llamavim", "refactor")
 """Measurements that only run when they are named: minutes to half an hour, or with an editor to install."""
 
 _REAL_MODEL = ("model", "worker")
@@ -53,6 +53,7 @@ def _measurements(options: argparse.Namespace) -> dict[str, Callable[[], list[Ro
         "model": lambda: _model(options.model),
         "completions": lambda: _completions(options),
         "worker": lambda: _worker(options.model),
+        "refactor": lambda: _refactor(options.model),
         "index": lambda: _index(count(options.files)),
     }
 
@@ -82,7 +83,12 @@ def _completions(options: argparse.Namespace) -> list[Row]:
     from bench import completions
 
     return completions.measure(
-        options.model, options.holes, kind=options.kind, seed=options.seed, keep=options.keep
+        options.model,
+        options.holes,
+        kind=options.kind,
+        seed=options.seed,
+        keep=options.keep,
+        copying=options.copying,
     )
 
 
@@ -90,6 +96,12 @@ def _index(files: int) -> list[Row]:
     from bench import index
 
     return index.measure(files)
+
+
+def _refactor(path: Path | None) -> list[Row]:
+    from bench import refactor
+
+    return refactor.measure(path)
 
 
 def _worker(path: Path | None) -> list[Row]:
@@ -127,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--model",
         type=Path,
-        help="weights for `model`, `completions`, `worker` and `llamavim`; default: those already downloaded",
+        help="weights for `model`, `completions`, `worker`, `refactor` and `llamavim`; default: those downloaded",
     )
     parser.add_argument("--holes", type=int, default=100, help="for `completions`: how many to fill")
     parser.add_argument("--files", type=int, default=10_000, help="how many files `index` is built of")
@@ -135,6 +147,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="for `completions`: which holes")
     parser.add_argument(
         "--keep", type=Path, metavar="FILE", help="for `completions`: go on where a run with this file ended"
+    )
+    parser.add_argument(
+        "--copying", action="store_true", help="for `completions`: no model, only what stands in the prompt"
     )
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     parser.add_argument("--tiny", action="store_true", help="too few rounds to mean anything: tries the code")

@@ -83,7 +83,12 @@ def _completions(options: argparse.Namespace) -> list[Row]:
     from bench import completions
 
     return completions.measure(
-        options.model, options.holes, kind=options.kind, seed=options.seed, keep=options.keep
+        options.model,
+        options.holes,
+        kind=options.kind,
+        seed=options.seed,
+        keep=options.keep,
+        copying=options.copying,
     )
 
 
@@ -142,6 +147,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="for `completions`: which holes")
     parser.add_argument(
         "--keep", type=Path, metavar="FILE", help="for `completions`: go on where a run with this file ended"
+    )
+    parser.add_argument(
+        "--copying", action="store_true", help="for `completions`: no model, only what stands in the prompt"
     )
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     parser.add_argument("--tiny", action="store_true", help="too few rounds to mean anything: tries the code")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+from bench.copying import Copier
 from bench.corpora import CORPORA, Corpus, Unavailable, fetched
 from bench.report import Row
 from turnout.core.fim import budget
@@ -40,14 +41,18 @@ def measure(
     seed: int = SEED,
     tokens: int = TOKENS,
     keep: Path | None = None,
+    copying: bool = False,
 ) -> list[Row]:
-    """Fill `count` holes, about as many in each language; the whole report goes to stderr."""
+    """Fill `count` holes, about as many in each language; the whole report goes to stderr.
+
+    With `copying`, a stand-in that writes what stood in the prompt takes the model's place: for choosing a context.
+    """
     kept = Kept(keep, maker()) if keep is not None else None
     progress = Progress()
     progress.changed = lambda: print(
         f"{len(progress.done)} of {progress.of} holes", file=sys.stderr, flush=True
     )
-    model = Model("measured", "local", str(weights) if weights is not None else NAME)
+    name = "copier" if copying else str(weights) if weights is not None else NAME
     with ExitStack() as stack:
         sites = []
         for corpus, share in _shares(count):
@@ -56,7 +61,8 @@ def measure(
                 sites.append(_site(corpus, wanted, stack))
             except Unavailable as error:
                 print(f"left out: {error}", file=sys.stderr)
-        run(lambda: LocalBackend(locate), model, budget.divided(tokens), sites, progress, kept)
+        local = Copier if copying else lambda: LocalBackend(locate)
+        run(local, Model("measured", "local", name), budget.divided(tokens), sites, progress, kept)
     print("\n".join(report.lines(progress.done)), file=sys.stderr)
     return [row for name, holes in report.groups(progress.done) for row in _rows(name, holes)]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from turnout.complete import Rules, Warmer
-from turnout.complete.warming import IDLE_S, LOOK_AROUND_S
+from turnout.complete.warming import IDLE_S, LOOK_AROUND_S, NEAR_LINES
 from turnout.core.context import Surroundings
 from turnout.core.documents import Document, Position, Snapshot
 from turnout.core.requests import ContextChunk, FimPrompt, Model
@@ -305,3 +305,21 @@ async def test_other_files_are_gathered_for_models_elsewhere_too() -> None:
     assert (world.warmed, world.context.log) == ([], ["touch 1", "gather x", "adopt"])
     world.warmer.forget(A)
     assert world.context.log[-1] == "forget"
+
+
+async def test_a_llama_server_reads_other_files_once_for_places_close_by() -> None:
+    """Another choice of them would have it read its whole prompt again, and once more if typing goes on meanwhile."""
+    world = World(choice=BESIDE, context=Around(["x", "y"]))
+    world.documents[A].replace_all("line\n" * 200, 2)
+    world.release.set()
+    for line in (1, 1 + NEAR_LINES, 2 + NEAR_LINES):
+        world.touch(A, line)
+        await world.rest()
+    assert [entry for entry in world.context.log if "touch" not in entry] == [
+        "gather x",
+        "adopt",
+        "adopt",
+        "gather y",
+        "adopt",
+    ]
+    assert [prompt.context[0].text for prompt in world.prompts] == ["x", "x", "y"]

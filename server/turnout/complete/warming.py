@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 IDLE_S = 0.4
 """Longer than the pause between two letters, shorter than that between looking at a place and typing there."""
 
+NEAR_LINES = 40
+"""A server beside us goes on with the same text of other files so far from where it was gathered."""
+
 LOOK_AROUND_S = 1.5
 """How long after a completion to look whether other files would help more by now: the user reads, or thinks."""
 
@@ -157,6 +160,7 @@ class Warmer:
         self._rest = Rest(IDLE_S, LOOK_AROUND_S if context is not None else None)
         self._asked: Place | None = None
         self._known: dict[str, Position] = {}
+        self._gathered_at: dict[str, int] = {}
         self._timer: Timer | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -185,6 +189,7 @@ class Warmer:
     def forget(self, uri: str) -> None:
         """Drop what is kept for a closed document."""
         self._known.pop(uri, None)
+        self._gathered_at.pop(uri, None)
         self._rest.forget(uri)
         if self._context is not None:
             self._context.forget(uri)
@@ -223,9 +228,8 @@ class Warmer:
         if snapshot is None or not rules.allow(snapshot.language):
             return
         try:
-            around = await self._look_around(snapshot, place)
             model = await self._first_choice(place.uri)
-            if around is None or model is None:
+            if model is None or (around := await self._look_around(snapshot, place, model)) is None:
                 return
             if _keeps_what_it_reads(model):
                 hole = holes.cut(snapshot, place.position)
@@ -233,17 +237,29 @@ class Warmer:
                 await self._backend.warm(model, fim_prompt("inline", snapshot, path, hole, rules, around))
             if self._context is not None:
                 self._context.adopt(place.uri)
+                if around.chunks:
+                    self._gathered_at.setdefault(place.uri, place.position.line)
         except TurnoutError as error:
             logger.info("not warmed: %s", error)  # a completion that fails says more
         except Exception:  # a task's boundary: nobody waits for this one
             logger.exception("warming failed")
 
-    async def _look_around(self, snapshot: Snapshot, place: Place) -> Surroundings | None:
+    async def _look_around(self, snapshot: Snapshot, place: Place, model: Model) -> Surroundings | None:
         """What a completion at `place` had better show; None where the last one there showed that already."""
         if self._context is None:
             return ALONE
+        shown = self._context.around(place.uri)
+        if shown.chunks and model.api != "local" and _keeps_what_it_reads(model) and self._is_near(place):
+            # Unlike our own process it may not have the prompt before at hand once it began to read another one.
+            return None if place == self._asked else shown
+        self._gathered_at.pop(place.uri, None)
         around = await self._context.gather(snapshot, place.position)
-        return None if place == self._asked and around == self._context.around(place.uri) else around
+        return None if place == self._asked and around == shown else around
+
+    def _is_near(self, place: Place) -> bool:
+        """Whether text of other files was read for a place close by."""
+        line = self._gathered_at.get(place.uri)
+        return line is not None and abs(line - place.position.line) <= NEAR_LINES
 
 
 def _keeps_what_it_reads(model: Model) -> bool:

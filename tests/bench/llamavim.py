@@ -37,6 +37,12 @@ VERSION = "0.12"
 _QUIET_S = 120.0
 """The longest wait for a server to end what it was asked for."""
 
+_LATE_S = 0.05
+"""What the author makes good of a key that came late; a longer delay moves all keys after it."""
+
+_AFTER_S = 1.0
+"""How long the last key of a passage is watched."""
+
 _COUNTED = ("llamacpp:prompt_tokens_total", "llamacpp:tokens_predicted_total")
 
 _MISSES: tuple[Callable[["Outcome"], bool], ...] = (
@@ -297,7 +303,7 @@ def _replay(contestant: Contestant, script: Script, result: Result) -> None:
     for key in script.keys:
         typist.press(key)
     result.accepted += typist.accepted
-    time.sleep(1.0)
+    time.sleep(_AFTER_S)
     result.outcomes += outcomes(script.keys, typist.sent_s, time.monotonic(), typist.seen())
     editor.type("<Esc>")
     editor.command("write")
@@ -318,7 +324,7 @@ class _Typist:
 
     def press(self, key: Key) -> None:
         """Wait as long as the author does, and press one key or look up."""
-        self._next_s = max(self._next_s, time.monotonic() - 0.05) + key.pause_s
+        self._next_s = max(self._next_s, time.monotonic() - _LATE_S) + key.pause_s
         time.sleep(max(0.0, self._next_s - time.monotonic()))
         keys = self._look(key) if key.looks else key.keys
         if self._line_is_broken and not key.looks:

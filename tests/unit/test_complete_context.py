@@ -172,6 +172,15 @@ def test_the_file_itself_is_looked_through_out_of_sight() -> None:
     assert not any(shown[0] * 2 in chunk.text for chunk in similar)
 
 
+@pytest.mark.parametrize(
+    "line", ["AWS_SECRET_ACCESS_KEY = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYq3e9d2X0aB'\n", "x" * 200_000 + "\n"]
+)
+def test_a_file_with_a_secret_or_without_end_is_not_looked_through(line: str) -> None:
+    """A place may hold half of a secret; and somebody waits."""
+    at = place(lines=(*FILLER, *ALIKE, line, *FILLER))
+    assert [chunk for chunk in candidates(Index(), at) if chunk.source == "similar"] == []
+
+
 @pytest.mark.parametrize("more", range(1, 6))
 def test_what_is_typed_moves_nothing_else_of_the_file(more: int) -> None:
     """Lines above are counted from the beginning of the file and those below from its end, so the prompt stays."""

@@ -1,13 +1,14 @@
 """What the index of a repository offers for one place: candidates with a score, for `core.context` to choose from.
 
-Invariant: nothing of the hole itself is offered, also where the index knows an older text of the same file.
+Invariant: nothing of the hole itself is offered, also where the index knows an older text of the same file, and
+nothing of it from near a secret.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from turnout.core import context
+from turnout.core import context, secrets
 from turnout.core.context import Chunk
 from turnout.core.documents import split_lines
 from turnout.core.repository import Definition, Import, Repository
@@ -22,6 +23,8 @@ _SIMILAR_HITS = 40
 _OWN_LINES = 1000
 """Lines of the file itself on either side of what the prompt shows that are looked through."""
 _OWN_PLACES = 4
+_OWN_MOST_CHARACTERS = 200_000
+"""More than this in so many lines was written by no one."""
 _QUERY_NAMES = 32
 _BELONGS = 0.15
 _TOP_LINES = 200
@@ -154,17 +157,22 @@ def _similar(repository: Repository, place: Place) -> Iterator[Chunk]:
 def _elsewhere(place: Place) -> Iterator[Chunk]:
     """The lines of most interest in the file itself, as far as the prompt does not show them.
 
-    They are counted from the nearer end of the file, so that what is typed between leaves them where they are.
+    They are counted from the nearer end of the file, so that what is typed between leaves them where they are. A place
+    may hold half a secret that the other half tells: near one, nothing is taken.
     """
     weights = context.interest(place.prefix, place.suffix)
     step, count = SIMILAR_LINES // 4, len(place.lines)
-    begin = max(0, place.first_line - _OWN_LINES) // step * step
-    above = place.lines[begin : max(0, place.first_line)]
-    yield from _windows(place.path, above, begin, weights, _OWN_PLACES)
-    begin = place.last_line + 1 + (count - place.last_line - 1) % step
-    yield from _windows(
-        place.path, place.lines[begin : begin + _OWN_LINES], begin - count, weights, _OWN_PLACES
-    )
+    first = max(0, place.first_line - _OWN_LINES) // step * step
+    after = place.last_line + 1 + (count - place.last_line - 1) % step
+    above, below = place.lines[first : max(0, place.first_line)], place.lines[after : after + _OWN_LINES]
+    if sum(map(len, above)) + sum(map(len, below)) > _OWN_MOST_CHARACTERS:
+        return
+    found = [
+        *_windows(place.path, above, first, weights, _OWN_PLACES),
+        *_windows(place.path, below, after - count, weights, _OWN_PLACES),
+    ]
+    if found and not secrets.find("".join(place.lines[first : after + _OWN_LINES])):
+        yield from found
 
 
 def _windows(

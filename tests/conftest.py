@@ -5,10 +5,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from support.home import Home, short_directory
 from support.real_model import real_model_path
 from support.workers import end_workers
+
+# No test is held to a time: the first example imports what it needs, which takes seconds on a busy machine.
+settings.register_profile("untimed", settings(), deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ def seen(model: Model, style: EditStyle, usable: int, tried: int = 10, bytes_: i
     [
         (LOCAL, SMALL, (), "whole_file", "built in for small files: models of 0.5"),
         (LOCAL, MEDIUM, (), "whole_file", "built in for medium files"),
-        (LOCAL, LARGE, (), "blocks", "built in for large files: a file of that size does not fit"),
+        (LOCAL, LARGE, (), "blocks", "built in for large files: a file of that size may not fit"),
         (REMOTE, SMALL, (), "blocks", "built in for small files: on aider's public leaderboard"),
         (REMOTE, LARGE, (), "blocks", "built in for large files"),
         (replace(REMOTE, edits="whole_file"), LARGE, (), "whole_file", "as models.far.edits says"),

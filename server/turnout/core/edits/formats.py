@@ -34,7 +34,7 @@ class Known(NamedTuple):
 
 
 _COPIES = "models of 0.5 and 1.5 billion parameters copy a file well, and lines to search for badly"
-_TOO_LONG = "a file of that size does not fit one answer of 16,384 tokens"
+_TOO_LONG = "a file of that size may not fit one answer of 16,384 tokens"
 _LEADERBOARD = (
     "on aider's public leaderboard the median model writes 94 % of its edits well-formed as blocks, "
     "99.6 % as whole files, for several times the tokens"

@@ -42,11 +42,13 @@ class Entry:
     None where the beginning of a long line was not kept.
     """
 
+    uri: str
     before: str
     whole: bool
     own: str | None
     after: str
     found: Hit
+    is_block: bool
 
 
 class CompletionCache:
@@ -62,7 +64,7 @@ class CompletionCache:
         whole, start = len(hole.prefix) <= ANCHOR_CHARACTERS, before.rfind("\n") + 1
         own = before[start:] if start or whole else None
         self._entries.pop((uri, before, after), None)
-        self._entries[uri, before, after] = Entry(before, whole, own, after, found)
+        self._entries[uri, before, after] = Entry(uri, before, whole, own, after, found, "\n" in found.text)
         if len(self._entries) > self._capacity:
             self._entries.popitem(last=False)
 
@@ -70,16 +72,11 @@ class CompletionCache:
         """What is left of the newest completion that this hole continues."""
         after, head = _after(hole), hole.head
         below = "\n" + head
-        for (owner, _, _), entry in reversed(self._entries.items()):
-            if owner != uri:
-                continue
+        for entry in reversed(self._entries.values()):
             # Every letter goes through them all: most are told from this line alone, without a call.
             own, text = entry.own, entry.found.text
-            if (
-                own is not None
-                and not (head.startswith(own) and text.startswith(head[len(own) :]))
-                and below not in text
-            ):
+            here = own is None or (head[: len(own)] == own and text.startswith(head[len(own) :]))
+            if not (here or (entry.is_block and below in text)) or entry.uri != uri:
                 continue
             shift = _shift(entry, after)
             if shift is not None and (hit := _hit(entry, hole, after, shift)) is not None:

@@ -323,3 +323,13 @@ async def test_a_llama_server_reads_other_files_once_for_places_close_by() -> No
         "adopt",
     ]
     assert [prompt.context[0].text for prompt in world.prompts] == ["x", "x", "y"]
+
+
+async def test_a_llama_server_that_was_interrupted_goes_on_with_the_same_text() -> None:
+    """The completion that interrupts it shows the other files too: what was read of them is not read in vain."""
+    world = World(choice=BESIDE, context=Around(["x"]))
+    world.touch(A, 1)
+    await world.rest()
+    with world.warmer.completing(world.documents[A].snapshot(), Position(1, 0)):
+        await turns()
+    assert (world.cancelled, world.context.log[-1]) == (1, "adopt")

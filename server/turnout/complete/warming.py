@@ -231,18 +231,26 @@ class Warmer:
             model = await self._first_choice(place.uri)
             if model is None or (around := await self._look_around(snapshot, place, model)) is None:
                 return
+            if model.api != "local":
+                # A server goes on with the next request from where this one was stopped, if it begins alike.
+                self._adopt(place, around)
             if _keeps_what_it_reads(model):
                 hole = holes.cut(snapshot, place.position)
                 path = self._relative_path(place.uri)
                 await self._backend.warm(model, fim_prompt("inline", snapshot, path, hole, rules, around))
-            if self._context is not None:
-                self._context.adopt(place.uri)
-                if around.chunks:
-                    self._gathered_at.setdefault(place.uri, place.position.line)
+            if model.api == "local":
+                self._adopt(place, around)
         except TurnoutError as error:
             logger.info("not warmed: %s", error)  # a completion that fails says more
         except Exception:  # a task's boundary: nobody waits for this one
             logger.exception("warming failed")
+
+    def _adopt(self, place: Place, around: Surroundings) -> None:
+        """Have completions show what was gathered last."""
+        if self._context is not None:
+            self._context.adopt(place.uri)
+            if around.chunks:
+                self._gathered_at.setdefault(place.uri, place.position.line)
 
     async def _look_around(self, snapshot: Snapshot, place: Place, model: Model) -> Surroundings | None:
         """What a completion at `place` had better show; None where the last one there showed that already."""

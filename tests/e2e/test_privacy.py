@@ -69,7 +69,7 @@ async def explain(editor: Editor, uri: str, text: str = TEXT, kind: str = "expla
     finally:
         editor.close(buffer)
         await editor.displayed()
-        editor.drop(types.WINDOW_SHOW_MESSAGE)
+        editor.drop(types.WINDOW_SHOW_MESSAGE, types.WINDOW_SHOW_DOCUMENT)
 
 
 def will_answer(editor: Editor, title: str | None) -> None:

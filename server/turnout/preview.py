@@ -5,27 +5,16 @@ files in it; only a key is never part of it; no model is asked, nothing is set a
 """
 
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Protocol
 
 from turnout.core.answers import Answer, Ask
 from turnout.core.previews import Preview, readable
 from turnout.core.requests import COMPLETION_KINDS
 from turnout.core.withholding import Hear, LeftOut
-from turnout.dispatch import Foreseen, Operation, Write
+from turnout.dispatch import Dispatcher, Foreseen, Operation, Write
 from turnout.errors import RequestRejected, TurnoutError
 
 _MEANWHILE = "until you have answered, completions go to the models behind this one"
 _MORE = "this is the first prompt of a refactor; those that follow it depend on what the model answers"
-
-
-class Dispatcher(Protocol):
-    """Knows what a request would send, and to whom."""
-
-    async def foresee(
-        self, ask: Ask, operation: Operation, write: Write, only: str | None = None
-    ) -> Foreseen:
-        """The first send of `ask`; raises TurnoutError where there is none."""
-        ...
 
 
 Begin = Callable[[Operation, Hear], Awaitable[object]]

@@ -457,7 +457,7 @@ async def test_stalls(script: Script) -> None:
 @pytest.mark.parametrize("script", [then_silent(SHORT), then_reset(SHORT), STREAM_HEAD + chunked(SHORT)])
 async def test_complete_before_the_fault(script: Script | bytes) -> None:
     """What a connection does after the model has finished takes nothing from the answer; its usage is estimated."""
-    backend = RemoteBackend({"env:KEY": SECRET}.get, stall_timeout_s=0.1)
+    backend = RemoteBackend({"env:KEY": SECRET}.get, stall_timeout_s=1.0)
     async with scripted_server(script) as server:
         outcome = await run(backend, far(server.url))
     assert outcome.text == "ab"

@@ -44,11 +44,12 @@ def evaluate(home: Home) -> Run:
 
 
 def test_a_report_for_people(home: Home, evaluate: Run) -> None:
-    """Figures on stdout, progress on stderr, and a word on how little so few holes say."""
+    """Figures on stdout, progress on stderr, every hole in the file, and a word on how little so few of them say."""
     home.write("shop.py", SHOP)
     home.write("lib/other.py", SHOP.replace("price", "cost"))
-    done = evaluate("--holes", "4", "--kind", "both")
+    done = evaluate("--holes", "4", "--kind", "both", "--keep", "filled.jsonl")
     assert done.returncode == 0, done.stderr
+    assert len((home.work / "filled.jsonl").read_text().splitlines()) == 4
     assert "4 of 4 holes" in done.stderr
     for said in (
         "qwen2.5-coder-0.5b, seed 1",

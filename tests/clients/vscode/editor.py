@@ -30,6 +30,8 @@ INPUT = ".quick-input-widget input"
 CENTER = ".notifications-center"
 MESSAGES = f":is(.notifications-toasts, {CENTER})"
 NOTIFICATION = f"{MESSAGES} .notification-list-item"
+TOAST = ".notifications-toasts .notification-list-item"
+"""A message that shows itself; the list of all messages keeps it for longer."""
 ROW = ".quick-input-list .monaco-list-row"
 
 USER_SETTINGS: dict[str, Any] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clients.vscode.conftest import OpenReal
-from clients.vscode.editor import DIALOG, EDITOR, NOTIFICATION, ROW, STATUS, wait_until
+from clients.vscode.editor import DIALOG, EDITOR, ROW, STATUS, TOAST, wait_until
 from support.processes import processes_of
 from support.real_model import real_model_path
 from turnout import models
@@ -122,7 +122,7 @@ def test_refactor(real: OpenReal) -> None:
     editor.wait_for(".statusbar-item", "3 of 4 changes, not verified as chosen")
     editor.command("Turnout: Apply Refactor")
     editor.wait_message("applied 3 of 4 changes")
-    editor.wait_gone(NOTIFICATION, "4 changes in 3 files")
+    editor.wait_gone(TOAST, "4 changes in 3 files")
     editor.wait_file("a.py", "breadth = 1\n\n\ntwice = 2 * width\n")
     editor.wait_file("b.py", after["b.py"])
     editor.wait_file("c.py", after["c.py"])

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from turnout.complete import Completer, Keeper, Warmer
     from turnout.complete.context import Gatherer
     from turnout.core.documents import Snapshot
+    from turnout.core.models import Model
+    from turnout.core.prompts import FimPrompt
     from turnout.core.repository import Repository
-    from turnout.core.requests import FimPrompt, Model
     from turnout.dispatch import Dispatcher, Operation, SentPrompts, Vitals
     from turnout.local import LocalBackend
     from turnout.preview import Previewer

@@ -15,7 +15,7 @@ from bench.copying import Copier
 from bench.corpora import CORPORA, Corpus, Unavailable, fetched
 from bench.report import Row
 from turnout.core.fim import budget
-from turnout.core.requests import Model
+from turnout.core.models import Model
 from turnout.evaluate import report
 from turnout.evaluate.arms import LABELS, Arm
 from turnout.evaluate.keeping import Kept, maker

@@ -8,7 +8,9 @@ import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 
-from turnout.core.requests import Delta, Done, FimPrompt, Model, Prompt, StreamItem, Timings, Usage
+from turnout.core.backends import Delta, Done, StreamItem, Timings
+from turnout.core.models import Model, Usage
+from turnout.core.prompts import FimPrompt, Prompt
 
 _TOKEN = re.compile(r"[^\S\n]+|\w+|[^\w\s]|\n")
 _UNFINISHED = re.compile(r"\w*\Z")

@@ -8,8 +8,9 @@ from itertools import product
 from bench.report import Row, percentile
 from turnout.core.globs import PathSet, Pattern
 from turnout.core.health import Health, ModelHealth, Spend
+from turnout.core.models import Model
 from turnout.core.policy import Budget, Chain, Ordering, Policy, Privacy, Rule, RuleSet, TierChain
-from turnout.core.requests import KINDS, Kind, Model, Strategy
+from turnout.core.requests import KINDS, Kind, Strategy
 from turnout.core.routing import RouteRequest, decide
 
 MODELS = 30

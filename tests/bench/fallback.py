@@ -12,8 +12,10 @@ from bench.report import Row
 from support.provider import openai_answer
 from support.scripted_server import scripted_server
 from turnout.core.answers import Ask
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt, Message
 from turnout.core.receipts import Receipt, SentFile
-from turnout.core.requests import ChatPrompt, Kind, Message, Model, Route
+from turnout.core.requests import Kind, Route
 from turnout.dispatch import Consent, Dispatcher, Vitals
 from turnout.remote import APIS, RemoteBackend
 

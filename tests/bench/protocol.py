@@ -14,7 +14,9 @@ from typing import Any, cast
 
 from bench.report import Row, percentile
 from bench.session import HERE, entered, fresh_environment
-from turnout.core.requests import Delta, FimPrompt, Model
+from turnout.core.backends import Delta
+from turnout.core.models import Model
+from turnout.core.prompts import FimPrompt
 from turnout.local import LocalBackend
 from turnout.worker import wire
 

@@ -4,7 +4,7 @@ import pytest
 
 from bench.copying import write
 from turnout.core.fim.layout import Window
-from turnout.core.requests import ContextChunk, FimPrompt
+from turnout.core.prompts import ContextChunk, FimPrompt
 
 CONTEXT = "def pay(order):\n    total = price(order, rate)\n    return total\n"
 

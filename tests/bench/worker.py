@@ -30,7 +30,9 @@ from bench.session import entered, fresh_environment, resident_mb
 from bench.watch import workers_of
 from support.processes import processes_of
 from turnout import models
-from turnout.core.requests import Account, ChatPrompt, Delta, FimPrompt, Message, Model, Prompt
+from turnout.core.backends import Account, Delta
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt, FimPrompt, Message, Prompt
 from turnout.local import LocalBackend
 
 NAME = "qwen2.5-coder-0.5b"

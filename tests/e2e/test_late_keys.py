@@ -12,7 +12,9 @@ from support.ledger_kit import DAY
 from support.provider import openai_answer
 from support.scripted_server import ScriptedServer, scripted_server
 from turnout.core.answers import Answer, Ask
-from turnout.core.requests import ChatPrompt, Message, Model, Route
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt, Message
+from turnout.core.requests import Route
 from turnout.dispatch import Dispatcher
 from turnout.errors import DeadlineExceeded, RouteError, TurnoutError
 from turnout.remote import RemoteBackend

@@ -20,21 +20,11 @@ from support.scripted_server import STREAM_HEAD, Exchange, Script, answer, scrip
 from support.secrets import TOKENS
 from support.settings_kit import SettingsKit
 from turnout.core.answers import Ask
+from turnout.core.backends import Delta, Done, StreamItem
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt, FimPrompt, Message, Prompt
 from turnout.core.receipts import Receipt, SentFile
-from turnout.core.requests import (
-    COMPLETION_KINDS,
-    KINDS,
-    ChatPrompt,
-    Delta,
-    Done,
-    FimPrompt,
-    Kind,
-    Message,
-    Model,
-    Prompt,
-    Route,
-    StreamItem,
-)
+from turnout.core.requests import COMPLETION_KINDS, KINDS, Kind, Route
 from turnout.core.routing import RouteRequest, decide
 from turnout.dispatch import Consent, Dispatcher, Patience
 from turnout.errors import ModelFailed, TurnoutError

@@ -28,18 +28,9 @@ from support.scripted_server import (
     scripted_server,
 )
 from support.streams import DIALECTS, OTHERS, RECORDINGS, TOOLS, Outcome, Recording
-from turnout.core.requests import (
-    Api,
-    ChatPrompt,
-    Delta,
-    Done,
-    FimPrompt,
-    Message,
-    Model,
-    Prompt,
-    Timings,
-    Tool,
-)
+from turnout.core.backends import Delta, Done, Timings
+from turnout.core.models import Api, Model
+from turnout.core.prompts import ChatPrompt, FimPrompt, Message, Prompt, Tool
 from turnout.errors import (
     BackendError,
     ConnectionFailed,

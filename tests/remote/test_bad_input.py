@@ -22,7 +22,9 @@ from support.scripted_server import (
     scripted_server,
 )
 from turnout.core.answers import Ask
-from turnout.core.requests import Api, ChatPrompt, Delta, FimPrompt, Message, Model
+from turnout.core.backends import Delta
+from turnout.core.models import Api, Model
+from turnout.core.prompts import ChatPrompt, FimPrompt, Message
 from turnout.dispatch import Dispatcher
 from turnout.errors import (
     BackendError,

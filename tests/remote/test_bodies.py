@@ -2,7 +2,8 @@
 
 import pytest
 
-from turnout.core.requests import ChatPrompt, Message, Model
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt, Message
 from turnout.remote import anthropic, openai_chat
 
 PROMPT = ChatPrompt((Message("user", "a"),), max_tokens=7, temperature=0.5)

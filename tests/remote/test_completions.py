@@ -8,7 +8,8 @@ import pytest
 
 from support.hole_server import PROMPT, SECRET, every_api, far, pieces, run
 from support.scripted_server import ScriptedServer, answer, scripted_server
-from turnout.core.requests import Api, ChatPrompt, ContextChunk, Message, Server
+from turnout.core.models import Api, Server
+from turnout.core.prompts import ChatPrompt, ContextChunk, Message
 from turnout.errors import KeyMissing, RequestRejected
 from turnout.remote import RemoteBackend
 from turnout.remote.writing import Writer

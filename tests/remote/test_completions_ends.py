@@ -10,7 +10,8 @@ from support.asking import said
 from support.hole_server import PROMPT, every_api, far, pieces, run, then_more
 from support.scripted_server import LAST_CHUNK, STREAM_HEAD, answer, chunked, scripted_server
 from support.streams import HOLES, Outcome, Recording, read
-from turnout.core.requests import Api, Delta, Done, Server, Usage
+from turnout.core.backends import Delta, Done
+from turnout.core.models import Api, Server, Usage
 from turnout.errors import (
     BackendError,
     OutOfCredit,

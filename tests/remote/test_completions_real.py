@@ -8,7 +8,9 @@ import pytest
 from support.asking import ask, said
 from support.child_server import child_server
 from support.real_model import real_model_path
-from turnout.core.requests import Api, Delta, FimPrompt, Model
+from turnout.core.backends import Delta
+from turnout.core.models import Api, Model
+from turnout.core.prompts import FimPrompt
 from turnout.errors import RequestRejected
 from turnout.remote import RemoteBackend
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from support.streams import PEER, PROMPT_CHARACTERS, RECORDINGS, TOOLS, Recording, chunk, sse
-from turnout.core.requests import Usage
+from turnout.core.models import Usage
 from turnout.remote import anthropic, completions, openai_chat, openai_responses
 from turnout.remote.format import Format
 from turnout.remote.reply import Reply

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from support.streams import PEER
-from turnout.core.requests import ChatPrompt, Message, Model, Server, Thought, Tool, ToolCall
+from turnout.core.models import Model, Server
+from turnout.core.prompts import ChatPrompt, Message, Thought, Tool, ToolCall
 from turnout.errors import (
     BackendError,
     OutOfCredit,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from turnout.core.requests import Model
+from turnout.core.models import Model
 from turnout.errors import RequestRejected
 from turnout.remote import anthropic, openai_chat
 from turnout.remote.endpoints import endpoint, is_loopback

@@ -7,7 +7,8 @@ import pytest
 
 from support.asking import ask
 from support.scripted_server import LAST_CHUNK, STREAM_HEAD, answer, chunked, scripted_server
-from turnout.core.requests import ChatPrompt, Message, Model
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt, Message
 from turnout.errors import BackendError
 from turnout.remote import RemoteBackend
 

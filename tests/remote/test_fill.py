@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.core.requests import ContextChunk, FimPrompt, Model
+from turnout.core.models import Model
+from turnout.core.prompts import ContextChunk, FimPrompt
 from turnout.errors import BackendError, RequestRejected
 from turnout.remote import Writer
 from turnout.remote.failures import Peer

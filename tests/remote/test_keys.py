@@ -6,7 +6,9 @@ import pytest
 
 from support.provider import openai_answer
 from support.scripted_server import scripted_server
-from turnout.core.requests import ChatPrompt, Done, Message, Model
+from turnout.core.backends import Done
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt, Message
 from turnout.errors import KeyMissing
 from turnout.remote import RemoteBackend
 

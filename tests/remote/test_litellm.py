@@ -11,7 +11,9 @@ import pytest
 
 from support.asking import ask, said
 from support.child_server import child_server
-from turnout.core.requests import ChatPrompt, Delta, Message, Model
+from turnout.core.backends import Delta
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt, Message
 from turnout.errors import BackendError, Overloaded, RateLimited, RequestRejected, Unauthorized
 from turnout.remote import RemoteBackend
 

@@ -7,7 +7,9 @@ import pytest
 from support.asking import said
 from support.child_server import child_server
 from support.real_model import real_model_path
-from turnout.core.requests import Api, ChatPrompt, Delta, Done, Message, Model
+from turnout.core.backends import Delta, Done
+from turnout.core.models import Api, Model
+from turnout.core.prompts import ChatPrompt, Message
 from turnout.errors import RequestRejected
 from turnout.remote import RemoteBackend
 

@@ -8,7 +8,9 @@ import pytest
 
 from support.asking import said
 from support.llmock import plan
-from turnout.core.requests import Api, ChatPrompt, Delta, Done, Message, Model, Tool
+from turnout.core.backends import Delta, Done
+from turnout.core.models import Api, Model
+from turnout.core.prompts import ChatPrompt, Message, Tool
 from turnout.errors import (
     BackendError,
     DeadlineExceeded,

@@ -12,7 +12,8 @@ from support.dispatch_kit import FILES, NEAR, Around, Pauses, Scripted, route, s
 from support.ledger_kit import DAY
 from support.llmock import plan
 from turnout.core.answers import Answer, Ask
-from turnout.core.requests import Api, ChatPrompt, Message, Model, Tool
+from turnout.core.models import Api, Model
+from turnout.core.prompts import ChatPrompt, Message, Tool
 from turnout.dispatch import Dispatcher, Patience
 from turnout.dispatch.prompts import prompt_bytes, worst_usd
 from turnout.errors import TurnoutError

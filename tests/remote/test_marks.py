@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from turnout.core.fim.families import FAMILIES, Family
 from turnout.core.fim.layout import Hole
-from turnout.core.requests import ContextChunk, FimPrompt, Model
+from turnout.core.models import Model
+from turnout.core.prompts import ContextChunk, FimPrompt
 from turnout.remote.fill import Typesetter
 from turnout.remote.marks import marks_of, without_marks
 

@@ -23,7 +23,8 @@ from support.streams import (
     read,
     sse,
 )
-from turnout.core.requests import Done, Finish, Server, Usage
+from turnout.core.backends import Done, Finish
+from turnout.core.models import Server, Usage
 from turnout.errors import (
     BackendError,
     OutOfCredit,

@@ -5,7 +5,9 @@ import json
 import pytest
 
 from support.streams import PEER, PROMPT_CHARACTERS, Outcome, read
-from turnout.core.requests import ChatPrompt, Done, Finish, Message, Model, Usage
+from turnout.core.backends import Done, Finish
+from turnout.core.models import Model, Usage
+from turnout.core.prompts import ChatPrompt, Message
 from turnout.errors import (
     BackendError,
     OutOfCredit,

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from support.streams import DIALECTS, OTHERS, RECORDINGS
-from turnout.core.requests import Api, ChatPrompt, Message, Model, Thought, Tool, ToolCall
+from turnout.core.models import Api, Model
+from turnout.core.prompts import ChatPrompt, Message, Thought, Tool, ToolCall
 from turnout.remote.sse import Decoder
 from turnout.remote.writing import CHAT
 

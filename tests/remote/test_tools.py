@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from support.streams import PEER, read
-from turnout.core.requests import Api, ChatPrompt, Message, Model, Thought, Tool, ToolCall
+from turnout.core.models import Api, Model
+from turnout.core.prompts import ChatPrompt, Message, Thought, Tool, ToolCall
 from turnout.errors import BackendError, ProtocolViolation, StreamTruncated
 from turnout.remote import anthropic, openai_chat, openai_responses
 from turnout.remote.format import Format

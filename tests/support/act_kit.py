@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from turnout import syntax
 from turnout.act.seams import Seams
 from turnout.core.answers import Answer, PromptFor
+from turnout.core.backends import Finish
 from turnout.core.documents import Document, Snapshot, split_lines
 from turnout.core.edits.changes import CreateFile, DeleteFile, RenameFile, Transaction
 from turnout.core.edits.paths import normalise
 from turnout.core.languages import language_of
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt
 from turnout.core.receipts import Receipt, SentFile
-from turnout.core.requests import ChatPrompt, Finish, Kind, Model, Route
+from turnout.core.requests import Kind, Route
 from turnout.errors import BackendError, FileUnusable, PathRefused
 
 ROOT = "file:///w/"

@@ -3,7 +3,9 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from turnout.core.requests import Delta, Done, Model, Prompt, StreamItem
+from turnout.core.backends import Delta, Done, StreamItem
+from turnout.core.models import Model
+from turnout.core.prompts import Prompt
 from turnout.remote import RemoteBackend
 
 

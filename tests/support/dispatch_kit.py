@@ -6,23 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from turnout.core.answers import Ask
+from turnout.core.backends import Account, Delta, Departing, Done, StreamItem, Timings
 from turnout.core.limits import Limit
+from turnout.core.models import Model, Usage
+from turnout.core.prompts import ChatPrompt, Message, Prompt
 from turnout.core.receipts import Receipt, SentFile
-from turnout.core.requests import (
-    Account,
-    ChatPrompt,
-    Delta,
-    Departing,
-    Done,
-    Elimination,
-    Message,
-    Model,
-    Prompt,
-    Route,
-    StreamItem,
-    Timings,
-    Usage,
-)
+from turnout.core.requests import Elimination, Route
 from turnout.core.spending import Refusal, Reservation
 from turnout.dispatch import Consent, Dispatcher, Overspend, Patience, Vitals
 from turnout.dispatch.seams import Permits, Ready

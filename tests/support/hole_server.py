@@ -7,7 +7,9 @@ import pytest
 from support.asking import said
 from support.scripted_server import LAST_CHUNK, STREAM_HEAD, Exchange, Script, chunked
 from support.streams import Outcome
-from turnout.core.requests import Api, Delta, FimPrompt, Model, Prompt, Server
+from turnout.core.backends import Delta
+from turnout.core.models import Api, Model, Server
+from turnout.core.prompts import FimPrompt, Prompt
 from turnout.errors import BackendError
 from turnout.remote import RemoteBackend
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from turnout.core.answers import Ask
 from turnout.core.limits import Limit
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt, Message
 from turnout.core.receipts import SentFile
-from turnout.core.requests import ChatPrompt, Kind, Message, Model, Route
+from turnout.core.requests import Kind, Route
 from turnout.dispatch import Consent, Dispatcher
 from turnout.errors import BudgetExceeded
 from turnout.remote import APIS, RemoteBackend

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from turnout.core.requests import Api, Done, Finish, ToolCall, Usage
+from turnout.core.backends import Done, Finish
+from turnout.core.models import Api, Usage
+from turnout.core.prompts import ToolCall
 from turnout.errors import BackendError
 from turnout.remote import (
     anthropic,

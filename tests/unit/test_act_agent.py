@@ -25,11 +25,14 @@ from turnout.act.scope import Request
 from turnout.act.seams import Seams
 from turnout.act.tools import MOST_READ_BYTES
 from turnout.core.answers import Answer, PromptFor
+from turnout.core.backends import Finish
 from turnout.core.edits.changes import FileChange
 from turnout.core.edits.formats import NoHistory
+from turnout.core.models import Model
 from turnout.core.problems import Problem
+from turnout.core.prompts import ChatPrompt, Message, ToolCall
 from turnout.core.receipts import SentFile
-from turnout.core.requests import ChatPrompt, Finish, Kind, Message, Model, Route, ToolCall
+from turnout.core.requests import Kind, Route
 from turnout.errors import (
     BackendError,
     ConnectionFailed,

@@ -16,7 +16,8 @@ from turnout import syntax
 from turnout.act.refactor import propose
 from turnout.act.scope import Request
 from turnout.act.seams import Seams
-from turnout.core.requests import Api, Kind, Model, Route
+from turnout.core.models import Api, Model
+from turnout.core.requests import Kind, Route
 from turnout.dispatch import Dispatcher, Patience
 from turnout.errors import BackendError, RouteError, StreamTruncated
 from turnout.remote import RemoteBackend

@@ -10,8 +10,9 @@ from turnout.act.proposals import Check, Proposal
 from turnout.act.refactor import propose
 from turnout.act.scope import Request
 from turnout.core.edits.changes import FileChange
+from turnout.core.models import Model
 from turnout.core.problems import Problem
-from turnout.core.requests import Kind, Model, Route
+from turnout.core.requests import Kind, Route
 from turnout.errors import ConnectionFailed
 
 SHAPES, MAIN = "def area(w, h):\n    return w * h\n", "from shapes import area\n\nprint(area(1, 2))\n"

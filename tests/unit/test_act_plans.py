@@ -15,8 +15,9 @@ from turnout.act.scope import Request, gather
 from turnout.act.shelf import KEPT_S, Shelf
 from turnout.core.edits.formats import NoHistory
 from turnout.core.edits.plans import PlannedStep
+from turnout.core.models import Model
 from turnout.core.receipts import SentFile
-from turnout.core.requests import Elimination, Kind, Model, Route
+from turnout.core.requests import Elimination, Kind, Route
 from turnout.errors import ConnectionFailed, FileUnusable
 
 FILES = {

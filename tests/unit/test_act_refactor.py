@@ -17,9 +17,10 @@ from turnout.core.answers import Answer, PromptFor
 from turnout.core.documents import Position, Span
 from turnout.core.edits.changes import FileChange
 from turnout.core.edits.formats import Evidence, NoHistory, identity
+from turnout.core.models import Model
 from turnout.core.problems import Problem
 from turnout.core.receipts import SentFile
-from turnout.core.requests import Kind, Model
+from turnout.core.requests import Kind
 from turnout.errors import ConnectionFailed, FileUnusable, ReplyUnusable, RequestRejected
 
 FILES = {

@@ -12,7 +12,8 @@ from turnout import syntax
 from turnout.act.commit_message import MOST_BYTES, MOST_FILES, write_message
 from turnout.act.seams import Seams
 from turnout.core.commits import Staged, StagedFile, tidy
-from turnout.core.requests import Kind, Model, Route
+from turnout.core.models import Model
+from turnout.core.requests import Kind, Route
 from turnout.errors import FileUnusable, ReplyUnusable
 
 MESSAGE = "Say what is wrong\n\nThe reason was lost on the way."

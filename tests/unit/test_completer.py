@@ -9,9 +9,11 @@ import pytest
 from support.holes import place_in
 from turnout.complete import Completer, Rules, cause_among
 from turnout.core.answers import Answer, Ask
+from turnout.core.backends import Finish
 from turnout.core.documents import Position
+from turnout.core.models import Model
+from turnout.core.prompts import FimPrompt
 from turnout.core.receipts import Receipt
-from turnout.core.requests import FimPrompt, Finish, Model
 from turnout.errors import ModelMissing, RouteError, TurnoutError
 
 URI = "file:///d"

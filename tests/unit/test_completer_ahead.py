@@ -11,8 +11,9 @@ from support.holes import place_in
 from turnout.complete import Completer, Rules
 from turnout.complete.ahead import Offer, with_text
 from turnout.core.answers import Answer, Ask
+from turnout.core.models import Model
+from turnout.core.prompts import FimPrompt
 from turnout.core.receipts import Receipt
-from turnout.core.requests import FimPrompt, Model
 from turnout.errors import RequestRejected, TurnoutError
 
 NEAR = Model("near", "local", "tiny")

@@ -20,20 +20,10 @@ from support.dispatch_kit import (
     says,
     setup,
 )
+from turnout.core.backends import Account, Delta, Done, StreamItem, Timings, Waiting
+from turnout.core.models import Model, Usage
+from turnout.core.prompts import ChatPrompt, Prompt, ToolCall
 from turnout.core.receipts import SentFile
-from turnout.core.requests import (
-    Account,
-    ChatPrompt,
-    Delta,
-    Done,
-    Model,
-    Prompt,
-    StreamItem,
-    Timings,
-    ToolCall,
-    Usage,
-    Waiting,
-)
 from turnout.errors import (
     ConnectionFailed,
     ConsentRefused,

@@ -10,7 +10,9 @@ import pytest
 
 from support.dispatch_kit import OPUS, Around, Scripted, ask, hang, route, setup
 from support.ledger_kit import DAY
-from turnout.core.requests import Account, Delta, Departing, Done, Model, Prompt, StreamItem, Usage
+from turnout.core.backends import Account, Delta, Departing, Done, StreamItem
+from turnout.core.models import Model, Usage
+from turnout.core.prompts import Prompt
 from turnout.errors import RateLimited, StreamTruncated, TurnoutError
 
 COUNTED = Usage(1000, 300, 100, estimated=True)

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.dispatch_kit import GLM, HOUSE, NEAR, OPUS, Around, Scripted, ask, hang, route, says, setup
+from turnout.core.backends import Delta, Done, Timings
+from turnout.core.models import Model, Usage
 from turnout.core.providers import endpoint, provider
-from turnout.core.requests import Delta, Done, Model, Timings, Usage
 from turnout.dispatch import Vitals
 from turnout.dispatch.attempt import Try
 from turnout.dispatch.breaker import CAP_S, FAILURES, FIRST_S, ORDINARY, Breaker

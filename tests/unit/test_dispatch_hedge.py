@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from support.dispatch_kit import DONE, HOUSE, NEAR, OPUS, Around, Scripted, ask, hang, route, says, setup
-from turnout.core.requests import Delta, Model
+from turnout.core.backends import Delta
+from turnout.core.models import Model
 from turnout.errors import Overloaded, RouteError, Unauthorized
 
 OTHER = Model("other", "anthropic", "other", leaves_machine=True, input_usd=1.0, output_usd=1.0)

@@ -22,7 +22,7 @@ from support.dispatch_kit import (
 )
 from support.ledger_kit import DAY
 from turnout.core.answers import Answer
-from turnout.core.requests import Delta, Waiting
+from turnout.core.backends import Delta, Waiting
 from turnout.core.spending import Refusal
 from turnout.dispatch import Vitals
 from turnout.errors import (

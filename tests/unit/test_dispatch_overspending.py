@@ -14,8 +14,9 @@ from support.ledger_kit import DAY, Clock
 from turnout.core.budget import limits_of, standings
 from turnout.core.health import Spend
 from turnout.core.limits import Limit
+from turnout.core.models import Model
 from turnout.core.policy import Budget, Chain, Policy
-from turnout.core.requests import COMPLETION_KINDS, KINDS, Kind, Model, Route
+from turnout.core.requests import COMPLETION_KINDS, KINDS, Kind, Route
 from turnout.core.routing import RouteRequest, decide
 from turnout.core.spending import Refusal
 from turnout.dispatch import Dispatcher

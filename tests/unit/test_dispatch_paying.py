@@ -8,7 +8,9 @@ import pytest
 from support.dispatch_kit import FILES, GLM, NEAR, OPUS, Around, Scripted, ask, hang, route, says, setup
 from support.ledger_kit import DAY
 from turnout.core.answers import Ask
-from turnout.core.requests import ChatPrompt, Delta, Message, Model
+from turnout.core.backends import Delta
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt, Message
 from turnout.core.spending import Refusal
 from turnout.dispatch.prompts import prompt_bytes, worst_usd
 from turnout.errors import (
@@ -146,7 +148,7 @@ def test_the_worst_case_is_more_than_the_usual(text: str) -> None:
 
 def test_tools_are_paid_for() -> None:
     """Tools, their calls and what led to those are a part of what is sent, and of what it may cost."""
-    from turnout.core.requests import ChatPrompt, Message, Thought, Tool, ToolCall
+    from turnout.core.prompts import ChatPrompt, Message, Thought, Tool, ToolCall
 
     thought = Thought.of(Model("far", "anthropic", "m"), "thought")
     called = Message("assistant", "", (ToolCall("1", "f", "{}"),), (thought,))

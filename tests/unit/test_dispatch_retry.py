@@ -18,7 +18,7 @@ from support.dispatch_kit import (
     says,
     setup,
 )
-from turnout.core.requests import Delta
+from turnout.core.backends import Delta
 from turnout.dispatch.backoff import CAP_S, LONGEST_S, MOST, SHORT_S, pause_s
 from turnout.errors import (
     BackendError,

@@ -8,7 +8,7 @@ import pytest
 
 from support.act_kit import LOCAL, REMOTE
 from turnout.core.edits.formats import BUILT_IN, LEAST_TRIED, Evidence, Formats, identity, size_class
-from turnout.core.requests import EditStyle, Model
+from turnout.core.models import EditStyle, Model
 from turnout.store import EditHistory, Ledger, Trial, edit_evidence
 
 SMALL, MEDIUM, LARGE = 900, 20_000, 50_000

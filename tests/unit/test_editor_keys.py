@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from support.settings_kit import SettingsKit
-from turnout.core.requests import ChatPrompt, Delta, Model, Prompt, StreamItem
+from turnout.core.backends import Delta, StreamItem
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt, Prompt
 from turnout.session.editor_keys import EditorKeys, WithEditorKeys
 
 SECRET = "sk-of-the-user"  # what must not be seen anywhere

@@ -13,7 +13,8 @@ from turnout.act.proposals import Check, Proposal
 from turnout.act.seams import Seams
 from turnout.checks import run_checks
 from turnout.core.edits.changes import FileChange, file_change
-from turnout.core.requests import EditStyle, Kind, Model, Route
+from turnout.core.models import EditStyle, Model
+from turnout.core.requests import Kind, Route
 from turnout.errors import RequestRejected
 from turnout.evaluate.edit_scores import EditScore, score, total
 from turnout.evaluate.edits import Only, Past, Replay, done_again, expected, replays

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from turnout.core.backends import Delta, Done, StreamItem, Timings
 from turnout.core.fim import budget
 from turnout.core.fim.layout import Window
-from turnout.core.requests import Delta, Done, FimPrompt, Model, Prompt, StreamItem, Timings, Usage
+from turnout.core.models import Model, Usage
+from turnout.core.prompts import FimPrompt, Prompt
 from turnout.errors import ModelFailed, RequestRejected, TurnoutError
 from turnout.evaluate.arms import ARMS, Arm
 from turnout.evaluate.cutting import Gap

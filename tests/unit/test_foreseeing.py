@@ -8,8 +8,10 @@ import pytest
 from support.dispatch_kit import FILES, GLM, HOUSE, NEAR, OPUS, Around, Scripted, route, says, setup
 from support.secrets import TOKENS
 from turnout.core.answers import Ask
+from turnout.core.models import Model
 from turnout.core.previews import preview_to_wire
-from turnout.core.requests import ChatPrompt, Elimination, Kind, Message, Model, Prompt, Route
+from turnout.core.prompts import ChatPrompt, Message, Prompt
+from turnout.core.requests import Elimination, Kind, Route
 from turnout.core.withholding import LeftOut, why_apart
 from turnout.dispatch import Operation
 from turnout.errors import RequestRejected, RouteError, TurnoutError

@@ -11,10 +11,11 @@ import pytest
 from support.dispatch_kit import NEAR, OPUS, route
 from support.ledger_kit import Clock
 from turnout.__main__ import main
+from turnout.core.backends import Done, Timings
 from turnout.core.explaining import health_lines, route_to_wire
 from turnout.core.health import RATE_LIMITED, Circuit, Health, ModelHealth
+from turnout.core.models import Model, Usage
 from turnout.core.ordering import STALE_S
-from turnout.core.requests import Done, Model, Timings, Usage
 from turnout.dispatch import Vitals
 from turnout.dispatch.attempt import Try
 from turnout.dispatch.vitals import TOLD_S

@@ -21,9 +21,10 @@ from turnout.core.complexity import (
     estimate,
 )
 from turnout.core.health import Health, ModelHealth, Spend
+from turnout.core.models import Model, Usage
 from turnout.core.ordering import MIN_SAMPLES, STALE_S
 from turnout.core.policy import Budget, Chain, Ordering, Policy, Rule, RuleSet, TierChain
-from turnout.core.requests import KINDS, TIERS, Kind, Model, Strategy, Tier, Usage
+from turnout.core.requests import KINDS, TIERS, Kind, Strategy, Tier
 from turnout.core.routing import RouteRequest, decide
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from support.act_kit import REMOTE, receipt
+from turnout.core.models import Model
 from turnout.core.receipts import Receipt
-from turnout.core.requests import Kind, Model, Route
+from turnout.core.requests import Kind, Route
 from turnout.errors import PathRefused
 from turnout.session.outlook import RecentOutlook
 

@@ -4,8 +4,8 @@ import pytest
 
 from support.ledger_kit import receipt
 from turnout.complete.pace import MOST_S, Pace
+from turnout.core.models import Model
 from turnout.core.policy import SELF_HOSTED
-from turnout.core.requests import Model
 
 NEAR = Model("near", "local", "tiny")
 BESIDE = Model("house", "completions", "qwen", base_url="http://127.0.0.1:8012/v1")

@@ -8,8 +8,10 @@ import pytest
 
 from support.dispatch_kit import DONE, NEAR, OPUS, Around, Scripted, ask, hang, route, says, setup
 from support.settings_kit import SettingsKit
+from turnout.core.backends import Delta
+from turnout.core.models import Model
 from turnout.core.objections import RouteRequest, withdrawn
-from turnout.core.requests import Delta, Elimination, Model, Route
+from turnout.core.requests import Elimination, Route
 from turnout.core.routing import decide
 from turnout.dispatch import Dispatcher
 from turnout.errors import Overloaded, RouteError

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from turnout.core.explaining import route_to_wire
 from turnout.core.globs import PathSet, Pattern
 from turnout.core.health import Health, ModelHealth, Spend
+from turnout.core.models import Model
 from turnout.core.policy import Budget, Chain, Ordering, Policy, Privacy, Rule, RuleSet, TierChain
-from turnout.core.requests import KINDS, TIERS, Elimination, Kind, Model
+from turnout.core.requests import KINDS, TIERS, Elimination, Kind
 from turnout.core.routing import RouteRequest, decide, match_ahead, readers
 
 NEAR = Model("near", "local", "small", context_tokens=8192)

@@ -9,19 +9,11 @@ import pytest
 
 from support.secrets import TOKENS, made
 from turnout.core.answers import Answer, Ask
+from turnout.core.backends import Delta, Done, StreamItem
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt, Message, Prompt
 from turnout.core.receipts import Receipt, SentFile
-from turnout.core.requests import (
-    ChatPrompt,
-    Delta,
-    Done,
-    Kind,
-    Message,
-    Model,
-    Prompt,
-    Route,
-    SecretsMode,
-    StreamItem,
-)
+from turnout.core.requests import Kind, Route, SecretsMode
 from turnout.dispatch import Consent, Dispatcher
 from turnout.errors import RouteError, SecretsFound, TurnoutError
 

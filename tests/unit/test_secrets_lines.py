@@ -7,7 +7,7 @@ import random
 import pytest
 
 from support.secrets import HEX, lines_of_base64, made, pem
-from turnout.core.requests import ChatPrompt, FimPrompt, Message
+from turnout.core.prompts import ChatPrompt, FimPrompt, Message
 from turnout.core.secrets import find, redacting
 from turnout.core.secrets.scan import drained
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.secrets import TOKENS, made, pem
-from turnout.core.requests import ChatPrompt, ContextChunk, FimPrompt, Message, Prompt, ToolCall
+from turnout.core.prompts import ChatPrompt, ContextChunk, FimPrompt, Message, Prompt, ToolCall
 from turnout.core.secrets import Redacted, Restorer, redacting
 from turnout.core.secrets.scan import drained
 from turnout.errors import RedactionLost

@@ -10,7 +10,9 @@ from support.dispatch_kit import Around, Pauses, ask, route
 from support.provider import openai_answer
 from support.scripted_server import Exchange, answer, scripted_server
 from support.secrets import TOKENS
-from turnout.core.requests import ChatPrompt, Kind, Message, Model
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt, Message
+from turnout.core.requests import Kind
 from turnout.core.sent import Hop, sent_report
 from turnout.dispatch import Dispatcher, Patience, SentPrompts
 from turnout.dispatch.sent import MOST_COMPLETIONS, MOST_OTHERS

@@ -11,8 +11,9 @@ import pytest
 
 from support.session_kit import FakeEditor, SlowEditor, turns
 from turnout.core.limits import Limit
+from turnout.core.models import Model
 from turnout.core.receipts import SentFile
-from turnout.core.requests import Kind, Model
+from turnout.core.requests import Kind
 from turnout.dispatch import Consent, Overspend
 from turnout.errors import DownloadFailed, ModelError, ModelFailed, ModelMissing
 from turnout.session.consent import (

@@ -10,7 +10,8 @@ from turnout.complete import Rules
 from turnout.core.fim import budget
 from turnout.core.fim.budget import Pace
 from turnout.core.fim.layout import Window
-from turnout.core.requests import Kind, Model, Route
+from turnout.core.models import Model
+from turnout.core.requests import Kind, Route
 from turnout.errors import PathRefused
 from turnout.files import Folder
 from turnout.models.hardware import Speed

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import pytest
 
 from turnout.complete import Rules
-from turnout.core.requests import Kind, Model, Route
+from turnout.core.models import Model
+from turnout.core.requests import Kind, Route
 from turnout.errors import PathRefused
 from turnout.session.terms import completion_terms
 

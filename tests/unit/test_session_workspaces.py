@@ -11,7 +11,8 @@ from turnout.act.proposals import Check
 from turnout.core.edits.changes import file_change
 from turnout.core.globs import PathSet, Pattern
 from turnout.core.health import Spend
-from turnout.core.requests import Kind, Model
+from turnout.core.models import Model
+from turnout.core.requests import Kind
 from turnout.errors import PathRefused
 from turnout.files import Folder, path_to_uri
 from turnout.session import places

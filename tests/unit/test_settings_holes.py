@@ -8,7 +8,8 @@ import pytest
 
 from support.settings_kit import SettingsKit
 from turnout.__main__ import main
-from turnout.core.requests import COMPLETION_KINDS, KINDS, Model
+from turnout.core.models import Model
+from turnout.core.requests import COMPLETION_KINDS, KINDS
 from turnout.core.routing import RouteRequest, decide
 
 VLLM = """

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from support.settings_kit import SettingsKit
-from turnout.core.requests import Model
+from turnout.core.models import Model
 
 
 @pytest.fixture

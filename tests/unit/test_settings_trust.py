@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from turnout.core.requests import Model
+from turnout.core.models import Model
 from turnout.errors import SettingsError
 from turnout.settings import keys, trust
 

@@ -13,19 +13,10 @@ import pytest
 
 from support.collector import Collector, collector
 from support.settings_kit import SettingsKit
+from turnout.core.backends import Delta, Done, StreamItem, Timings
+from turnout.core.models import Model, Usage
+from turnout.core.prompts import ChatPrompt, FimPrompt, Message, Prompt
 from turnout.core.receipts import Receipt, SentFile
-from turnout.core.requests import (
-    ChatPrompt,
-    Delta,
-    Done,
-    FimPrompt,
-    Message,
-    Model,
-    Prompt,
-    StreamItem,
-    Timings,
-    Usage,
-)
 from turnout.errors import Overloaded
 from turnout.telemetry import MISSING, Telemetry, Watched
 

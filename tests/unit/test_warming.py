@@ -10,7 +10,8 @@ from turnout.complete import Rules, Warmer
 from turnout.complete.warming import IDLE_S, LOOK_AROUND_S, NEAR_LINES
 from turnout.core.context import Surroundings
 from turnout.core.documents import Document, Position, Snapshot
-from turnout.core.requests import ContextChunk, FimPrompt, Model
+from turnout.core.models import Model
+from turnout.core.prompts import ContextChunk, FimPrompt
 from turnout.errors import ModelMissing, WorkerUnavailable
 
 A, B = "file:///w/a.py", "file:///w/b.py"

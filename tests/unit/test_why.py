@@ -12,8 +12,9 @@ from turnout.complete.completer import SUPERSEDED, TAKEN_BACK
 from turnout.complete.patience import REASON as TURNED_DOWN
 from turnout.core import quiet, trimming
 from turnout.core.answers import Answer, Ask
+from turnout.core.backends import Finish
+from turnout.core.models import Model
 from turnout.core.receipts import Receipt
-from turnout.core.requests import Finish, Model
 from turnout.errors import DeadlineExceeded, ModelMissing, RouteError, TurnoutError
 
 URI = "file:///d"

@@ -5,18 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from turnout.core.requests import (
-    Account,
-    ChatPrompt,
-    Delta,
-    Done,
-    FimPrompt,
-    Message,
-    Model,
-    Prompt,
-    StreamItem,
-    Waiting,
-)
+from turnout.core.backends import Account, Delta, Done, StreamItem, Waiting
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt, FimPrompt, Message, Prompt
 from turnout.errors import ModelMissing
 from turnout.local import LocalBackend
 from turnout.local.address import Transport, WorkerSpec

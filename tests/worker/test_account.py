@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from turnout.core.requests import Account, Delta, Waiting
+from turnout.core.backends import Account, Delta, Waiting
 from turnout.errors import WorkerCrashed, WorkerUnavailable
 from turnout.worker import wire
 from worker import kit

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from turnout.core.requests import Model
+from turnout.core.models import Model
 from turnout.errors import EngineMissing, HashMismatch, ModelError, ModelMissing
 from turnout.local.choosing import Choice, Machine, Weights, choose, look_around
 

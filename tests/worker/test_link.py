@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from turnout.core.requests import Account, Delta, FimPrompt, Model, StreamItem, Waiting
+from turnout.core.backends import Account, Delta, StreamItem, Waiting
+from turnout.core.models import Model
+from turnout.core.prompts import FimPrompt
 from turnout.errors import BackendError, ProtocolViolation, WorkerCrashed
 from turnout.local import LocalBackend
 from turnout.local.address import Transport, WorkerSpec

@@ -11,15 +11,9 @@ from typing import Any
 
 import pytest
 
-from turnout.core.requests import (
-    ChatPrompt,
-    ContextChunk,
-    Delta,
-    FimPrompt,
-    Message,
-    Model,
-    Tool,
-)
+from turnout.core.backends import Delta
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt, ContextChunk, FimPrompt, Message, Tool
 from turnout.errors import (
     EngineMissing,
     ModelError,

@@ -4,8 +4,10 @@ import asyncio
 from typing import Any
 
 from turnout.core.answers import Ask
+from turnout.core.backends import Done, Timings
+from turnout.core.models import Model, Usage
 from turnout.core.receipts import Receipt
-from turnout.core.requests import Done, Model, Route, Timings, Usage
+from turnout.core.requests import Route
 from turnout.dispatch import Dispatcher
 from worker import kit
 from worker.backend_kit import HOLE, MODEL, Make, Workers, collect

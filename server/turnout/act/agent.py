@@ -16,8 +16,9 @@ from turnout.act.tools import Toolbox, told
 from turnout.core.answers import Answer
 from turnout.core.documents import Snapshot
 from turnout.core.edits.replies import Reply
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt, Message, ToolCall
 from turnout.core.receipts import Receipt
-from turnout.core.requests import ChatPrompt, Message, Model, ToolCall
 from turnout.errors import (
     BackendError,
     PathRefused,

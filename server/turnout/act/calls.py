@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from turnout.core.edits.replies import Delete, Rename, Replace, Reply, Step, Write
-from turnout.core.requests import Tool
+from turnout.core.prompts import Tool
 
 _MOST_STEPS = 500
 

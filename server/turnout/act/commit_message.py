@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from turnout.act.seams import Outlook, Seams
 from turnout.core.commits import Staged, StagedFile, tidy
 from turnout.core.edits.fences import fence_for
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt, Message
 from turnout.core.receipts import Receipt, SentFile
-from turnout.core.requests import ChatPrompt, Message, Model
 from turnout.core.withholding import LeftOut
 from turnout.errors import FileUnusable, ReplyUnusable
 

@@ -25,8 +25,10 @@ from turnout.core.edits.formats import Format, Formats
 from turnout.core.edits.paths import normalise
 from turnout.core.edits.replies import Reply
 from turnout.core.languages import language_of
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt
 from turnout.core.receipts import Receipt, SentFile
-from turnout.core.requests import ChatPrompt, Kind, Model
+from turnout.core.requests import Kind
 from turnout.errors import EditError, PathRefused, ReplyUnusable, TurnoutError
 
 MAX_REPAIRS = 3

@@ -14,8 +14,8 @@ from turnout.act.seams import Outlook
 from turnout.core.documents import Snapshot
 from turnout.core.edits.formats import History, sizes_of
 from turnout.core.edits.plans import PlannedStep
+from turnout.core.models import Model
 from turnout.core.receipts import SentFile
-from turnout.core.requests import Model
 
 _BYTES_PER_TOKEN = 3.5
 _INSTRUCTION_TOKENS = 600

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from turnout.act.proposals import Check
 from turnout.act.seams import Outlook, Seams, Workspace
+from turnout.core.models import Model
 from turnout.core.problems import Problem
-from turnout.core.requests import Model
 from turnout.errors import EditError, RequestRejected
 
 _MOST_FILES = 5_000

@@ -13,9 +13,9 @@ from turnout.act.prompts import complaint
 from turnout.act.proposals import Check
 from turnout.act.seams import Seams
 from turnout.core.edits.changes import FileChange
+from turnout.core.models import Model
 from turnout.core.problems import Problem
 from turnout.core.receipts import Receipt
-from turnout.core.requests import Model
 from turnout.errors import BackendError, EditError, ReplyUnusable, RouteError
 
 _MOST_FILES = 5

@@ -33,8 +33,9 @@ from turnout.core.edits.locating import Region
 from turnout.core.edits.matching import new_file, replace_regions
 from turnout.core.edits.regions import indented_like, unindented
 from turnout.core.edits.replies import Reply
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt
 from turnout.core.receipts import Receipt
-from turnout.core.requests import ChatPrompt, Model
 from turnout.errors import PathRefused, ReplyUnusable
 
 _LINES_BEFORE = 40

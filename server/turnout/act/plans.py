@@ -20,8 +20,9 @@ from turnout.act.seams import Outlook, Seams, Workspace
 from turnout.core.answers import Answer
 from turnout.core.edits.paths import is_hidden, normalise
 from turnout.core.edits.plans import Approved, PlannedStep, PlanText, parse_plan, plain
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt
 from turnout.core.receipts import Receipt
-from turnout.core.requests import ChatPrompt, Model
 from turnout.errors import EditError, PathRefused, ReplyUnusable
 
 _MOST_OF_A_PATH = 300

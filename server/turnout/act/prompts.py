@@ -11,7 +11,8 @@ from turnout.act.pieces import Piece, shown_beside
 from turnout.core.documents import Snapshot
 from turnout.core.edits.fences import fence_for
 from turnout.core.edits.formats import Formats
-from turnout.core.requests import ChatPrompt, EditStyle, Message, Model
+from turnout.core.models import EditStyle, Model
+from turnout.core.prompts import ChatPrompt, Message
 from turnout.errors import RequestRejected
 
 Style = EditStyle

@@ -20,7 +20,8 @@ from turnout.core.documents import Snapshot
 from turnout.core.edits.changes import FileChange
 from turnout.core.edits.formats import Format, sizes_of
 from turnout.core.edits.plans import Approved
-from turnout.core.requests import ChatPrompt, Model
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt
 from turnout.errors import BackendError, EditError, FileUnusable, TurnoutError
 
 

@@ -9,8 +9,9 @@ from turnout.core.answers import Asker
 from turnout.core.documents import Snapshot
 from turnout.core.edits.changes import FileChange, Transaction
 from turnout.core.edits.formats import History, NoHistory
+from turnout.core.models import Model
 from turnout.core.repository import Repository
-from turnout.core.requests import Kind, Model, Route
+from turnout.core.requests import Kind, Route
 from turnout.core.symbols import Problem, Symbol
 from turnout.core.withholding import Hear
 

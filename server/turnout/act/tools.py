@@ -19,9 +19,10 @@ from turnout.core.documents import Snapshot, line_body
 from turnout.core.edits.changes import FileChange
 from turnout.core.edits.paths import normalise
 from turnout.core.edits.replies import Reply
+from turnout.core.models import Model
+from turnout.core.prompts import Tool, ToolCall
 from turnout.core.receipts import SentFile
 from turnout.core.repository import Repository
-from turnout.core.requests import Model, Tool, ToolCall
 from turnout.core.secrets import lines_of_keys
 from turnout.errors import EditError
 

@@ -14,8 +14,8 @@ from turnout.commands import evaluate_edits
 
 if TYPE_CHECKING:
     from turnout.core.fim.layout import Window
+    from turnout.core.models import Model
     from turnout.core.repository import Repository
-    from turnout.core.requests import Model
     from turnout.evaluate.run import Progress
     from turnout.settings import Loaded
 
@@ -154,8 +154,8 @@ def _settings(root: Path) -> "Loaded":
 
 def _model(name: str | None, loaded: "Loaded") -> "Model":
     """The model that is measured; raises RouteError where it is none of this machine."""
+    from turnout.core.models import Model
     from turnout.core.objections import RouteRequest
-    from turnout.core.requests import Model
     from turnout.core.routing import decide
     from turnout.errors import RouteError
 

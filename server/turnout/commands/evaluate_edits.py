@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from turnout.act.verifying import Verifying
     from turnout.app import Bench
     from turnout.commands.terminal import Terminal
-    from turnout.core.requests import EditStyle, Model
+    from turnout.core.models import EditStyle, Model
     from turnout.evaluate.edit_scores import EditScore
     from turnout.evaluate.edits import Only, Past, Replay
 

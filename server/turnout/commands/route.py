@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from turnout.core.budget import Standing
     from turnout.core.health import Health, Spend
-    from turnout.core.requests import Model, Route
+    from turnout.core.models import Model
+    from turnout.core.requests import Route
     from turnout.core.routing import RouteRequest
     from turnout.settings import Loaded
 

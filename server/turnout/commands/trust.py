@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from turnout.paths import WORKSPACE_SETTINGS
 
 if TYPE_CHECKING:
-    from turnout.core.requests import Model
+    from turnout.core.models import Model
     from turnout.settings.approvals import Binding
 
 

@@ -13,8 +13,9 @@ from turnout.core.answers import Answer, Ask, Runner
 from turnout.core.context import Surroundings
 from turnout.core.documents import Snapshot
 from turnout.core.holes import Hole, Shape
+from turnout.core.models import Model
+from turnout.core.prompts import FimPrompt
 from turnout.core.receipts import Receipt, SentFile
-from turnout.core.requests import FimPrompt, Model
 from turnout.core.trimming import Trimmed
 from turnout.errors import RequestRejected
 

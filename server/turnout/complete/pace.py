@@ -7,9 +7,9 @@ be read. So the wait grows with that time as it was measured, and is nothing whe
 from collections import deque
 from statistics import median
 
+from turnout.core.models import Model
 from turnout.core.policy import reach
 from turnout.core.receipts import Receipt
-from turnout.core.requests import Model
 
 FREE_MS = 60.0
 """A prompt that is read in so little time is read between two letters."""

@@ -6,7 +6,7 @@ from typing import Literal
 from turnout.core.context import Surroundings
 from turnout.core.documents import Snapshot
 from turnout.core.holes import Hole, Shape
-from turnout.core.requests import FimPrompt
+from turnout.core.prompts import FimPrompt
 
 CompletionKind = Literal["inline", "popup"]
 

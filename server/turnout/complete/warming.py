@@ -16,8 +16,9 @@ from turnout.complete.prompts import ALONE, Rules, fim_prompt
 from turnout.core import holes
 from turnout.core.context import Surroundings
 from turnout.core.documents import Position, Snapshot
+from turnout.core.models import Model
 from turnout.core.policy import reach
-from turnout.core.requests import FimPrompt, Model
+from turnout.core.prompts import FimPrompt
 from turnout.errors import TurnoutError
 
 logger = logging.getLogger(__name__)

@@ -4,8 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
+from turnout.core.backends import Finish
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt, Prompt, Thought, ToolCall
 from turnout.core.receipts import Receipt, SentFile
-from turnout.core.requests import ChatPrompt, Finish, Kind, Model, Prompt, Thought, ToolCall
+from turnout.core.requests import Kind
 
 
 @dataclass(frozen=True, slots=True)

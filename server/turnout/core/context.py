@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from turnout.core.fim.layout import Window
+from turnout.core.prompts import ContextChunk
 from turnout.core.receipts import SentFile
-from turnout.core.requests import ContextChunk
 from turnout.core.withholding import LeftOut
 
 Source = Literal["sibling", "similar", "definition", "recent"]

@@ -8,7 +8,8 @@ from typing import Any, TypedDict
 
 from turnout.core.budget import Standing
 from turnout.core.health import Health, ModelHealth
-from turnout.core.requests import Model, Route
+from turnout.core.models import Model
+from turnout.core.requests import Route
 
 
 class EliminatedWire(TypedDict):

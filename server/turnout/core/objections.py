@@ -12,8 +12,9 @@ from turnout.core.budget import Standing, left_usd, standings
 from turnout.core.globs import PathSet, Pattern
 from turnout.core.health import Health, Spend
 from turnout.core.limits import WhenSpent, dollars
+from turnout.core.models import Api, Model
 from turnout.core.policy import SELF_HOSTED, Budget, Chain, Policy, stricter
-from turnout.core.requests import COMPLETION_KINDS, Api, Kind, LeavesMachine, Model, Route, SecretsMode
+from turnout.core.requests import COMPLETION_KINDS, Kind, LeavesMachine, Route, SecretsMode
 
 FIM_ONLY_APIS: frozenset[Api] = frozenset({"completions", "mistral-fim", "llama-infill"})
 """APIs that can fill a hole and nothing else."""

@@ -10,8 +10,9 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from turnout.core.health import Health, ModelHealth
+from turnout.core.models import Model
 from turnout.core.policy import Ordering
-from turnout.core.requests import Model, Note, Strategy
+from turnout.core.requests import Note, Strategy
 
 MIN_SAMPLES = 3
 """Answers from which a model counts as measured."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from turnout.core.globs import Alternatives, PathSet, glob_to_regex, spelled_out_regex
 from turnout.core.limits import WhenSpent
-from turnout.core.requests import Elimination, Kind, LeavesMachine, Model, SecretsMode, Strategy, Tier
+from turnout.core.models import Model
+from turnout.core.requests import Elimination, Kind, LeavesMachine, SecretsMode, Strategy, Tier
 
 SELF_HOSTED = "self-hosted"
 """Jurisdiction of a model that the user or their team runs; no list of jurisdictions excludes it."""

@@ -9,8 +9,10 @@ from typing import Any
 from urllib.parse import unquote
 
 from turnout.core.explaining import route_to_wire
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt, Message, Prompt
 from turnout.core.receipts import SentFile
-from turnout.core.requests import ChatPrompt, Elimination, Message, Model, Prompt, Route
+from turnout.core.requests import Elimination, Route
 from turnout.core.routing import NOT_IN_CHAIN
 from turnout.core.withholding import LeftOut
 

@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from turnout.core.requests import Model
+from turnout.core.models import Model
 
 
 def provider(model: Model) -> str:

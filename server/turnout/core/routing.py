@@ -11,10 +11,11 @@ from turnout.core.budget import limits_of
 from turnout.core.complexity import estimate
 from turnout.core.globs import fold_path
 from turnout.core.health import Health, Spend
+from turnout.core.models import Model
 from turnout.core.objections import RouteRequest, against_policy, limits, objection
 from turnout.core.ordering import Circumstances, arrange
 from turnout.core.policy import Chain, Ordering, Policy, Rule
-from turnout.core.requests import Elimination, Kind, Model, Route, Tier
+from turnout.core.requests import Elimination, Kind, Route, Tier
 
 __all__ = ["RouteRequest", "decide", "match_ahead", "readers"]
 

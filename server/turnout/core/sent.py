@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from turnout.core.models import Model
 from turnout.core.previews import readable, sending_lines, source_lines
+from turnout.core.prompts import Prompt
 from turnout.core.receipts import SentFile
-from turnout.core.requests import Kind, Model, Prompt
+from turnout.core.requests import Kind
 
 _RULE = "-" * 72
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from turnout import automatic, models
 from turnout.commands.models import pull_shown
-from turnout.core.requests import Model
+from turnout.core.models import Model
 from turnout.demo.client import Client, ServerError, connected
 from turnout.errors import ModelMissing
 from turnout.files import path_to_uri, uri_to_path

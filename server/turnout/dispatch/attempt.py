@@ -7,10 +7,12 @@ import uuid
 from dataclasses import dataclass, field
 
 from turnout.core.answers import Ask
+from turnout.core.backends import Account, Done, Timings
 from turnout.core.limits import Limit
+from turnout.core.models import Model, Usage
 from turnout.core.providers import provider
 from turnout.core.receipts import Receipt, Send
-from turnout.core.requests import Account, Done, Model, Route, Timings, Usage
+from turnout.core.requests import Route
 from turnout.core.sent import Hop
 from turnout.dispatch.prompts import estimated_tokens
 

@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
+from turnout.core.models import Model
 from turnout.core.policy import reach
-from turnout.core.requests import COMPLETION_KINDS, Elimination, Kind, Model, Route
+from turnout.core.requests import COMPLETION_KINDS, Elimination, Kind, Route
 from turnout.dispatch.attempt import Attempt, Try
 from turnout.dispatch.backoff import pause_s
 from turnout.dispatch.clearance import Clearance

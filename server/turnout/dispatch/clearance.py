@@ -7,8 +7,10 @@ prompt that it returned, and not before `Clearance.renewed` has found the same d
 from dataclasses import dataclass, replace
 
 from turnout.core.limits import stricter_when_spent
+from turnout.core.models import Model
 from turnout.core.objections import withdrawn
-from turnout.core.requests import COMPLETION_KINDS, Model, Prompt, Route
+from turnout.core.prompts import Prompt
+from turnout.core.requests import COMPLETION_KINDS, Route
 from turnout.core.secrets import Redacted
 from turnout.core.spending import Refusal
 from turnout.dispatch.attempt import Attempt

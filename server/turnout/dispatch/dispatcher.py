@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from turnout.core.answers import SUPERSEDED, Answer, Ask
+from turnout.core.backends import Backend, Done
+from turnout.core.models import Api
 from turnout.core.receipts import Receipt
-from turnout.core.requests import Api, Backend, Done, Route
+from turnout.core.requests import Route
 from turnout.dispatch.attempt import Attempt, Try
 from turnout.dispatch.chain import Chain, Patience
 from turnout.dispatch.clearance import Clearance

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from turnout.core.answers import Ask, tagged
-from turnout.core.requests import Model, Prompt, Route
+from turnout.core.models import Model
+from turnout.core.prompts import Prompt
+from turnout.core.requests import Route
 from turnout.core.secrets import Redacted
 from turnout.dispatch.chain import PASSED_OVER, nobody, stops
 from turnout.dispatch.clearance import Clearance

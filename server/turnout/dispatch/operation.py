@@ -6,8 +6,10 @@ from typing import TypeAlias
 
 from turnout.core.answers import Answer, Ask
 from turnout.core.limits import Limit
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt
 from turnout.core.receipts import SentFile
-from turnout.core.requests import ChatPrompt, Kind, Model
+from turnout.core.requests import Kind
 from turnout.dispatch.prompts import CHARACTERS_PER_TOKEN
 from turnout.errors import (
     BudgetExceeded,

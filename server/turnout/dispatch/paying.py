@@ -5,8 +5,9 @@ Over a limit nothing is sent that its user did not allow, and what is allowed is
 """
 
 from turnout.core.limits import dollars
+from turnout.core.prompts import Prompt
 from turnout.core.providers import provider
-from turnout.core.requests import Prompt, Route
+from turnout.core.requests import Route
 from turnout.core.spending import Refusal, Reservation
 from turnout.dispatch.attempt import Try
 from turnout.dispatch.clearance import Clearance

@@ -3,7 +3,8 @@
 Invariant: `worst_usd` is never less than what a provider that counts honestly will charge for text of source code.
 """
 
-from turnout.core.requests import FimPrompt, Message, Model, Prompt
+from turnout.core.models import Model
+from turnout.core.prompts import FimPrompt, Message, Prompt
 
 CHARACTERS_PER_TOKEN = 3.5
 """Rough average for source code; only for figures that say of themselves that they are estimates."""

@@ -4,7 +4,8 @@ Invariant: all sends of one request together never come to more than it may cost
 """
 
 from turnout.core.limits import dollars
-from turnout.core.requests import Model, Route
+from turnout.core.models import Model
+from turnout.core.requests import Route
 from turnout.dispatch.attempt import Attempt, Try
 from turnout.errors import BudgetExceeded
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from turnout.core.limits import Limit
+from turnout.core.models import Model
 from turnout.core.receipts import Receipt, SentFile
-from turnout.core.requests import Kind, Model, Route
+from turnout.core.requests import Kind, Route
 from turnout.core.spending import Refusal, Reservation
 
 

@@ -11,7 +11,9 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
-from turnout.core.requests import Delta, Done, Prompt, Route, StreamItem
+from turnout.core.backends import Delta, Done, StreamItem
+from turnout.core.prompts import Prompt
+from turnout.core.requests import Route
 from turnout.core.secrets import Redacted, Restorer, redacting
 from turnout.errors import SecretsFound
 

@@ -11,18 +11,10 @@ from datetime import datetime
 from typing import Any, cast
 
 from turnout.core.answers import tagged
-from turnout.core.requests import (
-    Account,
-    Api,
-    Backend,
-    ChatPrompt,
-    Delta,
-    Departing,
-    Done,
-    Model,
-    Route,
-    Waiting,
-)
+from turnout.core.backends import Account, Backend, Delta, Departing, Done, Waiting
+from turnout.core.models import Api, Model
+from turnout.core.prompts import ChatPrompt
+from turnout.core.requests import Route
 from turnout.core.secrets import Redacted
 from turnout.core.sent import Hop
 from turnout.dispatch.attempt import Attempt, Try

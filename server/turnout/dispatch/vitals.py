@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from turnout.core.health import RATE_LIMITED, Circuit, Health, ModelHealth
+from turnout.core.models import Model
 from turnout.core.providers import endpoint
-from turnout.core.requests import Model
 from turnout.dispatch.attempt import Try
 from turnout.dispatch.breaker import ORDINARY, Breaker
 from turnout.errors import (

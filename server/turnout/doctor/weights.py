@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from turnout import models
-from turnout.core.requests import Model
+from turnout.core.models import Model
 from turnout.doctor.findings import Case, Finding
 from turnout.errors import ModelError, TurnoutError
 from turnout.models import choice, recommend

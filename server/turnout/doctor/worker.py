@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from turnout import models
-from turnout.core.requests import Done, FimPrompt, Model
+from turnout.core.backends import Done
+from turnout.core.models import Model
+from turnout.core.prompts import FimPrompt
 from turnout.doctor.findings import Case, Finding
 from turnout.errors import ModelError, ModelMissing, TurnoutError
 from turnout.local import LocalBackend

@@ -23,8 +23,10 @@ from turnout.core.documents import Snapshot, split_lines
 from turnout.core.edits.changes import Transaction, file_change
 from turnout.core.edits.paths import is_hidden, normalise
 from turnout.core.languages import language_of
+from turnout.core.models import EditStyle, Model
+from turnout.core.prompts import ChatPrompt
 from turnout.core.receipts import SentFile
-from turnout.core.requests import ChatPrompt, EditStyle, Kind, Model, Route
+from turnout.core.requests import Kind, Route
 from turnout.errors import EditError, FileWithheld, RequestRejected
 from turnout.evaluate.edit_scores import EditScore, score
 from turnout.files import Folder, path_to_uri

@@ -11,13 +11,16 @@ from turnout.complete.completer import Completer
 from turnout.complete.context import Gatherer
 from turnout.complete.prompts import Rules, fim_prompt
 from turnout.core import holes
+from turnout.core.backends import Backend
 from turnout.core.context import Surroundings
 from turnout.core.documents import Position, Snapshot, split_lines
 from turnout.core.fim import budget
 from turnout.core.fim.layout import Window
+from turnout.core.models import Model
+from turnout.core.prompts import Prompt
 from turnout.core.receipts import Receipt
 from turnout.core.repository import Repository
-from turnout.core.requests import Backend, Kind, Model, Prompt, Route
+from turnout.core.requests import Kind, Route
 from turnout.dispatch import Consent, Dispatcher, Overspend
 from turnout.errors import TurnoutError
 from turnout.evaluate.arms import ARMS, Arm

@@ -12,8 +12,8 @@ from typing import Protocol, TypeVar
 
 from turnout.core.fim.layout import Window
 from turnout.core.languages import language_of
+from turnout.core.models import Model
 from turnout.core.repository import Repository
-from turnout.core.requests import Model
 from turnout.errors import FileUnusable, PathRefused, RequestRejected
 from turnout.evaluate.cutting import Gap, HoleKind, Source, cut
 from turnout.evaluate.keeping import Asked, Kept

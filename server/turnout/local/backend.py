@@ -11,19 +11,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from turnout.core.requests import (
-    Account,
-    ChatPrompt,
-    Delta,
-    Done,
-    Message,
-    Model,
-    Prompt,
-    StreamItem,
-    Timings,
-    Usage,
-    Waiting,
-)
+from turnout.core.backends import Account, Delta, Done, StreamItem, Timings, Waiting
+from turnout.core.models import Model, Usage
+from turnout.core.prompts import ChatPrompt, Message, Prompt
 from turnout.errors import (
     ModelFailed,
     ProtocolViolation,
@@ -77,7 +67,7 @@ class LocalBackend:
         self._closed = False
 
     async def stream(self, model: Model, prompt: Prompt) -> AsyncIterator[StreamItem]:
-        """Run `prompt`; see `core.requests.Backend`."""
+        """Run `prompt`; see `core.backends.Backend`."""
         meter = _Meter(self._clock)
         call: Call | None = None
         try:

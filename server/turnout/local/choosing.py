@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from turnout.core.requests import Model
+from turnout.core.models import Model
 from turnout.errors import EngineMissing, ModelError
 from turnout.worker.engines import nvidia, prepared
 

@@ -8,7 +8,9 @@ import json
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from turnout.core.requests import ChatPrompt, Finish, Message, Model, ToolCall
+from turnout.core.backends import Finish
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt, Message, ToolCall
 from turnout.errors import ProtocolViolation, RequestRejected
 from turnout.remote import payload
 from turnout.remote.calls import Calls, parameters

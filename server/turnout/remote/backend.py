@@ -11,18 +11,9 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from turnout.core.requests import (
-    Account,
-    Delta,
-    Departing,
-    Done,
-    FimPrompt,
-    Model,
-    Prompt,
-    StreamItem,
-    Thought,
-    Timings,
-)
+from turnout.core.backends import Account, Delta, Departing, Done, StreamItem, Timings
+from turnout.core.models import Model
+from turnout.core.prompts import FimPrompt, Prompt, Thought
 from turnout.errors import BackendError, Extent, KeyMissing, ProtocolViolation
 from turnout.remote.dialects import hides_thoughts, server_of
 from turnout.remote.endpoints import Endpoint
@@ -54,7 +45,7 @@ def preload() -> None:
 
 
 class RemoteBackend:
-    """Runs prompts on remote models; see `core.requests.Backend`.
+    """Runs prompts on remote models; see `core.backends.Backend`.
 
     `resolve_key` turns a reference such as `env:ANTHROPIC_API_KEY` into the key, or None where there is none;
     a `keyring:` one may block and is asked for on a thread.

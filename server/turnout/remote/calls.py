@@ -6,7 +6,8 @@ Invariant: a call that is handed on is whole: it has a name, and its arguments a
 import json
 from dataclasses import dataclass, field
 
-from turnout.core.requests import Finish, ToolCall
+from turnout.core.backends import Finish
+from turnout.core.prompts import ToolCall
 from turnout.errors import BackendError, ProtocolViolation, StreamTruncated
 from turnout.remote import payload
 from turnout.remote.failures import Peer

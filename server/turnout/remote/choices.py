@@ -8,7 +8,8 @@ Usage follows in a last chunk with or without choices, so reading goes on until 
 import json
 from collections.abc import Mapping
 
-from turnout.core.requests import Finish, ToolCall
+from turnout.core.backends import Finish
+from turnout.core.prompts import ToolCall
 from turnout.errors import BackendError, Overloaded, ProtocolViolation, RequestRejected
 from turnout.remote import payload
 from turnout.remote.calls import Calls

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from turnout.core.fim.layout import healing_grammar
+from turnout.core.models import Model, Server
 from turnout.core.policy import reach
-from turnout.core.requests import Model, Server
 from turnout.remote.choices import ChoiceInterpreter
 from turnout.remote.fill import LaidOut
 from turnout.remote.format import Format

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from turnout.core.requests import Model, Server
+from turnout.core.models import Model, Server
 
 _REASONING = ("reasoning_content", "reasoning")
 

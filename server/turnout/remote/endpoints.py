@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from turnout.core.requests import Model
+from turnout.core.models import Model
 from turnout.errors import RequestRejected
 from turnout.remote.format import Format, P
 

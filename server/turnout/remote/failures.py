@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from turnout.core.requests import Server
+from turnout.core.models import Server
 from turnout.errors import (
     BackendError,
     OutOfCredit,

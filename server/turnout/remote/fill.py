@@ -12,7 +12,8 @@ from types import MappingProxyType
 from turnout.core.fim.families import FAMILIES, Family
 from turnout.core.fim.layout import Anchor, Hole, Special, Window, render
 from turnout.core.fim.named import named_family
-from turnout.core.requests import FimPrompt, Model
+from turnout.core.models import Model
+from turnout.core.prompts import FimPrompt
 from turnout.errors import BackendError, RequestRejected
 from turnout.remote.failures import Peer
 from turnout.remote.marks import marks_of, without_marks

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from turnout.core.requests import Model
+from turnout.core.models import Model
 from turnout.remote.failures import Peer
 from turnout.remote.reply import Interpreter
 

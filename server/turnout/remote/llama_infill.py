@@ -6,7 +6,9 @@ Invariant: an answer is complete at the event whose `stop` is true, and not befo
 
 from collections.abc import Mapping
 
-from turnout.core.requests import Finish, Model, ToolCall
+from turnout.core.backends import Finish
+from turnout.core.models import Model
+from turnout.core.prompts import ToolCall
 from turnout.errors import ProtocolViolation
 from turnout.remote import payload
 from turnout.remote.failures import Peer, in_stream, is_error

@@ -7,7 +7,7 @@ https://api-docs.deepseek.com/guides/fim_completion, whose chunks have their tex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from turnout.core.requests import Model
+from turnout.core.models import Model
 from turnout.remote.choices import ChoiceInterpreter
 from turnout.remote.fill import Fill
 from turnout.remote.format import Format

@@ -6,7 +6,8 @@ How those differ stands in `dialects`; how their answers are read, in `choices`.
 import json
 from collections.abc import Mapping
 
-from turnout.core.requests import ChatPrompt, Message, Model, ToolCall
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt, Message, ToolCall
 from turnout.remote import thoughts
 from turnout.remote.calls import parameters
 from turnout.remote.choices import ChoiceInterpreter

@@ -7,7 +7,9 @@ at the provider, so what a model thought ahead of its calls comes back sealed an
 import json
 from collections.abc import Iterator, Mapping
 
-from turnout.core.requests import ChatPrompt, Finish, Message, Model, ToolCall
+from turnout.core.backends import Finish
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt, Message, ToolCall
 from turnout.errors import BackendError, ProtocolViolation, RequestRejected
 from turnout.remote import payload
 from turnout.remote.calls import Calls, parameters

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from turnout.core.requests import Done, Finish, ToolCall, Usage
+from turnout.core.backends import Done, Finish
+from turnout.core.models import Usage
+from turnout.core.prompts import ToolCall
 from turnout.errors import ProtocolViolation, StreamTruncated
 from turnout.remote.failures import Peer, not_a_stream, page
 from turnout.remote.payload import PayloadError
@@ -37,7 +39,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Tokens as far as the provider has told; None where it has not. See `core.requests.Usage`."""
+    """Tokens as far as the provider has told; None where it has not. See `core.models.Usage`."""
 
     input: int | None = None
     output: int | None = None

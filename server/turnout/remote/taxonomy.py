@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from turnout.core.requests import Server
+from turnout.core.models import Server
 from turnout.errors import (
     BackendError,
     ConnectionFailed,

@@ -7,7 +7,8 @@ in pieces.
 import json
 from collections.abc import Mapping, Sequence
 
-from turnout.core.requests import Message, Model
+from turnout.core.models import Model
+from turnout.core.prompts import Message
 from turnout.remote import payload
 
 TEXTS = ("reasoning_content", "reasoning")

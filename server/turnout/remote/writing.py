@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from turnout.core.requests import Api, ChatPrompt, FimPrompt, Model, Prompt
+from turnout.core.models import Api, Model
+from turnout.core.prompts import ChatPrompt, FimPrompt, Prompt
 from turnout.errors import RequestRejected
 from turnout.remote import anthropic, completions, llama_infill, mistral_fim, openai_chat, openai_responses
 from turnout.remote.endpoints import Endpoint, endpoint

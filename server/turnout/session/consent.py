@@ -11,7 +11,8 @@ from pathlib import PurePath
 from urllib.parse import urlsplit
 
 from turnout.core.limits import Limit, dollars
-from turnout.core.requests import COMPLETION_KINDS, Kind, Model
+from turnout.core.models import Model
+from turnout.core.requests import COMPLETION_KINDS, Kind
 from turnout.dispatch import Consent, Overspend
 from turnout.session.editor import Editor
 

@@ -11,7 +11,9 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, cast
 
-from turnout.core.requests import Backend, Model, Prompt, StreamItem
+from turnout.core.backends import Backend, StreamItem
+from turnout.core.models import Model
+from turnout.core.prompts import Prompt
 from turnout.settings.keys import EDITOR
 
 logger = logging.getLogger(__name__)
@@ -127,7 +129,7 @@ class WithEditorKeys:
         self._keys = keys
 
     async def stream(self, model: Model, prompt: Prompt) -> AsyncGenerator[StreamItem, None]:
-        """Run `prompt` on `model`; see `core.requests.Backend`."""
+        """Run `prompt` on `model`; see `core.backends.Backend`."""
         await self._keys.arrived([model])
         # A Protocol cannot say "async generator"; closing it is what stops the model.
         async with aclosing(cast("Any", self._backend.stream(model, prompt))) as items:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from turnout.complete import Rules
-from turnout.core.requests import Model
+from turnout.core.models import Model
 from turnout.files import Folder
 from turnout.settings import trust
 from turnout.settings.keys import is_editors

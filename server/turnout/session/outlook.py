@@ -10,7 +10,8 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from turnout.core.edits.formats import History, NoHistory
-from turnout.core.requests import COMPLETION_KINDS, Kind, Model, Route
+from turnout.core.models import Model
+from turnout.core.requests import COMPLETION_KINDS, Kind, Route
 from turnout.dispatch import Routes
 from turnout.errors import PathRefused
 from turnout.session.places import few_at_once

@@ -6,7 +6,8 @@ Invariant: what only says whether, when or for how much is asked is no part of i
 from typing import Protocol
 
 from turnout.complete import Rules
-from turnout.core.requests import Kind, Model, Route
+from turnout.core.models import Model
+from turnout.core.requests import Kind, Route
 from turnout.errors import TurnoutError
 
 _KINDS: tuple[Kind, ...] = ("inline", "popup")

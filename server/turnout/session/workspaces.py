@@ -20,9 +20,10 @@ from turnout.core.explaining import model_to_wire, route_to_wire
 from turnout.core.globs import fold_path
 from turnout.core.health import Health, Spend
 from turnout.core.languages import language_of
+from turnout.core.models import Model
 from turnout.core.objections import RouteRequest
 from turnout.core.policy import Policy
-from turnout.core.requests import COMPLETION_KINDS, Kind, Model, Route
+from turnout.core.requests import COMPLETION_KINDS, Kind, Route
 from turnout.errors import PathRefused
 from turnout.files import Folder
 from turnout.session.editor import Editor

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from turnout import paths
-from turnout.core.requests import Model
+from turnout.core.models import Model
 from turnout.errors import SettingsError
 from turnout.settings import keys
 from turnout.settings.endpoints import Endpoints

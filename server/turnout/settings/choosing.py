@@ -8,8 +8,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from turnout.core.models import Model
 from turnout.core.policy import reach
-from turnout.core.requests import KINDS, TIERS, Kind, LeavesMachine, Model
+from turnout.core.requests import KINDS, TIERS, Kind, LeavesMachine
 from turnout.settings.layers import CheckedRule, Leaf, dotted
 from turnout.settings.problems import Problem
 from turnout.settings.toml import KeyPath

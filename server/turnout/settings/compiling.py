@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from turnout.core.globs import PathSet, Pattern
+from turnout.core.models import Model
 from turnout.core.policy import Budget, Chain, Ordering, Policy, Privacy, Rule, RuleSet, TierChain
-from turnout.core.requests import KINDS, TIERS, Elimination, Kind, Model, Tier
+from turnout.core.requests import KINDS, TIERS, Elimination, Kind, Tier
 from turnout.settings.endpoints import Endpoints
 from turnout.settings.layers import CheckedRule, Leaf, dotted
 from turnout.settings.problems import Problem, nearest

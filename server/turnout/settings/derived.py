@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from turnout.core.models import Model
 from turnout.core.objections import FIM_ONLY_APIS
-from turnout.core.requests import Model
 from turnout.settings.catalogue import Provider, provider_of
 from turnout.settings.loading import Loaded
 from turnout.settings.schema import ModelSettings, host_of

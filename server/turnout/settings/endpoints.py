@@ -1,4 +1,4 @@
-"""From `[models.NAME]` to a `core.requests.Model`: catalogue values filled in, and what leaves the machine decided.
+"""From `[models.NAME]` to a `core.models.Model`: catalogue values filled in, and what leaves the machine decided.
 
 Invariant: a model that is not certainly on this machine leaves it,
 and what one layer said about an endpoint (its key, jurisdiction, prices) is not said about another
@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from turnout.core.fim.named import named_family
+from turnout.core.models import Model
 from turnout.core.objections import FIM_ONLY_APIS
 from turnout.core.policy import SELF_HOSTED
-from turnout.core.requests import Model
 from turnout.settings import keys
 from turnout.settings.catalogue import ENDPOINTS, Facts, Provider, provider_of
 from turnout.settings.layers import Leaf, dotted

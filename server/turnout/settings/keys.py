@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable
 from typing import TypeGuard
 
-from turnout.core.requests import Model
+from turnout.core.models import Model
 
 EDITOR = "editor"
 """The reference to a key in the editor's own secret storage, as users write it."""

@@ -14,7 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from turnout.core.fim.families import FAMILIES
 from turnout.core.globs import check_pattern
 from turnout.core.limits import WhenSpent
-from turnout.core.requests import Api, EditStyle, Kind, LeavesMachine, SecretsMode, Server, Strategy
+from turnout.core.models import Api, EditStyle, Server
+from turnout.core.requests import Kind, LeavesMachine, SecretsMode, Strategy
 
 
 def _pattern(text: str) -> str:

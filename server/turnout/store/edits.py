@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from turnout.core.edits.formats import Evidence, SizeClass, identity
-from turnout.core.requests import EditStyle, Model
+from turnout.core.models import EditStyle, Model
 from turnout.store.schema import lend_tables
 from turnout.store.writer import Job
 

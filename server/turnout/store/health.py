@@ -10,9 +10,9 @@ from hashlib import blake2b
 from typing import Any
 
 from turnout.core.health import RATE_LIMITED, Circuit, Health, ModelHealth
+from turnout.core.models import Model
 from turnout.core.ordering import STALE_S
 from turnout.core.providers import endpoint
-from turnout.core.requests import Model
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from typing import Any
 
 from turnout.core.health import ModelHealth, Spend
 from turnout.core.limits import Limit
+from turnout.core.models import Model
 from turnout.core.receipts import Receipt
-from turnout.core.requests import Model
 from turnout.core.spending import Refusal, Reservation
 from turnout.store import reservations
 from turnout.store.branch import branch_of

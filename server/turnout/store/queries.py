@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from turnout.core.health import Health, Spend
-from turnout.core.requests import Model
+from turnout.core.models import Model
 from turnout.errors import TurnoutError
 from turnout.store.health import seen_lately
 from turnout.store.schema import lend_tables

@@ -10,8 +10,10 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 
+from turnout.core.backends import Backend, Delta, Done, StreamItem
+from turnout.core.models import Model
+from turnout.core.prompts import Prompt
 from turnout.core.receipts import Receipt
-from turnout.core.requests import Backend, Delta, Done, Model, Prompt, StreamItem
 
 if TYPE_CHECKING:
     from turnout.telemetry.export import Exporter
@@ -92,5 +94,5 @@ class Watched:
         self._telemetry = telemetry
 
     def stream(self, model: Model, prompt: Prompt) -> AsyncGenerator[StreamItem, None]:
-        """Run `prompt` on `model`; see `core.requests.Backend`."""
+        """Run `prompt` on `model`; see `core.backends.Backend`."""
         return self._telemetry.stream(self._backend, model, prompt)

@@ -23,8 +23,10 @@ from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from turnout import __version__
+from turnout.core.backends import Done
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt, Prompt
 from turnout.core.receipts import Receipt
-from turnout.core.requests import ChatPrompt, Done, Model, Prompt
 from turnout.errors import TurnoutError
 
 TIMEOUT_S = 2.0

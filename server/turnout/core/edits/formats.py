@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import Literal, NamedTuple, Protocol
 
 from turnout.core.documents import Snapshot
-from turnout.core.requests import EditStyle, Model
+from turnout.core.models import EditStyle, Model
 
 SizeClass = Literal["small", "medium", "large"]
 """Of a file: up to 4,000 bytes, up to 32,000, or more."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from string import ascii_lowercase, ascii_uppercase
 
-from turnout.core.requests import ChatPrompt, FimPrompt, Message, Prompt
+from turnout.core.prompts import ChatPrompt, FimPrompt, Message, Prompt
 from turnout.core.secrets.scan import Finding, finding
 from turnout.errors import RedactionLost
 

@@ -38,9 +38,14 @@ ARROWS: dict[str, set[str]] = {
     "local": {"core", "paths", "worker.wire", "worker.engines.nvidia", "worker.engines.prepared"},
     "session": {"act", "checks", "complete", "core", "dispatch", "files", "ignores", "settings"},
     "lsp": {"act", "complete", "core", "files", "git", "paths", "session", "syntax"},
+    "parts": {
+        "automatic", "complete", "core", "dispatch", "index", "local", "models", "paths", "remote", "session",
+        "settings", "store", "telemetry",
+    },
+    "workbench": {"complete", "core", "dispatch", "logs", "parts", "preview", "session", "store"},
     "app": {
-        "act", "automatic", "complete", "core", "dispatch", "index", "journal", "local", "logs", "lsp", "models",
-        "paths", "preview", "remote", "session", "settings", "store", "telemetry",
+        "act", "automatic", "complete", "journal", "logs", "lsp", "models", "parts", "paths", "preview", "session",
+        "store",
     },
     "preview": {"core", "dispatch"},
     "doctor": {"core", "index", "local", "models", "paths", "settings", "worker.engines"},
@@ -48,7 +53,7 @@ ARROWS: dict[str, set[str]] = {
     "commands": {
         "act", "app", "automatic", "complete", "core", "demo", "dispatch", "doctor", "evaluate", "files", "git",
         "ignores", "index", "journal", "local", "models", "paths", "session", "settings", "store", "syntax",
-        "worker",
+        "workbench", "worker",
     },
     "__main__": {"commands"},
 }  # fmt: skip

@@ -29,10 +29,10 @@ async def _message(folder: Path) -> str:
     from turnout import git, syntax
     from turnout.act.commit_message import write_message
     from turnout.act.seams import Seams
-    from turnout.app import bench
     from turnout.commands.terminal import Terminal
     from turnout.files import Folder, path_to_uri
     from turnout.journal import DiskWorkspace
+    from turnout.workbench import bench
 
     staged = await git.staged(folder)
     terminal, root = Terminal(), Path(staged.root)

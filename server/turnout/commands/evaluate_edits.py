@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from turnout.act.proposals import Proposal
     from turnout.act.seams import Seams
     from turnout.act.verifying import Verifying
-    from turnout.app import Bench
     from turnout.commands.terminal import Terminal
     from turnout.core.models import EditStyle, Model
     from turnout.evaluate.edit_scores import EditScore
     from turnout.evaluate.edits import Only, Past, Replay
+    from turnout.workbench import Bench
 
 DECLINED, INTERRUPTED = 5, 130
 
@@ -88,9 +88,9 @@ def run(args: argparse.Namespace) -> int:
 
 async def _run(args: argparse.Namespace, done: Evaluation) -> int:
     from turnout import git
-    from turnout.app import bench
     from turnout.commands.terminal import Terminal
     from turnout.evaluate.edits import replays
+    from turnout.workbench import bench
 
     terminal, root = Terminal(), await git.toplevel(args.repo.absolute())
     found = [replay async for replay in replays(root, args.commits)]

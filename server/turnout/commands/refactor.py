@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from turnout.act.proposals import Proposal
     from turnout.act.scope import Request
     from turnout.act.seams import Outlook, Seams
-    from turnout.app import Bench
     from turnout.commands.terminal import Terminal
     from turnout.index import RepositoryIndex
     from turnout.journal import DiskWorkspace
+    from turnout.workbench import Bench
 
 DONE, UNSOUND, UNCHANGED, DECLINED, DIRTY = 0, 3, 4, 5, 6
 
@@ -67,10 +67,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _run(args: argparse.Namespace) -> int:
-    from turnout.app import bench
     from turnout.commands.index import searchable
     from turnout.commands.terminal import Terminal
     from turnout.settings.workspace import find_workspace
+    from turnout.workbench import bench
 
     terminal = Terminal()
     root = (args.workspace or find_workspace(Path())).absolute()

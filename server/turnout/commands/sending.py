@@ -16,7 +16,6 @@ from turnout.commands.terminal import Terminal
 if TYPE_CHECKING:
     from turnout.act.actions import Action
     from turnout.act.seams import Seams
-    from turnout.app import Bench
     from turnout.core.documents import Position, Snapshot, Span
     from turnout.core.previews import Preview
     from turnout.core.requests import Kind
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from turnout.index import RepositoryIndex
     from turnout.journal import DiskWorkspace
     from turnout.session.editor import Level
+    from turnout.workbench import Bench
 
 _UNSAVED = "not known here: text that is not saved"
 _IN_AN_EDITOR = (
@@ -101,9 +101,9 @@ class _Subject:
 async def _previewed(
     subject: _Subject, root: Path, choose: "Callable[[Sequence[Path]], str | None]"
 ) -> "Preview":
-    from turnout.app import bench
     from turnout.commands.index import searchable
     from turnout.files import uri_to_path
+    from turnout.workbench import bench
 
     said: list[str] = []
     async with AsyncExitStack() as opened:

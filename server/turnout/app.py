@@ -17,8 +17,9 @@ from turnout import logs, parts, paths
 from turnout.lsp.editor import LspEditor
 from turnout.lsp.features import GROUPS, register_all
 from turnout.lsp.protocol import TurnoutProtocol
-from turnout.lsp.server import Services, TurnoutServer
+from turnout.lsp.server import TurnoutServer
 from turnout.lsp.server import run as run_server
+from turnout.lsp.services import Services
 from turnout.parts import Models, Session
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from turnout.core.answers import Ask
 from turnout.core.previews import Preview
 from turnout.core.sent import Hop
 from turnout.core.withholding import Hear, LeftOut
-from turnout.lsp.server import Operation
+from turnout.lsp.services import Operation
 
 Begin = Callable[[Operation, Hear], Awaitable[object]]
 """Does what a request is for, with models asked through the operation, and tells what it left out."""

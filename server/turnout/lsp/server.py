@@ -8,143 +8,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from turnout import __version__
-from turnout.core.answers import Asker
 from turnout.core.documents import Document, Snapshot
 from turnout.errors import FileUnusable, PathRefused, ProposalUnknown
 from turnout.files import Folder, uri_to_path
 from turnout.lsp.editor import LspEditor
 from turnout.lsp.protocol import TurnoutProtocol
+from turnout.lsp.services import Services
 from turnout.lsp.stdio import open_input, open_output
 
 if TYPE_CHECKING:  # the use cases are imported when the services are built
     from turnout.act.plans import Plan
-    from turnout.act.proposals import Check, Proposal
-    from turnout.act.seams import Outlook
+    from turnout.act.proposals import Proposal
     from turnout.act.shelf import Shelf
-    from turnout.act.transactions import Proposals
-    from turnout.complete import Completer, Keeper, Warmer
-    from turnout.core.edits.changes import FileChange
-    from turnout.core.edits.formats import History
-    from turnout.core.repository import Repository
-    from turnout.core.requests import Kind
-    from turnout.lsp.previews import Previews, Sent
     from turnout.lsp.workspace import EditorWorkspace
 
 logger = logging.getLogger(__name__)
 
 _SETTINGS_TIMEOUT_S = 5.0
 _WATCH_EVERY_S = 1.0
-
-
-class SettingsView(Protocol):
-    """The settings of the workspaces, as far as this layer needs them."""
-
-    def set_roots(self, roots: list[Path]) -> None: ...
-    def set_client(
-        self,
-        settings: Mapping[str, object],
-        *,
-        trusted: bool | None,
-        workspace: Mapping[str, object],
-        folders: Mapping[Path, Mapping[str, object]],
-    ) -> None: ...
-    def reload(self) -> None: ...
-    async def prepare(self) -> None: ...
-    def changed_on_disk(self) -> bool: ...
-    def folder(self, uri: str) -> Folder | None: ...
-    def may_read(self, uri: str) -> bool: ...
-    def asks_for_plan(self, uri: str) -> bool: ...
-    async def ready(self, kind: Kind, uris: tuple[str, ...]) -> None: ...
-    def explain(self, kind: Kind, uri: str) -> dict[str, Any]: ...
-    async def models(self, uri: str) -> list[dict[str, Any]]: ...
-
-
-class Records(Protocol):
-    """Where receipts are kept, and what became of each suggestion."""
-
-    def event(self, receipt_id: str, event: str, length: int | None = None) -> None: ...
-    def last(self, count: int) -> list[dict[str, Any]]: ...
-    def spend(self, days: int) -> list[dict[str, Any]]: ...
-
-
-class Operation(Asker, Protocol):
-    """An `Asker` that asks the user and each failing model once for all of its requests."""
-
-    instruction: str
-
-    @property
-    def passed_over(self) -> tuple[str, ...]:
-        """The models that were given up, each with the reason."""
-        ...
-
-
-class RunChecks(Protocol):
-    """Runs the user's checks on changes to a folder; `tell` hears the name of each."""
-
-    async def __call__(
-        self, folder: Folder, changes: Sequence[FileChange], tell: Callable[[str], None]
-    ) -> tuple[Check, ...]: ...
-
-
-class Repositories(Protocol):
-    """The indexes of the folders."""
-
-    is_watching: bool
-    """Whether the client says which files change."""
-
-    @property
-    def is_active(self) -> bool: ...
-    def of_folder(self, root: Path) -> Repository | None: ...
-    def saved(self, uri: str) -> None: ...
-    def changed(self, uris: Sequence[str]) -> None: ...
-
-
-class Outlooks(Protocol):
-    """What requests would meet."""
-
-    @property
-    def history(self) -> History: ...
-    def about(self, instruction: str) -> Outlook: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What the handlers call; built after `initialized`."""
-
-    settings: SettingsView
-    completer: Completer
-    warmer: Warmer
-    operation: Callable[..., Operation]
-    """Begins a piece of work that may ask models several times, for what the user said."""
-    records: Records
-    kept: Keeper
-    """Follows what was accepted."""
-    check: RunChecks
-    """Runs the checks that the settings name for refactors on the changes of a proposal."""
-    outlook: Outlooks
-    """Tells what a refactor would meet."""
-    preview: Previews
-    sent: Sent
-    repositories: Repositories
-    proposals: Proposals
-    """What was proposed and applied, also before this process."""
-    close: Callable[[], Awaitable[None]]
-    settings_changed: Callable[[], None]
-    """Forgets what the user agreed to under other settings."""
-    settings_read: Callable[[], None]
-    """Sets up what follows from the settings."""
 
 
 Build = Callable[[LspEditor, TurnoutProtocol], Awaitable[Services]]

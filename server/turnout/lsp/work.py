@@ -9,7 +9,7 @@ from pygls.exceptions import JsonRpcException
 from turnout import syntax
 from turnout.act.seams import Seams, Tell
 from turnout.errors import TurnoutError
-from turnout.lsp.server import Operation, Services
+from turnout.lsp.services import Operation, Services
 from turnout.lsp.workspace import EditorWorkspace
 from turnout.session.editor import Progress
 

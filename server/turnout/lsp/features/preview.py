@@ -39,7 +39,8 @@ from turnout.lsp.fields import (
 )
 from turnout.lsp.positions import position_from_lsp
 from turnout.lsp.proposals import action_to_wire
-from turnout.lsp.server import Operation, Services, TurnoutServer
+from turnout.lsp.server import TurnoutServer
+from turnout.lsp.services import Operation, Services
 from turnout.lsp.work import failures_as_errors, seams_for
 from turnout.lsp.workspace import EditorWorkspace
 

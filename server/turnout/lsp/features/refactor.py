@@ -28,7 +28,8 @@ from turnout.lsp.fields import (
 )
 from turnout.lsp.positions import span_from_lsp
 from turnout.lsp.proposals import change_to_wire, outcome_to_wire, plan_to_wire, proposal_to_wire
-from turnout.lsp.server import Operation, Services, TurnoutServer
+from turnout.lsp.server import TurnoutServer
+from turnout.lsp.services import Operation, Services
 from turnout.lsp.work import RequestFailed, failures_as_errors, seams_for, told
 from turnout.lsp.workspace import EditorWorkspace
 

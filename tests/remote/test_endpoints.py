@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from turnout.core.hosts import is_loopback
 from turnout.core.models import Model
 from turnout.errors import RequestRejected
 from turnout.remote import anthropic, openai_chat
-from turnout.remote.endpoints import endpoint, is_loopback
+from turnout.remote.endpoints import endpoint
 from turnout.remote.format import Format
 
 

@@ -160,6 +160,22 @@ async def test_no_collector_there() -> None:
         assert elsewhere.bodies == []
 
 
+async def test_no_proxy_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A collector on this machine is told directly, whatever proxy the environment names."""
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with collector() as proxy, collector() as found:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        telemetry = told(found, prompts=True)
+        assert await ask(telemetry, FAR, CHAT) == "the answer"
+        telemetry.record(RECEIPT)
+        telemetry.close()
+    assert proxy.bodies == []
+    assert found.spans
+    assert found.metrics
+
+
 async def test_off() -> None:
     """Without an endpoint everything is passed on as it is."""
     passed: list[Receipt] = []

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
+from turnout.core.hosts import is_loopback
 from turnout.core.models import Model
 from turnout.errors import RequestRejected
 from turnout.remote.format import Format, P
@@ -42,16 +43,6 @@ def endpoint(model: Model, wire: Format[P]) -> Endpoint:
     return Endpoint(
         f"{parts.scheme}://{shown}{port}{_join(parts.path, wire.paths.get(host, wire.path))}", host, loopback
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine by its name alone; a name that merely resolves to it is not."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _split(model: Model, base_url: str) -> SplitResult:

@@ -4,13 +4,13 @@ Invariant: a key stands here only if something reads it.
 The same models check each layer, give the JSON Schema for editors and give the text of `docs/settings.md`.
 """
 
-import ipaddress
 import re
 from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from turnout.core import hosts
 from turnout.core.fim.families import FAMILIES
 from turnout.core.globs import check_pattern
 from turnout.core.limits import WhenSpent
@@ -63,13 +63,7 @@ def host_of(base_url: str) -> str:
 
 def is_loopback(base_url: str) -> bool:
     """Whether a checked base URL certainly means this machine; names other than `localhost` never do."""
-    host = host_of(base_url)
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return hosts.is_loopback(host_of(base_url))
 
 
 FORMATS: dict[str, str] = {

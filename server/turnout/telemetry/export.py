@@ -24,6 +24,7 @@ from opentelemetry.util.types import AttributeValue
 
 from turnout import __version__
 from turnout.core.backends import Done
+from turnout.core.hosts import is_loopback
 from turnout.core.models import Model
 from turnout.core.prompts import ChatPrompt, Prompt
 from turnout.core.receipts import Receipt
@@ -55,10 +56,10 @@ class Exporter:
         resource = Resource.create({"service.name": "turnout", "service.version": __version__})
         self._prompts = prompts
         self._traces = TracerProvider(resource=resource, shutdown_on_exit=False)
-        spans = OTLPSpanExporter(f"{endpoint}/v1/traces", timeout=TIMEOUT_S, session=_session())
+        spans = OTLPSpanExporter(f"{endpoint}/v1/traces", timeout=TIMEOUT_S, session=_session(endpoint))
         self._traces.add_span_processor(BatchSpanProcessor(spans))
         self._tracer = self._traces.get_tracer("turnout", __version__)
-        counts = OTLPMetricExporter(f"{endpoint}/v1/metrics", timeout=TIMEOUT_S, session=_session())
+        counts = OTLPMetricExporter(f"{endpoint}/v1/metrics", timeout=TIMEOUT_S, session=_session(endpoint))
         reader = PeriodicExportingMetricReader(counts, METRICS_EVERY_S * 1000, TIMEOUT_S * 1000)
         self._metrics = MeterProvider([reader], resource=resource, shutdown_on_exit=False)
         meter = self._metrics.get_meter("turnout", __version__)
@@ -171,10 +172,11 @@ class Span:
             self._span.set_attribute("gen_ai.output.messages", json.dumps(message))
 
 
-def _session() -> requests.Session:
-    """Requests that no answer can send elsewhere."""
+def _session(endpoint: str) -> requests.Session:
+    """Requests that no answer can send elsewhere, and to this machine no proxy of the environment either."""
     session = requests.Session()
     session.max_redirects = 0
+    session.trust_env = not is_loopback(urlsplit(endpoint).hostname or "")
     return session
 
 

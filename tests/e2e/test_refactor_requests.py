@@ -132,6 +132,7 @@ async def test_no_instruction(editor: Editor, params: Any) -> None:
     [
         {"scope": "file:///a.py"},
         {"scope": [7]},
+        {"scope": []},
         {"textDocument": "file:///a.py"},
         {"textDocument": {"uri": 7}},
         {"range": {"start": 1}},

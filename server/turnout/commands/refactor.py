@@ -41,11 +41,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "up to the settings; where they say to ask and there is no terminal, it stays here.",
         epilog=_EPILOG,
     )
-    parser.add_argument("instruction", metavar="INSTRUCTION", help="what to change, in your own words")
+    parser.add_argument(
+        "instruction", type=_said, metavar="INSTRUCTION", help="what to change, in your own words"
+    )
     parser.add_argument(
         "paths",
         nargs="*",
-        type=Path,
+        type=_path,
         metavar="PATH",
         help="files and folders that may change (default: found)",
     )
@@ -59,6 +61,19 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--plan", choices=("ask", "auto"), help="show a plan first (default: as set)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
+
+
+def _said(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty: say what to change")
+    return text
+
+
+def _path(text: str) -> Path:
+    # Path("") is the folder one is in: an empty variable of a script would put all of it into the hands of a model.
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty: name a file or a folder, or leave it out")
+    return Path(text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -112,8 +127,9 @@ class _Job:
 
     def _request(self, workspace: "DiskWorkspace") -> "Request":
         from turnout.act.scope import Request
+        from turnout.commands.named import named_files
 
-        return Request(self.args.instruction, scope=tuple(_uris(self.args.paths, workspace)))
+        return Request(self.args.instruction, scope=named_files(self.args.paths, workspace))
 
     def _asks(self, workspace: "DiskWorkspace", request: "Request") -> bool:
         if self.args.plan:
@@ -200,20 +216,6 @@ class _Job:
         if not self.args.apply:
             print("".join(change.diff for change in proposal.changes), end="")
         print("\n".join(_summary(proposal, applied=applied)), file=sys.stderr)
-
-
-def _uris(paths: list[Path], workspace: "DiskWorkspace") -> Iterator[str]:
-    """The files that `paths` name, those of a folder in it and below. Raises PathRefused outside of the workspace."""
-    from turnout.files import path_to_uri
-
-    for path in paths:
-        absolute = path.absolute()
-        if not absolute.is_dir():
-            yield workspace.uri(workspace.path(path_to_uri(absolute)))
-            continue
-        inside = absolute.resolve().relative_to(workspace.folder.root.resolve()).as_posix()
-        below = "" if inside == "." else f"{inside}/"
-        yield from (workspace.uri(file) for file in workspace.paths() if file.startswith(below))
 
 
 def _status(proposal: "Proposal") -> int:

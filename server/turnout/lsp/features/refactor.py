@@ -134,10 +134,14 @@ def request_from(ls: TurnoutServer, fields: Mapping[str, Any]) -> Request:
     instruction = text_of(fields, "instruction").strip()
     if not instruction:
         raise JsonRpcInvalidParams(message="instruction must say what to change.")
-    uri, scope = uri_of(fields), texts_of(fields, "scope") or ()
+    uri, scope = uri_of(fields), texts_of(fields, "scope")
+    if scope is not None and not scope:
+        raise JsonRpcInvalidParams(message="scope names no file; leave it out to have the files found.")
     places = locations_of(fields, "references")
     references = tuple(Reference(place.uri, place.range.start.line) for place in places)
-    return Request(instruction, uri or None, _selection(ls, uri, range_of(fields)), scope, None, references)
+    return Request(
+        instruction, uri or None, _selection(ls, uri, range_of(fields)), scope or (), None, references
+    )
 
 
 def plan_comes_first(services: Services, mode: str, request: Request) -> bool:

@@ -1,0 +1,50 @@
+"""What the paths on a command line name: files one by one, and all that may be looked at in folders.
+
+Invariant: what is named is never more than what was written: a path that names no file is an error, not "anything".
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from turnout.errors import FileUnusable, PathRefused
+
+if TYPE_CHECKING:
+    from turnout.journal import DiskWorkspace
+
+
+def named_files(paths: Sequence[Path], workspace: "DiskWorkspace") -> tuple[str, ...]:
+    """The URIs of the files that `paths` name, those of a folder in it and below.
+
+    Raises PathRefused outside of the workspace, FileUnusable for a folder without a file that may be looked at.
+    """
+    return tuple(uri for path in paths for uri in _uris(path, workspace))
+
+
+def _uris(path: Path, workspace: "DiskWorkspace") -> Iterator[str]:
+    from turnout.files import path_to_uri
+
+    absolute = path.absolute()
+    if not absolute.is_dir():
+        yield workspace.uri(workspace.path(path_to_uri(absolute)))
+        return
+    below = _below(absolute, workspace.folder.root)
+    found = [file for file in workspace.paths() if file.startswith(below)]
+    if not found:
+        raise FileUnusable(
+            f"There is no file to change in {path}: it is empty, hidden or ignored by git.",
+            advice="Name a folder with files in it, or the files themselves.",
+        )
+    yield from (workspace.uri(file) for file in found)
+
+
+def _below(folder: Path, root: Path) -> str:
+    """What the workspace-relative paths of all files in `folder` begin with."""
+    real, real_root = folder.resolve(), root.resolve()
+    if not real.is_relative_to(real_root):
+        raise PathRefused(
+            f"{folder} is outside of the workspace {root}.",
+            advice="Name folders in it, or another one with --workspace.",
+        )
+    inside = real.relative_to(real_root).as_posix()
+    return "" if inside == "." else f"{inside}/"

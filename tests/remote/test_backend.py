@@ -89,7 +89,7 @@ def far(
     url: str, api: Api = "openai-chat", key: str | None = "env:KEY", jurisdiction: str | None = None
 ) -> Model:
     base = url if api == "anthropic" else f"{url}/v1"
-    return Model("far", api, "m-1", base_url=base, key=key, jurisdiction=jurisdiction)
+    return Model("far", api, "m-1", base_url=base, key=key, leaves_machine=True, jurisdiction=jurisdiction)
 
 
 async def run(backend: RemoteBackend, model: Model, prompt: Prompt = PROMPT) -> Outcome:
@@ -512,6 +512,15 @@ async def _first(items: AsyncIterator[object], count: int) -> AsyncIterator[obje
         yield await anext(items)
 
 
+def _take_proxy(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Name one proxy for plain HTTP, and none for anything else."""
+    for name in ("NO_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, url)
+
+
 class TestEnvironment:
     """Proxies and certificates of the machine."""
 
@@ -534,15 +543,31 @@ class TestEnvironment:
         assert "password" not in str(outcome.error)
 
     async def test_proxy(self, backend: RemoteBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A request to another machine takes the proxy of the environment."""
-        monkeypatch.delenv("NO_PROXY", raising=False)
-        monkeypatch.delenv("no_proxy", raising=False)
+        """A model that text leaves this machine for is reached by the proxy of the environment."""
         async with scripted_server(GOOD) as proxy:
-            monkeypatch.setenv("HTTP_PROXY", proxy.url)
-            monkeypatch.setenv("http_proxy", proxy.url)
+            _take_proxy(monkeypatch, proxy.url)
             outcome = await run(backend, far("http://gpu-box.invalid", jurisdiction="self-hosted"))
         assert outcome.text == "ab"
         assert proxy.requests[0].line.startswith("POST http://gpu-box.invalid/v1/chat/completions ")
+
+    async def test_no_proxy_for_a_machine_that_counts_as_inside(
+        self, backend: RemoteBackend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A model with `leaves_machine = false` is reached directly or not at all, and the error says what to set."""
+        house = replace(far("http://0.0.0.0:1", jurisdiction="self-hosted"), leaves_machine=False)
+        async with scripted_server(GOOD) as proxy:
+            _take_proxy(monkeypatch, proxy.url)
+            # The proxy client is open already; it must not be taken for the other model.
+            assert (await run(backend, replace(house, leaves_machine=True))).text == "ab"
+            outcome = await run(backend, house)
+        assert len(proxy.requests) == 1
+        assert isinstance(outcome.error, ConnectionFailed)
+        assert "leaves_machine = true" in outcome.error.advice
+        for name in ("HTTP_PROXY", "http_proxy"):
+            monkeypatch.delenv(name)
+        unproxied = await run(backend, house)
+        assert unproxied.error is not None
+        assert "leaves_machine" not in unproxied.error.advice
 
     async def test_tls_expected(self, backend: RemoteBackend) -> None:
         """An https address of a server that speaks plain HTTP is said to be one."""

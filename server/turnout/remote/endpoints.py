@@ -21,11 +21,15 @@ _PATH = re.compile(r"[A-Za-z0-9._~/%:@-]*")
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The address of one request; `host` is for messages and tables, `loopback` says that it is this machine."""
+    """The address of one request; `host` is for messages and tables, `loopback` says that it is this machine.
+
+    `direct`: no proxy may stand in between, because text goes there as it is, under rules that let none leave.
+    """
 
     url: str
     host: str
     loopback: bool
+    direct: bool
 
 
 def endpoint(model: Model, wire: Format[P]) -> Endpoint:
@@ -41,7 +45,10 @@ def endpoint(model: Model, wire: Format[P]) -> Endpoint:
     shown = f"[{host}]" if ":" in host else host
     port = f":{parts.port}" if parts.port is not None else ""
     return Endpoint(
-        f"{parts.scheme}://{shown}{port}{_join(parts.path, wire.paths.get(host, wire.path))}", host, loopback
+        f"{parts.scheme}://{shown}{port}{_join(parts.path, wire.paths.get(host, wire.path))}",
+        host,
+        loopback,
+        direct=loopback or not model.leaves_machine,
     )
 
 

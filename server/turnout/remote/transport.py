@@ -1,7 +1,7 @@
 """HTTP by httpx: connections, proxies, certificates, and every way in which they fail.
 
 Invariant: no httpx exception leaves this module, and the key is in no value here but the request on its way out.
-Redirects are never followed, cookies are never kept, and requests to this machine never go through a proxy.
+Redirects are never followed, cookies are never kept, and what counts as inside is never reached through a proxy.
 Importing this module takes about 150 ms, so `backend` does it in a thread.
 """
 
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import cast
+from urllib.request import getproxies_environment
 
 import httpx
 
@@ -88,7 +89,7 @@ class Transport:
         await self._client(peer, endpoint)
 
     async def _client(self, peer: Peer, endpoint: Endpoint) -> httpx.AsyncClient:
-        direct = endpoint.loopback
+        direct = endpoint.direct
         async with self._lock:
             if direct not in self._clients:
                 self._clients[direct] = await asyncio.to_thread(self._open, peer, direct=direct)
@@ -161,7 +162,7 @@ async def _send(
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as exc:
             # UnicodeError is what a host name that is no valid IDNA ends in.
             if connection.opened or not _broke_off(exc) or clock() - started_s > _UNREAD_S:
-                error = _unanswered(call.peer, exc)
+                error = _unanswered(call, exc)
                 error.extent = "taken" if repeated else error.extent
                 raise error from exc
             repeated = True
@@ -205,15 +206,16 @@ class _KeyAuth(httpx.Auth):
         yield request
 
 
-def _unanswered(peer: Peer, exc: Exception) -> BackendError:
+def _unanswered(call: Call, exc: Exception) -> BackendError:
     """The error for a request that got no status line; the text of `exc` may hold headers and is not repeated."""
+    peer = call.peer
     if isinstance(exc, httpx.ProxyError):
         return ConnectionFailed(
             f"{peer} cannot be reached: the proxy refused the connection.",
             advice="Check HTTPS_PROXY and NO_PROXY.",
         )
     if isinstance(exc, httpx.ConnectTimeout):
-        return ConnectionFailed(f"{peer} did not take the connection in time.", advice=_NETWORK)
+        return ConnectionFailed(f"{peer} did not take the connection in time.", advice=_network(call))
     failure = _tls_failure(exc)
     if isinstance(failure, ssl.SSLCertVerificationError):
         return _untrusted(peer, failure.verify_code)
@@ -228,7 +230,7 @@ def _unanswered(peer: Peer, exc: Exception) -> BackendError:
     if isinstance(exc, httpx.RemoteProtocolError) and not _hung_up(exc):
         return ProtocolViolation(f"{peer} did not answer with HTTP.", advice=_settings(peer))
     if isinstance(exc, httpx.ConnectError):
-        return ConnectionFailed(f"{peer} refused the connection or has no address.", advice=_NETWORK)
+        return ConnectionFailed(f"{peer} refused the connection or has no address.", advice=_network(call))
     return ConnectionLost(f"{peer} closed the connection without an answer.", advice=_NETWORK)
 
 
@@ -272,6 +274,17 @@ def _interrupted(peer: Peer, exc: httpx.HTTPError) -> BackendError:
 
 
 _NETWORK = "Check the network, and `base_url` if the model has one."
+
+
+def _network(call: Call) -> str:
+    """What to do where no connection comes about."""
+    inside = call.endpoint.direct and not call.endpoint.loopback
+    if not inside or getproxies_environment().keys().isdisjoint(("http", "https", "all")):
+        return _NETWORK
+    return (
+        f"{_NETWORK} A model with `leaves_machine = false` is never reached through a proxy; "
+        f"if it needs yours, set `leaves_machine = true` in [models.{call.peer.model}]."
+    )
 
 
 def _settings(peer: Peer) -> str:

@@ -16,7 +16,7 @@ from turnout.errors import SettingsError
 from turnout.store import BYS, Ledger
 from turnout.store.branch import branch_of
 from turnout.store.environment import environment_of
-from turnout.store.retention import KEEP_DAYS, KEEP_FREE_COMPLETIONS_DAYS
+from turnout.store.retention import KEEP_DAYS, KEEP_FREE_COMPLETIONS_DAYS, SETTLED_DAYS
 
 OPUS = Send("opus", "api.anthropic.com", 400, 100, 5, 0, 0.25, estimated=True)
 GLM = Send("glm", "api.z.ai", 400, 90, 20, 50, 0.05, estimated=False)
@@ -184,7 +184,39 @@ def test_what_is_too_old_goes(tmp_path: Path) -> None:
     left = []
     for days in (KEEP_FREE_COMPLETIONS_DAYS, 1, KEEP_DAYS):
         clock.forward(days=days)
+        _use(path, clock, days=SETTLED_DAYS)
         book = Ledger(path, now=clock)
-        left.append(len(book.last(10)))
+        found = [row["id"] for row in book.last(100)]
+        left.append(sum(not name.startswith("use") for name in found))
         book.close()
+        clock.forward(days=-SETTLED_DAYS + 1)
     assert left == [3, 2, 0]
+
+
+@pytest.mark.parametrize("days", [KEEP_DAYS + 1, 10 * KEEP_DAYS, -KEEP_DAYS - 1])
+def test_a_clock_that_jumps_makes_nothing_old(tmp_path: Path, days: int) -> None:
+    """Servers that start and work while the clock is wrong delete nothing, and no budget is open again after it."""
+    clock, path = Clock(), tmp_path / "ledger.sqlite"
+    _use(path, clock, days=SETTLED_DAYS)
+    book = Ledger(path, now=clock)
+    book.record(receipt("paid", cost_usd=0.9))
+    book.record(receipt("free", kind="inline", cost_usd=0.0, leaves_machine=False))
+    book.close()
+    clock.forward(days=days)
+    for _ in range(2):
+        _use(path, clock, days=SETTLED_DAYS // 2 - 1)
+    clock.forward(days=-days - 2 * (SETTLED_DAYS // 2 - 2))
+    book = Ledger(path, now=clock)
+    book.flush()
+    assert book.spent_today_usd() == pytest.approx(0.9)
+    assert {"paid", "free"} <= {row["id"] for row in book.last(100)}
+    book.close()
+
+
+def _use(path: Path, clock: Clock, days: int) -> None:
+    """Record something on each of so many days, the last of which it then is."""
+    book = Ledger(path, now=clock)
+    for number in range(days):
+        clock.forward(days=1 if number else 0)
+        book.record(receipt(f"use {clock.now.isoformat()}", cost_usd=0.0))
+    book.close()

@@ -1,7 +1,11 @@
-"""How long the ledger keeps what: money for a year and more, keystrokes for a season."""
+"""How long the ledger keeps what: money for a year and more, keystrokes for a season.
+
+Invariant: a clock that was wrong for less than `SETTLED_DAYS` days of use makes nothing old, in either direction. No
+budget is open again because of it.
+"""
 
 import sqlite3
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from turnout.core.ordering import STALE_S
 from turnout.store.edits import KEEP_S
@@ -11,6 +15,9 @@ KEEP_DAYS = 400
 
 KEEP_FREE_COMPLETIONS_DAYS = 90
 """Thousands a day, which cost nothing and did not leave the machine."""
+
+SETTLED_DAYS = 14
+"""Age is counted back from the oldest of this many newest days of use, and from today where that is earlier."""
 
 _AT_ONCE = 2_000
 """Rows to delete in one transaction: other servers wait for it."""
@@ -24,14 +31,23 @@ LIMIT :count
 """
 
 
+_SETTLED = "SELECT DISTINCT day FROM receipts ORDER BY day DESC LIMIT 1 OFFSET ?"
+
+
 def prune(connection: sqlite3.Connection, now: datetime) -> int:
     """Delete some of what is too old; how many receipts. Has to run inside a transaction."""
-    values = {
-        "old": (now.date() - timedelta(days=KEEP_DAYS)).isoformat(),
-        "stale": (now.date() - timedelta(days=KEEP_FREE_COMPLETIONS_DAYS)).isoformat(),
-        "count": _AT_ONCE,
-    }
-    ids = connection.execute(_OLD, values).fetchall()
+    connection.execute("DELETE FROM health WHERE at < ?", (now.timestamp() - STALE_S,))
+    settled = connection.execute(_SETTLED, (SETTLED_DAYS - 1,)).fetchone()
+    if settled is None:
+        return 0
+    return _prune(connection, min(now.date(), date.fromisoformat(settled[0])))
+
+
+def _prune(connection: sqlite3.Connection, day: date) -> int:
+    """Delete some of what is too old on `day`."""
+    stale = (day - timedelta(days=KEEP_FREE_COMPLETIONS_DAYS)).isoformat()
+    old = (day - timedelta(days=KEEP_DAYS)).isoformat()
+    ids = connection.execute(_OLD, {"old": old, "stale": stale, "count": _AT_ONCE}).fetchall()
     for statement in (
         "DELETE FROM receipts WHERE id = ?",
         "DELETE FROM figures WHERE id = ?",
@@ -47,8 +63,8 @@ def prune(connection: sqlite3.Connection, now: datetime) -> int:
         "DELETE FROM suggestions WHERE at < ?",
         "DELETE FROM kept WHERE at < ?",
     ):
-        connection.execute(statement, (values["stale"],))
-    connection.execute("DELETE FROM health WHERE at < ?", (now.timestamp() - STALE_S,))
+        connection.execute(statement, (stale,))
+    midnight_s = datetime.combine(day, time()).timestamp()
     for statement in ("DELETE FROM edit_trials WHERE at < ?", "DELETE FROM edit_works WHERE at < ?"):
-        connection.execute(statement, (now.timestamp() - KEEP_S,))
+        connection.execute(statement, (midnight_s - KEEP_S,))
     return len(ids)

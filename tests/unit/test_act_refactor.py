@@ -8,9 +8,9 @@ import pytest
 
 from support.act_kit import LOCAL, REMOTE, MemoryWorkspace, ScriptedAsker, seams
 from turnout.act import prompts
-from turnout.act.proposals import Check, Proposal
+from turnout.act.proposals import Check, Proposal, verdict
 from turnout.act.refactor import propose
-from turnout.act.scope import Request
+from turnout.act.scope import MAX_FILES, Request
 from turnout.act.seams import Seams
 from turnout.act.transactions import Outcome, Proposals
 from turnout.core.answers import Answer, PromptFor
@@ -201,6 +201,29 @@ async def test_a_hostile_answer_touches_nothing_else() -> None:
         ScriptedAsker([SHAPES + escapes + other] * 2), {"shapes.py": RENAMED["shapes.py"]}, ("edits",)
     )
     assert len(proposal.checks[0].message.splitlines()) == 5
+
+
+async def test_what_was_named_and_left_out_makes_it_incomplete() -> None:
+    """The rest is offered hunk by hunk, and the check says which file is missing and why."""
+    request = replace(RENAME, scope=(*RENAME.scope, "file:///w/none.py"))
+    proposal = await check(ScriptedAsker([SHAPES + MAIN]), RENAMED, ("edits",), request)
+    assert not proposal.complete
+    assert "none.py: There is no such file." in proposal.checks[0].message
+    swept = replace(request, swept=frozenset(request.scope))
+    assert (await check(ScriptedAsker([SHAPES + MAIN]), RENAMED, (), swept)).complete
+
+
+async def test_more_named_files_than_fit_are_refused() -> None:
+    """Nobody is asked about a part of what was named; of what was found it is said that there is more."""
+    many = {f"f{number:02}.py": "area_x = 1\n" for number in range(MAX_FILES + 5)}
+    scope = tuple(f"file:///w/{path}" for path in many)
+    asker = ScriptedAsker([block("f00.py", "area_x = 1", "area_x = 2")])
+    with pytest.raises(FileUnusable, match=r"25 files were named, 5 more than fit: .* Name fewer"):
+        await propose(Request("Rename area_x", scope=scope), seams(MemoryWorkspace(many), asker))
+    assert not asker.asked
+    proposal = await propose(Request("Rename area_x"), seams(MemoryWorkspace(many), asker))
+    assert verdict(proposal.checks).state == "partly"
+    assert "5 files past the limit" in verdict(proposal.checks).text
 
 
 async def test_progress_names_each_file() -> None:

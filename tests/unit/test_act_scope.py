@@ -75,9 +75,21 @@ def test_there_are_limits() -> None:
     skipped = check(Request("Rename area_x", uri("f00.py")), "f00.py", files={**many, "f00.py": "area_x\n"})
     assert skipped == {}
     found = gather(Request("area", scope=tuple(uri(path) for path in many)), MemoryWorkspace(many))
-    assert (len(found.files), len(found.skipped)) == (scope.MAX_FILES, 10)
+    assert (len(found.files), len(found.skipped), len(found.beyond)) == (scope.MAX_FILES, 10, 10)
     big = {"a.py": "x" * scope.MAX_BYTES, "b.py": "y\n"}
     assert list(check(Request("x", scope=(uri("a.py"), uri("b.py"))), "a.py", files=big)) == ["b.py"]
+
+
+def test_what_is_missed_was_named() -> None:
+    """A file that is left out is missed where somebody named it, and not where it was in a folder."""
+    named, swept = (uri("main.py"), uri("none.py"), "file:///x"), (uri("bad.py"), uri("other.py"))
+    request = Request("x", scope=(*named, *swept), swept=frozenset(swept))
+    found = gather(request, MemoryWorkspace(FILES))
+    assert [out.path for out in found.missed] == ["none.py", "file:///x"]
+    left = found.without({"main.py": "no", "other.py": "no", "elsewhere.py": "no"}, request)
+    assert [out.path for out in left.missed] == ["none.py", "file:///x", "main.py"]
+    assert [out.path for out in left.skipped] == ["none.py", "file:///x", "bad.py", "main.py", "other.py"]
+    assert not left.files
 
 
 def test_the_text_of_a_selection() -> None:

@@ -23,18 +23,20 @@ def workspace(tmp_path: Path) -> DiskWorkspace:
 
 
 @pytest.mark.parametrize(
-    ("paths", "named"),
+    ("paths", "named", "swept"),
     [
-        ([], []),
-        (["."], ["top.py", "shop/a.py", "shop/b.py"]),
-        (["shop"], ["shop/a.py", "shop/b.py"]),
-        (["top.py", "shop/../shop"], ["top.py", "shop/a.py", "shop/b.py"]),
+        ([], [], set()),
+        (["."], ["top.py", "shop/a.py", "shop/b.py"], {"top.py", "shop/a.py", "shop/b.py"}),
+        (["shop"], ["shop/a.py", "shop/b.py"], {"shop/a.py", "shop/b.py"}),
+        (["top.py", "shop/../shop"], ["top.py", "shop/a.py", "shop/b.py"], {"shop/a.py", "shop/b.py"}),
+        (["shop", "shop/b.py", "new.py"], ["shop/a.py", "shop/b.py", "new.py"], {"shop/a.py"}),
     ],
 )
-def test_what_is_named(workspace: DiskWorkspace, paths: list[str], named: list[str]) -> None:
-    """Files stand for themselves, folders for what is in them and below."""
+def test_what_is_named(workspace: DiskWorkspace, paths: list[str], named: list[str], swept: set[str]) -> None:
+    """Files stand for themselves, folders for what is in them and below; both are told apart."""
     found = named_files([workspace.folder.root / path for path in paths], workspace)
-    assert [workspace.path(uri) for uri in found] == named
+    assert [workspace.path(uri) for uri in found.files] == named
+    assert {workspace.path(uri) for uri in found.swept} == swept
 
 
 @pytest.mark.parametrize("path", ["empty", "ignored", ".hidden", ".git"])

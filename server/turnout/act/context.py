@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 
 from turnout.act.guard import Guard
 from turnout.act.pieces import Piece
-from turnout.act.proposals import Skipped
 from turnout.act.scope import Request, Scope, gather
 from turnout.act.seams import Outlook, Seams
 from turnout.core.documents import Snapshot
@@ -82,9 +81,8 @@ def _collect(request: Request, seams: Seams) -> tuple[Scope, tuple[Piece, ...], 
     guard = Guard(seams.workspace)
     scope = gather(replace(request, symbol=_symbol(request, seams)), seams.workspace, seams.repository)
     objections = {path: found for path in scope.files if (found := guard.objection(path))}
-    skipped = (*scope.skipped, *(Skipped(path, why) for path, why in objections.items()))
-    files = {path: file for path, file in scope.files.items() if path not in objections}
-    scope = replace(scope, files=files, skipped=skipped)
+    scope = scope.without(objections, request)
+    files = scope.files
     pieces = [*_instructions(guard, files, seams), *_outlines(files, seams)]
     return scope, tuple(piece for piece in pieces if piece.path not in files), guard
 

@@ -14,7 +14,7 @@ from turnout.act.drafts import Question, Said, ask
 from turnout.act.estimates import Estimate, estimate
 from turnout.act.guard import Guard
 from turnout.act.proposals import Skipped, new_id
-from turnout.act.refactor import focused, nothing_to_do
+from turnout.act.refactor import focused, must_be_workable
 from turnout.act.scope import Request, Scope
 from turnout.act.seams import Outlook, Seams, Workspace
 from turnout.core.answers import Answer
@@ -102,8 +102,7 @@ async def only_estimate(request: Request, seams: Seams, outlook: Outlook) -> Pla
 async def _gathered(request: Request, seams: Seams) -> Context:
     seams.tell("choosing files", 0, 0)
     context = await gather_context(request, seams)
-    if not context.scope.files:
-        raise nothing_to_do(context.scope)
+    must_be_workable(request, context.scope)
     return context
 
 

@@ -14,7 +14,7 @@ from turnout.act.context import Context, gather_context
 from turnout.act.drafts import MAX_REPAIRS, Draft, Question, asked_about, draft_edits, proposal_from, so_far
 from turnout.act.mending import mended
 from turnout.act.proposals import Check, Proposal
-from turnout.act.scope import Request, Scope, mentions, selected_text
+from turnout.act.scope import MAX_BYTES, MAX_FILES, Request, Scope, mentions, selected_text
 from turnout.act.seams import Seams
 from turnout.core.documents import Snapshot
 from turnout.core.edits.changes import FileChange
@@ -34,13 +34,20 @@ async def propose(request: Request, seams: Seams, *, repairs: int = MAX_REPAIRS)
     """
     seams.tell("choosing files", 0, 0)
     context = await gather_context(request, seams)
-    if not context.scope.files:
-        raise nothing_to_do(context.scope)
+    must_be_workable(request, context.scope)
     drafts, unread = await _drafts(request, context, seams, repairs)
+    unread += [(missed.path, FileUnusable(missed.reason)) for missed in context.scope.missed]
     proposal = proposal_from(request.instruction, drafts, unread, context.scope.skipped)
-    if request.approved is None:
-        return proposal
-    return replace(proposal, checks=(*proposal.checks, _plan_check(request.approved, proposal)))
+    more = [_plan_check(request.approved, proposal)] if request.approved else _reach(context.scope)
+    return replace(proposal, checks=(*proposal.checks, *more))
+
+
+def _reach(scope: Scope) -> list[Check]:
+    """That files which were found were not looked at, where that is so: the change may be due in them as well."""
+    if not scope.beyond:
+        return []
+    name = f"{len(scope.beyond)} files past the limit"
+    return [Check(name, True, f"not looked at: {', '.join(scope.beyond)}", ran=False)]
 
 
 def _plan_check(approved: Approved, proposal: Proposal) -> Check:
@@ -159,9 +166,20 @@ def focused(request: Request, files: Mapping[str, Snapshot]) -> str:
     )
 
 
-def nothing_to_do(scope: Scope) -> FileUnusable:
-    """The error for a request without a file to work on."""
-    reasons = " ".join(f"{skipped.path}: {skipped.reason}" for skipped in scope.skipped[:5])
-    return FileUnusable(
-        f"There is no file to work on. {reasons}".strip(), advice="Name the files that the change is about."
-    )
+def must_be_workable(request: Request, scope: Scope) -> None:
+    """Raises FileUnusable for a request without a file to work on, or with more named files than one refactor takes.
+
+    What was named and is not even looked at would be missing from a change that is called whole.
+    """
+    if not scope.files:
+        reasons = " ".join(f"{skipped.path}: {skipped.reason}" for skipped in scope.skipped[:5])
+        raise FileUnusable(
+            f"There is no file to work on. {reasons}".strip(),
+            advice="Name the files that the change is about.",
+        )
+    if scope.beyond and request.scope and request.approved is None:
+        raise FileUnusable(
+            f"{len(scope.files) + len(scope.beyond)} files were named, {len(scope.beyond)} more than fit: one refactor "
+            f"takes at most {MAX_FILES} files and {MAX_BYTES:,} bytes.",
+            advice="Name fewer at once, or none, to have those found that mention what the instruction speaks of.",
+        )

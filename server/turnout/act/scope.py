@@ -6,9 +6,9 @@ looked at unless the user named it. An index only says where to look: what is ta
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from turnout.act.proposals import Skipped
@@ -49,6 +49,8 @@ class Request:
     """What the user asked to have changed; `scope` are the URIs of the files that may be, empty to have them found.
 
     With an approved plan, its files are the scope. `symbol` is the name of what is defined around the selection.
+    `swept` are those of the scope that nobody named one by one, as the files of a folder: what is no text among them
+    is not missed.
     """
 
     instruction: str
@@ -58,19 +60,34 @@ class Request:
     approved: Approved | None = None
     references: tuple[Reference, ...] = ()
     symbol: str = ""
+    swept: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Files by path, the most important first, those left out, and the names that the instruction speaks of.
 
-    `whys` says of each path why it was chosen.
+    `whys` says of each path why it was chosen. Of those left out, `beyond` are past the limit of one request, and
+    `missed` were named one by one.
     """
 
     files: dict[str, Snapshot]
     skipped: tuple[Skipped, ...]
     names: frozenset[str] = frozenset()
     whys: dict[str, str] = field(default_factory=dict)
+    beyond: tuple[str, ...] = ()
+    missed: tuple[Skipped, ...] = ()
+
+    def without(self, objections: Mapping[str, str], request: Request) -> "Scope":
+        """This scope without files that there are `objections` to, by path."""
+        out = {path: Skipped(path, why) for path, why in objections.items() if path in self.files}
+        named = frozenset(request.scope) - request.swept
+        return replace(
+            self,
+            files={path: file for path, file in self.files.items() if path not in out},
+            skipped=(*self.skipped, *out.values()),
+            missed=(*self.missed, *(out[path] for path in out if self.files[path].uri in named)),
+        )
 
 
 class _Gatherer:
@@ -82,14 +99,23 @@ class _Gatherer:
         self.files: dict[str, Snapshot] = {}
         self.skipped: dict[str, Skipped] = {}
         self.whys: dict[str, str] = {}
+        self.beyond: list[str] = []
+        self.missed: list[Skipped] = []
 
-    def take_uri(self, uri: str, why: str) -> None:
+    def take_named(self, uri: str, why: str, *, swept: bool) -> None:
+        """Take a file of the request's scope; what is left out of those is missed, unless it was only `swept` in."""
         try:
             path = self._workspace.path(uri)
         except EditError as exc:
             self.skipped[uri] = Skipped(uri, str(exc))
-            return
-        self.take(path, uri, why)
+            path = uri
+        else:
+            self.take(path, uri, why)
+        if path in self.skipped and not swept:
+            self.missed.append(self.skipped[path])
+
+    def take_uri(self, uri: str, why: str) -> None:
+        self.take_named(uri, why, swept=True)
 
     def take_path(self, path: str, why: str) -> None:
         try:
@@ -112,6 +138,7 @@ class _Gatherer:
             return
         size = len(file.text.encode("utf-8", "replace"))
         if len(self.files) >= MAX_FILES or (self.files and self._bytes + size > MAX_BYTES):
+            self.beyond.append(path)
             self.skipped[path] = Skipped(
                 path, f"It is past the limit of {MAX_FILES} files or {MAX_BYTES} bytes."
             )
@@ -132,7 +159,7 @@ def gather(request: Request, workspace: Workspace, repository: Repository | None
         taken.take_path(path, "it is in the plan")
     if not taken.files:
         for uri in request.scope:
-            taken.take_uri(uri, "it is in the scope of the request")
+            taken.take_named(uri, "it is in the scope of the request", swept=uri in request.swept)
         if request.document and not request.scope:
             taken.take_uri(request.document, "it is the document of the request")
     names = _names(request, taken.files.values())
@@ -140,7 +167,14 @@ def gather(request: Request, workspace: Workspace, repository: Repository | None
         _take_referring(request, workspace, taken)
         for path, why in _mentioning(names, workspace, taken, repository):
             taken.take(path, workspace.uri(path), why)
-    return Scope(taken.files, tuple(taken.skipped.values()), names, taken.whys)
+    return Scope(
+        taken.files,
+        tuple(taken.skipped.values()),
+        names,
+        taken.whys,
+        tuple(taken.beyond),
+        tuple(taken.missed),
+    )
 
 
 def _take_referring(request: Request, workspace: Workspace, taken: _Gatherer) -> None:

@@ -5,7 +5,7 @@ Invariant: what is named is never more than what was written: a path that names 
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from turnout.errors import FileUnusable, PathRefused
 
@@ -13,22 +13,34 @@ if TYPE_CHECKING:
     from turnout.journal import DiskWorkspace
 
 
-def named_files(paths: Sequence[Path], workspace: "DiskWorkspace") -> tuple[str, ...]:
-    """The URIs of the files that `paths` name, those of a folder in it and below.
+class Named(NamedTuple):
+    """The URIs of files; those that `swept` has were in a folder and not named one by one."""
+
+    files: tuple[str, ...]
+    swept: frozenset[str]
+
+
+def named_files(paths: Sequence[Path], workspace: "DiskWorkspace") -> Named:
+    """The files that `paths` name, those of a folder in it and below.
 
     Raises PathRefused outside of the workspace, FileUnusable for a folder without a file that may be looked at.
     """
-    return tuple(uri for path in paths for uri in _uris(path, workspace))
-
-
-def _uris(path: Path, workspace: "DiskWorkspace") -> Iterator[str]:
     from turnout.files import path_to_uri
 
-    absolute = path.absolute()
-    if not absolute.is_dir():
-        yield workspace.uri(workspace.path(path_to_uri(absolute)))
-        return
-    below = _below(absolute, workspace.folder.root)
+    files: list[str] = []
+    alone: set[str] = set()
+    for path in paths:
+        absolute = path.absolute()
+        if absolute.is_dir():
+            files += _inside(path, workspace)
+        else:
+            alone.add(workspace.uri(workspace.path(path_to_uri(absolute))))
+            files += alone.difference(files)
+    return Named(tuple(dict.fromkeys(files)), frozenset(files) - alone)
+
+
+def _inside(path: Path, workspace: "DiskWorkspace") -> Iterator[str]:
+    below = _below(path.absolute(), workspace.folder.root)
     found = [file for file in workspace.paths() if file.startswith(below)]
     if not found:
         raise FileUnusable(

@@ -129,7 +129,8 @@ class _Job:
         from turnout.act.scope import Request
         from turnout.commands.named import named_files
 
-        return Request(self.args.instruction, scope=named_files(self.args.paths, workspace))
+        named = named_files(self.args.paths, workspace)
+        return Request(self.args.instruction, scope=named.files, swept=named.swept)
 
     def _asks(self, workspace: "DiskWorkspace", request: "Request") -> bool:
         if self.args.plan:

@@ -101,6 +101,14 @@ def hop(at: int, kind: Kind = "explain", size: int = 10) -> Hop:
     )
 
 
+def test_the_order_is_that_of_sending() -> None:
+    """A clock that is set back hides nothing: what was sent last is shown first."""
+    sent = SentPrompts()
+    for at, kind in ((50, "explain"), (60, "inline"), (10, "explain"), (5, "inline"), (7, "explain")):
+        sent.keep(hop(at, kind))
+    assert [one.request for one in sent.last(4)] == ["7", "5", "10", "60"]
+
+
 def test_a_bounded_number_is_kept() -> None:
     """The newest stay, and what is sent while somebody types takes no room from the rest."""
     sent = SentPrompts()

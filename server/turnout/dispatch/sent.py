@@ -4,6 +4,8 @@ Invariants: they are in the memory of this process and nowhere else, a bounded n
 while somebody types takes no room from the rest.
 """
 
+import heapq
+import itertools
 from collections import deque
 from collections.abc import Iterator
 
@@ -22,31 +24,33 @@ class SentPrompts:
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._completions = _Shelf(MOST_COMPLETIONS, most_bytes)
         self._others = _Shelf(MOST_OTHERS, most_bytes)
+        self._numbers = itertools.count()
 
     def keep(self, hop: Hop) -> None:
         """Keep what is sent right after."""
-        (self._completions if hop.kind in COMPLETION_KINDS else self._others).add(hop)
+        shelf = self._completions if hop.kind in COMPLETION_KINDS else self._others
+        shelf.add(next(self._numbers), hop)
 
     def last(self, count: int) -> list[Hop]:
-        """The newest, newest first."""
-        every = [*self._completions, *self._others]
-        return sorted(every, key=lambda hop: hop.at, reverse=True)[:count]
+        """What was kept last, last first, whatever the clock said."""
+        every = heapq.merge(self._completions, self._others, key=lambda kept: kept[0], reverse=True)
+        return [hop for _, hop in itertools.islice(every, count)]
 
 
 class _Shelf:
     """The newest of one sort."""
 
     def __init__(self, most: int, most_bytes: int) -> None:
-        self._hops: deque[Hop] = deque()
+        self._hops: deque[tuple[int, Hop]] = deque()
         self._most = most
         self._most_bytes = most_bytes
         self._bytes = 0
 
-    def __iter__(self) -> Iterator[Hop]:
+    def __iter__(self) -> Iterator[tuple[int, Hop]]:
         return reversed(self._hops)
 
-    def add(self, hop: Hop) -> None:
-        self._hops.append(hop)
+    def add(self, number: int, hop: Hop) -> None:
+        self._hops.append((number, hop))
         self._bytes += hop.bytes_kept
         while len(self._hops) > self._most or self._bytes > self._most_bytes:
-            self._bytes -= self._hops.popleft().bytes_kept
+            self._bytes -= self._hops.popleft()[1].bytes_kept

@@ -11,7 +11,7 @@ from turnout.core.edits.blocks import parse_blocks
 from turnout.core.edits.fences import parse_whole_files
 from turnout.core.edits.paths import as_written, normalise
 from turnout.core.edits.regions import indented_like, shared_indent, unindented
-from turnout.core.edits.replies import Replace, Reply
+from turnout.core.edits.replies import Replace, Reply, Write
 from turnout.core.languages import language_of
 from turnout.errors import EditUnmatched, PathRefused
 
@@ -237,6 +237,25 @@ def test_a_region_moves_to_the_margin_and_back() -> None:
         ("a.py", "if x:\n    go()\n", "go()", "stop()", "if x:\n    stop()\n"),
         ("a.py", "if x:\n    go()\n", "go()", "  if y:\nstop()", None),
         ("a.yaml", "x:\n  a: 1\n", "a: 1", "a: 2", None),
+        # What stands in a string is not moved along, unless the file itself has it moved; docstrings are.
+        ("a.py", "if x:\n    go()\n", "go()", 'y = """\nabc\n"""', None),
+        ("a.py", "if x:\n    go()\n", "go()", 'y = ("a"\n  "b")', 'if x:\n    y = ("a"\n      "b")\n'),
+        ("a.sh", "if x; then\n  go\nfi\n", "go", "cat <<E\nabc\nE", None),
+        ("a.js", "if (x) {\n  go()\n}\n", "go()", "y = `\nabc`", None),
+        (
+            "a.py",
+            'if x:\n    y = """\n    a\n    """\n    go()\n',
+            'y = """\na\n"""\ngo()',
+            'y = """\na\n"""\nstop()',
+            'if x:\n    y = """\n    a\n    """\n    stop()\n',
+        ),
+        (
+            "a.py",
+            "class A:\n    def f():\n        go()\n",
+            "def f():\n    go()",
+            'def f():\n    """A\n\n    b."""\n    go()',
+            'class A:\n    def f():\n        """A\n\n        b."""\n        go()\n',
+        ),
     ],
 )
 def test_what_is_not_found_to_the_letter_must_be_sound(
@@ -251,3 +270,28 @@ def test_what_is_not_found_to_the_letter_must_be_sound(
         assert [type(failure) for failure in found.failures] == [EditUnmatched]
     else:
         assert ["".join(change.after) for change in found.changes] == [after]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "given", "after"),
+    [
+        # Blanks that the reply leaves out stay where they mean something, or may.
+        ("a.py", 's = """\na  \nb\n"""\nx = 1\n', 's = """\na\nb\n"""\nx = 2\n', 's = """\na  \nb\n"""\nx = 2\n'),
+        ("a.py", 's = """\n  \nb\n"""\nx = 1\n', 's = """\n\nb\n"""\nx = 2\n', 's = """\n  \nb\n"""\nx = 2\n'),
+        ("a.md", "a  \nb\nx = 1\n", "a\nb\nx = 2\n", "a  \nb\nx = 2\n"),
+        ("a.yaml", "a: |\n  b  \nx: 1\n", "a: |\n  b\nx: 2\n", "a: |\n  b  \nx: 2\n"),
+        ("a.py", "y = 1  \nx = 1\n", "y = 1\nx = 2\n", "y = 1\nx = 2\n"),
+        ("a.json", '{"y": 1,  \n"x": 1}\n', '{"y": 1,\n"x": 2}\n', '{"y": 1,\n"x": 2}\n'),
+        # Those that it adds are meant where they stand in strings and nowhere else.
+        ("a.py", 's = """\na\nb\n"""\nx = 1\n', 's = """\na  \nb\n"""\nx = 2\n', 's = """\na  \nb\n"""\nx = 2\n'),
+        ("a.py", 's = """\na\nb\n"""\nx = 1\n', 's = """\na  \nb\n"""\nx = 2 \n', 's = """\na\nb\n"""\nx = 2\n'),
+        ("a.py", 's = """\na\n"""\ny\nx = 1\n', 's = """\na \n"""\ny \nx = 2\n', 's = """\na\n"""\ny\nx = 2\n'),
+        ("a.md", "a\nb\nx = 1\n", "a  \nb\nx = 2\n", "a\nb\nx = 2\n"),
+    ],
+)  # fmt: skip
+def test_blanks_at_ends_of_a_file_written_anew(path: str, text: str, given: str, after: str) -> None:
+    """On a line that is otherwise the same, blanks that count are those of the file unless they were clearly meant."""
+    file = Snapshot(f"w:{path}", language_of(path), 1, tuple(split_lines(text)))
+    shown = Shown({path: file}, lambda other: f"w:{other}", lambda uri: uri == file.uri, syntax)
+    found = assemble(Reply("", (Write(1, path, tuple(given.splitlines())),)), shown)
+    assert ["".join(change.after) for change in found.changes] == [after]

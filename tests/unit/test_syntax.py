@@ -195,6 +195,7 @@ def test_no_symbol_in_a_very_long_text() -> None:
         ("a = 1\n", "a = 1\nb = 2\n", False),
         ("a = 1\nb = 2\n", "a = 1\n", False),
         ('a = """b \n"""\n', 'a = """b\n"""\n', False),
+        ('a = """b \n\\n"""\n', 'a = """b\n\\n"""\n', False),
         ('def f():\n    """b \n    """\n', 'def f():\n    """b\n    """\n', True),
         ('def f():\n    """b \n    """\n', 'def f():\n    """c\n    """\n', False),
         ("if a:\n    b\nc\n", "if a:\n    b\n    c\n", False),
@@ -238,3 +239,31 @@ def test_the_text_of_jsx_ends_with_its_lines(language: str, text: str, other: st
 def test_json_has_no_string_over_several_lines(text: str, other: str, is_same: bool) -> None:
     """So blanks at the ends of its lines mean nothing, wherever they are; any other may."""
     assert syntax.same("json", text, other) is is_same
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "rows"),
+    [
+        ("python", 'x = """\n a \\n b\n"""\ny = 1\n', {1, 2}),
+        ("python", 'x = f"""a\n {1 +\n 2} b\n"""\n', {1, 3}),
+        ("python", 'x = ("a"\n  "b")\n', set()),
+        ("python", 'def f():\n    """a\n\n    b"""\n', set()),
+        ("python", "# a\n# b\nx = [\n1]\n", set()),
+        ("javascript", "x = `a\n ${f(\n1)} b\n`\n/* a\n b */\n", {1, 3}),
+        ("typescriptreact", "x = <b>\n a\n</b>;\n", set()),
+        ("ruby", "x = <<~E\n a #{b}\n c\nE\ny = %w(a\n b)\n", {1, 2, 3}),
+        ("shellscript", "cat <<E\n a $x\nE\nx='a\n b'\n", {1, 2, 4}),
+        ("php", "<p>\n<?php\n$x = <<<E\n a $b\n E;\n", {3, 4}),
+        ("cpp", 'auto x = R"(a\n b)";', {1}),
+        ("csharp", 'var x = @"a\n b"; var y = """\n a\n """;', {1, 2, 3}),
+        ("go", "package a\nvar x = `a\n b`\n", {2}),
+        ("java", 'class A { String x = """\n a\n """; }', {1, 2}),
+        ("lua", "x = [[a\n b]]\n", {1}),
+        ("rust", 'fn f() { let y = r#"a\n b"#; }', {1}),
+        ("json", '{\n"a": 1}', set()),
+        ("markdown", "a  \nb\n", None),
+    ],
+)
+def test_lines_that_begin_inside_a_string(language: str, text: str, rows: set[int] | None) -> None:
+    """Strings, heredocs and templates have such lines; comments, docstrings and code filled in have none."""
+    assert syntax.literal_rows(language, text) == rows

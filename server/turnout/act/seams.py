@@ -73,6 +73,10 @@ class Syntax(Protocol):
         """Whether both have the same tokens in the same structure; None for a language that is not known."""
         ...
 
+    def literal_rows(self, language: str, text: str) -> frozenset[int] | None:
+        """The lines (from 0) that begin inside a string; None for a language that is not known."""
+        ...
+
     def enclosing(self, language: str, text: str, line: int) -> Symbol | None:
         """The innermost function or class around `line` (from 0)."""
         ...

@@ -8,6 +8,7 @@ more than 200,000 characters.
 from turnout.syntax.definitions import defined, enclosing
 from turnout.syntax.errors import check
 from turnout.syntax.grammars import is_known
+from turnout.syntax.literals import literal_rows
 from turnout.syntax.structure import same
 
-__all__ = ["check", "defined", "enclosing", "is_known", "same"]
+__all__ = ["check", "defined", "enclosing", "is_known", "literal_rows", "same"]

@@ -14,7 +14,9 @@ from turnout.syntax.grammars import is_known, parse
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-_WITHOUT_LONG_STRINGS = frozenset({"json", "jsonc"})
+WITHOUT_LONG_STRINGS = frozenset({"json", "jsonc"})
+_WITH_TEXT_BETWEEN = frozenset({"string_content", "heredoc_body"})
+"""What has text between its parts, escapes say, that is no node of its own."""
 
 
 def same(language: str, text: str, other: str) -> bool | None:
@@ -22,7 +24,7 @@ def same(language: str, text: str, other: str) -> bool | None:
 
     Takes about 15 ms per 1,000 lines of both texts: call it in a thread.
     """
-    if language in _WITHOUT_LONG_STRINGS:
+    if language in WITHOUT_LONG_STRINGS:
         return _without_blanks_at_ends(text) == _without_blanks_at_ends(other)
     if not is_known(language):
         return None
@@ -35,7 +37,7 @@ def _tokens(root: "Node") -> Iterator[tuple[int, str, bytes]]:
     stack = [(root, 0)]
     while stack:
         node, depth = stack.pop()
-        text = b"" if node.children else _text(node)
+        text = b"" if node.children and node.type not in _WITH_TEXT_BETWEEN else _text(node)
         if not _is_space_between_elements(node):
             yield depth, node.type, text
         stack += [(child, depth + 1) for child in reversed(node.children)]
@@ -43,7 +45,7 @@ def _tokens(root: "Node") -> Iterator[tuple[int, str, bytes]]:
 
 def _text(node: "Node") -> bytes:
     text = node.text or b""
-    if "comment" in node.type or _is_docstring(node):
+    if "comment" in node.type or is_docstring(node):
         return b"\n".join(line.rstrip() for line in text.split(b"\n"))
     if node.type == "jsx_text":
         *lines, last = text.split(b"\n")  # what stands behind the last one is in the same line
@@ -60,7 +62,7 @@ def _without_blanks_at_ends(text: str) -> list[str]:
     return [line.rstrip(" \t\r\n") for line in text.split("\n")]
 
 
-def _is_docstring(node: "Node") -> bool:
+def is_docstring(node: "Node") -> bool:
     """Whether `node` is the content of a string that is a statement of Python by itself."""
     string = node.parent
     return (

@@ -14,7 +14,7 @@ from turnout.core.documents import Snapshot, line_body
 from turnout.core.edits.changes import FileChange, file_change
 from turnout.core.edits.elision import stands_for_code
 from turnout.core.edits.locating import Region
-from turnout.core.edits.matching import new_file, regions, replace_regions, whole
+from turnout.core.edits.matching import moved_rows, new_file, regions, replace_regions, whole
 from turnout.core.edits.paths import as_written, is_hidden, same_place
 from turnout.core.edits.replies import Delete, Rename, Replace, Reply, Step, Write
 from turnout.core.symbols import Problem
@@ -30,6 +30,10 @@ class Parser(Protocol):
 
     def same(self, language: str, text: str, other: str) -> bool | None:
         """Whether both have the same tokens in the same structure; None for a language that is not known."""
+        ...
+
+    def literal_rows(self, language: str, text: str) -> frozenset[int] | None:
+        """The lines (from 0) that begin inside a string; None for a language that is not known."""
         ...
 
 
@@ -156,7 +160,7 @@ def _text_after(path: str, file: Snapshot, steps: list[Step], shown: Shown) -> t
     if writes and len(steps) > 1:
         raise _contradiction(path, steps)
     if writes:
-        found = [whole(file.lines, writes[0].lines)]
+        found = [whole(file.lines, writes[0].lines, counting_ends(file, shown.parser))]
     else:
         found, failures = regions(path, file.lines, edits)
         if failures:
@@ -168,16 +172,21 @@ def _text_after(path: str, file: Snapshot, steps: list[Step], shown: Shown) -> t
     return after
 
 
+def counting_ends(file: Snapshot, parser: Parser | None) -> frozenset[int] | None:
+    """The lines (from 0) of `file` whose blanks at the end count, as they stand in a string; None: nobody knows."""
+    rows = parser.literal_rows(file.language, file.text) if parser else None
+    return None if rows is None else frozenset(row - 1 for row in rows)
+
+
 def _sound(path: str, file: Snapshot, found: list[Region], parser: Parser | None) -> tuple[str, ...]:
     """The lines after the edits at `found`, where those that were not found to the letter are proven to be sound."""
     after = replace_regions(file.lines, found)
-    if any(region.how == "indent" for region in found):
-        problems = parser.check(file.language, file.text, "".join(after)) if parser else None
-        if problems is None or problems:
-            why = f"breaks line {problems[0].line + 1}" if problems else "cannot be checked in this language"
-            raise EditUnmatched(
-                f"A SEARCH text is in {path} only at another indentation, and moving its REPLACE text there {why}."
-            )
+    if any(region.how == "indent" for region in found) and (
+        why := _unsound_move(file, found, "".join(after), parser)
+    ):
+        raise EditUnmatched(
+            f"A SEARCH text is in {path} only at another indentation, and moving its REPLACE text there {why}."
+        )
     if not any(region.sloppy for region in found):
         return after
     bare = replace_regions(file.lines, [_without_blanks(file.lines, region) for region in found])
@@ -187,6 +196,19 @@ def _sound(path: str, file: Snapshot, found: list[Region], parser: Parser | None
         f"The edits of {path} have blanks at the ends of lines that the file has not: "
         "copy lines exactly as they are."
     )
+
+
+def _unsound_move(file: Snapshot, found: list[Region], after: str, parser: Parser | None) -> str:
+    """What moving new lines to another indentation did in `after`; empty where it means the same there."""
+    problems = parser.check(file.language, file.text, after) if parser else None
+    literal = parser.literal_rows(file.language, after) if parser else None
+    if problems is None or literal is None:
+        return "cannot be checked in this language"
+    if problems:
+        return f"breaks line {problems[0].line + 1}"
+    # Nobody knows whether its writer moved the text of a string along with the code.
+    inside = next((row for row in moved_rows(file.lines, found) if row in literal), None)
+    return "" if inside is None else f"changes the text of a string, in line {inside + 1}"
 
 
 def _without_blanks(lines: Sequence[str], region: Region) -> Region:

@@ -4,7 +4,7 @@ Invariant: every line that an edit leaves as it is keeps its bytes, and so do th
 a new line has the ending of its place.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from turnout.core.documents import line_body
@@ -75,22 +75,76 @@ def rewrite(lines: Sequence[str], bodies: Sequence[str]) -> tuple[str, ...]:
     return replace_regions(lines, [whole(lines, bodies)])
 
 
-def whole(lines: Sequence[str], bodies: Sequence[str]) -> Region:
+def whole(
+    lines: Sequence[str], bodies: Sequence[str], counting: Collection[int] | None = frozenset()
+) -> Region:
     """The region that changes `lines` into `bodies`.
 
-    A text that is indented as a whole is moved to the margin of the file, and blanks that it adds at the ends of lines
-    are left out; blanks that it takes away are gone.
+    `counting` are the lines (from 0) whose blanks at the end mean something: those in a string of several lines. None
+    says that all may, as in Markdown, and nobody knows. A text that is indented as a whole is moved to the margin of
+    the file. For a line that is there before and after but for blanks at its end holds:
+    - blanks taken away are gone, but stay where they count;
+    - blanks added are left out, unless `bodies` has new ones nowhere but on lines where they are known to count.
     """
     old = bodies_of(lines)
     margin = shared_indent(bodies) if any(old) and not shared_indent(old) else ""
     given = [body.removeprefix(margin) if body.startswith(margin) else body.lstrip(" \t") for body in bodies]
-    pairs = [(given[index], old[old_index]) for old_index, index in aligned(old, given)]
-    added = added_blanks(pairs, old)
-    result = [added.get(body, body) for body in given]
-    for old_index, index in aligned(old, given):
-        if given[index].startswith(old[old_index]):
-            result[index] = old[old_index]
-    return Region(0, len(lines), tuple(result), "blanks" if added else "exact", bool(added))
+    result, sloppy = _own_blanks(old, given, counting)
+    return Region(0, len(lines), tuple(result), "blanks" if sloppy else "exact", sloppy)
+
+
+def part(
+    lines: Sequence[str], start: int, end: int, bodies: Sequence[str], counting: Collection[int] | None
+) -> Region:
+    """The region that changes `lines[start:end]` into `bodies`; blanks taken away stay where they count (see `whole`).
+
+    Blanks added are meant: an answer for a few lines is about those.
+    """
+    old = bodies_of(lines)[start:end]
+    result = list(bodies)
+    for row, index in aligned(old, bodies):
+        if (counting is None or start + row in counting) and old[row].startswith(bodies[index]):
+            result[index] = old[row]
+    return Region(start, end, tuple(result))
+
+
+def _own_blanks(
+    old: Sequence[str], given: Sequence[str], counting: Collection[int] | None
+) -> tuple[list[str], bool]:
+    """`given` with the blanks at ends that `old` has there, and whether it adds some that mean nothing."""
+    pairs = [pair for pair in aligned(old, given) if old[pair[0]] != given[pair[1]]]
+    added = [pair for pair in pairs if given[pair[1]].startswith(old[pair[0]])]
+    result = list(given)
+    for row, index in pairs:
+        if counting is None or row in counting:
+            result[index] = old[row]
+    if counting is not None and all(row in counting for row, _ in added) and not _ends_blank(old, given):
+        for _, index in added:
+            result[index] = given[index]
+        return result, False
+    copies = added_blanks([(given[index], old[row]) for row, index in pairs], old)
+    result = [copies.get(body, body) for body in result]
+    for row, index in added:
+        result[index] = old[row]
+    return result, bool(copies)
+
+
+def _ends_blank(old: Sequence[str], given: Sequence[str]) -> bool:
+    """Whether a line of `given` that is not one of `old`, blanks at ends aside, ends with blanks."""
+    known = {body.rstrip() for body in old}
+    return any(body != (bare := body.rstrip()) and bare not in known for body in given)
+
+
+def moved_rows(lines: Sequence[str], found: Iterable[Region]) -> Iterator[int]:
+    """The lines (from 0) after the edits at `found` that are new and were moved to another indentation."""
+    old = bodies_of(lines)
+    longer = 0
+    for region in found:
+        if region.how == "indent":
+            for changed in changed_ranges(old[region.start : region.end], region.bodies):
+                first = region.start + longer
+                yield from range(first + changed.new_start, first + changed.new_end)
+        longer += len(region.bodies) - (region.end - region.start)
 
 
 def new_file(bodies: Sequence[str]) -> tuple[str, ...]:

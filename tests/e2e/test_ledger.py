@@ -15,7 +15,7 @@ from support.home import Home
 from support.workers import worker_is
 
 RECEIPT = {"id", "kind", "model", "route", "reason", "leavesMachine", "files", "bytesSent", "redacted", "tokens",
-           "costUsd", "estimated", "ms", "outcome"}  # fmt: skip
+           "costUsd", "estimated", "ms", "outcome", "edits"}  # fmt: skip
 OURS = {"client": {"name": "test", "version": "1"}}
 
 

@@ -56,9 +56,11 @@ USER_SETTINGS: dict[str, Any] = {
 }
 
 
-def wait_until(read: Callable[[], T], done: Callable[[T], object], what: str) -> T:
+def wait_until(
+    read: Callable[[], T], done: Callable[[T], object], what: str, timeout_s: float = TIMEOUT_S
+) -> T:
     """What `read` gives once `done` holds of it; fails naming `what` and the last reading."""
-    end = time.monotonic() + TIMEOUT_S
+    end = time.monotonic() + timeout_s
     while not done(value := read()):
         if time.monotonic() > end:
             raise AssertionError(f"timed out waiting for {what}; last seen: {value!r}")
@@ -227,6 +229,17 @@ class Editor:
     def wait_ghost(self, text: str) -> None:
         """Wait until the ghost text reads `text`."""
         wait_until(self.ghost, lambda shown: shown == text, f"ghost text {text!r}")
+
+    def ask_for_ghost(self, text: str) -> None:
+        """Ask for ghost text until it reads `text`: a server that has only just started may take too long once."""
+        for _ in range(int(TIMEOUT_S // PATIENCE_S)):
+            self.command("Trigger Inline Suggestion")
+            try:
+                wait_until(self.ghost, lambda shown: shown == text, f"ghost text {text!r}", PATIENCE_S)
+                return
+            except AssertionError:
+                continue
+        self.wait_ghost(text)
 
     def wait_no_ghost(self) -> None:
         """Wait until there is no ghost text."""

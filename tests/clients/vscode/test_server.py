@@ -167,8 +167,7 @@ def test_conflict_and_death(real: OpenReal, tmp_path: Path) -> None:
     editor.wait_ready()
     editor.press("Control+End")
     editor.type("hel")
-    editor.command("Trigger Inline Suggestion")
-    editor.wait_ghost("lo_from_fake(42)")
+    editor.ask_for_ghost("lo_from_fake(42)")
 
 
 def test_consent(real: OpenReal) -> None:

@@ -159,6 +159,51 @@ async def test_documenting_leaves_the_code_alone() -> None:
     assert [check.name for check in result.checks if not check.ok] == ["code unchanged"]
 
 
+STRINGS = 'class A:\n    def f(self):\n        s = """a\n  \n    b  \n    c"""\n        return s\n'
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "answer", "after"),
+    [
+        (
+            "rewrite",
+            STRINGS,
+            STRINGS.replace("return s", "return 1"),
+            STRINGS.replace("return s", "return 1"),
+        ),
+        (
+            "rewrite",
+            STRINGS,
+            STRINGS.replace("  \n", "\n").replace("return s", "return 1"),
+            STRINGS.replace("return s", "return 1"),
+        ),
+        ("rewrite", STRINGS, STRINGS.replace('c"', 'c  \n    d"'), STRINGS.replace('c"', 'c  \n    d"')),
+        (
+            "document",
+            STRINGS,
+            STRINGS.replace("f):\n", 'f):\n        """Doc."""\n'),
+            STRINGS.replace("f):\n", 'f):\n        """Doc."""\n'),
+        ),
+        ("document", STRINGS, STRINGS.replace("    c", "      c"), None),
+        ("document", STRINGS, STRINGS.replace("b  ", "b    "), None),
+        ("document", STRINGS, STRINGS.replace("  \n    b", "    b"), None),
+    ],
+)
+async def test_what_stands_in_strings_is_left_alone(
+    kind: str, text: str, answer: str, after: str | None
+) -> None:
+    """Blanks in a string survive an answer without them; documentation that changes a string says so."""
+    action = next(action for action in available(place(span(1, 0, 1, 0), text=text)) if action.kind == kind)
+    answer = "".join(answer.splitlines(keepends=True)[action.first :])
+    result, asker = await run(action, *[f"```python\n{answer}```"] * 2, text=text)
+    assert isinstance(result, Proposal)
+    assert 's = """a\n' in asker.asked[0][1].messages[-1].content
+    failed = [check.name for check in result.checks if not check.ok]
+    assert failed == ([] if after else ["code unchanged"])
+    if after:
+        assert "".join(result.changes[0].after) == after
+
+
 async def test_only_a_capable_model_sees_what_is_around() -> None:
     """Small models answer with what they were shown last."""
     for model, is_shown in ((LOCAL, False), (REMOTE, True)):

@@ -29,8 +29,7 @@ from turnout.core.edits.assemble import elided
 from turnout.core.edits.changes import FileChange, file_change
 from turnout.core.edits.fences import parse_region
 from turnout.core.edits.formats import Format, Formats
-from turnout.core.edits.locating import Region
-from turnout.core.edits.matching import new_file, replace_regions
+from turnout.core.edits.matching import new_file, part, replace_regions
 from turnout.core.edits.regions import indented_like, unindented
 from turnout.core.edits.replies import Reply
 from turnout.core.models import Model
@@ -158,8 +157,9 @@ async def _write_anew(action: Action, file: Snapshot, task: str, seams: Seams, r
         if reads_edits(answer.model):
             draft = await read_edits(answer, None, question, seams)
             return draft, draft.complaints
-        change = _region_change(action, file, path, answer.text)
-        return await _drafted(change, answer, seams, *_documentation_check(action, file, change))
+        rows = await asyncio.to_thread(seams.syntax.literal_rows, file.language, file.text)
+        change = _region_change(action, file, path, answer.text, rows)
+        return await _drafted(change, answer, seams, *_documentation_check(action, file, change, rows))
 
     return await _offered(action, question, read, seams)
 
@@ -183,24 +183,50 @@ def _around(action: Action, file: Snapshot) -> tuple[str, str]:
     return unindented(before), unindented(after)
 
 
-def _region_change(action: Action, file: Snapshot, path: str, text: str) -> FileChange:
+def _region_change(
+    action: Action, file: Snapshot, path: str, text: str, literal: frozenset[int] | None
+) -> FileChange:
+    """What an answer makes of the lines of `action`; `literal` are the lines of the file that begin inside a string."""
     old = file.lines[action.first : action.end]
     bodies = indented_like(parse_region(text), old)
     left_out = elided(old, bodies)
     if left_out is not None:
         raise ReplyUnusable(f"The new text leaves code out: {left_out!r}.")
-    after = replace_regions(file.lines, [Region(action.first, action.end, bodies)])
+    counting = None if literal is None else frozenset(row - 1 for row in literal)
+    region = part(file.lines, action.first, action.end, bodies, counting)
+    after = replace_regions(file.lines, [region])
     return file_change("edit", file.uri, path, file.lines, after, version=file.version)
 
 
-def _documentation_check(action: Action, file: Snapshot, change: FileChange) -> tuple[Check, ...]:
-    """Whether documenting left every line of code where it was: nobody reads a docstring's diff for anything else."""
+def _documentation_check(
+    action: Action, file: Snapshot, change: FileChange, literal: frozenset[int] | None
+) -> tuple[Check, ...]:
+    """Whether documenting left every line of code where it was: nobody reads a docstring's diff for anything else.
+
+    Blanks around a line count where they stand in a string.
+    """
     if action.kind != "document":
         return ()
-    written = iter([line.strip() for line in change.after])
-    old = (line.strip() for line in file.lines if line.strip())
-    lost = next((line for line in old if line not in written), None)
-    return (Check("code unchanged", lost is None, f"this line is gone: {lost}" if lost else ""),)
+    inside = literal or frozenset()
+    old = [(line_body(line), row in inside, row + 1 in inside) for row, line in enumerate(file.lines)]
+    written = iter([line_body(line) for line in change.after])
+    lost = next(
+        (
+            body
+            for body, front, end in old
+            if (body.strip() or front) and not any(_equal(body, line, front, end) for line in written)
+        ),
+        None,
+    )
+    detail = "" if lost is None else f"this line is gone: {lost.strip() or repr(lost)}"
+    return (Check("code unchanged", lost is None, detail),)
+
+
+def _equal(body: str, other: str, front: bool, end: bool) -> bool:
+    """Whether two lines are the same; blanks in front of them or at their end count where that is said."""
+    if not front:
+        body, other = body.lstrip(), other.lstrip()
+    return body == other if end else body.rstrip() == other.rstrip()
 
 
 async def _drafted(

@@ -6,6 +6,7 @@ Invariant: lines only ever move all together, by the indentation that they all s
 from collections.abc import Sequence
 
 from turnout.core.documents import line_body
+from turnout.core.edits.locating import aligned, bodies_of
 
 
 def shared_indent(lines: Sequence[str]) -> str:
@@ -23,12 +24,20 @@ def shared_indent(lines: Sequence[str]) -> str:
 
 
 def unindented(lines: Sequence[str]) -> str:
-    """`lines` at the left margin, as text with `\\n` endings."""
+    """`lines` at the left margin, as text with `\\n` endings; blank ones keep what is longer than the margin."""
     indent = len(shared_indent(lines))
-    return "".join(f"{line_body(line)[indent:] if line.strip() else ''}\n" for line in lines)
+    return "".join(f"{line_body(line)[indent:]}\n" for line in lines)
 
 
 def indented_like(bodies: Sequence[str], lines: Sequence[str]) -> tuple[str, ...]:
-    """`bodies` moved from whatever margin they have to that of `lines`; blank lines stay empty."""
+    """`bodies` moved from whatever margin they have to that of `lines`.
+
+    A blank line stays empty, but one that was there is as it was: a model need not see its blanks to keep them.
+    """
     indent, had = shared_indent(lines), len(shared_indent(bodies))
-    return tuple(indent + body[had:] if body.strip() else "" for body in bodies)
+    moved = [indent + body[had:] if body.strip() else "" for body in bodies]
+    old = bodies_of(lines)
+    for row, index in aligned(old, moved):
+        if not moved[index]:
+            moved[index] = old[row]
+    return tuple(moved)

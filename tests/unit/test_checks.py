@@ -204,6 +204,7 @@ async def lint(folder: Folder, before: str, after: str, *more: FileChange) -> Ch
         ("bad\n", "bad\nevil\n", False, "new problems:\npkg/a.py:2: no evil here\nexit"),
         ("bad\n", "bad\nbad\n", False, "new problems:\npkg/a.py:2: no bad here\nexit"),
         ("bad\nevil\n", "evil\n", True, "none of its 1 problems is new"),
+        ("bad\n", "bad = 2\n", True, "none of its 1 problems is new"),
     ],
 )
 async def test_only_new_problems_count(

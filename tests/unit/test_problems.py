@@ -1,4 +1,4 @@
-"""Problems are found in what checkers print, and are the same ones wherever their lines have moved to."""
+"""Problems are found in what checkers print."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.core.problems import Problem, fresh, problems_in
+from turnout.core.problems import Problem, problems_in
 
 ROWS = [
     ("a.py:3:5: F401 `os` imported but unused", Problem("a.py", 3, "F401 `os` imported but unused")),
@@ -52,20 +52,6 @@ def test_what_checkers_print(output: str, problem: Problem) -> None:
 def test_other_words_are_no_problems(output: str) -> None:
     """What names no file of the folder is prose, a clock or an address."""
     assert problems_in(output, lambda path: path == "a.py") == []
-
-
-def test_new_problems() -> None:
-    """A problem is known by its words and its line's text, numbers aside, as often as it was there."""
-    old = {1: "import os", 2: "x = y"}
-    new = {5: "import os", 6: "import os", 9: "x = z"}
-    before = [Problem("a.py", 1, "unused"), Problem("a.py", 2, "y is not defined (see line 1)")]
-    after = [
-        Problem("b.py", 5, "unused"),
-        Problem("b.py", 6, "unused"),
-        Problem("b.py", 9, "y is not defined (see line 5)"),
-    ]
-    found = fresh(after, before, lambda _, n: new[n], lambda _, n: old[n], {"b.py": "a.py"})
-    assert found == [after[1], after[2]]
 
 
 @given(st.text(alphabet='a.py:3(,)-> \n[]{}"', max_size=200))

@@ -6,15 +6,14 @@ from what was there before.
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
-from functools import lru_cache
 from pathlib import Path
 
 from turnout.act.proposals import Check
 from turnout.checks.running import TIMEOUT_S, Ran, run
 from turnout.checks.shadow import Shadow, TooLarge, environment, shadow
-from turnout.core.documents import line_body, split_lines
 from turnout.core.edits.changes import FileChange
-from turnout.core.problems import Problem, fresh, problems_in
+from turnout.core.newness import fresh
+from turnout.core.problems import Problem, problems_in
 from turnout.files import Folder
 
 _SHOWN = 10
@@ -120,14 +119,8 @@ class _Judge:
         return self._copies[changed]
 
     def _new(self, after: Ran, before: Ran | None) -> list[Problem]:
-        renamed = {c.new_path: c.path for c in self._changes if c.new_path}
-        return fresh(
-            self._problems(after, changed=True),
-            self._problems(before, changed=False) if before else (),
-            _lines_in(self._copies[True].root),
-            _lines_in(self._copies[False].root),
-            renamed,
-        )
+        known = self._problems(before, changed=False) if before else ()
+        return fresh(self._problems(after, changed=True), known, self._changes)
 
     def _problems(self, ran: Ran, *, changed: bool) -> list[Problem]:
         root = self._copies[changed].root
@@ -145,18 +138,3 @@ def _failure(ran: Ran, new: Sequence[Problem]) -> str:
     more = f"\n... and {len(new) - _SHOWN} more" if len(new) > _SHOWN else ""
     listed = "\n".join(problem.shown for problem in new[:_SHOWN])
     return f"new problems:\n{listed}{more}\n{ran.tail(_TAIL // 2)}"
-
-
-def _lines_in(root: Path) -> Callable[[str, int], str]:
-    @lru_cache(maxsize=256)
-    def lines(path: str) -> tuple[str, ...]:
-        try:
-            return tuple(split_lines((root / path).read_text("utf-8", "replace")))
-        except (OSError, ValueError):
-            return ()
-
-    def line_of(path: str, line: int) -> str:
-        found = lines(path)
-        return line_body(found[line - 1]) if 0 < line <= len(found) else ""
-
-    return line_of

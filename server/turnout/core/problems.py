@@ -1,13 +1,11 @@
-"""The problems in what a check prints, and which of them are new.
+"""The problems in what a check prints.
 
-Invariant: a problem is the same one wherever its line has moved to; it is told by its file, its words and the text of
-its line, never by a number. What is in no known form is no problem, and whoever reads this has to say so.
+Invariant: what is in no known form is no problem, and whoever reads this has to say so.
 """
 
 import json
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 MAX_PROBLEMS = 2_000
@@ -25,7 +23,6 @@ _TEST = re.compile(
     r"(?P<text>(?:FAILED|ERROR) (?P<path>[^\s:]{1,400})(?:::[^\s]+(?:\[[^\]]*\])?)?)(?:\s+-\s.*|\s*)$"
 )
 _UNITTEST = re.compile(r"(?P<text>(?:FAIL|ERROR): \S+ \([\w.]+\))\s*$")
-_PLACES = re.compile(r"\b(?:lines?|Zeile|col(?:umn)?s?)\s+\d+\b|:\d+(?::\d+)?\b")
 
 
 class Problem(NamedTuple):
@@ -42,10 +39,6 @@ class Problem(NamedTuple):
         return f"{where}{self.text}"
 
 
-LineOf = Callable[[str, int], str]
-"""The text of a line of a file, empty where there is none."""
-
-
 def problems_in(output: str, is_file: Callable[[str], bool]) -> list[Problem]:
     """The problems in `output`, in order; `is_file` tells names of files from other words. At most MAX_PROBLEMS."""
     found: list[Problem] = []
@@ -55,31 +48,6 @@ def problems_in(output: str, is_file: Callable[[str], bool]) -> list[Problem]:
             if len(found) == MAX_PROBLEMS:
                 break
     return found
-
-
-def fresh(
-    after: Iterable[Problem],
-    before: Iterable[Problem],
-    line_after: LineOf,
-    line_before: LineOf,
-    renamed: Mapping[str, str],
-) -> list[Problem]:
-    """Those of `after` that are not among `before`; `renamed` are old names of files by their new ones."""
-    known = Counter(_identity(problem, line_before, {}) for problem in before)
-    new = []
-    for problem in after:
-        identity = _identity(problem, line_after, renamed)
-        if known[identity]:
-            known[identity] -= 1
-        else:
-            new.append(problem)
-    return new
-
-
-def _identity(problem: Problem, line_of: LineOf, renamed: Mapping[str, str]) -> tuple[str, str, str]:
-    text = " ".join(_PLACES.sub("", problem.text).split())
-    line = line_of(problem.path, problem.line).strip() if problem.line else ""
-    return renamed.get(problem.path, problem.path), text, line
 
 
 def _in_lines(output: str) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from support.secrets import TOKENS
 from support.settings_kit import SettingsKit
 from turnout.core.models import Model
 
@@ -70,6 +71,37 @@ def test_refused_url(kit: SettingsKit, base_url: str) -> None:
     assert found is not None
     assert found.base_url == "https://api.anthropic.com"
     assert "an http or https URL" in problems or "port" in problems
+
+
+@pytest.mark.parametrize("scheme", ["keyring:", "env:", ""])
+@pytest.mark.parametrize("token", ["Anthropic", "GitHub", "Hugging Face", "OpenAI"])
+def test_a_key_in_place_of_its_name(kit: SettingsKit, scheme: str, token: str) -> None:
+    """A key that stands where a reference to one should is refused, so that nothing shows it."""
+    loaded = kit.load(f'[models.opus]\nkey = "{scheme}{TOKENS[token]}"')
+    assert TOKENS[token] not in f"{loaded.settings} {loaded.policy} {loaded.problems}"
+    assert [problem.key for problem in loaded.problems] == ["models.opus.key"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["keyring:anthropic", "keyring:anthropic-work-2026", "keyring:ada@team.example.org", "env:my_key_2"],
+)
+def test_names_of_keys(kit: SettingsKit, key: str) -> None:
+    """Names that people give to their keys are taken."""
+    found, problems = model(kit, f'key = "{key}"', "opus")
+    assert found is not None
+    assert (found.key, problems) == (key, "")
+
+
+@pytest.mark.parametrize(
+    "setting", ["[models.opus]\nbase_url", "[telemetry]\nendpoint"], ids=["base_url", "telemetry.endpoint"]
+)
+@pytest.mark.parametrize("url", ["http://bob:PASSW0RD@127.0.0.1:1/", "https://x.example/?key=PASSW0RD"])
+def test_a_password_in_a_url(kit: SettingsKit, setting: str, url: str) -> None:
+    """A URL that is refused is not quoted, because a password may be what is wrong with it."""
+    loaded = kit.load(f'{setting} = "{url}"')
+    assert loaded.problems
+    assert "PASSW0RD" not in f"{loaded.settings} {loaded.problems}"
 
 
 @pytest.mark.parametrize(

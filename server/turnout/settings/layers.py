@@ -37,7 +37,7 @@ WORDS: Mapping[LayerName, str] = {
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _RESTRICTIVE = frozenset({"privacy", "budget", "routes", "rules"})
 _PROTECTIVE = frozenset({"local_only", "never_read", "jurisdictions", "disabled_languages"})
-_SECRET = frozenset({"key", "base_url"})
+_SECRET = frozenset({"key", "base_url", "endpoint"})
 
 
 @dataclass(frozen=True, slots=True)

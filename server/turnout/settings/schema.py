@@ -41,9 +41,19 @@ _BASE_URL = re.compile(
 
 
 def _key_reference(text: str) -> str:
-    if not _KEY_REFERENCE.fullmatch(text):
+    if not _KEY_REFERENCE.fullmatch(text) or _is_key(text.partition(":")[2]):
         raise ValueError("`env:NAME`, `keyring:NAME` or `editor`, never the key itself")
     return text
+
+
+def _is_key(name: str) -> bool:
+    """Whether a key stands where its name should: names are shown, and looked up in other programs."""
+    if not name or name.isupper():
+        return False  # spares the start of a server the import
+    from turnout.core.secrets import find
+    from turnout.core.secrets.chance import looks_made_by_chance
+
+    return bool(find(name)) or looks_made_by_chance(name, weak=True)
 
 
 def _base_url(text: str) -> str:

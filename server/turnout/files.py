@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
 from turnout.core.documents import Snapshot, split_lines
-from turnout.core.edits.paths import normalise
+from turnout.core.edits.paths import normalise, same_place
 from turnout.core.languages import language_of
 from turnout.errors import FileUnusable, FileWithheld, PathRefused
 from turnout.ignores import Ignores
@@ -91,6 +91,37 @@ class Folder:
     def exists(self, uri: str) -> bool:
         """Whether there is anything at a URI, readable or not."""
         return os.path.lexists(uri_to_path(uri))
+
+    def link(self, path: str) -> str | None:
+        """The first link on the way to `path`, itself included, as a path; None where all of it is its own place.
+
+        What is not there yet is no link. Raises PathRefused where nobody can tell.
+        """
+        way = [part for part in (PurePosixPath(path), *PurePosixPath(path).parents) if part.name]
+        for part in reversed(way):
+            place = self._real / part
+            try:
+                is_link = stat.S_ISLNK(place.lstat().st_mode)
+                # A junction and a short name of Windows lead elsewhere, too; letter case alone does not.
+                is_link = is_link or same_place(str(place.resolve())) != same_place(str(place))
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            except (OSError, RuntimeError, ValueError) as error:
+                raise PathRefused(f"{path} cannot be looked at: {error}.") from error
+            if is_link:
+                return part.as_posix()
+        return None
+
+    def identity(self, uri: str) -> tuple[int, int] | None:
+        """What all names of one file have in common; None where there is none, and for a path through a link."""
+        try:
+            path = self.path(uri)
+            if self.link(path):
+                return None
+            found = (self.root / path).lstat()
+        except (OSError, PathRefused):
+            return None
+        return (found.st_dev, found.st_ino) if found.st_ino else None
 
     def mode(self, uri: str) -> int | None:
         """The permissions of a regular file in the folder; None for anything else."""

@@ -3,7 +3,7 @@
 Invariant: the workspace takes edits the way an editor does: all documents at the version given, or none touched.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from turnout import syntax
@@ -67,6 +67,12 @@ class MemoryWorkspace:
 
     def exists(self, uri: str) -> bool:
         return self.path(uri) in self.files
+
+    def link(self, path: str) -> str | None:
+        return None
+
+    def identity(self, uri: str) -> Hashable:
+        return None
 
     def mode(self, uri: str) -> int | None:
         return None

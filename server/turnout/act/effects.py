@@ -4,10 +4,11 @@ Invariant: all of it or nothing; where a step fails and an earlier one cannot be
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from turnout.act.guard import detour_to
 from turnout.act.seams import Workspace
 from turnout.core.edits.changes import (
     DocumentEdit,
@@ -19,6 +20,7 @@ from turnout.core.edits.changes import (
     text_edits,
     text_hunks,
 )
+from turnout.core.edits.paths import same_file
 from turnout.core.edits.rebase import rebase
 from turnout.errors import EditError
 
@@ -172,15 +174,37 @@ async def _taken_back(
 def _fit_all(
     workspace: Workspace, changes: Iterable[FileChange]
 ) -> tuple[tuple[FileChange, ...], tuple[Conflict, ...]]:
-    results = [_fit(workspace, change) for change in changes]
+    wanted = tuple(changes)
+    results = [_fit(workspace, change) for change in wanted]
     return (
         tuple(fitted for fitted, _ in results),
-        tuple(chain.from_iterable(conflicts for _, conflicts in results)),
+        (*chain.from_iterable(conflicts for _, conflicts in results), *_doubles(workspace, wanted)),
     )
+
+
+def _doubles(workspace: Workspace, changes: Iterable[FileChange]) -> list[Conflict]:
+    """Files that also change under another name: of two edits only the last one would survive."""
+    names: dict[Hashable, str] = {}
+    conflicts = []
+    for change in changes:
+        identity = workspace.identity(change.uri)
+        if identity is not None and names.setdefault(identity, change.path) != change.path:
+            conflicts.append(Conflict(change.uri, same_file(change.path, names[identity])))
+    return conflicts
+
+
+def _detour(workspace: Workspace, uri: str) -> str | None:
+    try:
+        return detour_to(workspace, workspace.path(uri))
+    except EditError as failure:
+        return str(failure)
 
 
 def _fit(workspace: Workspace, change: FileChange) -> tuple[FileChange, list[Conflict]]:
     """`change` counted in the file as it is now, or what stands against it."""
+    for uri in filter(None, (change.uri, change.new_uri)):
+        if detour := _detour(workspace, uri):
+            return change, [Conflict(uri, detour)]
     target = change.uri if change.kind == "create" else change.new_uri
     if target is not None and workspace.exists(target):
         return change, [Conflict(target, "There is a file already.")]

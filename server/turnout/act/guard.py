@@ -1,8 +1,9 @@
 """The project's own instructions for AI tools: quoted to models, and what they say not to touch is held to.
 
 Invariant: instructions take away and never give. Their text reaches a model as quoted data; a path that they put off
-limits is refused here, whatever a model or its user asks for, and so is every path below instructions that are there
-and cannot be read. Those that their user keeps from every model, or that lie outside of the folder, are none.
+limits is refused here, whatever a model or its user asks for, and so is every path through a link, and every path below
+instructions that are there and cannot be read. Those that their user keeps from every model, or that lie outside of the
+folder, are none.
 """
 
 from collections.abc import Collection, Iterable
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from turnout.act.seams import Workspace
+from turnout.core.edits.changes import FileChange
+from turnout.core.edits.paths import through_link
 from turnout.core.offlimits import INSTRUCTION_FILES, RULES_FOLDER, OffLimits, forbidding, parse_off_limits
 from turnout.errors import FileUnusable, FileWithheld, PathRefused
 
@@ -31,6 +34,18 @@ class Instructions:
     problem: str = ""
 
 
+def detour_to(workspace: Workspace, path: str) -> str | None:
+    """Why nothing may be written at `path`: a link is on the way, so it is not its own place. Looks at the disk.
+
+    A rule about a path would not hold there, nor would what is known of the file by its name.
+    """
+    try:
+        link = workspace.link(path)
+    except PathRefused as failure:
+        return str(failure)
+    return through_link(path, link) if link else None
+
+
 class Guard:
     """The instructions of one workspace folder, each file read once, when something below it is asked about.
 
@@ -46,6 +61,8 @@ class Guard:
 
         The file and line that says so is named where it is `quotable` (None: any), since models may hear of it.
         """
+        if detour := detour_to(self._workspace, path):
+            return detour
         for found in self.over([path]):
             is_quotable = quotable is None or found.path in quotable
             if found.problem:
@@ -60,6 +77,11 @@ class Guard:
             if rule:
                 return f"{path} must not be changed: the project's instructions put it off limits."
         return None
+
+    def against(self, change: FileChange, quotable: Collection[str] | None = None) -> str | None:
+        """Why `change` must not be made, at either end of it; None where nothing says so."""
+        ends = (change.path, change.new_path or change.path)
+        return next(filter(None, (self.objection(path, quotable) for path in ends)), None)
 
     def over(self, paths: Iterable[str]) -> tuple[Instructions, ...]:
         """The instructions that hold for any of `paths`, those of the whole workspace first."""

@@ -7,6 +7,7 @@ touch other lines of its file (an import, say) through exact edits; nothing is w
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from turnout.act import prompts
 from turnout.act.actions import COMMENT_INSTRUCTION, Action, Fault
@@ -151,7 +152,11 @@ async def _write_anew(action: Action, file: Snapshot, task: str, seams: Seams, r
         return prompts.region(model, task, path, around, part, file.language)
 
     shown = "".join((*around, part))
-    question = Question(action.kind, {path: file}, render, repairs, shown=shown, format=form)
+    # The answer to one file's problem may name others, also in words of instructions that nobody may quote.
+    objection = partial(Guard(seams.workspace).against, quotable=())
+    question = Question(
+        action.kind, {path: file}, render, repairs, shown=shown, objection=objection, format=form
+    )
 
     async def read(answer: Answer) -> tuple[Draft, Sequence[str]]:
         if reads_edits(answer.model):

@@ -152,9 +152,7 @@ def _question(request: Request, files: Mapping[str, Snapshot], context: Context,
 
 def _objection(context: Context, approved: Approved | None, change: FileChange) -> str | None:
     """Why a change may not be made: the project puts its file off limits, or the user did not agree to it."""
-    paths = (change.path, change.new_path or change.path)
-    objections = (context.guard.objection(path, context.quotable) for path in paths)
-    barred = next(filter(None, objections), None)
+    barred = context.guard.against(change, context.quotable)
     return barred or (approved.objection(change) if approved else None)
 
 

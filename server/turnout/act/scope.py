@@ -6,7 +6,7 @@ looked at unless the user named it. An index only says where to look: what is ta
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -14,6 +14,7 @@ from itertools import islice
 from turnout.act.proposals import Skipped
 from turnout.act.seams import Workspace
 from turnout.core.documents import Snapshot, Span, line_body
+from turnout.core.edits.paths import same_file
 from turnout.core.edits.plans import Approved
 from turnout.core.languages import language_of
 from turnout.core.repository import Repository
@@ -96,6 +97,7 @@ class _Gatherer:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._bytes = 0
+        self._names: dict[Hashable, str] = {}
         self.files: dict[str, Snapshot] = {}
         self.skipped: dict[str, Skipped] = {}
         self.whys: dict[str, str] = {}
@@ -136,6 +138,10 @@ class _Gatherer:
         if file is None:
             self.skipped[path] = Skipped(path, "There is no such file.")
             return
+        identity = self._workspace.identity(uri)
+        if identity in self._names:
+            self.skipped[path] = Skipped(path, same_file(path, self._names[identity]))
+            return
         size = len(file.text.encode("utf-8", "replace"))
         if len(self.files) >= MAX_FILES or (self.files and self._bytes + size > MAX_BYTES):
             self.beyond.append(path)
@@ -144,6 +150,8 @@ class _Gatherer:
             )
             return
         self._bytes += size
+        if identity is not None:
+            self._names[identity] = path
         self.files[path] = file
         self.whys[path] = why
 

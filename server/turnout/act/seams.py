@@ -1,6 +1,6 @@
 """What the use cases of this package need from outside: a workspace, a parser, a model and someone to tell."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -44,6 +44,14 @@ class Workspace(Protocol):
 
     def exists(self, uri: str) -> bool:
         """Whether there is a document or a file, readable or not."""
+        ...
+
+    def link(self, path: str) -> str | None:
+        """The first link on the way to `path`, itself included; None without one. Raises PathRefused, as `uri` does."""
+        ...
+
+    def identity(self, uri: str) -> Hashable:
+        """What all names of one file on disk have in common; None where nobody can tell."""
         ...
 
     def mode(self, uri: str) -> int | None:

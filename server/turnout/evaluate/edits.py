@@ -5,7 +5,7 @@ in the user's folder and for those that it was renamed to since, so that the rul
 """
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import get_args
@@ -170,6 +170,14 @@ class Past:
     def exists(self, uri: str) -> bool:
         """Whether the tree has that file."""
         return self.path(uri) in self._texts
+
+    def link(self, path: str) -> str | None:
+        """The texts of a tree are no links."""
+        return None
+
+    def identity(self, uri: str) -> Hashable:
+        """Each file of a tree is its own."""
+        return None
 
     def mode(self, uri: str) -> int | None:
         """Nobody can tell."""

@@ -1,7 +1,8 @@
 """A workspace folder that is changed on disk, for the command line: nobody has documents open.
 
 Invariants: a file that is edited is the old one or the new one at any moment, with its permissions, byte order mark and
-line endings; a file is only edited if its text is the one that the edit was made for; nothing is ever overwritten.
+line endings; a file is only edited if its text is the one that the edit was made for; nothing is ever overwritten, and
+nothing is written through a link or done to one.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import logging
 import os
 import stat
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
 
 from turnout.core.documents import Snapshot
@@ -22,8 +23,8 @@ from turnout.core.edits.changes import (
     Transaction,
     spliced,
 )
-from turnout.core.edits.paths import draft_of
-from turnout.errors import DocumentStale, EditError
+from turnout.core.edits.paths import draft_of, through_link
+from turnout.errors import DocumentStale, EditError, PathRefused
 from turnout.files import Folder, path_to_uri
 from turnout.journal.files import sync_folder
 
@@ -57,6 +58,14 @@ class DiskWorkspace:
     def exists(self, uri: str) -> bool:
         """Whether there is a file."""
         return self.folder.exists(uri)
+
+    def link(self, path: str) -> str | None:
+        """The first link on the way to `path` on disk."""
+        return self.folder.link(path)
+
+    def identity(self, uri: str) -> Hashable:
+        """What all names of one file on disk have in common."""
+        return self.folder.identity(uri)
 
     def mode(self, uri: str) -> int | None:
         """The permissions of a file."""
@@ -102,7 +111,7 @@ class DiskWorkspace:
         return mark + "".join(spliced(now.lines, edit.edits)).encode("utf-8", "surrogatepass")
 
     def _operate(self, operation: FileOperation) -> None:
-        path = self._place(operation.uri, follow=False)
+        path = self._place(operation.uri)
         match operation:
             case CreateFile(text=text, mode=mode):
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,14 +120,16 @@ class DiskWorkspace:
                 path.unlink()
                 sync_folder(path.parent)
             case RenameFile(new_uri=new_uri):
-                target = self._place(new_uri, follow=False)
+                target = self._place(new_uri)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _move(path, target)
 
-    def _place(self, uri: str, *, follow: bool = True) -> Path:
-        """Where to write for `uri`, in the folder; a link is written through, and removed or moved as itself."""
-        path = self.folder.root / self.path(uri)
-        return path.resolve() if follow else path
+    def _place(self, uri: str) -> Path:
+        """Where to write for `uri`, in the folder. Raises PathRefused where a link is on the way."""
+        path = self.path(uri)
+        if link := self.link(path):
+            raise PathRefused(through_link(path, link))
+        return self.folder.root / path
 
 
 def replace_whole(path: Path, data: bytes) -> None:

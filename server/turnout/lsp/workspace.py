@@ -5,7 +5,7 @@ Invariant: an edit is only sent with the versions that it was made for, and neve
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from lsprotocol import types
@@ -68,6 +68,14 @@ class EditorWorkspace:
     def exists(self, uri: str) -> bool:
         """Whether there is a document or a file."""
         return uri in self._protocol.documents or self.folder.exists(uri)
+
+    def link(self, path: str) -> str | None:
+        """The first link on the way to `path` on disk."""
+        return self.folder.link(path)
+
+    def identity(self, uri: str) -> Hashable:
+        """What all names of one file on disk have in common."""
+        return self.folder.identity(uri)
 
     def mode(self, uri: str) -> int | None:
         """The permissions of the file on disk, whether or not the editor has it open."""

@@ -1,6 +1,6 @@
 """Paths in a model's reply: workspace-relative, with `/`, and nowhere that a reply has any business.
 
-This is the part that needs no file system; links are resolved where files are opened.
+This is the part that needs no file system: whether a link is on the way is asked where files are.
 """
 
 import re
@@ -50,6 +50,18 @@ def same_place(path: str) -> str:
 def is_hidden(path: str) -> bool:
     """Whether a name on the way starts with a dot: settings and secrets live there."""
     return any(segment.startswith(".") for segment in path.split("/"))
+
+
+def through_link(path: str, link: str) -> str:
+    """Why `path` does not change: what is behind a link may be under other rules, or the place of another file."""
+    if link == path:
+        return f"{path} must not be changed: it is a link. Name the file itself."
+    return f"{path} must not be changed: {link} is a link. Name the file by its own path."
+
+
+def same_file(path: str, other: str) -> str:
+    """Why `path` does not change beside `other`, which is another name of it."""
+    return f"{path} is the same file as {other}."
 
 
 def draft_of(path: str) -> str:

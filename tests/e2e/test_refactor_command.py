@@ -77,7 +77,8 @@ def test_apply(turnout: Run, home: Home) -> None:
     answer = json.loads(done.stdout)
     assert answer["applied"] is True
     assert {file["path"] for file in answer["files"]} == set(FILES)
-    assert all(check["ok"] for check in answer["checks"])
+    assert all(check["ok"] and check["ran"] for check in answer["checks"])
+    assert (answer["complete"], answer["verdict"]["state"]) == (True, "verified")
     assert answer["receipt"]["model"] == "near"
     undone = undo(home)
     assert (undone.returncode, undone.stdout, texts(home)) == (0, f"undone: {RENAME}\n", list(FILES.values()))
@@ -132,3 +133,15 @@ def test_paths_that_name_nothing(turnout: Run, home: Home) -> None:
     assert turnout(RENAME, "", "--apply").returncode == 2
     assert turnout(" ", "shop").returncode == 2
     assert texts(home) == list(FILES.values())
+
+
+def test_checks_that_did_not_run(turnout: Run, home: Home) -> None:
+    """What was not looked at is not called passed, neither in words nor in JSON; it stops no --apply."""
+    home.configure('[routes.refactor]\nchecks = ["lint --all"]\n')
+    answer = json.loads(turnout(RENAME, "shop", "--json").stdout)
+    assert answer["verdict"]["state"] == "partly"
+    assert [check["name"] for check in answer["checks"] if not check["ran"]] == ["lint --all"]
+    done = turnout(RENAME, "shop", "--apply")
+    assert (done.returncode, texts(home)) == (0, [renamed(text) for text in FILES.values()])
+    assert "not run: lint --all: " in done.stderr
+    assert "Verified in part. Not checked: lint --all." in done.stderr

@@ -1,8 +1,8 @@
 """`turnout refactor`: what an editor's refactor does, on the files as they are on disk.
 
 The result goes to stdout and everything else to stderr. Exit statuses: 0 done, 1 it failed, 2 wrong usage, 3 the
-proposal did not pass its checks, 4 nothing would change, 5 it was not agreed to, 6 a file has changes that are not
-committed, 130 stopped. Nothing is changed on disk but with `--apply` and status 0.
+proposal is not whole or a check failed, 4 nothing would change, 5 it was not agreed to, 6 a file has changes that are
+not committed, 130 stopped. Nothing is changed on disk but with `--apply` and status 0.
 """
 
 import argparse
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from turnout.journal import DiskWorkspace
     from turnout.workbench import Bench
 
-DONE, UNSOUND, UNCHANGED, DECLINED, DIRTY = 0, 3, 4, 5, 6
+DONE, FAILED, UNSOUND, UNCHANGED, DECLINED, DIRTY = 0, 1, 3, 4, 5, 6
 
 _EPILOG = (
-    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 the proposal did not pass its checks, 4 nothing would change, "
-    "5 not agreed to, 6 a file has changes that are not committed, 130 stopped."
+    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 the proposal is not whole or a check failed, 4 nothing would "
+    "change, 5 not agreed to, 6 a file has changes that are not committed, 130 stopped."
 )
 
 
@@ -54,7 +54,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--workspace", type=Path, metavar="FOLDER", help="default: around this folder")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--diff", action="store_true", help="print the change and make none (the default)")
-    what.add_argument("--apply", action="store_true", help="make the change, if all of its checks passed")
+    what.add_argument("--apply", action="store_true", help="make the change, unless a check failed")
     parser.add_argument(
         "--allow-dirty", action="store_true", help="apply also to files with changes that are not committed"
     )
@@ -122,7 +122,7 @@ class _Job:
         status = _status(proposal)
         if self.args.apply and status == DONE:
             status = await self._apply(proposal, workspace)
-        self._print(proposal, applied=self.args.apply and status == DONE)
+        self._print(proposal, status)
         return status
 
     def _request(self, workspace: "DiskWorkspace") -> "Request":
@@ -208,15 +208,19 @@ class _Job:
         outcome = await proposals.apply(workspace, proposal.id)
         for text in conflicts(outcome):
             self.terminal.say(text, "error")
-        return DONE if outcome.done else 1
+        if not outcome.done:
+            self.terminal.say("Nothing was changed. Run it again, on the files as they are now.", "error")
+        return DONE if outcome.done else FAILED
 
-    def _print(self, proposal: "Proposal", *, applied: bool) -> None:
+    def _print(self, proposal: "Proposal", status: int) -> None:
+        applied = bool(self.args.apply) and status == DONE
         if self.args.json:
             print(json.dumps({**_to_wire(proposal), "applied": applied}, indent=2))
             return
         if not self.args.apply:
             print("".join(change.diff for change in proposal.changes), end="")
-        print("\n".join(_summary(proposal, applied=applied)), file=sys.stderr)
+        if status != FAILED:  # what was found out is about files that are no more
+            print("\n".join(_summary(proposal, applied=applied)), file=sys.stderr)
 
 
 def _status(proposal: "Proposal") -> int:
@@ -251,6 +255,8 @@ def _summary(proposal: "Proposal", *, applied: bool) -> Iterator[str]:
     for check in proposal.checks:
         if not check.ok:
             yield f"failed: {check.name}: {check.message}"
+        elif not check.ran:
+            yield f"not run: {check.name}: {next(iter(check.message.splitlines()), '')}"
     receipt = proposal.receipt
     cost = "an unknown price" if receipt.cost_usd is None else f"${receipt.cost_usd:.4f}"
     yield f"{receipt.model}: {receipt.tokens_in} tokens in, {receipt.tokens_out} out, {cost}"
@@ -260,6 +266,8 @@ def _summary(proposal: "Proposal", *, applied: bool) -> Iterator[str]:
 
 
 def _to_wire(proposal: "Proposal") -> dict[str, Any]:
+    from turnout.act.proposals import verdict
+
     return {
         "proposalId": proposal.id,
         "plan": proposal.plan,
@@ -267,7 +275,8 @@ def _to_wire(proposal: "Proposal") -> dict[str, Any]:
         "files": [
             {"path": c.path, "kind": c.kind, "newPath": c.new_path, "diff": c.diff} for c in proposal.changes
         ],
-        "checks": [{"name": c.name, "ok": c.ok, "message": c.message} for c in proposal.checks],
+        "verdict": verdict(proposal.checks)._asdict(),
+        "checks": [{"name": c.name, "ok": c.ok, "ran": c.ran, "message": c.message} for c in proposal.checks],
         "skipped": [{"path": s.path, "reason": s.reason} for s in proposal.skipped],
         "receipt": proposal.receipt.to_wire(),
     }

@@ -1,5 +1,6 @@
 """What the paths of a command line name: never more than was written."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,16 @@ def test_what_is_named(workspace: DiskWorkspace, paths: list[str], named: list[s
     found = named_files([workspace.folder.root / path for path in paths], workspace)
     assert [workspace.path(uri) for uri in found.files] == named
     assert {workspace.path(uri) for uri in found.swept} == swept
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no file of Windows has these names")
+def test_odd_names_stop_nothing(workspace: DiskWorkspace) -> None:
+    """A file whose name reads as another place is left out of its folder, and said."""
+    for name in ("~a.py", "c:b.py", "top\\b.py", "shop/ ok.py"):
+        (workspace.folder.root / name).write_text("x = 1\n")
+    found = named_files([workspace.folder.root], workspace)
+    assert {workspace.path(uri) for uri in found.files} == {"top.py", "shop/ ok.py", "shop/a.py", "shop/b.py"}
+    assert sorted(found.odd) == ["c:b.py", "top\\b.py", "~a.py"]
 
 
 @pytest.mark.parametrize("path", ["empty", "ignored", ".hidden", ".git"])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from turnout.act.guard import Guard
 from turnout.act.pieces import Piece
-from turnout.act.scope import Request, Scope, gather
+from turnout.act.scope import Request, Scope, gather, is_sayable
 from turnout.act.seams import Outlook, Seams
 from turnout.core.documents import Snapshot
 from turnout.core.edits.formats import Formats, sizes_of
@@ -118,7 +118,7 @@ def _outlines(files: Mapping[str, Snapshot], seams: Seams) -> Iterable[Piece]:
     if seams.repository is None:
         return
     left = MAP_BYTES
-    listed = frozenset(seams.workspace.paths())
+    listed = frozenset(filter(is_sayable, seams.workspace.paths()))
     for path, why in _nearest(files, seams.repository):
         if path not in listed or path in files:
             continue

@@ -14,7 +14,7 @@ from itertools import islice
 from turnout.act.proposals import Skipped
 from turnout.act.seams import Workspace
 from turnout.core.documents import Snapshot, Span, line_body
-from turnout.core.edits.paths import same_file
+from turnout.core.edits.paths import normalise, same_file
 from turnout.core.edits.plans import Approved
 from turnout.core.languages import language_of
 from turnout.core.repository import Repository
@@ -22,6 +22,7 @@ from turnout.errors import EditError
 
 MAX_FILES = 20
 MAX_BYTES = 120_000
+UNSAYABLE = "An edit cannot name it: its name reads as another place."
 _MAX_LOOKED_AT = 5_000
 _MAX_MENTIONS = 1_000
 _WORD = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]+")
@@ -119,6 +120,13 @@ class _Gatherer:
     def take_uri(self, uri: str, why: str) -> None:
         self.take_named(uri, why, swept=True)
 
+    def can_name(self, path: str) -> bool:
+        """Whether a reply can name `path`; otherwise it is left out."""
+        if is_sayable(path):
+            return True
+        self.skipped[path] = Skipped(path, UNSAYABLE)
+        return False
+
     def take_path(self, path: str, why: str) -> None:
         try:
             uri = self._workspace.uri(path)
@@ -156,6 +164,14 @@ class _Gatherer:
         self.whys[path] = why
 
 
+def is_sayable(path: str) -> bool:
+    """Whether a file in the folder can be named in an edit: not where its name reads as another place, as `~a.py`."""
+    try:
+        return normalise(path) == path
+    except EditError:
+        return False
+
+
 def gather(request: Request, workspace: Workspace, repository: Repository | None = None) -> Scope:
     """The files for `request`: those of its scope, else its document and files that mention what it speaks of.
 
@@ -174,7 +190,7 @@ def gather(request: Request, workspace: Workspace, repository: Repository | None
     if not (request.scope or request.approved):
         _take_referring(request, workspace, taken)
         for path, why in _mentioning(names, workspace, taken, repository):
-            taken.take(path, workspace.uri(path), why)
+            taken.take_path(path, why)
     return Scope(
         taken.files,
         tuple(taken.skipped.values()),
@@ -228,7 +244,11 @@ def _mentioning(
     """
     indexed = repository is not None and _is_whole(repository)
     looked_at = islice(workspace.paths(), None if indexed else _MAX_LOOKED_AT)
-    listed = [path for path in looked_at if path not in taken.files and language_of(path) not in _NOT_CODE]
+    listed = [
+        path
+        for path in looked_at
+        if path not in taken.files and language_of(path) not in _NOT_CODE and taken.can_name(path)
+    ]
     if repository is not None and indexed:
         found_in = _indexed(names, repository, frozenset(listed))
     else:

@@ -14,6 +14,7 @@ from typing import Any
 
 from turnout.act.calls import TOOLS, BadCall, number_in, reply_of, text_in
 from turnout.act.proposals import Check
+from turnout.act.scope import is_sayable
 from turnout.act.seams import Seams
 from turnout.core.documents import Snapshot, line_body
 from turnout.core.edits.changes import FileChange
@@ -119,7 +120,8 @@ class Toolbox:
 
     async def _files(self) -> tuple[str, ...]:
         if self._listed is None:
-            self._listed = await asyncio.to_thread(lambda: tuple(self.seams.workspace.paths()))
+            listed = self.seams.workspace.paths()
+            self._listed = await asyncio.to_thread(lambda: tuple(filter(is_sayable, listed)))
         return self._listed
 
     async def _file(self, path: str, model: Model) -> Snapshot:

@@ -3,7 +3,7 @@
 Invariant: what is named is never more than what was written: a path that names no file is an error, not "anything".
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 
 
 class Named(NamedTuple):
-    """The URIs of files; those that `swept` has were in a folder and not named one by one."""
+    """The URIs of files; those that `swept` has were in a folder and not named one by one.
+
+    `odd` are the paths of files in a folder that are left out, since no edit could name them.
+    """
 
     files: tuple[str, ...]
     swept: frozenset[str]
+    odd: tuple[str, ...] = ()
 
 
 def named_files(paths: Sequence[Path], workspace: "DiskWorkspace") -> Named:
@@ -28,26 +32,33 @@ def named_files(paths: Sequence[Path], workspace: "DiskWorkspace") -> Named:
     from turnout.files import path_to_uri
 
     files: list[str] = []
+    odd: list[str] = []
     alone: set[str] = set()
     for path in paths:
         absolute = path.absolute()
         if absolute.is_dir():
-            files += _inside(path, workspace)
+            listed, unsayable = _inside(path, workspace)
+            files += map(workspace.uri, listed)
+            odd += unsayable
         else:
             alone.add(workspace.uri(workspace.path(path_to_uri(absolute))))
             files += alone.difference(files)
-    return Named(tuple(dict.fromkeys(files)), frozenset(files) - alone)
+    return Named(tuple(dict.fromkeys(files)), frozenset(files) - alone, tuple(dict.fromkeys(odd)))
 
 
-def _inside(path: Path, workspace: "DiskWorkspace") -> Iterator[str]:
+def _inside(path: Path, workspace: "DiskWorkspace") -> tuple[list[str], list[str]]:
+    """The files in a folder that an edit can name, and the others."""
+    from turnout.act.scope import is_sayable
+
     below = _below(path.absolute(), workspace.folder.root)
     found = [file for file in workspace.paths() if file.startswith(below)]
-    if not found:
+    sayable = [file for file in found if is_sayable(file)]
+    if not sayable:
         raise FileUnusable(
             f"There is no file to change in {path}: it is empty, hidden or ignored by git.",
             advice="Name a folder with files in it, or the files themselves.",
         )
-    yield from (workspace.uri(file) for file in found)
+    return sayable, [file for file in found if not is_sayable(file)]
 
 
 def _below(folder: Path, root: Path) -> str:

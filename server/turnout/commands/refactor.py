@@ -126,10 +126,12 @@ class _Job:
         return status
 
     def _request(self, workspace: "DiskWorkspace") -> "Request":
-        from turnout.act.scope import Request
+        from turnout.act.scope import UNSAYABLE, Request
         from turnout.commands.named import named_files
 
         named = named_files(self.args.paths, workspace)
+        for path in named.odd:
+            self.terminal.say(f"left out: {path}: {UNSAYABLE}", "warning")
         return Request(self.args.instruction, scope=named.files, swept=named.swept)
 
     def _asks(self, workspace: "DiskWorkspace", request: "Request") -> bool:

@@ -97,20 +97,21 @@ class Folder:
 
         What is not there yet is no link. Raises PathRefused where nobody can tell.
         """
-        way = [part for part in (PurePosixPath(path), *PurePosixPath(path).parents) if part.name]
-        for part in reversed(way):
-            place = self._real / part
-            try:
-                is_link = stat.S_ISLNK(place.lstat().st_mode)
-                # A junction and a short name of Windows lead elsewhere, too; letter case alone does not.
-                is_link = is_link or same_place(str(place.resolve())) != same_place(str(place))
-            except (FileNotFoundError, NotADirectoryError):
-                return None
-            except (OSError, RuntimeError, ValueError) as error:
-                raise PathRefused(f"{path} cannot be looked at: {error}.") from error
-            if is_link:
-                return part.as_posix()
-        return None
+        there = self._real
+        try:
+            for name in PurePosixPath(path).parts:
+                try:
+                    is_link = stat.S_ISLNK((there / name).lstat().st_mode)
+                except (FileNotFoundError, NotADirectoryError):
+                    break
+                there /= name
+                if is_link:
+                    return there.relative_to(self._real).as_posix()
+            # A junction and a short name of Windows lead elsewhere, too; letter case alone does not.
+            is_straight = same_place(str(there.resolve())) == same_place(str(there))
+        except (OSError, RuntimeError, ValueError) as error:
+            raise PathRefused(f"{path} cannot be looked at: {error}.") from error
+        return None if is_straight else path
 
     def identity(self, uri: str) -> tuple[int, int] | None:
         """What all names of one file have in common; None where there is none, and for a path through a link."""

@@ -104,6 +104,16 @@ async def test_new_problems_go_back_to_their_file(
     assert proposal.receipt.tokens_out == 10 * len(asker.asked)
 
 
+async def test_a_file_that_is_taken_back_is_said() -> None:
+    """To leave a file as it was passes every check, and is not what was asked for: the proposal is not whole."""
+    answers = [whole(text) for text in (RENAMED["shapes.py"], HALF, MAIN)]
+    proposal = await refactored(ScriptedAsker(answers, LOCAL), checks([PLACED]))
+    assert texts(proposal) == {"shapes.py": RENAMED["shapes.py"]}
+    [failed] = [check for check in proposal.checks if not check.ok]
+    assert (failed.name, proposal.complete) == ("edits", False)
+    assert failed.message == f"main.py: a repair took its change back after: {PLACED.shown}"
+
+
 async def test_a_problem_without_a_place_is_for_every_file_that_changed() -> None:
     """A failed test names no file of the request; who may not hear everything hears only that a check fails."""
     answers = [whole(text) for text in (RENAMED["shapes.py"], HALF, RENAMED["shapes.py"], GOOD)]

@@ -153,6 +153,31 @@ async def test_failed_checks_go_back_too() -> None:
     assert {change.path: "".join(change.after) for change in proposal.changes} == RENAMED
 
 
+@pytest.mark.parametrize(
+    ("first", "why"),
+    [
+        (MAIN, "lint: no area in shapes"),
+        (block("main.py", "print(area(1, 2))", "print(area(1, 2)"), "syntax main.py: "),
+    ],
+    ids=["checks", "syntax"],
+)
+async def test_a_change_that_is_taken_back_is_said(first: str, why: str) -> None:
+    """A repair that leaves a file as it was is not what was asked for: its file is named, with what was wrong."""
+    same = block("main.py", FILES["main.py"].rstrip(), FILES["main.py"].rstrip())
+
+    async def check(changes: Sequence[FileChange]) -> tuple[Check, ...]:
+        found = tuple(Problem(c.path, 1, "no area in shapes") for c in changes if c.path == "main.py")
+        return (Check("lint", not found, "no area in shapes", problems=found),)
+
+    asker = ScriptedAsker([SHAPES + first, same])
+    around = replace(seams(MemoryWorkspace(FILES), asker), check=check)
+    proposal = await propose(RENAME, around)
+    assert {change.path for change in proposal.changes} == {"shapes.py"}
+    [failed] = [check for check in proposal.checks if not check.ok]
+    assert (failed.name, proposal.complete) == ("edits", False)
+    assert failed.message.startswith(f"main.py: a repair took its change back after: {why}")
+
+
 async def test_new_syntax_errors_go_back_too() -> None:
     """Code that no longer parses is corrected, or its check fails."""
     broken = block("shapes.py", "def area(w, h):", "def compute_area(w, h:")

@@ -15,6 +15,7 @@ from turnout.act.pieces import Piece
 from turnout.act.prompts import Style, complaint, continued
 from turnout.act.proposals import Check, Proposal, Skipped, new_id
 from turnout.act.seams import Seams, Syntax
+from turnout.act.withdrawals import Attempt, taken_back
 from turnout.core.answers import Answer
 from turnout.core.documents import Snapshot
 from turnout.core.edits.assemble import Assembly, Shown, assemble
@@ -59,6 +60,8 @@ class Draft:
     """Whether its model was asked about one file at a time."""
     said: str = ""
     """The last answer that it was read from."""
+    withdrawn: tuple[Skipped, ...] = ()
+    """Files whose change a repair took back."""
 
     @property
     def complaints(self) -> tuple[str, ...]:
@@ -112,14 +115,18 @@ async def draft_edits(question: Question, seams: Seams) -> Draft:
     Raises what the asker raises, and ReplyUnusable where no answer had a well-formed edit.
     """
     draft: Draft | None = None
+    attempts: list[Attempt] = []
 
     async def read(answer: Answer) -> tuple[Draft, Sequence[Complaint]]:
         nonlocal draft
         draft = await read_edits(answer, draft, question, seams)
-        return draft, draft.complaints or await _failed_checks(draft, question, seams)
+        wrong = draft.complaints or await _failed_checks(draft, question, seams)
+        said = (complaint if isinstance(complaint, str) else complaint.whole for complaint in wrong)
+        attempts.append(Attempt(draft.changes, "\n".join(said)))
+        return draft, wrong
 
     result, receipts = await converse(question, read, seams)
-    return replace(result, receipts=receipts)
+    return replace(result, receipts=receipts, withdrawn=taken_back(attempts, result.changes))
 
 
 async def _failed_checks(draft: Draft, question: Question, seams: Seams) -> tuple[Findings, ...]:
@@ -310,6 +317,7 @@ def proposal_from(
     changes, doubled = _each_file_once(change for draft in drafts for change in draft.changes)
     failures = [str(failure) for draft in drafts for failure in draft.failures]
     failures += [f"{path}: {failure}" for path, failure in unread]
+    failures += [f"{lost.path}: {lost.reason}" for draft in drafts for lost in draft.withdrawn]
     failures += [f"Two answers change {path} in different ways." for path in doubled]
     return Proposal(
         id=new_id(),

@@ -12,6 +12,7 @@ from turnout.act.findings import Findings, in_words, readers_of_all, words_of
 from turnout.act.prompts import complaint
 from turnout.act.proposals import Check
 from turnout.act.seams import Seams
+from turnout.act.withdrawals import Attempt, taken_back
 from turnout.core.edits.changes import FileChange
 from turnout.core.models import Model
 from turnout.core.problems import Problem
@@ -52,14 +53,21 @@ class _Mending:
     spent: dict[str, list[Receipt]] = field(default_factory=dict)
     heard: dict[str, list[Findings]] = field(default_factory=dict)
     """What the answers about a file may quote."""
+    wrong: dict[str, str] = field(default_factory=dict)
+    """What was last found wrong with a file."""
     readers: frozenset[Model] = frozenset()
 
     def result(self) -> dict[str, Draft]:
         """The best drafts, with the receipts of every answer."""
-        return {
-            path: replace(draft, receipts=(*self.drafts[path].receipts, *self.spent.get(path, ())))
-            for path, draft in (self.best or self.drafts).items()
-        }
+        return {path: self._settled(path, draft) for path, draft in (self.best or self.drafts).items()}
+
+    def _settled(self, path: str, best: Draft) -> Draft:
+        first = self.drafts[path]
+        kept = {change.path for change in best.changes}
+        lost = taken_back([Attempt(first.changes, self.wrong.get(path, ""))], best.changes)
+        earlier = tuple(skipped for skipped in first.withdrawn if skipped.path not in kept)
+        receipts = (*first.receipts, *self.spent.get(path, ()))
+        return replace(best, receipts=receipts, withdrawn=(*earlier, *lost))
 
     async def run(self) -> None:
         """Check, and mend, until one of the limits is reached."""
@@ -101,6 +109,7 @@ class _Mending:
     async def _mend(self, path: str, problems: Sequence[Problem], draft: Draft) -> Draft:
         """The answer about one file, which stands where the new one cannot be applied."""
         question = self.asking(path)
+        self.wrong[path] = "\n".join(problem.shown for problem in problems)
         known = [f"{name} {file.text}" for name, file in question.files.items()]
         known += ["".join(change.after) for change in draft.changes]
         findings = _findings(path, problems, self.readers, words_of(known))

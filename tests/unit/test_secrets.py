@@ -1,5 +1,6 @@
 """What is taken for a secret and what is left alone."""
 
+import json
 import uuid
 
 import pytest
@@ -12,6 +13,8 @@ STORAGE = made(86) + "=="
 PASSWORD = "gT7!kw" + made(6)
 LONG = made(40)
 VERY_LONG = made(1_200)
+HOOK = made(68)
+BOT = "AA" + made(33)
 MIXED = f"{made(5)}/{made(6)}$9Rz"
 
 FOUND = [
@@ -60,6 +63,10 @@ FOUND = [
     (f"postgres://app:Ab3/{PASSWORD}@db/shop", f"Ab3/{PASSWORD}"),
     ("amqp://app:Ab3$x9Zq@mq", "Ab3$x9Zq"),
     (f"https://hooks.slack.com/services/T{made(8, HEX)}/B{made(8, HEX)}/{made(24)}", None),
+    (f"https://discord.com/api/webhooks/{made(19, '123456789')}/{made(68)}", None),
+    (f"https://discord.com/api/v10/webhooks/{made(19, '123456789')}/{HOOK}?wait=1", HOOK),
+    (f"https://api.telegram.org/bot{made(10, '123456789')}:{BOT}/getMe", BOT),
+    (f'TELEGRAM = "{made(9, "123456789")}:{BOT}"', BOT),
     (f"https://shop.blob.core.windows.net/c/b?sv=2024&sig={made(43)}%3D", None),
 ]  # fmt: skip
 """Text, and the secret in it; None where it only has to be found."""
@@ -247,6 +254,29 @@ LEFT_ALONE = [
     'pkey = r"HARDWARE\\DESCRIPTION\\System\\Processor1"',
     '("PyPI token", "pypi-AgE")',
     "lorem ipsum dolor sit amet, consetetur sadipscing elitr",
+    "MTk4.the.rest",
+    f"NDA.{made(6)}.{made(30)}",
+    "Object.MToBeContinuedAndSoOn.Second.third_one_is_a_method",
+    "POST /webhooks/12345678901234567/messages",
+    "https://discord.com/api/webhooks/{id}/{token}",
+    "12:AAbbcc",
+    f"12345678:BB{made(33)}",
+    "lin_api_",
+    "lin_regress_of_the_whole_data_set_by_columns",
+    'key.startswith("NRAK-")',
+    "NRAL",
+    "PMAK-...",
+    "sbp_project",
+    "sb_secret_name",
+    "sb_publishable_" + made(31),
+    "ntn_backend_configuration_of_the_next_network",
+    "secret_manager_client_configuration_builder_for_tests",
+    "pplx-70b-online",
+    "EAAAAAAA",
+    "sq0atp-",
+    f"cache-key-{made(32, HEX)}",
+    f"pubkey-{made(32, HEX)}",
+    "key-value",
 ]
 """Text without any secret."""
 
@@ -308,3 +338,32 @@ def test_steps() -> None:
     """A long text is scanned in many steps, so that nobody has to wait for all of it."""
     steps = finding("key = value\n" * 10_000)
     assert sum(1 for _ in steps) > 100
+
+
+EC = {"kty": "EC", "crv": "P-256", "x": made(43), "y": made(43), "d": made(43)}
+RSA = {"kty": "RSA", "n": made(342), "e": "AQAB"} | {
+    name: made(171) for name in ("d", "p", "q", "dp", "dq", "qi")
+}
+WEB_KEYS = [
+    (EC, ("d",)),
+    ({"kid": "a", "use": "sig", "d": made(43), "kty": "OKP", "crv": "Ed25519", "x": made(43)}, ("d",)),
+    (RSA, ("d", "p", "q", "dp", "dq", "qi")),
+    ({"kty": "oct", "k": made(43), "alg": "HS256"}, ("k",)),
+]
+"""JSON Web Keys, and the names of their private members."""
+
+
+@pytest.mark.parametrize(("key", "private"), WEB_KEYS)
+def test_web_keys(key: dict[str, str], private: tuple[str, ...]) -> None:
+    """The private members of a JSON Web Key are found in every spelling, and its public ones are left alone."""
+    secrets = {key[name] for name in private}
+    texts = (
+        json.dumps(key),
+        json.dumps({"keys": [key, key]}, indent=2),
+        json.dumps(json.dumps(key)),
+        "{" + ", ".join(f"{name}: '{value}'" for name, value in key.items()) + "}",
+    )
+    for text in texts:
+        assert {text[one.start : one.end] for one in find(text)} == secrets
+    public = {name: value for name, value in key.items() if name not in private}
+    assert find(json.dumps({"keys": [public], "d": made(43)})) == []

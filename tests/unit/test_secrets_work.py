@@ -70,6 +70,9 @@ def tokens(count: int) -> str:
             lambda n: "a.-" * n + 'password="' + "ab-" * n + '"', 4_000, id="a long chosen password"
         ),
         pytest.param(lambda n: "PASSWORD=" * n, 2_000, id="variables of a command"),
+        pytest.param(lambda n: '{"kty":' * n, 4_000, id="beginnings of a JSON Web Key"),
+        pytest.param(lambda n: "kty" + "d:" * n, 4_000, id="members of a JSON Web Key"),
+        pytest.param(lambda n: "EAAA-MTk4:AA" * n, 2_000, id="beginnings of tokens"),
         pytest.param(tokens, 500, id="tokens one a line"),
         pytest.param(lambda n: "abc\\\n" * n, 2_000, id="continued lines"),
     ],

@@ -6,11 +6,13 @@ lines where they were; a token that is broken over lines is found as one for eac
 
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeVar
 
 from turnout.core.secrets.blocks import private_keys
 from turnout.core.secrets.commands import commands
 from turnout.core.secrets.forms import AUTHORIZATION, FORMS, LOOKS_A_TURN, Span, matches
+from turnout.core.secrets.jwk import jwk_members
 from turnout.core.secrets.lines import key_lines
 from turnout.core.secrets.named import assignments
 from turnout.core.secrets.urls import logins
@@ -42,9 +44,8 @@ def find(text: str) -> list[Finding]:
 
 def lines_of_keys(text: str) -> frozenset[int]:
     """Numbers (from 0) of the lines of `text` that belong to private keys: told by the lines around them, not alone."""
-    starts = {
-        start for found in (private_keys(text), key_lines(text)) for piece in found for start, _ in piece
-    }
+    ways = (private_keys(text), jwk_members(text), key_lines(text))
+    starts = {start for found in ways for piece in found for start, _ in piece}
     lines: set[int] = set()
     line = at = 0
     for start in sorted(starts):
@@ -57,7 +58,7 @@ def lines_of_keys(text: str) -> frozenset[int]:
 def finding(text: str) -> Generator[None, None, list[Finding]]:
     """`find` in steps of well under a millisecond each, for a text of 200 kB."""
     found: list[_Found] = []
-    for pieces in private_keys(text):
+    for pieces in chain(private_keys(text), jwk_members(text)):
         found += [("private key", pieces)] if pieces else []
         yield
     for pieces in key_lines(text):

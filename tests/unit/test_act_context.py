@@ -196,6 +196,9 @@ def test_instructions_on_disk_are_held_to_or_bar_everything(tmp_path: Path) -> N
     assert "cannot be read. AGENTS.md is left out: it has 1,000,019 bytes" in said
     hidden = Guard(DiskWorkspace(Folder(tmp_path))).objection("a.py", quotable=())
     assert hidden == "a.py must not be changed: the project's instructions over it cannot be read."
+    (tmp_path / "AGENTS.md").write_text("# Off limits\n" + "".join(f"- f{n}.py\n" for n in range(2_001)))
+    said = Guard(DiskWorkspace(Folder(tmp_path))).objection("a.py") or ""
+    assert "cannot be read. They put more than 2,000 paths off limits" in said
     (tmp_path / "AGENTS.md").write_bytes("Never edit".encode("utf-16"))
     assert Guard(DiskWorkspace(Folder(tmp_path))).objection("a.py")
     (tmp_path / ".aiexclude").write_text("AGENTS.md\n")

@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from turnout.core.offlimits import forbidding, parse_off_limits
+from turnout.errors import FileUnusable
 
 SAID = [
     ("Never edit `vendor/`.", ["vendor/"]),
@@ -21,6 +22,23 @@ SAID = [
     ("# Off limits\n```\nvendor/\n*.lock\n```\n", ["vendor/", "*.lock"]),
     ("**Never edit:**\n1. `gen/`, `gen2/`\n### Why\n- `x/y`: old\n", ["gen/", "gen2/"]),
     ("## Protected files\n\nLeave `a/b.c` and `d/e.f`.\n", ["a/b.c", "d/e.f"]),
+    ("Do not touch:\n- vendor/\n\n- `dist/`: see `src/`\n\n- \n\nStyle:\n- `src/`\n", ["vendor/", "dist/"]),
+    ("The following files must not be edited:\n```\nvendor/\n```\nand so on, as in `src/`\n", ["vendor/"]),
+    ("Please don't modify these files:\n\n1. `a.py`\n2. b/\n", ["a.py", "b/"]),
+    ("- Never edit:\n  - vendor/\n    (see `src/`)\n- `src/` has the code\n", ["vendor/"]),
+    ("**Do not touch:** `vendor/`, `dist/`\n", ["vendor/", "dist/"]),
+    ("**Do not touch**: `vendor/`\n", ["vendor/"]),
+    ("- Do not touch: vendor/, dist/*.js and a.lock.\n", ["vendor/", "dist/*.js", "a.lock"]),
+    ("**Off limits:** vendor/\n", ["vendor/"]),
+    ("# Do-not-touch list\n- vendor/\n", ["vendor/"]),
+    ("No-edit files:\n* vendor/\n", ["vendor/"]),
+    ("# Protected files\n| Path | Why |\n|---|---|\n| vendor/ | see `src/` |\n| old | `legacy/` |\n", [
+        "vendor/", "legacy/",
+    ]),
+    ("Do not edit:\n\n| What | Path |\n|:--|--:|\n| by tools/make.py | `gen/` |\n", ["gen/"]),
+    ("`vendor/` is generated; do not edit it.", ["vendor/"]),
+    ("- Files in `a/` and `b/` are vendored. Never change them by hand!", ["a/", "b/"]),
+    ("`a.lock` is auto-generated, don't modify it", ["a.lock"]),
     ("## Do not edit\n### Generated\n- `gen/` comes from `tools/make.py`\n", ["gen/"]),
 ]  # fmt: skip
 
@@ -38,6 +56,27 @@ FALSE_FRIENDS = [
     "## Do not touch\n\nThis is about style, not `prose`\n".replace("`", ""),
     "```\nNever edit `vendor/`.\n```",
     "## Before you edit\n- `src/`",
+    "Do not touch these without asking:\n- `src/`",
+    "Do not change these functions:\n- `src/parse.py`",
+    "Never edit code in the style of:\n- `src/parse.py`",
+    "Do not touch:\n\nThe rest is in `src/`\n",
+    "Do not touch:\n# Style\n- `src/`",
+    "- Do not touch:\n- `src/`",
+    "Do not edit: use `make/gen.py`",
+    "Do not edit: read docs/a.md",
+    "**Do not commit:** `src/`",
+    "# Touch-up list\n- src/",
+    "# Do-not-touch list until release\n- src/",
+    "# Files\n| Path | Why |\n|---|---|\n| src/ | x |",
+    "You may edit:\n- src/",
+    "If it is generated, do not edit:\n- src/",
+    "`src/a.py` is generated; do not edit it before `make`.",
+    "`src/a.py` is slow; do not change it.",
+    "`src/a.py` is generated; do not edit its header.",
+    "`src/a.py` is generated; edit it freely.",
+    "`src/a.py` uses what is generated; do not change it.",
+    "The style of `src/a.py` is legacy; do not change it.",
+    "`Total` is generated; do not edit it.",
     "## What you may change\n- `src/`",
 ]
 
@@ -68,6 +107,9 @@ def test_what_only_sounds_like_it(text: str) -> None:
         ("db/**", "db/x/y.sql", True),
         ("docs/old", "docs/old/x.md", True),
         ("docs/old", "docs/older.md", False),
+        ("caf\u00e9/", "cafe\u0301/a.py", True),
+        ("cafe\u0301/", "caf\u00c9/a.py", True),
+        ("cafe/", "caf\u00e9/a.py", False),
     ],
 )
 def test_what_a_path_covers(pattern: str, path: str, forbidden: bool) -> None:
@@ -75,6 +117,33 @@ def test_what_a_path_covers(pattern: str, path: str, forbidden: bool) -> None:
     rules = parse_off_limits(f"First line.\nNever edit `{pattern}`.")
     assert [rule.line for rule in rules] == [2]
     assert (forbidding(rules, path) is not None) is forbidden
+
+
+def test_a_long_list_counts_to_its_end() -> None:
+    """The last of many paths, and one below a long text, are off limits as the first is."""
+    many = parse_off_limits("# Do not touch\n" + "".join(f"- gen/f{n}.py\n" for n in range(1_000)))
+    assert forbidding(many, "gen/f999.py")
+    late = parse_off_limits("word " * 20 + "\n" + ("word " * 20 + "\n") * 2_000 + "Never edit `vendor/`.\n")
+    assert forbidding(late, "vendor/a.py")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("x\n" * 500_001, "more than 1,000,000 characters"),
+        ("# Do not touch\n" + "".join(f"- f{n}.py\n" for n in range(2_001)), "more than 2,000 paths"),
+        ("\nNever edit `a.py`" + ", `b.py`" * 1_000, "Line 2 has more than 2,000 characters"),
+    ],
+)
+def test_what_is_too_much_is_never_read_in_part(text: str, why: str) -> None:
+    """Instructions over a limit are refused, and so is whatever they may have forbidden."""
+    with pytest.raises(FileUnusable, match=why):
+        parse_off_limits(text)
+
+
+def test_a_long_line_that_forbids_nothing_is_no_problem() -> None:
+    """A picture or a link of any length is passed over."""
+    assert parse_off_limits("data:" + "x" * 5_000 + "\nNever edit `a.py`.")[0].line == 2
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

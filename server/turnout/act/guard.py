@@ -117,10 +117,9 @@ class Guard:
             )
         try:
             file = self._workspace.snapshot(self._workspace.uri(path))
+            off_limits = parse_off_limits(file.text) if file else ()
         except (FileWithheld, PathRefused):
             return None
         except FileUnusable as failure:
             return Instructions(path, folder, "", (), str(failure))
-        return (
-            Instructions(path, folder, file.text, parse_off_limits(file.text)) if file and file.text else None
-        )
+        return Instructions(path, folder, file.text, off_limits) if file and file.text else None

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from turnout.act.drafts import Draft, Question, redraft, so_far
-from turnout.act.findings import Findings, findings, readers_of_all
+from turnout.act.findings import Findings, asked_anew, findings, quotable, vetted
 from turnout.act.proposals import Check
 from turnout.act.seams import Seams
 from turnout.act.tools import Toolbox, told
+from turnout.act.withdrawals import Attempt, taken_back
 from turnout.core.answers import Answer
 from turnout.core.documents import Snapshot
 from turnout.core.edits.replies import Reply
@@ -84,6 +85,7 @@ class _Work:
     turns: list[Message] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
     draft: Draft | None = None
+    attempts: list[Attempt] = field(default_factory=list)
     model: Model | None = None
     """The one that gave the last answer."""
     others: bool = False
@@ -96,7 +98,6 @@ class _Work:
     """What the checks said since the last answer of a tool."""
     told: dict[int, Findings] = field(default_factory=dict)
     """What of it is in the turn of that number."""
-    readers: frozenset[Model] | None = None
     hearers: frozenset[Model] | None = None
     """Who may hear all names of files that are in the conversation; None where no others than the request's are."""
 
@@ -131,7 +132,8 @@ class _Work:
                 f"The model proposed no change. {unfinished}".strip(),
                 advice="Ask for less at once, or choose another model.",
             )
-        draft = replace(self.draft, receipts=tuple(self.receipts))
+        withdrawn = taken_back(self.attempts, self.draft.changes)
+        draft = replace(self.draft, receipts=tuple(self.receipts), withdrawn=withdrawn)
         if not unfinished:
             return draft
         return replace(draft, checks=(*draft.checks, Check("finished", False, unfinished)))
@@ -180,6 +182,7 @@ class _Work:
 
         self._tell(f"turn {len(self.receipts) + 1}")
         self.hearers = await self.tools.readers()
+        await asked_anew([*self.told.values()], self.seams)
         return await self.seams.asker.ask(self.question.kind, self._render, self.tools.sent, on_text)
 
     def _render(self, model: Model) -> ChatPrompt:
@@ -191,12 +194,13 @@ class _Work:
             raise RequestRejected(f"Names were listed of files that are kept from {model.name}.")
         begun = self.question.render(model)
         room = (model.context_tokens - begun.max_tokens) * _BYTES_PER_TOKEN - _size(begun.messages)
-        return replace(
+        prompt = replace(
             begun,
             messages=(*begun.messages, *_fitting(self._turns_for(model), room)),
             tools=self.tools.offered(),
             edits=_BY_CALLS,
         )
+        return vetted(prompt, model, [*self.told.values()], self.seams, self.tools.named)
 
     def _turns_for(self, model: Model) -> list[Message]:
         """The turns so far, each check with as much of its output as `model` may have."""
@@ -250,8 +254,11 @@ class _Work:
         self.seams.show(draft.changes)
         if draft.complaints:
             wrong = "\n".join(f"- {complaint}" for complaint in draft.complaints)
+            self.attempts.append(Attempt(draft.changes, wrong))
             return f"That cannot be applied:\n{wrong}\nPropose the edits of those files again, all of them."
-        return "\n".join([told(draft.changes, draft.checks), *await self._checked()])
+        found = await self._checked()
+        self.attempts.append(Attempt(draft.changes, self.found.whole if self.found else ""))
+        return "\n".join([told(draft.changes, draft.checks), *found])
 
     async def _find(self, reply: Reply, model: Model) -> None:
         """Take in files that `model` found, and let go of one that another model did and this one may not have."""
@@ -284,6 +291,7 @@ class _Work:
         if self.seams.check is None or self.draft is None:
             return ()
         self._tell("running checks")
+        sources = await quotable(self.seams)
         checks = await self.seams.check(self.draft.changes)
         failed = [check for check in checks if not check.ok]
         self.passed = not failed
@@ -291,8 +299,7 @@ class _Work:
             return ()
         if not failed:
             return ["All checks pass."]
-        self.readers = await readers_of_all(self.seams) if self.readers is None else self.readers
-        self.found = findings(failed, await self._known(failed), self.readers)
+        self.found = findings(failed, await self._known(failed), sources)
         return ["These checks fail with the change:", self.found.part]
 
     async def _known(self, failed: Sequence[Check]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeAlias, TypeVar
 
-from turnout.act.findings import Findings, findings, readers_of_all
+from turnout.act.findings import Findings, asked_anew, findings, quotable, vetted
 from turnout.act.pieces import Piece
 from turnout.act.prompts import Style, complaint, continued
 from turnout.act.proposals import Check, Proposal, Skipped, new_id
@@ -137,12 +137,13 @@ async def _failed_checks(draft: Draft, question: Question, seams: Seams) -> tupl
     if seams.check is None or draft.alone or not draft.changes:
         return ()
     seams.tell("running checks", 0, 0)
+    sources = await quotable(seams)
     failed = [check for check in await seams.check(draft.changes) if not check.ok]
     if not failed:
         return ()
     known = {path: file.text for path, file in question.files.items()}
     known |= {change.new_path or change.path: "".join(change.after) for change in draft.changes}
-    return (findings(failed, known, await readers_of_all(seams)),)
+    return (findings(failed, known, sources),)
 
 
 async def converse(
@@ -160,7 +161,7 @@ async def converse(
     last: Sequence[Complaint] = ()
     heard: list[Findings] = []
     for left in range(min(question.repairs, MAX_REPAIRS), -1, -1):
-        answer = await ask(question, turns, seams)
+        answer = await ask(question, turns, seams, heard)
         receipts.append(answer.receipt)
         for found in heard:
             found.answered(answer.model)
@@ -196,12 +197,19 @@ def _complained(complaints: Sequence[Complaint], style: Style, model: Model) -> 
     return complaint([c.told(model) if isinstance(c, Findings) else c for c in complaints], style)
 
 
-async def ask(question: Question, turns: Sequence[tuple[str, Said]], seams: Seams) -> Answer:
-    """One answer to `question`; `turns` are earlier answers, each with what was said to it."""
+async def ask(
+    question: Question, turns: Sequence[tuple[str, Said]], seams: Seams, heard: Sequence[Findings] = ()
+) -> Answer:
+    """One answer to `question`; `turns` are earlier answers, each with what was said to it, `heard` all findings there.
+
+    Each model is told of these what it may hear by the settings as they are now.
+    """
     seen = 0
+    await asked_anew(heard, seams)
 
     def render(model: Model) -> ChatPrompt:
-        return continued(question.render(model), [(text, said(model)) for text, said in turns], model)
+        told = [(text, said(model)) for text, said in turns]
+        return vetted(continued(question.render(model), told, model), model, heard, seams)
 
     def on_text(text: str) -> None:
         nonlocal seen

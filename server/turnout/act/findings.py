@@ -1,19 +1,21 @@
 """What a model hears of the checks that fail with its change.
 
-Invariant: what a check prints may quote any file of the folder, so the whole of it is for models that may have all of
+Invariants: what a check prints may quote any file of the folder, so the whole of it is for models that may have all of
 them; any other hears only of problems in files that are known to be in its request, and of those only such words as
-stand in these files or as checkers use anyway.
+stand in these files or as checkers use anyway. Who may have them is asked for every prompt, and again for every send.
 """
 
 import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from turnout.act.proposals import Check
 from turnout.act.seams import Outlook, Seams, Workspace
 from turnout.core.models import Model
 from turnout.core.problems import Problem
+from turnout.core.prompts import ChatPrompt
 from turnout.errors import EditError, RequestRejected
 
 _MOST_FILES = 5_000
@@ -42,19 +44,22 @@ _KEPT_BACK = "The rest of its output is not shown: it may quote files that are k
 
 @dataclass(slots=True)
 class Findings:
-    """The same findings for two kinds of readers; `readers` are the models off this machine that hear the `whole`.
+    """The same findings for two kinds of readers; `sources` are the URIs of all files that the `whole` may quote.
 
-    An answer of one that heard the whole may quote it, so no other model takes part in the conversation after that.
+    `readers` are the models off this machine that hear the whole, nobody until `asked_anew` found them; nobody does
+    where `sources` is None. An answer of one that heard the whole may quote it, so no other model takes part in the
+    conversation after that.
     """
 
     whole: str
     part: str
-    readers: frozenset[Model]
+    sources: tuple[str, ...] | None = field(compare=False)
+    readers: frozenset[Model] = field(default=frozenset(), compare=False)
     is_quoted: bool = field(default=False, compare=False)
 
     def told(self, model: Model) -> str:
         """What `model` hears. Raises RequestRejected where an answer in the conversation may quote what it may not."""
-        if self._is_open_to(model):
+        if self.is_open_to(model):
             return self.whole
         if self.is_quoted:
             raise RequestRejected(f"Checks printed text that may be kept from {model.name}.")
@@ -62,19 +67,20 @@ class Findings:
 
     def answered(self, model: Model) -> None:
         """Note that `model` heard them and that what it said to them is in the conversation."""
-        self.is_quoted = self.is_quoted or self._is_open_to(model)
+        self.is_quoted = self.is_quoted or self.is_open_to(model)
 
-    def _is_open_to(self, model: Model) -> bool:
+    def is_open_to(self, model: Model) -> bool:
+        """Whether `model` hears the whole."""
         return not model.leaves_machine or model in self.readers
 
 
-def findings(failed: Sequence[Check], known: Mapping[str, str], readers: frozenset[Model]) -> Findings:
+def findings(failed: Sequence[Check], known: Mapping[str, str], sources: tuple[str, ...] | None) -> Findings:
     """What the checks in `failed` say; `known` are files, by path, that every model of the request may have."""
     words = words_of([*known, *known.values()])
     return Findings(
         "\n".join(f"{check.name}: {check.message}" for check in failed),
         "\n".join(f"{check.name}: {_part(check, known, words)}" for check in failed),
-        readers,
+        sources,
     )
 
 
@@ -92,13 +98,30 @@ def in_words(problem: Problem, words: Set[str]) -> str:
     return problem._replace(text=_WORD.sub(kept, problem.text)).shown
 
 
-async def readers_of_all(seams: Seams) -> frozenset[Model]:
-    """The models off this machine that every rule lets have every file of the folder, hidden ones too."""
-    if seams.outlook is None:
-        return frozenset()
-    workspace = seams.workspace
-    uris = await asyncio.to_thread(_uris, workspace)
-    return frozenset() if uris is None else await _in_every_route(uris, seams.outlook)
+async def quotable(seams: Seams) -> tuple[str, ...] | None:
+    """The URIs of all files that a check may quote, hidden ones too; None where nobody can say who may have them all.
+
+    It is for the moment before the check: a file that is ignored from then on may be quoted all the same.
+    """
+    return None if seams.outlook is None else await asyncio.to_thread(_uris, seams.workspace)
+
+
+async def asked_anew(heard: Sequence[Findings], seams: Seams) -> None:
+    """Find out who hears the whole of `heard` by the settings as they are now: models that may have all their files."""
+    readers = frozenset[Model]()
+    if heard and seams.outlook is not None and all(found.sources is not None for found in heard):
+        readers = await _in_every_route(_sources(heard), seams.outlook)
+    for found in heard:
+        found.readers = readers
+
+
+def vetted(
+    prompt: ChatPrompt, model: Model, heard: Sequence[Findings], seams: Seams, named: Iterable[str] = ()
+) -> ChatPrompt:
+    """`prompt`, which tells `model` of `heard` and of the files whose URIs are `named`, sent only while it may be."""
+    quoted = [found for found in heard if model.leaves_machine and found.is_open_to(model)]
+    uris = tuple(dict.fromkeys((*named, *_sources(quoted))))
+    return replace(prompt, may_have=partial(_may_have, uris, seams.outlook)) if uris else prompt
 
 
 def _part(check: Check, known: Mapping[str, str], words: Set[str]) -> str:
@@ -107,7 +130,11 @@ def _part(check: Check, known: Mapping[str, str], words: Set[str]) -> str:
     return "\n".join([*(["new problems:", *shown] if shown else ["it fails."]), _KEPT_BACK])
 
 
-def _uris(workspace: Workspace) -> list[str] | None:
+def _sources(heard: Iterable[Findings]) -> list[str]:
+    return list(dict.fromkeys(uri for found in heard for uri in found.sources or ()))
+
+
+def _uris(workspace: Workspace) -> tuple[str, ...] | None:
     """Every file that a check may read; None where they are too many, or one of them has no URI."""
     uris: list[str] = []
     for path in workspace.paths(hidden=True):
@@ -117,7 +144,18 @@ def _uris(workspace: Workspace) -> list[str] | None:
             uris.append(workspace.uri(path))
         except EditError:
             return None
-    return uris
+    return tuple(uris)
+
+
+async def _may_have(uris: Sequence[str], outlook: Outlook | None, model: Model) -> bool:
+    """Whether the settings let `model` have every one of `uris` now."""
+    for first in range(0, len(uris), _DECIDED_AT_ONCE):
+        if outlook is None:
+            return False
+        found = await outlook.readers("refactor", uris[first : first + _DECIDED_AT_ONCE])
+        if not all(model in readers for readers in found):
+            return False
+    return True
 
 
 async def _in_every_route(uris: Sequence[str], outlook: Outlook) -> frozenset[Model]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from turnout.act.drafts import MAX_REPAIRS, Draft, Question, ask, read_edits
-from turnout.act.findings import Findings, in_words, readers_of_all, words_of
+from turnout.act.findings import Findings, in_words, quotable, words_of
 from turnout.act.prompts import complaint
 from turnout.act.proposals import Check
 from turnout.act.seams import Seams
@@ -55,7 +55,8 @@ class _Mending:
     """What the answers about a file may quote."""
     wrong: dict[str, str] = field(default_factory=dict)
     """What was last found wrong with a file."""
-    readers: frozenset[Model] = frozenset()
+    sources: tuple[str, ...] | None = None
+    """The URIs of all files that the last check may quote."""
 
     def result(self) -> dict[str, Draft]:
         """The best drafts, with the receipts of every answer."""
@@ -79,8 +80,6 @@ class _Mending:
             wrong = _by_file(failed, now)
             if not wrong or wrong == last or round_ == MAX_REPAIRS:
                 return
-            if not self.readers:
-                self.readers = await readers_of_all(self.seams)
             try:
                 now, last = {**now, **await self._again(wrong, now)}, wrong
             except (BackendError, EditError, RouteError):
@@ -92,6 +91,7 @@ class _Mending:
         if not changes:
             return []
         self.seams.tell("running checks", 0, 0)
+        self.sources = await quotable(self.seams)
         return [check for check in await self.seams.check(changes) if not check.ok]
 
     async def _again(
@@ -112,7 +112,7 @@ class _Mending:
         self.wrong[path] = "\n".join(problem.shown for problem in problems)
         known = [f"{name} {file.text}" for name, file in question.files.items()]
         known += ["".join(change.after) for change in draft.changes]
-        findings = _findings(path, problems, self.readers, words_of(known))
+        findings = _findings(path, problems, self.sources, words_of(known))
         earlier = self.heard.setdefault(path, [])
 
         def said(model: Model) -> str:
@@ -120,7 +120,7 @@ class _Mending:
                 before.told(model)  # raises where an answer may quote what this model may not have
             return complaint([findings.told(model)], question.format(model).style)
 
-        answer = await ask(question, [(draft.said, said)], self.seams)
+        answer = await ask(question, [(draft.said, said)], self.seams, [*earlier, findings])
         self.spent.setdefault(path, []).append(answer.receipt)
         findings.answered(answer.model)
         if answer.finish == "length":
@@ -162,7 +162,7 @@ def _new_name(change: FileChange) -> str:
 
 
 def _findings(
-    path: str, problems: Sequence[Problem], readers: frozenset[Model], words: frozenset[str]
+    path: str, problems: Sequence[Problem], sources: tuple[str, ...] | None, words: frozenset[str]
 ) -> Findings:
     """What is said of `problems`: not every model hears of those without a place, and other words than `words`."""
     placed = [problem.shown for problem in problems if problem.path][:_SHOWN]
@@ -170,4 +170,4 @@ def _findings(
     begun = f"The project's checks find new problems with the change of {path}:"
     heard = [in_words(problem, words) for problem in problems if problem.path][:_SHOWN]
     part = "\n".join([begun, *heard] if heard else [f"The project's checks fail with the change of {path}."])
-    return Findings("\n".join([begun, *placed, *others]), part, readers)
+    return Findings("\n".join([begun, *placed, *others]), part, sources)

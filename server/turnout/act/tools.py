@@ -72,6 +72,11 @@ class Toolbox:
         """Every file whose text is in the conversation."""
         return (*self.shown, *self.read.values())
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The URIs of all files whose names were listed and whose text was not shown."""
+        return tuple(self.seams.workspace.uri(path) for path in sorted(self._named))
+
     async def readers(self) -> frozenset[Model] | None:
         """Who may hear every name that was listed, by the settings as they are now; None where none was.
 

@@ -3,7 +3,8 @@
 Invariant: nothing here does I/O, and every value is frozen.
 """
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from turnout.core.fim.layout import Window
@@ -110,6 +111,8 @@ class ChatPrompt:
     `must_call` asks for a call of one of `tools`, where the model's API can be asked for that.
     `tags` say to a gateway what it is spent on; no other model hears them.
     `edits` is for the receipt: the form of the edits that it asks for, and why that one.
+    `may_have` says whether a model may have what is quoted of files that are none of the request's; it is asked right
+    before every send, since settings may have changed after the prompt was rendered.
     """
 
     messages: tuple[Message, ...]
@@ -121,6 +124,7 @@ class ChatPrompt:
     must_call: bool = False
     tags: tuple[str, ...] = ()
     edits: str = ""
+    may_have: Callable[[Model], Awaitable[bool]] | None = field(default=None, compare=False, repr=False)
 
 
 Prompt: TypeAlias = FimPrompt | ChatPrompt

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from turnout.core.limits import stricter_when_spent
 from turnout.core.models import Model
 from turnout.core.objections import withdrawn
-from turnout.core.prompts import Prompt
+from turnout.core.prompts import ChatPrompt, Prompt
 from turnout.core.requests import COMPLETION_KINDS, Route
 from turnout.core.secrets import Redacted
 from turnout.core.spending import Refusal
@@ -58,25 +58,24 @@ class Clearance:
         require_room(self.attempt, self.route, model, worst)
         return redacted
 
-    async def renewed(self, model: Model) -> Route:
+    async def renewed(self, model: Model, prompt: Prompt) -> Route:
         """The route with the limits on money as they are now; raises RouteError where `model` lost its place in it.
 
         It was decided before a pause, a question or another model's failure, so it is decided anew, on files as they
-        are now.
+        are now, and so is whether `model` may have what `prompt` quotes of others.
         """
-        if self.permits is None:
-            return self.route
         ask = self.attempt.ask
         uris = tuple(file.uri for file in ask.files)
         if self.ready is not None:
             await self.ready(ask.kind, uris)
+        if isinstance(prompt, ChatPrompt) and prompt.may_have and not await prompt.may_have(model):
+            raise _changed(model, f"it may quote files that are kept from {model.name}")
+        if self.permits is None:
+            return self.route
         now = self.permits(ask.kind, uris, ask.input_tokens, ask.instruction)
         objection = withdrawn(model, self.route, now)
         if objection is not None:
-            raise RouteError(
-                f"Nothing was sent to {model.name}, because the settings changed meanwhile: {objection}.",
-                advice="Ask again.",
-            )
+            raise _changed(model, objection)
         limits_usd = [limit for limit in (self.route.limit_usd, now.limit_usd) if limit is not None]
         return replace(
             self.route,
@@ -108,3 +107,10 @@ class Clearance:
         if not await self.consents.may_leave(question):
             raise ConsentRefused("Nothing was sent to it, because you did not agree.")
         self.operation.agree(question.model, uris)
+
+
+def _changed(model: Model, objection: str) -> RouteError:
+    return RouteError(
+        f"Nothing was sent to {model.name}, because the settings changed meanwhile: {objection}.",
+        advice="Ask again.",
+    )

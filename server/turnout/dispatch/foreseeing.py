@@ -50,9 +50,10 @@ async def foresee(clearance: Clearance, write: Write, only: str | None) -> Fores
     last: TurnoutError | None = None
     for model in candidates:
         try:
-            fitting = await clearance.fit(model, tagged(ask.prompt(model), ask.kind))
+            prompt = tagged(ask.prompt(model), ask.kind)
+            fitting = await clearance.fit(model, prompt)
             asks_first = _asks_first(clearance, model)
-            await clearance.renewed(model)
+            await clearance.renewed(model, prompt)
             url, body = ("", b"") if model.api == "local" else write(model, fitting.prompt)
             return Foreseen(ask, route, model, fitting, tuple(passed), asks_first, url, body)
         except PASSED_OVER as error:

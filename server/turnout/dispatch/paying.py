@@ -51,7 +51,7 @@ class Payer:
         while (refusal := await answer) is not None:
             await self._ask(clearance, reservation, refusal, tried)
             # The question may have stood open for long: what it was about is looked at as it is now.
-            route = await clearance.renewed(tried.model)
+            route = await clearance.renewed(tried.model, prompt)
             require_room(attempt, route, tried.model, usd, own=tried)
             reservation = _reservation(clearance, route, tried, usd)
             answer = self._purse.reserve(reservation, route.limits)

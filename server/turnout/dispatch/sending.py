@@ -53,7 +53,7 @@ class Sender:
         """Ask `model`; raises TurnoutError where it did not answer. What was sent is in `attempt.tries` either way."""
         prompt = tagged(attempt.ask.prompt(model), attempt.ask.kind)
         cleared = await clearance.clear(model, prompt)
-        route = await clearance.renewed(model)
+        route = await clearance.renewed(model, prompt)
         tried = Try(
             model, prompt_bytes(cleared.prompt), self._clock(), redacted=cleared.counts, reached=False
         )
@@ -61,7 +61,7 @@ class Sender:
         tried.ticket = self._vitals.enter(model)
         try:
             if await self._payer.set_aside(clearance, route, tried, cleared.prompt):
-                await clearance.renewed(model)
+                await clearance.renewed(model, prompt)
             attempt.tries.append(tried)
             # The worker is handed a prompt at once; what others wait for before that is told by their streams.
             tried.reached = model.api == "local"
@@ -135,7 +135,7 @@ class Sender:
                     floor.take(tried)
                     return
                 if not isinstance(item, Delta):
-                    await _hear(clearance, tried, floor, item)
+                    await _hear(clearance, tried, cleared, floor, item)
                     if isinstance(item, Departing):
                         self._keep(clearance, tried, cleared, item)
                     continue
@@ -173,13 +173,15 @@ def _became(tried: Try, state: str) -> None:
         tried.hop.state = state
 
 
-async def _hear(clearance: Clearance, tried: Try, floor: Floor, item: Account | Departing | Waiting) -> None:
+async def _hear(
+    clearance: Clearance, tried: Try, cleared: Redacted, floor: Floor, item: Account | Departing | Waiting
+) -> None:
     """Take what a backend tells ahead of any text; raises RouteError where nothing may depart any more."""
     if isinstance(item, Account):
         tried.account = item
     elif isinstance(item, Departing):
         # Whoever waited for a key, or for a store to be unlocked, may have waited for long.
-        await clearance.renewed(tried.model)
+        await clearance.renewed(tried.model, cleared.prompt)
         tried.reached = True
     else:
         tried.reached, tried.waiting = True, item.reason

@@ -1,8 +1,11 @@
 """`turnout refactor`: the editor's refactor on files on disk, for scripts: what it prints, changes and returns."""
 
 import json
+import socket
 import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +16,14 @@ from support.shop import FILES, SCRIPT, renamed
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 RENAME = "Rename total to grand_total"
+
+WAITING = """
+import os, socket
+server = socket.create_connection(("127.0.0.1", {port}))
+server.sendall(os.fsencode(os.getcwd()) + b"\\n")
+server.recv(1)
+"""
+"""A check that says where it runs, and waits."""
 
 
 @pytest.fixture
@@ -145,3 +156,31 @@ def test_checks_that_did_not_run(turnout: Run, home: Home) -> None:
     assert (done.returncode, texts(home)) == (0, [renamed(text) for text in FILES.values()])
     assert "not run: lint --all: " in done.stderr
     assert "Verified in part. Not checked: lint --all." in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
+def test_a_signal_to_end_leaves_nothing(home: Home) -> None:
+    """During a check it ends the check as well, and the check's copy of the folder is removed."""
+    for name, text in FILES.items():
+        home.write(name, text)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+        (home.root / "check.py").write_text(WAITING.format(port=server.getsockname()[1]))
+        checks = json.dumps([f"{sys.executable} {home.root / 'check.py'}"])
+        home.configure(f"[routes.refactor]\nchecks = {checks}\n")
+        environment = home.environment(TURNOUT_FAKE_SCRIPT=json.dumps(SCRIPT))
+        subprocess.run([TURNOUT, "trust", "."], cwd=home.work, env=environment, check=True, timeout=60)
+        with subprocess.Popen(
+            [TURNOUT, "refactor", RENAME, "shop", "--apply"], cwd=home.work, env=environment,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        ) as process:  # fmt: skip
+            check, _ = server.accept()
+            with check:
+                check.settimeout(60)
+                copy = Path(check.makefile().readline().strip())
+                assert (copy / "shop/prices.py").is_file()
+                process.terminate()
+                _, said = process.communicate(timeout=60)
+                assert check.recv(1) == b"", "the check is still there"
+    assert (process.returncode, "Traceback" in said, copy.exists()) == (143, False, False), said
+    assert texts(home) == list(FILES.values())

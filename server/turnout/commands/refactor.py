@@ -2,11 +2,10 @@
 
 The result goes to stdout and everything else to stderr. Exit statuses: 0 done, 1 it failed, 2 wrong usage, 3 the
 proposal is not whole or a check failed, 4 nothing would change, 5 it was not agreed to, 6 a file has changes that are
-not committed, 130 stopped. Nothing is changed on disk but with `--apply` and status 0.
+not committed, 130 and 143 stopped. Nothing is changed on disk but with `--apply` and status 0.
 """
 
 import argparse
-import asyncio
 import json
 import sys
 from collections.abc import Iterator
@@ -28,7 +27,7 @@ DONE, FAILED, UNSOUND, UNCHANGED, DECLINED, DIRTY = 0, 1, 3, 4, 5, 6
 
 _EPILOG = (
     "Exit status: 0 done, 1 failed, 2 wrong usage, 3 the proposal is not whole or a check failed, 4 nothing would "
-    "change, 5 not agreed to, 6 a file has changes that are not committed, 130 stopped."
+    "change, 5 not agreed to, 6 a file has changes that are not committed, 130 and 143 stopped."
 )
 
 
@@ -78,7 +77,9 @@ def _path(text: str) -> Path:
 
 def run(args: argparse.Namespace) -> int:
     """Propose, and apply where that is wanted."""
-    return asyncio.run(_run(args))
+    from turnout.commands.ending import run_to_end
+
+    return run_to_end(_run(args))
 
 
 async def _run(args: argparse.Namespace) -> int:

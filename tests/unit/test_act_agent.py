@@ -562,6 +562,23 @@ async def test_the_output_of_checks_may_quote_any_file(files: dict[str, str], wh
     assert heard is any("kept" in file.uri for file in asker.files[1])
 
 
+async def test_a_change_that_is_taken_back_is_said() -> None:
+    """Edits that leave a file as it was are not what was asked for: it is named, with what was wrong."""
+
+    async def check(changes: Sequence[FileChange]) -> list[Check]:
+        found = [Problem(change.path, 1, "undefined area") for change in changes if "far" in change.path]
+        return [Check("ruff", not found, "undefined area", problems=tuple(found))]
+
+    there = "SIZE = shapes.area(1, 1)"
+    renamed = edits("far/other.py", there, there.replace("area", "size"))
+    proposal, _ = await run([renamed, edits(), edits("far/other.py", there, there)], check=check)
+    assert [change.path for change in proposal.changes] == ["shapes.py"]
+    assert failed(proposal) == {
+        "edits": "far/other.py: a repair took its change back after: ruff: undefined area"
+    }
+    assert not proposal.complete
+
+
 @pytest.mark.parametrize(
     ("text", "heard"),
     [

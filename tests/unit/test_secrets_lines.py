@@ -34,6 +34,7 @@ MIDDLES = [
 JOINTS = [("", "\n"), ("    ", "\n    "), ("# ", "\n# "), ("", "\r\n"), ("> ", "\n> ")]
 FRONTS = [("-", "\n-"), ("E       ", "\nE       "), ("conf/keys.py:12: ", "\nconf/keys.py:13: ")]
 """What a diff, pytest and a search write in front of every line."""
+LISTS = [("['", "', '"), ('["', '","'), ("('", "',\t'")]
 STRINGS = [('"', '\\n"\n    "'), ("'", "\\n' +\n  '"), ('k = "', '",\n    "'), ('"', "\\n")]
 
 
@@ -90,6 +91,13 @@ def test_nothing_of_a_selection_leaves(first: int, count: int) -> None:
         assert not any(line.strip()[:20] in str(redacted.prompt) for line in selected)
 
 
+@pytest.mark.parametrize("lines", [lines for lines in MIDDLES[:-1] if len(lines) > 2])
+@pytest.mark.parametrize(("first", "joint"), LISTS)
+def test_middle_in_a_list(lines: list[str], first: str, joint: str) -> None:
+    """The same holds for a list of strings on one line."""
+    assert taken(f"x = {first}{joint.join(lines)}{first[-1]}\n") == set(lines)
+
+
 def block(name: str, lines: list[str]) -> str:
     """A block with marks."""
     return f"-----BEGIN {name}-----\n" + "\n".join(lines) + f"\n-----END {name}-----\n"
@@ -128,6 +136,11 @@ LEFT_ALONE = [
     "\n".join(made(86) + "==" for _ in range(3)),
     f'integrity = "{made(64)}"',
     f"x = {made(64)}",
+    repr(HASHES),
+    repr([one.upper() for one in HASHES]),
+    repr([made(44), made(44)]),
+    repr([f"sha384-{made(64)}", f"sha384-{made(64)}"]),
+    repr([made(64), made(30)]),
     made(50) + "\n" + made(50),
     made(100),
     "/" * 70 + "\n" + "/" * 70,

@@ -21,6 +21,7 @@ _FIRST = re.compile(r"[A-Za-z0-9+/]++")
 _KEY_WIDTHS = frozenset({64, 70})
 """Characters of a line where keys are written: enough to know one by that stands alone."""
 _OWN_LINE = re.compile(rf"(?:[ \t]*(?:(?:[#*>|]|//)[ \t]+)?|-|E[ ]{{3,}}|{ROW})\Z")
+_NEXT_STRING = re.compile(r"([\"'`]),[ \t]?\1")
 _MARK = re.compile(r"---- ?(BEGIN|END) ([A-Z0-9 ]{3,60})")
 _NEAR = 300
 """Characters in which the BEGIN and the END of a block stand before its first line and after its last one."""
@@ -96,9 +97,14 @@ def _added(text: str, piece: Span) -> int:
 
 
 def _is_line_end(text: str, start: int, end: int) -> bool:
-    """Whether nothing but the end of a line in any spelling is there, with quotes and marks of comments."""
+    """Whether nothing but the end of a line in any spelling is there, with quotes and marks of comments.
+
+    In a list of strings, as a program prints one, each of them is a line.
+    """
     gap = GAP.match(text, start, end)
-    return gap is not None and gap.end() == end and ("\n" in gap[0] or "\\n" in gap[0])
+    if gap is None or gap.end() != end:
+        return False
+    return "\n" in gap[0] or "\\n" in gap[0] or _NEXT_STRING.fullmatch(gap[0]) is not None
 
 
 def _of_key(text: str, run: list[Span]) -> list[Span]:

@@ -23,12 +23,15 @@ _AROUND = re.compile(
     r"(?=[ \t]*+(?:\([ \t]*+\r?\n[ \t]*+)?[brfu]{0,2}[\"'`])"
     r"|(?P<close>[\"'`\]]{0,2})[ \t]*+(?P<sign>:[ \t]?=|=>|[:=]|,(?=[ \t]*[\"']))"
     r"|(?P<entry>[\"']?(?:,[ \t]*+|[ \t]*+(?=\r?\n))(?:\r?\n[ \t]*+)?[\"']?value[\"']?[ \t]*+[:=])"
+    r"|(?P<attribute>[\"'](?:[ \t]++|[ \t]*+\r?\n[ \t]*+)value[ \t]*+=(?=[ \t]*+[\"']))"
+    r"|(?P<block>\"[ \t]*+\{[^{}]{0,300}?\sdefault[ \t]*+=(?=[ \t]*+\"))"
     r"|(?P<space>[ \t]++)(?!`))[ \t]*+"
     r"(?:[>|][+-]?[ \t]*+\r?\n[ \t]++|\([ \t]*+\r?\n[ \t]*+(?=[brfu]{0,2}[\"'`]))?(?:[brfu]{1,2}(?=[\"']))?"
     r"(?:(?P<quote>[\"'`])(?P<quoted>[^\"'`\s]{8,4000})(?P=quote)|(?P<bare>(?=(?:[A-Za-z0-9_.~+/=!@#$%^*-]|&(?!\w{1,40}=)){8})(?:[A-Za-z0-9_.~+/=!@#$%^*-]{1,1000}+|&(?!\w{1,40}=)){1,40}+)))"
 )
 """A word for a secret with what follows: an element of XML, a declaration with its type, a sign, the `value` of an
-entry with that name, or only a space. The value may begin on the next line: in YAML's blocks and in parentheses."""
+entry or attribute with that name, the `default` of one of Terraform's variables, or only a space. The value may begin
+on the next line: in YAML's blocks and in parentheses."""
 _ENDS_A_LINE = re.compile(r"[\n\r\\&;\"'`]|[ \t]*+\Z|[ \t]++(?:#|\r?\n|\\|\w{1,40}=)")
 _VALUES = ("element", "quoted", "bare")
 _NAME = re.compile(r"[A-Za-z0-9_.-]*\Z")
@@ -40,6 +43,8 @@ _OWNER = re.compile(
     r"(?:[\w-]{1,30}\.){0,5}(?:db|database|my|root|admin|user|sa|app|api|pg|postgres|mysql|redis|mongo|rabbitmq|amqp|mqtt|ldap|smtp"
     r"|imap|mail|ftp|ssh|wifi|vpn|jdbc|datasource|keystore|truststore|key|store|proxy|login|master|default|service|http|basic)?[._-]?"
 )
+_SETTERS = frozenset({"ENV", "setx", "setenv"})
+"""What Docker and shells set a variable with, without a sign."""
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 _NOT_SECRET = re.compile(
     r"public|pub[_.-]|primary|foreign|cache|sort|partition|hash|digest|checksum|fingerprint|sha\d|md5|next[_.-]?page|page"
@@ -64,6 +69,8 @@ def _value(text: str, lowered: str, at: int) -> Span | None:
     name = _NAME.search(lowered, begin, at)
     before = name[0] if name else ""
     if _NOT_SECRET.search(before) or (found["quote"] is None and found["close"] and text[at - 1 : at] == " "):
+        return None
+    if found["block"] and not lowered.endswith('variable "', 0, at - len(before)):
         return None
     start, end = next(found.span(name) for name in _VALUES if found[name])
     if found["bare"] and not _stands_alone(text, found, before):
@@ -103,7 +110,16 @@ def _stands_alone(text: str, found: re.Match[str], before: str) -> bool:
         return text[end : end + 1] in ("", " ", "\t", "\n", "\r", "\\", '"', "'", "`", ";")
     if found["sign"] == "=" and text[end : end + 1] == " " and _is_of_command(text, found, before):
         return True
-    return not found["space"] and _ENDS_A_LINE.match(text, end) is not None
+    if found["space"] and not _is_set(text, found, before):
+        return False
+    return _ENDS_A_LINE.match(text, end) is not None
+
+
+def _is_set(text: str, found: re.Match[str], before: str) -> bool:
+    """Whether a variable is set to what follows: `ENV DB_PASSWORD ...`."""
+    begin = found.start() - len(before)
+    led = text[max(0, begin - 20) : begin].rpartition("\n")[2]
+    return led.strip() in _SETTERS and bool(_CAPITALS.match(text[begin : found.end("tail")]))
 
 
 def _is_of_command(text: str, found: re.Match[str], before: str) -> bool:

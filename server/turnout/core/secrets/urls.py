@@ -16,6 +16,9 @@ _USER_INFO = re.compile(
 )
 """A password goes on to the last `@` before a slash; one with a slash in it goes on to the first."""
 _NO_HOST = re.compile(r"(?:(?<=\s)|(?<=[\"'`=]))(?P<user>[\w.-]{1,80}):(?P<value>[^\s\"'`<>]{3,120})\Z")
+_ORACLE = re.compile(
+    r"jdbc:oracle:(?:thin|oci8?):[^\s\"'`<>/@]{1,80}/(?P<value>[^\s\"'`<>/@]{3,120})@(?=[A-Za-z0-9\[(/])"
+)
 _OPTION = re.compile(
     r"-(?:u|-user|U|-proxy-user)(?:[ \t]+|=)[\"']?[^\s:\"'/]{1,80}:(?P<value>[^\s\"'@]{6,200})(?=[\s\"'\\]|\Z)"
 )
@@ -33,7 +36,13 @@ _PLAIN_PASSWORDS = frozenset(
 
 def logins(text: str) -> Iterator[Span | None]:
     """Passwords that follow a user's name and a colon. Yields None now and then, so that others can have a turn."""
-    for look, literals in ((_in_url, ("://",)), (_in_dsn, _PROTOCOLS), (_in_option, _OPTIONS)):
+    looks = (
+        (_in_url, ("://",)),
+        (_in_dsn, _PROTOCOLS),
+        (_in_option, _OPTIONS),
+        (_in_oracle, ("jdbc:oracle:",)),
+    )
+    for look, literals in looks:
         for literal in literals:
             yield from look_at(literal, text, partial(look, text))
 
@@ -51,6 +60,12 @@ def _in_dsn(text: str, at: int) -> Span | None:
     if found is None or found["value"].startswith(("//", "$")) or _is_plain(found["value"]):
         return None
     return at - len(found["value"]), at
+
+
+def _in_oracle(text: str, at: int) -> Span | None:
+    """`jdbc:oracle:thin:user/PASSWORD@host`."""
+    found = _ORACLE.match(text, at)
+    return found.span("value") if found and not _is_plain(found["value"]) else None
 
 
 def _in_option(text: str, at: int) -> Span | None:

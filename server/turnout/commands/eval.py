@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from turnout.commands import evaluate_edits
+from turnout.commands.arguments import positive
 
 if TYPE_CHECKING:
     from turnout.core.fim.layout import Window
@@ -49,7 +50,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--repo", type=Path, default=Path(), metavar="PATH", help="the repository (default: this folder)"
     )
     completions.add_argument(
-        "--holes", type=_positive, default=ENOUGH, metavar="N", help=f"how many holes (default: {ENOUGH})"
+        "--holes", type=positive, default=ENOUGH, metavar="N", help=f"how many holes (default: {ENOUGH})"
     )
     completions.add_argument(
         "--seed",
@@ -72,7 +73,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     completions.add_argument(
         "--tokens",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="room for a prompt (default: what this machine reads in time)",
     )
@@ -244,13 +245,6 @@ def _shown(progress: "Progress") -> Iterator[None]:
 
 def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value
 
 
 def _say(text: str) -> None:

@@ -1,7 +1,6 @@
 """`turnout eval edits`: how well each model does your own past commits once more."""
 
 import argparse
-import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -9,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from turnout.commands.arguments import positive
 
 if TYPE_CHECKING:
     from turnout.act.proposals import Proposal
@@ -39,7 +40,7 @@ def add_action(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--repo", type=Path, default=Path(), metavar="PATH", help="default: this folder")
-    parser.add_argument("--commits", type=int, default=10, metavar="N", help="how many (default: 10)")
+    parser.add_argument("--commits", type=positive, default=10, metavar="N", help="how many (default: 10)")
     parser.add_argument("--model", metavar="NAME", help="only this one of the route of refactors")
     parser.add_argument(
         "--format",
@@ -75,10 +76,12 @@ class Evaluation:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure and print; Ctrl-C prints what there is, with exit status 130."""
+    """Measure and print; Ctrl-C and SIGTERM print what there is, with exit status 130 and 143."""
+    from turnout.commands.ending import run_to_end
+
     done = Evaluation()
     try:
-        status = asyncio.run(_run(args, done))
+        status = run_to_end(_run(args, done))
     except KeyboardInterrupt:
         status = INTERRUPTED
     if done.runs:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from turnout.commands import arguments
+
 if TYPE_CHECKING:
     from turnout.act.plans import Plan
     from turnout.act.proposals import Proposal
@@ -41,12 +43,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog=_EPILOG,
     )
     parser.add_argument(
-        "instruction", type=_said, metavar="INSTRUCTION", help="what to change, in your own words"
+        "instruction",
+        type=arguments.instruction,
+        metavar="INSTRUCTION",
+        help="what to change, in your own words",
     )
     parser.add_argument(
         "paths",
         nargs="*",
-        type=_path,
+        type=arguments.place,
         metavar="PATH",
         help="files and folders that may change (default: found)",
     )
@@ -60,19 +65,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--plan", choices=("ask", "auto"), help="show a plan first (default: as set)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
-
-
-def _said(text: str) -> str:
-    if not text.strip():
-        raise argparse.ArgumentTypeError("it is empty: say what to change")
-    return text
-
-
-def _path(text: str) -> Path:
-    # Path("") is the folder one is in: an empty variable of a script would put all of it into the hands of a model.
-    if not text:
-        raise argparse.ArgumentTypeError("it is empty: name a file or a folder, or leave it out")
-    return Path(text)
 
 
 def run(args: argparse.Namespace) -> int:

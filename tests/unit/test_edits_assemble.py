@@ -1,5 +1,7 @@
 """The steps of a reply become changes of files the model was shown, or are refused with the reason."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +44,16 @@ def check(reply: str, *changes: tuple[str, str, str]) -> Assembly:
         for c in assembly.changes
     ] == list(changes)
     return assembly
+
+
+def test_one_file_under_two_names_changes_once() -> None:
+    """Of two edits of one file under two names only one would survive, so the second is refused."""
+    files = {**FILES, "twin.py": FILES["b.py"]}
+    reply = block("b.py", "y = 2\n", "y = 3\n") + block("twin.py", "y = 2\n", "y = 4\n")
+    same = replace(shown(files), identity=lambda uri: 7 if uri in ("w:b.py", "w:twin.py") else None)
+    assembly = assemble(parse_blocks(reply, files), same)
+    assert [change.path for change in assembly.changes] == ["b.py"]
+    assert [str(failure) for failure in assembly.failures] == ["twin.py is the same file as b.py."]
 
 
 def test_edits_of_several_files() -> None:

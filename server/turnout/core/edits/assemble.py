@@ -5,7 +5,7 @@ are the only ones that change, and a new file only appears where none is and no 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -15,7 +15,7 @@ from turnout.core.edits.changes import FileChange, file_change
 from turnout.core.edits.elision import stands_for_code
 from turnout.core.edits.locating import Region
 from turnout.core.edits.matching import moved_rows, new_file, regions, replace_regions, whole
-from turnout.core.edits.paths import as_written, is_hidden, same_place
+from turnout.core.edits.paths import as_written, is_hidden, same_file, same_place
 from turnout.core.edits.replies import Delete, Rename, Replace, Reply, Step, Write
 from turnout.core.symbols import Problem
 from turnout.errors import EditError, EditUnmatched, PathRefused, ReplyUnusable
@@ -41,6 +41,7 @@ class Parser(Protocol):
 class Shown:
     """The files that a model was shown, by path, and where a file of another path would be.
 
+    `identity` is what all names of one file have in common, None where nobody can tell.
     Without a `parser`, edits are found to the letter but for blanks at the ends of lines, or not at all.
     """
 
@@ -48,6 +49,7 @@ class Shown:
     uri: Callable[[str], str]
     exists: Callable[[str], bool]
     parser: Parser | None = None
+    identity: Callable[[str], Hashable] = lambda _uri: None
 
 
 class Assembly(NamedTuple):
@@ -61,6 +63,7 @@ def assemble(reply: Reply, shown: Shown) -> Assembly:
     """The changes that `reply` asks for; a file with a failure is not among them."""
     changes: list[FileChange] = []
     failures: list[EditError] = []
+    names: dict[Hashable, str] = {}
     steps_of, refused = _by_file(reply.steps, shown.files)
     failures += refused
     for path, steps in steps_of.items():
@@ -68,6 +71,7 @@ def assemble(reply: Reply, shown: Shown) -> Assembly:
             change = _change(path, steps, shown)
             if change is not None:
                 _must_have_its_own_place(change, changes)
+                _must_be_its_only_name(change, shown.identity(change.uri), names)
                 changes.append(change)
         except* EditError as group:
             failures += [failure for failure in group.exceptions if isinstance(failure, EditError)]
@@ -106,6 +110,11 @@ def _must_have_its_own_place(change: FileChange, others: Iterable[FileChange]) -
     place = same_place(change.new_uri or change.uri)
     if place in {same_place(other.new_uri or other.uri) for other in others}:
         raise PathRefused(f"{change.new_path or change.path} is the place of two files.")
+
+
+def _must_be_its_only_name(change: FileChange, identity: Hashable, names: dict[Hashable, str]) -> None:
+    if identity is not None and names.setdefault(identity, change.path) != change.path:
+        raise PathRefused(same_file(change.path, names[identity]))
 
 
 def _change(path: str, steps: list[Step], shown: Shown) -> FileChange | None:

@@ -158,8 +158,9 @@ async def test_failed_checks_go_back_too() -> None:
     [
         (MAIN, "lint: no area in shapes"),
         (block("main.py", "print(area(1, 2))", "print(area(1, 2)"), "syntax main.py: "),
+        (WRONG, "Block 2: its SEARCH text is not in main.py."),
     ],
-    ids=["checks", "syntax"],
+    ids=["checks", "syntax", "not found"],
 )
 async def test_a_change_that_is_taken_back_is_said(first: str, why: str) -> None:
     """A repair that leaves a file as it was is not what was asked for: its file is named, with what was wrong."""

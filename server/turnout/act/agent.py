@@ -132,7 +132,7 @@ class _Work:
                 f"The model proposed no change. {unfinished}".strip(),
                 advice="Ask for less at once, or choose another model.",
             )
-        withdrawn = taken_back(self.attempts, self.draft.changes)
+        withdrawn = taken_back(self.attempts, self.draft.meant)
         draft = replace(self.draft, receipts=tuple(self.receipts), withdrawn=withdrawn)
         if not unfinished:
             return draft
@@ -254,10 +254,10 @@ class _Work:
         self.seams.show(draft.changes)
         if draft.complaints:
             wrong = "\n".join(f"- {complaint}" for complaint in draft.complaints)
-            self.attempts.append(Attempt(draft.changes, wrong))
+            self.attempts.append(Attempt(draft.meant, wrong))
             return f"That cannot be applied:\n{wrong}\nPropose the edits of those files again, all of them."
         found = await self._checked()
-        self.attempts.append(Attempt(draft.changes, self.found.whole if self.found else ""))
+        self.attempts.append(Attempt(draft.meant, self.found.whole if self.found else ""))
         return "\n".join([told(draft.changes, draft.checks), *found])
 
     async def _find(self, reply: Reply, model: Model) -> None:

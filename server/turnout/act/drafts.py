@@ -5,7 +5,7 @@ Invariant: a draft says of every step of the reply either which change it became
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeAlias, TypeVar
@@ -15,7 +15,7 @@ from turnout.act.pieces import Piece
 from turnout.act.prompts import Style, complaint, continued
 from turnout.act.proposals import Check, Proposal, Skipped, new_id
 from turnout.act.seams import Seams, Syntax
-from turnout.act.withdrawals import Attempt, taken_back
+from turnout.act.withdrawals import Attempt, meant, taken_back
 from turnout.core.answers import Answer
 from turnout.core.documents import Snapshot
 from turnout.core.edits.assemble import Assembly, Shown, assemble
@@ -68,6 +68,11 @@ class Draft:
         """What the model should mend, in words."""
         broken = (f"{check.name}: {check.message}" for check in self.checks if not check.ok)
         return (*(str(failure) for failure in self.failures), *broken)
+
+    @property
+    def meant(self) -> Collection[str]:
+        """The paths of the files that it changes, or would if its edits could be applied."""
+        return meant(self.reply, self.changes, self.failures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +127,11 @@ async def draft_edits(question: Question, seams: Seams) -> Draft:
         draft = await read_edits(answer, draft, question, seams)
         wrong = draft.complaints or await _failed_checks(draft, question, seams)
         said = (complaint if isinstance(complaint, str) else complaint.whole for complaint in wrong)
-        attempts.append(Attempt(draft.changes, "\n".join(said)))
+        attempts.append(Attempt(draft.meant, "\n".join(said)))
         return draft, wrong
 
     result, receipts = await converse(question, read, seams)
-    return replace(result, receipts=receipts, withdrawn=taken_back(attempts, result.changes))
+    return replace(result, receipts=receipts, withdrawn=taken_back(attempts, result.meant))
 
 
 async def _failed_checks(draft: Draft, question: Question, seams: Seams) -> tuple[Findings, ...]:

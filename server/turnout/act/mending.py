@@ -64,9 +64,8 @@ class _Mending:
 
     def _settled(self, path: str, best: Draft) -> Draft:
         first = self.drafts[path]
-        kept = {change.path for change in best.changes}
-        lost = taken_back([Attempt(first.changes, self.wrong.get(path, ""))], best.changes)
-        earlier = tuple(skipped for skipped in first.withdrawn if skipped.path not in kept)
+        lost = taken_back([Attempt(first.meant, self.wrong.get(path, ""))], best.meant)
+        earlier = tuple(skipped for skipped in first.withdrawn if skipped.path not in best.meant)
         receipts = (*first.receipts, *self.spent.get(path, ()))
         return replace(best, receipts=receipts, withdrawn=(*earlier, *lost))
 

@@ -1,13 +1,16 @@
-"""What a repair takes back: a file whose change was drafted once, and of which the last draft has none.
+"""What a repair takes back: a file that an earlier answer meant to change, and the last one does not.
 
 Invariant: to leave a file as it was passes every check, and is still not what was asked for; so it is always said.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from turnout.act.proposals import Skipped
 from turnout.core.edits.changes import FileChange
+from turnout.core.edits.replies import Reply
+from turnout.errors import EditError, PathRefused
 
 _MOST_OF_A_REASON = 500
 """In characters: what a check prints may be long."""
@@ -15,17 +18,30 @@ _MOST_OF_A_REASON = 500
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Changes that were drafted, and what was wrong with them."""
+    """The paths of files that were to change, and what was wrong with it."""
 
-    changes: Sequence[FileChange]
+    meant: Collection[str]
     wrong: str
 
 
-def taken_back(attempts: Iterable[Attempt], changes: Iterable[FileChange]) -> tuple[Skipped, ...]:
-    """The files of `attempts` (in order) of which nothing is left in `changes`, with what was wrong with them last."""
-    reasons = {change.path: attempt.wrong for attempt in attempts for change in attempt.changes}
-    kept = {path for change in changes for path in (change.path, change.new_path)}
+def meant(reply: Reply, changes: Iterable[FileChange], failures: Iterable[EditError]) -> dict[str, None]:
+    """The paths, in order, of files that `changes` change, or a step of `reply` would but for one of `failures`.
+
+    To let go of a file that may not be changed is no withdrawal.
+    """
+    wrong = "\n".join(str(failure) for failure in failures if not isinstance(failure, PathRefused))
+    failed = (step.path for step in reply.steps if _is_named(step.path, wrong))
+    return dict.fromkeys([*(change.path for change in changes), *failed])
+
+
+def taken_back(attempts: Iterable[Attempt], kept: Collection[str]) -> tuple[Skipped, ...]:
+    """The files of `attempts` (in order) that are not among those `kept`, with what was wrong with them last."""
+    reasons = {path: attempt.wrong for attempt in attempts for path in attempt.meant}
     return tuple(Skipped(path, _reason(wrong)) for path, wrong in reasons.items() if path not in kept)
+
+
+def _is_named(path: str, text: str) -> bool:
+    return re.search(rf"(?<![\w./-]){re.escape(path)}(?![\w/-])", text) is not None
 
 
 def _reason(wrong: str) -> str:

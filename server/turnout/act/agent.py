@@ -245,9 +245,12 @@ class _Work:
 
     async def _propose(self, reply: Reply) -> str:
         """Take edits; what is wrong with them, or what they come to."""
-        if self.may_find and self.model:
-            await self._find(reply, self.model)
-        draft = await redraft(reply, self._standing(), self.files, "blocks", self.question, self.seams)
+        model = self.model
+        assert model is not None, "it is the one that proposes"
+        if self.may_find:
+            await self._find(reply, model)
+        standing, files = self._standing(), self.files
+        draft = await redraft(reply, standing, files, "blocks", self.question, model, self.seams)
         self.draft = draft
         # What was looked up or checked before may well be worth another look now.
         self.seen = {key: count for key, count in self.seen.items() if key[0] == "propose_edits"}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeAlias, TypeVar
 
+from turnout.act.closed import without_closed
 from turnout.act.findings import Findings, asked_anew, findings, quotable, vetted
 from turnout.act.pieces import Piece
 from turnout.act.prompts import Style, complaint, continued
@@ -230,7 +231,8 @@ async def read_edits(answer: Answer, earlier: Draft | None, question: Question, 
     files = asked_about(form, question.files)
     only = next(iter(files)) if len(files) == 1 else None
     parse = parse_blocks if form.style == "blocks" else parse_whole_files
-    found = await redraft(parse(answer.text, files, only), earlier, files, form.style, question, seams)
+    reply = parse(answer.text, files, only)
+    found = await redraft(reply, earlier, files, form.style, question, answer.model, seams)
     return replace(found, alone=form.alone, said=answer.text)
 
 
@@ -240,13 +242,16 @@ async def redraft(
     files: Mapping[str, Snapshot],
     style: Style,
     question: Question,
+    model: Model,
     seams: Seams,
 ) -> Draft:
-    """The draft of `reply` on `files`, with those steps of `earlier` whose files it does not speak of."""
+    """The draft of `reply` by `model` on `files`, with those steps of `earlier` whose files it does not speak of."""
     whole = _merged(earlier.reply if earlier else None, reply)
+    usable, refused = await without_closed(whole, files, question.kind, model, seams)
     workspace = seams.workspace
     shown = Shown(files, workspace.uri, workspace.exists, seams.syntax, workspace.identity)
-    return await asyncio.to_thread(_drafted, whole, shown, seams.syntax, style, question)
+    draft = await asyncio.to_thread(_drafted, usable, shown, seams.syntax, style, question)
+    return replace(draft, reply=whole, failures=(*refused, *draft.failures))
 
 
 def asked_about(form: Format, files: Mapping[str, Snapshot]) -> Mapping[str, Snapshot]:

@@ -30,7 +30,7 @@ RULES_FOLDER = ".cursor/rules"
 
 _MOST_TEXT = 1_000_000
 _MOST_RULES = 2_000
-_MOST_LINE = 2_000
+_MOST_LINE = 10_000
 
 _VERBS = frozenset({"touch", "edit", "modify", "change", "alter"})
 _TOUCHED = frozenset({"touched", "edited", "modified", "changed", "altered"})
@@ -107,7 +107,7 @@ def forbidding(rules: tuple[OffLimits, ...], path: str) -> OffLimits | None:
 
 
 def _spelled(path: str) -> str:
-    """`path` as all spellings of it that a file system may take for the same."""
+    """The one spelling that stands for all those of `path` that a file system may take for the same."""
     return normalize("NFC", normalize("NFC", path).casefold())
 
 

@@ -88,6 +88,17 @@ def test_a_problem_goes_with_its_file() -> None:
     assert fresh([other], [Problem("a.py", 1, "T201")], moved) == [other]
 
 
+def test_a_file_in_the_place_of_another_has_problems_of_its_own() -> None:
+    """What was wrong with a file that is gone, or elsewhere now, excuses nothing in the one that has its name."""
+    there, lines = Problem("a.py", 1, "T201"), ["x\n"]
+    gone = file_change("delete", "file:///w/a.py", "a.py", lines, ())
+    made = file_change("create", "file:///w/a.py", "a.py", (), lines)
+    assert fresh([there], [there], [gone, change("x\n", "x\n", "b.py", "a.py")]) == [there]
+    moved = [change("x\n", "x\n", "a.py", "b.py"), made]
+    assert fresh([there], [there], moved) == [there]
+    assert fresh([there._replace(path="b.py")], [there], moved) == []
+
+
 def test_an_old_problem_of_a_file_that_was_left_alone() -> None:
     """A file that the change does not touch keeps its problems where they are."""
     there = Problem("c.py", 2, "area is long")

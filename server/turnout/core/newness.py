@@ -34,9 +34,11 @@ def fresh(
 ) -> list[Problem]:
     """Those of `after` that were not there `before` the `changes`, in order."""
     names = _renames(changes)
-    texts_before = {change.path: _text_before(change) for change in changes}
-    texts_after = {text.path: text for text in map(_text_after, changes)}
-    old = [_keys(problem, _place(problem, texts_before), names) for problem in before]
+    texts_before = {change.path: _text_before(change) for change in changes if change.kind != "create"}
+    gone = {change.path for change in changes if change.kind == "delete"}
+    texts_after = {text.path: text for text in map(_text_after, changes) if text.lines}
+    staying = (problem for problem in before if problem.path not in gone)
+    old = [_keys(problem, _place(problem, texts_before), names) for problem in staying]
     left = [(problem, _keys(problem, _place(problem, texts_after), {})) for problem in after]
     for rule in range(len(_RULES) * 2):
         old, left = _unmatched(old, left, rule)

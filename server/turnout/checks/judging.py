@@ -4,6 +4,7 @@ Invariant: a check fails only for what is new, and passes only where it ran to i
 from what was there before.
 """
 
+import asyncio
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -82,11 +83,11 @@ class _Judge:
         except (OSError, ValueError) as error:
             return Check(command, False, f"it cannot be run: {error}")
         if before.status == 0:
-            return _failed(command, after, self._new(after, None))
-        return self._compared(command, after, before)
+            return _failed(command, after, await asyncio.to_thread(self._new, after, None))
+        return await asyncio.to_thread(self._compared, command, after, before)
 
     def _compared(self, command: str, after: Ran, before: Ran) -> Check:
-        """A check that fails with and without the change."""
+        """A check that fails with and without the change. Reads and compares: call it in a thread."""
         new = self._new(after, before)
         if new:
             return _failed(command, after, new)

@@ -64,11 +64,14 @@ class Clearance:
         It was decided before a pause, a question or another model's failure, so it is decided anew, on files as they
         are now, and so is whether `model` may have what `prompt` quotes of others.
         """
+        may_have = prompt.may_have if isinstance(prompt, ChatPrompt) else None
+        if self.permits is None and may_have is None:
+            return self.route
         ask = self.attempt.ask
         uris = tuple(file.uri for file in ask.files)
         if self.ready is not None:
             await self.ready(ask.kind, uris)
-        if isinstance(prompt, ChatPrompt) and prompt.may_have and not await prompt.may_have(model):
+        if may_have is not None and not await may_have(model):
             raise _changed(model, f"it may quote files that are kept from {model.name}")
         if self.permits is None:
             return self.route

@@ -170,12 +170,9 @@ async def test_explain(editor: Editor, buffer: Buffer, module_home: Home) -> Non
     assert buffer.text == TEXT
 
 
-@pytest.mark.parametrize("answer", [types.ShowDocumentResult(success=False), None])
-async def test_explain_in_a_message(
-    editor: Editor, buffer: Buffer, answer: types.ShowDocumentResult | None
-) -> None:
+async def test_explain_in_a_message(editor: Editor, buffer: Buffer) -> None:
     """Where the editor does not show the document, the explanation is a message."""
-    editor.answers[types.WINDOW_SHOW_DOCUMENT] = lambda params: answer
+    editor.answers[types.WINDOW_SHOW_DOCUMENT] = lambda params: types.ShowDocumentResult(success=False)
     await run(editor, await action_titled(editor, buffer, "Explain total", cursor=True))
     await editor.displayed()
     await editor.next(types.WINDOW_SHOW_DOCUMENT)

@@ -38,7 +38,10 @@ class Editor(LanguageClient):
         self.encoding = "utf-16"
         self.asked_at: dict[str, types.Position] = {}
         """Where ghost text was last asked for, by document."""
-        self.answers: dict[str, Answer] = {types.WORKSPACE_APPLY_EDIT: self.carry_out}
+        self.answers: dict[str, Answer] = {
+            types.WORKSPACE_APPLY_EDIT: self.carry_out,
+            types.WINDOW_SHOW_DOCUMENT: lambda _params: types.ShowDocumentResult(success=False),
+        }
         """What to answer the server's requests, now or later; None where a method is not here."""
         self.faults: list[Exception] = []
         self._arrived = asyncio.Event()

@@ -37,6 +37,6 @@ async def test_a_page_that_is_not_shown(answer: Any, tmp_path: Path, monkeypatch
         send_request_async=lambda _method, _params: answer(),
         notify=lambda method, params: told.append((method, params)),
     )
-    await LspEditor(cast(TurnoutProtocol, protocol)).show_page("Explain total", "It adds **prices**.")
+    await LspEditor(cast("TurnoutProtocol", protocol)).show_page("Explain total", "It adds **prices**.")
     message = types.ShowMessageParams(types.MessageType.Info, "It adds **prices**.")
     assert told == [(types.WINDOW_SHOW_MESSAGE, message)]

@@ -5,6 +5,7 @@ process. They take turns, one passage each, so whatever else the machine does we
 on the screen is told by `ghost_watch.lua` alone, and what a server computed by its own figures.
 """
 
+import json
 import os
 import shutil
 import sys
@@ -227,9 +228,20 @@ def _contestants(
 
 @contextmanager
 def _server(model: Path) -> Iterator[str]:
-    script = str(HERE / "llama_server.py")
-    with child_server(script, str(model), str(machine.threads())) as url:
+    with child_server("llama_server.py", str(model), json.dumps(_server_parameters())) as url:
         yield url
+
+
+def _server_parameters() -> dict[str, int | bool]:
+    """What llama.vim's help recommends, with figures to read.
+
+    `llama-server -m MODEL -fa --ubatch-size 512 --batch-size 1024 --ctx-size 0 --cache-reuse 256`: flash attention is
+    automatic by now, the defragmentation of `-dt` is gone, and four slots in one cache are the program's default.
+    """
+    return {
+        "n_ubatch": 512, "n_batch": 1024, "n_ctx": 0, "n_cache_reuse": 256, "n_parallel": 4, "kv_unified": True,
+        "n_threads": machine.threads(), "n_threads_http": -1, "warmup": True, "endpoint_metrics": True, "verbosity": 1,
+    }  # fmt: skip
 
 
 def _llama_vim(peer: Path, base: str) -> str:

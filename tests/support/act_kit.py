@@ -3,6 +3,7 @@
 Invariant: the workspace takes edits the way an editor does: all documents at the version given, or none touched.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -25,11 +26,11 @@ LOCAL = Model("near", "local", "qwen", context_tokens=4096)
 REMOTE = Model("far", "anthropic", "opus", leaves_machine=True, context_tokens=200_000)
 
 
-class OutlookByRoute:
+class OutlookByRoute(ABC):
     """For outlooks of tests: who may have a file is who is in the route of it alone."""
 
-    def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
-        raise NotImplementedError
+    @abstractmethod
+    def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route: ...
 
     async def ready(self, kind: Kind, uris: tuple[str, ...]) -> None:
         return

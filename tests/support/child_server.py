@@ -13,7 +13,7 @@ from pathlib import Path
 
 @contextmanager
 def child_server(script: str, *arguments: str) -> Iterator[str]:
-    """Run `script` of this directory, or of its own if it names one, and give the URL that it prints."""
+    """Run `script` of this directory and give the URL that it prints."""
     # Without -P the modules beside the script would stand in front of the library's of the same name.
     command = [sys.executable, "-P", str(Path(__file__).parent / script), *arguments]
     with subprocess.Popen(

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from turnout.core.answers import Asker
+from turnout.core.answers import Ask, Asker
 from turnout.files import Folder
 
 if TYPE_CHECKING:
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from turnout.complete import Completer, Keeper, Warmer
     from turnout.core.edits.changes import FileChange
     from turnout.core.edits.formats import History
+    from turnout.core.previews import Preview
     from turnout.core.repository import Repository
     from turnout.core.requests import Kind
-    from turnout.lsp.previews import Previews, Sent
+    from turnout.core.sent import Hop
+    from turnout.core.withholding import Hear, LeftOut
 
 
 class SettingsView(Protocol):
@@ -94,6 +96,32 @@ class Outlooks(Protocol):
     @property
     def history(self) -> History: ...
     def about(self, instruction: str) -> Outlook: ...
+
+
+Begin: TypeAlias = "Callable[[Operation, Hear], Awaitable[object]]"
+"""Does what a request is for, with models asked through the operation, and tells what it left out."""
+
+
+class Previews(Protocol):
+    """Tells what requests would send, and sends nothing."""
+
+    async def of_ask(
+        self, ask: Ask, *, left_out: tuple[LeftOut, ...] = (), notes: tuple[str, ...] = ()
+    ) -> Preview:
+        """What `ask` would send; raises TurnoutError where that is nothing."""
+        ...
+
+    async def of_work(self, begin: Begin, instruction: str = "") -> Preview:
+        """What the work that `begin` begins would send first; raises TurnoutError where that is nothing."""
+        ...
+
+
+class Sent(Protocol):
+    """What was sent of late."""
+
+    def last(self, count: int) -> list[Hop]:
+        """The newest, newest first."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,16 @@ from turnout.act.drafts import Draft, Question, redraft
 from turnout.core.edits.replies import Delete, Rename, Replace, Reply, Step, Write
 from turnout.core.models import Model
 from turnout.core.prompts import ChatPrompt
-from turnout.core.requests import Kind
+from turnout.core.requests import Kind, Route
 
 HERE = {"a.py": "x = 1\n"}
 
 
 class Keeping(OutlookByRoute):
     """Settings by which `kept/` is for this machine alone, whatever there is."""
+
+    def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+        raise AssertionError
 
     async def readers(self, kind: Kind, uris: Sequence[str]) -> tuple[frozenset[Model], ...]:
         return tuple(frozenset({LOCAL} if "/kept/" in uri else {LOCAL, REMOTE}) for uri in uris)

@@ -8,11 +8,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from turnout.act.drafts import Draft, Question, redraft, so_far
+from turnout.act.drafts import Draft, Question, redraft
 from turnout.act.findings import Findings, asked_anew, findings, quotable, vetted
 from turnout.act.proposals import Check
 from turnout.act.seams import Seams
 from turnout.act.tools import Toolbox, told
+from turnout.act.totals import so_far
 from turnout.act.withdrawals import Attempt, taken_back
 from turnout.core.answers import Answer
 from turnout.core.documents import Snapshot

@@ -5,7 +5,7 @@ Invariant: a draft says of every step of the reply either which change it became
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeAlias, TypeVar
@@ -14,14 +14,14 @@ from turnout.act.closed import without_closed
 from turnout.act.findings import Findings, asked_anew, findings, quotable, vetted
 from turnout.act.pieces import Piece
 from turnout.act.prompts import Style, complaint, continued
-from turnout.act.proposals import Check, Proposal, Skipped, new_id
+from turnout.act.proposals import Check, Skipped
 from turnout.act.seams import Seams, Syntax
 from turnout.act.withdrawals import Attempt, meant, taken_back
 from turnout.core.answers import Answer
 from turnout.core.documents import Snapshot
 from turnout.core.edits.assemble import Assembly, Shown, assemble
 from turnout.core.edits.blocks import parse_blocks
-from turnout.core.edits.changes import FileChange, numbered
+from turnout.core.edits.changes import FileChange
 from turnout.core.edits.fences import parse_whole_files
 from turnout.core.edits.formats import Format, Formats
 from turnout.core.edits.paths import normalise
@@ -31,7 +31,7 @@ from turnout.core.models import Model
 from turnout.core.prompts import ChatPrompt
 from turnout.core.receipts import Receipt, SentFile
 from turnout.core.requests import Kind
-from turnout.errors import EditError, PathRefused, ReplyUnusable, TurnoutError
+from turnout.errors import EditError, PathRefused, ReplyUnusable
 
 MAX_REPAIRS = 3
 
@@ -324,76 +324,3 @@ def _same(path: str) -> str:
         return normalise(path)
     except EditError:
         return path
-
-
-def proposal_from(
-    label: str,
-    drafts: Sequence[Draft],
-    unread: Sequence[tuple[str, TurnoutError]] = (),
-    skipped: tuple[Skipped, ...] = (),
-) -> Proposal:
-    """One proposal of what was drafted; `unread` are files for which there is no draft."""
-    changes, doubled = _each_file_once(change for draft in drafts for change in draft.changes)
-    failures = [str(failure) for draft in drafts for failure in draft.failures]
-    failures += [f"{path}: {failure}" for path, failure in unread]
-    failures += [f"{lost.path}: {lost.reason}" for draft in drafts for lost in draft.withdrawn]
-    failures += [f"Two answers change {path} in different ways." for path in doubled]
-    return Proposal(
-        id=new_id(),
-        label=label,
-        plan=next((draft.reply.plan for draft in drafts if draft.reply.plan), label),
-        changes=changes,
-        checks=(
-            Check("edits", not failures, "\n".join(failures)),
-            Check("changes", bool(changes), "" if changes else "The model changed nothing."),
-            *(check for draft in drafts for check in draft.checks),
-        ),
-        receipt=combined([receipt for draft in drafts for receipt in draft.receipts], "proposed"),
-        skipped=skipped,
-        complete=not failures,
-    )
-
-
-def _each_file_once(changes: Iterable[FileChange]) -> tuple[tuple[FileChange, ...], list[str]]:
-    """The first change of every file, with hunks named anew, and the paths that had another one."""
-    kept: dict[str, FileChange] = {}
-    doubled: list[str] = []
-    for change in changes:
-        target = change.new_uri or change.uri
-        if target in kept:
-            doubled.append(change.path)
-        else:
-            kept[target] = change
-    return numbered(kept.values()), doubled
-
-
-def so_far(receipts: Sequence[Receipt]) -> str:
-    """What requests have come to, for a progress display; empty before the first."""
-    tokens = sum(receipt.tokens_in + receipt.tokens_out for receipt in receipts)
-    usd = sum(receipt.cost_usd or 0.0 for receipt in receipts)
-    return f" ({tokens:,} tokens, ${usd:.3f} so far)" if tokens else ""
-
-
-def combined(receipts: Sequence[Receipt], outcome: str) -> Receipt:
-    """One receipt for several questions: sums, with the id, route and first times of the first."""
-    first, last = receipts[0], receipts[-1]
-    models = list(dict.fromkeys(receipt.model for receipt in receipts if receipt.model))
-    files: dict[str, SentFile] = {}
-    for sent in (file for receipt in receipts for file in receipt.files):
-        files[sent.uri] = max(sent, files.get(sent.uri, sent), key=lambda file: file.bytes)
-    costs = [receipt.cost_usd for receipt in receipts]
-    return replace(
-        first,
-        model=", ".join(models) or None,
-        leaves_machine=any(receipt.leaves_machine for receipt in receipts),
-        files=tuple(files.values()),
-        bytes_sent=sum(receipt.bytes_sent for receipt in receipts),
-        tokens_in=sum(receipt.tokens_in for receipt in receipts),
-        tokens_out=sum(receipt.tokens_out for receipt in receipts),
-        tokens_cached=sum(receipt.tokens_cached for receipt in receipts),
-        cost_usd=sum(cost for cost in costs if cost is not None) if None not in costs else None,
-        total_ms=sum(receipt.total_ms for receipt in receipts),
-        outcome=outcome,
-        reason=last.reason,
-        edits="; ".join(dict.fromkeys(receipt.edits for receipt in receipts if receipt.edits)),
-    )

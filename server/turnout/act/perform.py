@@ -11,19 +11,12 @@ from functools import partial
 
 from turnout.act import prompts
 from turnout.act.actions import COMMENT_INSTRUCTION, Action, Fault
-from turnout.act.drafts import (
-    Draft,
-    Question,
-    combined,
-    converse,
-    proposal_from,
-    read_edits,
-    syntax_check,
-)
+from turnout.act.drafts import Draft, Question, converse, read_edits, syntax_check
 from turnout.act.guard import Guard
 from turnout.act.proposals import Check, Proposal
 from turnout.act.seams import Seams
 from turnout.act.testfiles import free_test_path
+from turnout.act.totals import combined, proposal_from
 from turnout.core.answers import Answer
 from turnout.core.documents import Snapshot, line_body
 from turnout.core.edits.assemble import elided

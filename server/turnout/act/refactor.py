@@ -11,11 +11,12 @@ from functools import partial
 from turnout.act import prompts
 from turnout.act.agent import Bounds, ToolsUnavailable, takes_tools, work_out
 from turnout.act.context import Context, gather_context
-from turnout.act.drafts import MAX_REPAIRS, Draft, Question, asked_about, draft_edits, proposal_from, so_far
+from turnout.act.drafts import MAX_REPAIRS, Draft, Question, asked_about, draft_edits
 from turnout.act.mending import mended
 from turnout.act.proposals import Check, Proposal
 from turnout.act.scope import MAX_BYTES, MAX_FILES, Request, Scope, mentions, selected_text
 from turnout.act.seams import Seams
+from turnout.act.totals import proposal_from, so_far
 from turnout.core.documents import Snapshot
 from turnout.core.edits.changes import FileChange
 from turnout.core.edits.formats import Format, sizes_of

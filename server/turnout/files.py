@@ -113,6 +113,18 @@ class Folder:
             raise PathRefused(f"{path} cannot be looked at: {error}.") from error
         return None if is_straight else path
 
+    def missing(self, path: str) -> tuple[str, ...]:
+        """The folders on the way to `path` that are not there, the outermost first."""
+        parents = [parent.as_posix() for parent in PurePosixPath(path).parents if parent.name]
+        return tuple(name for name in reversed(parents) if not os.path.lexists(self.root / name))
+
+    def remove_empty(self, path: str) -> None:
+        """Remove a folder with nothing in it; anything else, and what is behind a link, is left alone."""
+        with suppress(OSError, PathRefused):
+            self._inside(self.root / normalise(path))
+            if not self.link(path):
+                (self.root / path).rmdir()
+
     def identity(self, uri: str) -> tuple[int, int] | None:
         """What all names of one file have in common; None where there is none, and for a path through a link."""
         try:

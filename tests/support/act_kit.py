@@ -78,6 +78,12 @@ class MemoryWorkspace:
     def mode(self, uri: str) -> int | None:
         return None
 
+    def missing(self, path: str) -> tuple[str, ...]:
+        return ()
+
+    def remove_empty(self, path: str) -> None:
+        return
+
     def snapshot(self, uri: str) -> Snapshot | None:
         path = self.path(uri)
         text = self.files.get(path)

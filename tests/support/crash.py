@@ -17,8 +17,8 @@ import sys
 import threading
 import traceback
 from codecs import BOM_UTF8
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
 from types import FrameType
 from typing import Any
 
@@ -46,8 +46,8 @@ BEFORE = {
 AFTER = {
     "a.py": b"a = 1\nb = 20\nc = 3\n",
     "pkg/crlf.py": b"\xef\xbb\xbfx = 1\r\ny = 20\nz = 3",
-    "pkg/moved.py": b"new = 1\n",
-    "made/n.py": b"n = 1\n",
+    "far/off/moved.py": b"new = 1\n",
+    "made/deep/n.py": b"n = 1\n",
     "kept.py": b"kept\n",
 }
 _OURS = tuple(
@@ -122,11 +122,11 @@ class Attempt:
 
     def _side(self) -> str:
         found = {
-            path.relative_to(self._work).as_posix(): path.read_bytes()
+            path.relative_to(self._work).as_posix(): path.read_bytes() if path.is_file() else None
             for path in self._work.rglob("*")
-            if path.is_file()
         }
-        return "before" if found == BEFORE else "after" if found == AFTER else f"between: {found}"
+        sides = {"before": _tree(BEFORE), "after": _tree(AFTER)}
+        return next((side for side, tree in sides.items() if found == tree), f"between: {found}")
 
     def _proposals(self) -> Proposals:
         return Proposals(Journal(self._state))
@@ -168,9 +168,16 @@ class EditorOnDisk:
                 to_path(uri).parent.mkdir(parents=True, exist_ok=True)
                 to_path(uri).touch(exist_ok=False)
             case types.RenameFile(old_uri=old, new_uri=new):
+                to_path(new).parent.mkdir(parents=True, exist_ok=True)
                 to_path(old).rename(to_path(new))
             case types.DeleteFile(uri=uri):
                 to_path(uri).unlink()
+
+
+def _tree(files: Mapping[str, bytes]) -> dict[str, bytes | None]:
+    """`files` and the folders that they are in."""
+    folders = {parent.as_posix() for name in files for parent in PurePosixPath(name).parents}
+    return {**dict.fromkeys(folders - {"."}), **files}
 
 
 def proposal(workspace: DiskWorkspace | EditorWorkspace) -> Proposal:
@@ -187,9 +194,9 @@ def proposal(workspace: DiskWorkspace | EditorWorkspace) -> Proposal:
     changes = numbered(
         [
             change("edit", "a.py"),
-            change("create", "made/n.py"),
+            change("create", "made/deep/n.py"),
             change("edit", "pkg/crlf.py"),
-            change("rename", "pkg/old.py", "pkg/moved.py"),
+            change("rename", "pkg/old.py", "far/off/moved.py"),
             change("delete", "gone.py"),
         ]
     )

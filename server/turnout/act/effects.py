@@ -58,7 +58,8 @@ async def carry_out(
 
     An editor that refuses the edits because a document moved meanwhile is given them afresh. Editors do several
     operations on files as far as they get, so each is sent by itself, and what was done before one that fails is
-    taken back. `record` hears the changes as they fit right before each attempt.
+    taken back. `record` hears the changes as they fit right before each attempt, with the folders that they will make:
+    editors make them along with a file, and nobody takes them away with it but `tidy`.
     """
     wanted = tuple(changes)
     for _ in range(_ATTEMPTS):
@@ -75,9 +76,19 @@ async def carry_out(
         failure = await _operate(workspace, label, step)
         if failure is not None:
             done += _half_done(workspace, step)
-            return (), (await _taken_back(workspace, label, done, failure),)
+            conflict = await _taken_back(workspace, label, done, failure)
+            await tidy(workspace, fitted)
+            return (), (conflict,)
         done.append(step)
+    await tidy(workspace, fitted)
     return fitted, ()
+
+
+async def tidy(workspace: Workspace, changes: Iterable[FileChange]) -> None:
+    """Remove the folders of `changes` that are empty now, the innermost first: none was there before."""
+    folders = {folder for change in changes for folder in change.folders}
+    for folder in sorted(folders, key=lambda path: path.count("/"), reverse=True):
+        await asyncio.to_thread(workspace.remove_empty, folder)
 
 
 def still_to_do(workspace: Workspace, changes: Iterable[FileChange]) -> list[FileChange]:
@@ -208,6 +219,9 @@ def _fit(workspace: Workspace, change: FileChange) -> tuple[FileChange, list[Con
     target = change.uri if change.kind == "create" else change.new_uri
     if target is not None and workspace.exists(target):
         return change, [Conflict(target, "There is a file already.")]
+    if target is not None:
+        missing = workspace.missing(workspace.path(target))
+        change = replace(change, folders=tuple(dict.fromkeys((*change.folders, *missing))))
     if change.kind == "create":
         return change, []
     try:

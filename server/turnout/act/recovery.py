@@ -5,10 +5,10 @@ aside; everything is brought back to before, unless all of it was done. Looking 
 same, so recovery may be cut off as well.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from turnout.act.effects import Conflict, carry_out, edit_alone, operation_alone
+from turnout.act.effects import Conflict, carry_out, edit_alone, operation_alone, tidy
 from turnout.act.seams import Workspace
 from turnout.core.edits.changes import DeleteFile, FileChange, Transaction, inverse, text_hunks
 from turnout.core.edits.paths import draft_of
@@ -59,13 +59,14 @@ async def settle(workspace: Workspace, label: str, found: Found) -> tuple[tuple[
     return (), "What had been done is taken back." if found.done else "Nothing had been changed."
 
 
-async def sweep(workspace: Workspace, label: str, changes: Iterable[FileChange]) -> None:
-    """Remove the drafts that a process left beside its files when it was killed."""
+async def sweep(workspace: Workspace, label: str, changes: Collection[FileChange]) -> None:
+    """Remove what a process left when it was killed: drafts beside its files, and folders without any."""
     for change in changes:
         for path in filter(None, (change.path, change.new_path)):
             draft = workspace.uri(draft_of(path))
             if workspace.exists(draft):
                 await workspace.apply(Transaction(f"Take back: {label}", operations=(DeleteFile(draft),)))
+    await tidy(workspace, changes)
 
 
 def _done_of(workspace: Workspace, change: FileChange) -> list[FileChange]:

@@ -58,6 +58,14 @@ class Workspace(Protocol):
         """The permissions of the file on disk; None where there is none, or where nobody can tell."""
         ...
 
+    def missing(self, path: str) -> tuple[str, ...]:
+        """The folders on the way to `path` that are not there, the outermost first."""
+        ...
+
+    def remove_empty(self, path: str) -> None:
+        """Remove a folder with nothing in it; one that is not empty or not there, and a link, is left as it is."""
+        ...
+
     def snapshot(self, uri: str) -> Snapshot | None:
         """The text; None where nothing is. Raises FileUnusable for what is not UTF-8 text of sensible size."""
         ...

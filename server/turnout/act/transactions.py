@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, replace
 
-from turnout.act.effects import Conflict, Record, carry_out, still_to_do
+from turnout.act.effects import Conflict, Record, carry_out, still_to_do, tidy
 from turnout.act.entries import Entry, InMemory, Journal, State
 from turnout.act.proposals import Proposal
 from turnout.act.recovery import look, settle, sweep
@@ -125,8 +125,11 @@ class Proposals:
             with self._journal.locked(entry.root):
                 entry = await self._unfinished_first(workspace, entry, "applied")
                 label = f"Undo: {entry.proposal.label}"
-                left = await asyncio.to_thread(still_to_do, workspace, [inverse(c) for c in entry.changes])
+                whole = [inverse(change) for change in entry.changes]
+                left = await asyncio.to_thread(still_to_do, workspace, whole)
                 _, conflicts = await carry_out(workspace, label, left, self._recorder(entry, "undoing"))
+                if not conflicts:
+                    await tidy(workspace, whole)
                 await self._write(entry if conflicts else self._came_to(entry, "offered"))
                 return Outcome(not conflicts, conflicts)
 

@@ -183,6 +183,13 @@ class Past:
         """Nobody can tell."""
         return None
 
+    def missing(self, path: str) -> tuple[str, ...]:
+        """A tree has no folders of its own."""
+        return ()
+
+    def remove_empty(self, path: str) -> None:
+        """There is none."""
+
     def snapshot(self, uri: str) -> Snapshot | None:
         """The text in the tree. Raises FileWithheld for one that is kept from every model today."""
         path = self.path(uri)

@@ -78,6 +78,7 @@ def _change_to_json(change: FileChange) -> dict[str, Any]:
         "new_path": change.new_path,
         "mark": change.mark,
         "mode": change.mode,
+        "folders": list(change.folders),
     }
 
 
@@ -96,6 +97,7 @@ def _change_from_json(value: Mapping[str, Any]) -> FileChange:
         new_path=value["new_path"],
         mark=value.get("mark", ""),
         mode=value.get("mode"),
+        folders=tuple(value.get("folders", ())),
     )
 
 

@@ -71,6 +71,14 @@ class DiskWorkspace:
         """The permissions of a file."""
         return self.folder.mode(uri)
 
+    def missing(self, path: str) -> tuple[str, ...]:
+        """The folders on the way to `path` that are not there."""
+        return self.folder.missing(path)
+
+    def remove_empty(self, path: str) -> None:
+        """Remove a folder with nothing in it."""
+        self.folder.remove_empty(path)
+
     def snapshot(self, uri: str) -> Snapshot | None:
         """The file."""
         return self.folder.snapshot(uri)

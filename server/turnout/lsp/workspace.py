@@ -81,6 +81,14 @@ class EditorWorkspace:
         """The permissions of the file on disk, whether or not the editor has it open."""
         return self.folder.mode(uri)
 
+    def missing(self, path: str) -> tuple[str, ...]:
+        """The folders on the way to `path` that are not on disk."""
+        return self.folder.missing(path)
+
+    def remove_empty(self, path: str) -> None:
+        """Remove a folder with nothing in it, on disk: editors are asked for no such thing."""
+        self.folder.remove_empty(path)
+
     def snapshot(self, uri: str) -> Snapshot | None:
         """The open document, else the file."""
         document = self._protocol.documents.get(uri)

@@ -44,7 +44,8 @@ class FileChange:
     """One file of a proposal; `path` and `new_path` are workspace-relative, `version` is the document's, if open.
 
     `mark` is the byte order mark of a file that is deleted, or created anew, which is no part of its text. `mode` are
-    the permissions of a file that is deleted, renamed or created anew, where they are known.
+    the permissions of a file that is deleted, renamed or created anew, where they are known. `folders` are those that
+    were not there before this change, or the one that it takes back, put a file into them.
     """
 
     uri: str
@@ -58,6 +59,7 @@ class FileChange:
     new_path: str | None = None
     mark: str = ""
     mode: int | None = None
+    folders: tuple[str, ...] = ()
 
     @property
     def diff(self) -> str:

@@ -16,7 +16,7 @@ from turnout.core.models import Model
 from turnout.core.prompts import ChatPrompt, Message
 from turnout.core.receipts import Receipt, SentFile
 from turnout.core.requests import Kind, Route
-from turnout.dispatch import Consent, Dispatcher, Vitals
+from turnout.dispatch import Consent, Dispatcher, Overspend, Vitals
 from turnout.remote import APIS, RemoteBackend
 
 _PROMPT = ChatPrompt((Message("user", "hello"),))
@@ -31,7 +31,13 @@ class _Around:
     def decide(self, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str = "") -> Route:
         return Route("explain", self.models, (), "bench", None, False)
 
+    def remembered(self, model: Model, kind: Kind) -> bool | None:
+        return None
+
     async def may_leave(self, question: Consent) -> bool:
+        return True
+
+    async def may_overspend(self, question: Overspend) -> bool:
         return True
 
     def record(self, receipt: Receipt) -> None:

@@ -175,7 +175,7 @@ def _real_model(root: Path, environment: dict[str, str], weights: Path | None) -
 
 
 async def _shake_hands(client: Client, work: Path) -> None:
-    params = {
+    params: dict[str, Any] = {
         "processId": None,
         "rootUri": work.as_uri(),
         "capabilities": {"textDocument": {"inlineCompletion": {}}},

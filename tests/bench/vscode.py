@@ -217,7 +217,7 @@ def build_floor(install: vscode.Install, root: Path) -> Path:
     (folder / "README.md").write_text("The floor of ghost text in VS Code.\n")
     vsce = EXTENSION / "node_modules/@vscode/vsce/vsce"
     options = ["--no-dependencies", "--allow-missing-repository", "--skip-license", "--out", "floor.vsix"]
-    command = [install.node, vsce, "package", *options]
+    command = [str(install.node), str(vsce), "package", *options]
     subprocess.run(command, cwd=folder, env={**os.environ}, check=True, capture_output=True)
     return folder / "floor.vsix"
 

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from typing import Any
 
 from lsprotocol import types
 
@@ -18,6 +19,11 @@ WITHOUT_ENGINE = (
 """The command on a machine where the package of the engine is not installed."""
 
 TINY = '[models.near]\nmodel = "tiny"\n'
+
+
+def fetching(home: Home, *endpoint: str) -> dict[str, Any]:
+    """Variables of a session that gets `tiny` from a hub at `endpoint`, by default none, for the real engine."""
+    return {**environment(home.root, *endpoint), "TURNOUT_ENGINE": "", "HF_HUB_DISABLE_XET": "1"}
 
 
 async def test_no_engine(home: Home) -> None:
@@ -41,7 +47,7 @@ async def test_missing_model(home: Home) -> None:
     """The first completion starts the pull, shown as progress; until then completions are empty, with a reason."""
     home.configure(TINY)
     with hub(Act(hold_after=600_000)) as source:
-        variables = {**environment(home.root, source.url), "TURNOUT_ENGINE": "", "HF_HUB_DISABLE_XET": "1"}
+        variables = fetching(home, source.url)
         async with editing(home, options={}, **variables) as editor:
             buffer = editor.open(home.uri("a.py"), "hel")
             for _ in range(3):
@@ -68,7 +74,7 @@ async def test_cancelled_pull(home: Home) -> None:
     """A user who stops the download is left alone: it does not begin again with the next keystroke."""
     home.configure(TINY)
     with hub(Act(hold_after=600_000)) as source:
-        variables = {**environment(home.root, source.url), "TURNOUT_ENGINE": "", "HF_HUB_DISABLE_XET": "1"}
+        variables = fetching(home, source.url)
         async with editing(home, options={}, **variables) as editor:
             buffer = editor.open(home.uri("a.py"), "hel")
             assert await editor.ghost(buffer, 3) is None
@@ -87,7 +93,7 @@ async def test_leaving_midway(home: Home) -> None:
     """An editor that leaves during a download does not wait for it; what has arrived is kept."""
     home.configure(TINY)
     with hub(Act(hold_after=600_000)) as source:
-        variables = {**environment(home.root, source.url), "TURNOUT_ENGINE": "", "HF_HUB_DISABLE_XET": "1"}
+        variables = fetching(home, source.url)
         async with raw_server(home, **variables) as server:
             document = {"uri": home.uri("a.py"), "languageId": "python", "version": 1, "text": "hel"}
             server.notify("textDocument/didOpen", {"textDocument": document})
@@ -105,7 +111,7 @@ async def test_leaving_midway(home: Home) -> None:
 async def test_no_source(home: Home) -> None:
     """When no source has the model the user is told once, with what to do, and not again per keystroke."""
     home.configure(TINY)
-    variables = {**environment(home.root), "TURNOUT_ENGINE": "", "HF_HUB_DISABLE_XET": "1"}
+    variables = fetching(home)
     async with editing(home, options={}, **variables) as editor:
         buffer = editor.open(home.uri("a.py"), "hel")
         assert await editor.ghost(buffer, 3) is None

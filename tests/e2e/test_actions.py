@@ -302,6 +302,7 @@ async def test_progress_of_the_client(editor: Editor, buffer: Buffer) -> None:
     """A client that brings a token for progress sees it there, and no other display."""
     action = await action_titled(editor, buffer, "Rewrite total", cursor=True)
     assert action.command is not None
+    argument: Any
     (argument,) = action.command.arguments or ()
     editor.progress_reports["mine"] = []
     params = types.ExecuteCommandParams(
@@ -336,7 +337,8 @@ async def test_resolved_edit(home: Home) -> None:
         resolved = await editor.request(types.CODE_ACTION_RESOLVE, action)
         await editor.displayed()
         assert resolved.edit is not None
-        (change,) = resolved.edit.document_changes or ()
+        assert resolved.edit.document_changes is not None
+        (change,) = resolved.edit.document_changes
         assert change.text_document.version == buffer.version
         editor.carry_out(types.ApplyWorkspaceEditParams(resolved.edit))
         assert DOCUMENTED in buffer.text

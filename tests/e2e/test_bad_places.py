@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import sys
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ FULL_DISK = ("sh", "-c", f"ulimit -f 0; exec {TURNOUT} serve --stdio")
 async def test_runtime_directory_that_will_not_do(lone_home: Home, runtime: str) -> None:
     """The socket goes to a short directory of this user alone; two editors still find the same one."""
     home = lone_home
-    places = {
+    places: dict[str, Any] = {
         "TURNOUT_RUNTIME_DIR": str(home.root / ("x" * 120)) if runtime == "too long" else runtime,
         "TMPDIR": str(home.root),
     }
@@ -41,7 +42,7 @@ async def test_no_directory_will_do(lone_home: Home) -> None:
     long = home.root / ("x" * 120)
     long.mkdir()
     stranger = "import os, sys; os.getuid = lambda: 4711; from turnout.__main__ import main; sys.exit(main(['serve']))"
-    places = {"TURNOUT_RUNTIME_DIR": "/proc/turnout", "TMPDIR": str(long)}
+    places: dict[str, Any] = {"TURNOUT_RUNTIME_DIR": "/proc/turnout", "TMPDIR": str(long)}
     async with editing(home, options={}, command=(sys.executable, "-c", stranger), **places) as editor:
         buffer = editor.open(home.uri("a.py"), "hel")
         for _ in range(2):

@@ -4,7 +4,8 @@ import asyncio
 import time
 from typing import Any
 
-from support.editor import GUARD_S, Buffer, Editor, editing
+from support.buffers import Buffer
+from support.editor import GUARD_S, Editor, editing
 from support.home import Home
 
 OTHER = "def pay(customer):\n    total = price(customer)\n    send_receipt(customer, total)\n"

@@ -23,7 +23,8 @@ async def test_a_document_that_is_opened_has_its_model_loaded(lone_home: Home) -
     """The first letter does not wait for a model that could have been loaded while its user was reading."""
     home = lone_home
     async with editing(home, options=NAMED) as editor:
-        assert editor.server.experimental["turnout"]["cursor"] is True
+        experimental: Any = editor.server.experimental
+        assert experimental["turnout"]["cursor"] is True
         buffer = editor.open(home.uri("a.py"), TEXT)
         assert await loading(editor) == "near"
         assert await editor.ghost(buffer, editor.type(buffer, "hel")) == "lo_from_fake(42)"

@@ -148,14 +148,15 @@ async def test_wrong_notifications(home: Home) -> None:
         {},
         7,
     ]
+    odd: Any
     async with raw_server(home) as server:
         for method in ("didOpen", "didChange", "didClose", "didSave"):
-            for params in (None, {}, [], {"textDocument": None}, {"textDocument": {"uri": uri}}):
-                server.notify(f"textDocument/{method}", params)
+            for odd in (None, {}, [], {"textDocument": None}, {"textDocument": {"uri": uri}}):
+                server.notify(f"textDocument/{method}", odd)
         server.notify("textDocument/didOpen", document(uri, "a\nb\n"))
         for change in changes:
-            params = {"textDocument": {"uri": uri, "version": 2}, "contentChanges": [change]}
-            server.notify("textDocument/didChange", params)
+            changed = {"textDocument": {"uri": uri, "version": 2}, "contentChanges": [change]}
+            server.notify("textDocument/didChange", changed)
         for method, params in (
             ("workspace/didChangeConfiguration", {"settings": 7}),
             ("workspace/didChangeConfiguration", {"settings": {"turnout": "no"}}),

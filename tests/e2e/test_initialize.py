@@ -1,5 +1,7 @@
 """What the server offers to each kind of client, and what it never asks of one."""
 
+from typing import Any
+
 import pytest
 from lsprotocol import types
 from pytest_lsp import client_capabilities
@@ -41,4 +43,5 @@ async def test_what_is_offered(home: Home, client: str) -> None:
 async def test_where_the_logs_are(home: Home) -> None:
     """A client learns at once in which folder the server and the model processes keep their logs."""
     async with editing(home, vscode()) as editor:
-        assert editor.server.experimental["turnout"]["logs"] == str(home.state / "logs")
+        experimental: Any = editor.server.experimental
+        assert experimental["turnout"]["logs"] == str(home.state / "logs")

@@ -33,19 +33,20 @@ async def test_receipts_and_events(home: Home) -> None:
             item = await editor.ghost_item(buffer, 3)
             assert item is not None
             assert item.command is not None
-        (receipt_id,) = item.command.arguments or ()
+            (receipt_id,) = item.command.arguments or ()
         notify = editor.protocol.notify
         notify("turnout/didShow", {"id": receipt_id})
         notify("turnout/didAccept", {"id": receipt_id, "accepted": "word", "length": 2})
         notify("turnout/didReject", {"id": receipt_id})
-        for nonsense in (
+        wrong: tuple[Any, ...] = (
             None,
             [],
             {},
             {"id": 7},
             {"id": "x" * 100_000},
             {"id": receipt_id, "length": "long"},
-        ):
+        )
+        for nonsense in wrong:
             notify("turnout/didReject", nonsense)
     ((found_id, text),) = rows(home, "SELECT id, receipt FROM receipts WHERE outcome = 'shown'")
     receipt = json.loads(text)

@@ -78,7 +78,8 @@ def sent(server: ScriptedServer) -> str:
 async def test_approved(home: Home) -> None:
     """The plan says what will change and what that takes; approved, it is the refactor's scope and in its prompt."""
     async with planning(home, PLAN, SHAPES + MAIN) as (editor, server):
-        assert editor.server.experimental["turnout"]["plan"] is True
+        experimental: Any = editor.server.experimental
+        assert experimental["turnout"]["plan"] is True
         plan = await ask(editor, home)
         assert (await editor.displayed())[0] == "Planning"
         assert plan["summary"] == "Rename the function."

@@ -15,7 +15,8 @@ import pytest_asyncio
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from support.editor import GUARD_S, Buffer, Editor, editing
+from support.buffers import Buffer
+from support.editor import GUARD_S, Editor, editing
 from support.hole_server import pieces
 from support.home import TURNOUT, Home
 from support.provider import openai_answer

@@ -23,7 +23,7 @@ FIBONACCI = "def fibonacci(n):\n    if n < 2:\n        return n\n    return "
 GREETING = "def greet(name):\n    return 'Hello ' + name\n"
 
 
-def engine(home: Home, model: str) -> dict[str, str]:
+def engine(home: Home, model: str) -> dict[str, Any]:
     """Variables of a session with the real engine; its own time to load is no test of anything."""
     named = f'path = "{model}"\n' if os.environ.get("TURNOUT_TEST_MODEL") else ""
     home.configure(

@@ -3,6 +3,7 @@
 import json
 import time
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import pytest
 from lsprotocol import types
@@ -90,7 +91,7 @@ def cut_between(home: Home) -> None:
     folder = Folder(home.work / "two")
     edit = file_change("edit", folder.uri("a.py"), "a.py", ("from b import one\n",), ("from c import one\n",))
     lines = ("one = 1\n",)
-    there = {"new_uri": folder.uri("c.py"), "new_path": "c.py"}
+    there: dict[str, Any] = {"new_uri": folder.uri("c.py"), "new_path": "c.py"}
     move = file_change("rename", folder.uri("b.py"), "b.py", lines, lines, **there)
     create = file_change("create", folder.uri("d.py"), "d.py", (), ("d = 1\n",))
     proposal = Proposal("p", "Move b", "plan", (edit, move, create), (), receipt("refactor", LOCAL, (), 1))

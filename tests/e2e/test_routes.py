@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -120,9 +121,10 @@ async def test_explained(home: Home, server: ScriptedServer) -> None:
         assert eliminated["house"]["source"] == f"{workspace}:2 routes.rewrite.models"
         for kind in ("inline", "popup", "fix", "rewrite", "refactor", "document", "test", "explain"):
             assert (await explained(editor, kind, home.uri("a.py")))["chosen"]
-        for kind in ("nonsense", None, 7, [], {}):
+        odd: Any
+        for odd in ("nonsense", None, 7, [], {}):
             with pytest.raises(JsonRpcException, match="kind") as caught:
-                await editor.request("turnout/explain", {"kind": kind})
+                await editor.request("turnout/explain", {"kind": odd})
             assert caught.value.code == -32602
 
 
@@ -320,13 +322,12 @@ async def test_trusted_workspace(home: Home, server: ScriptedServer) -> None:
     toml = house(server, more='key = "env:HOUSE_KEY"\n') + '[privacy]\nleaves_machine = "allow"\n'
     home.write(".turnout.toml", toml)
     home.configure('[privacy]\nleaves_machine = "ask"\n')
-    variables = {"TURNOUT_FAKE_SCRIPT": SCRIPT, "HOUSE_KEY": "secret"}
+    variables: dict[str, Any] = {"TURNOUT_FAKE_SCRIPT": SCRIPT, "HOUSE_KEY": "secret"}
     for trusts in (None, True, False):
         options = {"client": {"trusted": trusts}} if trusts is not None else {}
         if trusts is None:
-            await asyncio.to_thread(
-                subprocess.run, [TURNOUT, "trust", home.work], env=home.environment(), check=True
-            )
+            trusting = [TURNOUT, "trust", str(home.work)]
+            await asyncio.to_thread(partial(subprocess.run, trusting, env=home.environment(), check=True))
         async with editing(home, options=options, **variables) as editor:
             model = (await rewrite(editor, home.uri("a.py")))["model"]
             said = "\n".join(params.message for params in editor.drop(types.WINDOW_SHOW_MESSAGE))

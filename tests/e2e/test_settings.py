@@ -22,7 +22,7 @@ def save(editor: Editor, home: Home, text: str) -> None:
 async def chosen(editor: Editor, kind: str, home: Home, file: str = "a.py") -> str | None:
     """The model that a request of that kind would go to."""
     params = {"kind": kind, "textDocument": {"uri": home.uri(file)}}
-    answer: dict[str, Any] = await editor.request("turnout/explain", params)
+    answer: dict[str, str | None] = await editor.request("turnout/explain", params)
     return answer["chosen"]
 
 

@@ -26,7 +26,7 @@ from turnout.core.prompts import ChatPrompt, FimPrompt, Message, Prompt
 from turnout.core.receipts import Receipt, SentFile
 from turnout.core.requests import COMPLETION_KINDS, KINDS, Kind, Route
 from turnout.core.routing import RouteRequest, decide
-from turnout.dispatch import Consent, Dispatcher, Patience
+from turnout.dispatch import Consent, Dispatcher, Overspend, Patience
 from turnout.errors import ModelFailed, TurnoutError
 from turnout.remote import RemoteBackend
 from turnout.settings import Loaded
@@ -196,9 +196,17 @@ class World:
             self.loaded.policy,
         )
 
+    def remembered(self, model: Model, kind: Kind) -> bool | None:
+        """Nothing yet."""
+        return None
+
     async def may_leave(self, question: Consent) -> bool:
         """The user's answer."""
         return self.policy.agrees
+
+    async def may_overspend(self, question: Overspend) -> bool:
+        """There is no limit here."""
+        raise AssertionError
 
     def record(self, receipt: Receipt) -> None:
         """Keep it."""

@@ -1,5 +1,7 @@
 """A request asks each model for what it can take, and for nothing that it refuses."""
 
+from typing import Any
+
 import pytest
 
 from turnout.core.models import Model
@@ -24,7 +26,8 @@ def test_messages_optional_fields() -> None:
     model = Model("far", "anthropic", "claude")
     assert anthropic.body(model, PROMPT, "h").keys() == {"model", "max_tokens", "stream", "messages"}
     twice = ChatPrompt((Message("system", "a"), Message("system", "b"), Message("user", "c")))
-    [system] = anthropic.body(model, twice, "h")["system"]
+    system: Any
+    [system] = anthropic.body(model, twice, "h")["system"]  # type: ignore[misc]
     assert system["text"] == "a\n\nb"
 
 

@@ -1,6 +1,7 @@
 """What each server and provider is sent, and what its answers mean: every quirk that is known is a row here."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -114,6 +115,7 @@ def test_body(
     assert request["temperature"] == temperature
     assert request.get("tool_choice") == ("required" if must_call else None)
     assert ("metadata" in request) == (server == "litellm")
+    turn: Any
     _, _, turn, _ = request["messages"]  # type: ignore[misc]
     assert {name: turn[name] for name in REASONED if name in turn} == {
         name: REASONED[name] for name in echoed
@@ -175,6 +177,8 @@ def test_thoughts_of_another_model() -> None:
 
 def test_call_identifiers() -> None:
     """Mistral takes nine letters and digits; another provider's identifier becomes one, the same in both turns."""
+    asked: Any
+    answered: Any
     _, _, asked, answered = sent("mistral")["messages"]  # type: ignore[misc]
     made = asked["tool_calls"][0]["id"]
     assert (len(made), made.isalnum()) == (9, True)

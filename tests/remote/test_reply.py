@@ -213,7 +213,10 @@ def test_messages_without_final_usage() -> None:
     assert read(anthropic.FORMAT, [sse(*events)]).done == Done("stop", Usage(3, 1, estimated=True))
 
 
-OVERLOADED = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+OVERLOADED: dict[str, object] = {
+    "type": "error",
+    "error": {"type": "overloaded_error", "message": "Overloaded"},
+}
 
 
 @pytest.mark.parametrize(

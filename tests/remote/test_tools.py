@@ -206,6 +206,7 @@ def test_messages_body() -> None:
 def test_first_turn_with_tools() -> None:
     """The first question of a conversation with tools is marked as well, because the next request begins with it."""
     prompt = ChatPrompt((Message("user", "Rome?"),), tools=(TOOL,))
+    turn: Any
     [turn] = anthropic.body(Model("far", "anthropic", "m-1"), prompt, "h")["messages"]  # type: ignore[misc]
     assert turn["content"] == [{"type": "text", "text": "Rome?", "cache_control": {"type": "ephemeral"}}]
 

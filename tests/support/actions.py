@@ -75,6 +75,7 @@ async def actions(
 async def run(editor: Editor, action: types.CodeAction, **changes: Any) -> Any:
     """Run the command of an action, with changes to its argument."""
     assert action.command is not None
+    argument: Any
     (argument,) = action.command.arguments or ()
     params = types.ExecuteCommandParams(action.command.command, [{**argument, **changes}])
     return await editor.request(types.WORKSPACE_EXECUTE_COMMAND, params)

@@ -11,7 +11,7 @@ from turnout.core.limits import Limit
 from turnout.core.models import Model, Usage
 from turnout.core.prompts import ChatPrompt, Message, Prompt
 from turnout.core.receipts import Receipt, SentFile
-from turnout.core.requests import Elimination, Route
+from turnout.core.requests import Elimination, Kind, Route
 from turnout.core.spending import Refusal, Reservation
 from turnout.dispatch import Consent, Dispatcher, Overspend, Patience, Vitals
 from turnout.dispatch.seams import Permits, Ready
@@ -94,6 +94,9 @@ class Around:
     def decide(self, kind: Any, uris: tuple[str, ...], input_tokens: int, instruction: str = "") -> Route:
         return self.route
 
+    def remembered(self, model: Model, kind: Kind) -> bool | None:
+        return None
+
     async def may_leave(self, question: Consent) -> bool:
         self.questions.append(question)
         await asyncio.sleep(0)
@@ -115,7 +118,12 @@ class Around:
             self.reserved.append(reservation)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Refusal | None] = loop.create_future()
-        loop.call_soon(lambda: answer.done() or answer.set_result(refusal))
+
+        def give() -> None:
+            if not answer.done():
+                answer.set_result(refusal)
+
+        loop.call_soon(give)
         return answer
 
     def settle(self, reservation_id: str, usd: float | None) -> None:

@@ -179,7 +179,9 @@ class Editor(LanguageClient):
     async def ghost(self, buffer: Buffer, at: int, **context: Any) -> str | None:
         """The text of the inline completion at an offset, None where there is none."""
         item = await self.ghost_item(buffer, at, **context)
-        return item.insert_text if item else None
+        text = item.insert_text if item else None
+        assert text is None or isinstance(text, str)
+        return text
 
     async def ghost_item(
         self,
@@ -303,9 +305,9 @@ def _converter() -> Converter:
 
     # lsprotocol takes an action that has a command for a command.
     def action(data: dict[str, Any], _: type) -> types.Command | types.CodeAction:
-        return converter.structure(
-            data, types.Command if isinstance(data.get("command"), str) else types.CodeAction
-        )
+        if isinstance(data.get("command"), str):
+            return converter.structure(data, types.Command)
+        return converter.structure(data, types.CodeAction)
 
     converter.register_structure_hook(Union[types.Command, types.CodeAction], action)  # noqa: UP007 (lsprotocol's key)
     return converter

@@ -131,7 +131,7 @@ def sound(folder: Folder) -> bool:
         passages = connection.execute("SELECT count(*) FROM passages").fetchone()
         indexed = connection.execute("SELECT count(*) FROM words_docsize").fetchone()
         checked = connection.execute("PRAGMA integrity_check").fetchone()
-        return orphans == (0,) and passages == indexed and checked == ("ok",)
+        return bool(orphans == (0,) and passages == indexed and checked == ("ok",))
     finally:
         connection.close()
 

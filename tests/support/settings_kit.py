@@ -47,8 +47,11 @@ def exposure(loaded: Loaded) -> dict[str, object]:
         "reach": {
             kind: {
                 model.name
-                for chain in (policy.routes[kind], *policy.routes[kind].tiers.values())
-                for model in chain.models
+                for models in (
+                    policy.routes[kind].models,
+                    *(tier.models for tier in policy.routes[kind].tiers.values()),
+                )
+                for model in models
                 if model.leaves_machine
             }
             for kind in KINDS

@@ -13,7 +13,7 @@ from turnout.core.models import Model
 from turnout.core.prompts import ChatPrompt, Message
 from turnout.core.receipts import SentFile
 from turnout.core.requests import Kind, Route
-from turnout.dispatch import Consent, Dispatcher
+from turnout.dispatch import Consent, Dispatcher, Overspend
 from turnout.errors import BudgetExceeded
 from turnout.remote import APIS, RemoteBackend
 from turnout.store import Ledger
@@ -43,8 +43,14 @@ class Spender:
         limits = (Limit(BUDGET_USD, "day", None, "config.toml:2 budget.day_usd"),)
         return Route("explain", (self.model,), (), "test", 60_000, False, limits=limits, workspace=self.name)
 
+    def remembered(self, model: Model, kind: Kind) -> bool | None:
+        return None
+
     async def may_leave(self, question: Consent) -> bool:
         return True
+
+    async def may_overspend(self, question: Overspend) -> bool:
+        return False
 
     def ask(self, number: int) -> Ask:
         text = f"{self.name} {number} ".ljust(1000, ".")

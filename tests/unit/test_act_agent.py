@@ -55,11 +55,12 @@ OPEN = {path: text for path, text in FILES.items() if path != "kept.py"}
 """Those that every model may have."""
 HERE = Request("Rename area to size.", "file:///w/shapes.py")
 
-Turn = list[tuple[str, object]] | str | BackendError
+Calls = list[tuple[str, object]]
+Turn = Calls | str | BackendError
 """Calls by name and arguments, or text, or a failure."""
 
 
-def edits(path: str = "shapes.py", search: str = "def area(w, h):", new: str = "def size(w, h):") -> Turn:
+def edits(path: str = "shapes.py", search: str = "def area(w, h):", new: str = "def size(w, h):") -> Calls:
     return [("propose_edits", {"summary": "x", "edits": [{"path": path, "search": search, "replace": new}]})]
 
 
@@ -145,7 +146,7 @@ async def test_it_looks_things_up_and_changes_what_it_found() -> None:
         [
             [("search_text", {"text": "shapes.area"}), ("search_symbol", {"name": "area"})],
             [("read_file", {"path": "far/other.py", "first_line": 3})],
-            edits() + edits("far/other.py", "SIZE = shapes.area(1, 1)", "SIZE = shapes.size(1, 1)"),  # type: ignore[operator]
+            edits() + edits("far/other.py", "SIZE = shapes.area(1, 1)", "SIZE = shapes.size(1, 1)"),
             "I renamed it.",
         ],
         history=history,
@@ -486,7 +487,7 @@ async def test_a_line_of_a_key_is_no_row() -> None:
     """A row of a search does not show a line that only its neighbours tell to be a private key's."""
     key, lines = pem("RSA", count=6)
     files = {**FILES, "conf/keys.py": f"KEY = {key!r}\n", "conf/a.txt": f"{key}\nno key: {lines[2][:9]}\n"}
-    rows = [("search_text", {"text": text}) for text in (lines[2][:9], lines[-1])]
+    rows: Calls = [("search_text", {"text": text}) for text in (lines[2][:9], lines[-1])]
     asker = Calling([rows, edits()])
     await propose(HERE, around(asker, files))
     assert not any(line in said for line in lines for said in asker.said)

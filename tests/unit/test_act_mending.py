@@ -13,7 +13,7 @@ from turnout.core.edits.changes import FileChange
 from turnout.core.models import Model
 from turnout.core.problems import Problem
 from turnout.core.requests import Kind, Route
-from turnout.errors import ConnectionFailed
+from turnout.errors import BackendError, ConnectionFailed
 
 SHAPES, MAIN = "def area(w, h):\n    return w * h\n", "from shapes import area\n\nprint(area(1, 2))\n"
 FILES = {"shapes.py": SHAPES, "main.py": MAIN}
@@ -106,7 +106,7 @@ async def test_new_problems_go_back_to_their_file(
 
 async def test_a_file_that_is_taken_back_is_said() -> None:
     """To leave a file as it was passes every check, and is not what was asked for: the proposal is not whole."""
-    answers = [whole(text) for text in (RENAMED["shapes.py"], HALF, MAIN)]
+    answers: list[str | BackendError] = [whole(text) for text in (RENAMED["shapes.py"], HALF, MAIN)]
     proposal = await refactored(ScriptedAsker(answers, LOCAL), checks([PLACED]))
     assert texts(proposal) == {"shapes.py": RENAMED["shapes.py"]}
     [failed] = [check for check in proposal.checks if not check.ok]
@@ -134,8 +134,8 @@ async def test_a_problem_without_a_place_is_for_every_file_that_changed() -> Non
 
 async def test_no_answer_leaves_what_there_is() -> None:
     """A model that is gone in the middle costs the mending and not the proposal."""
-    answers = [whole(RENAMED["shapes.py"]), whole(HALF), ConnectionFailed("gone")]
-    proposal = await refactored(ScriptedAsker(answers, LOCAL), checks([PLACED]))
+    gone: list[str | BackendError] = [whole(RENAMED["shapes.py"]), whole(HALF), ConnectionFailed("gone")]
+    proposal = await refactored(ScriptedAsker(gone, LOCAL), checks([PLACED]))
     assert texts(proposal) == {"shapes.py": RENAMED["shapes.py"], "main.py": HALF}
 
 
@@ -147,6 +147,9 @@ class Poor:
 
     def ms_per_token(self, model: Model) -> float | None:
         return None
+
+    async def ready(self, kind: Kind, uris: tuple[str, ...]) -> None:
+        """There is no disk here."""
 
     async def readers(self, kind: Kind, uris: Sequence[str]) -> tuple[frozenset[Model], ...]:
         return tuple(frozenset() for _ in uris)

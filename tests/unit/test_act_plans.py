@@ -1,7 +1,8 @@
 """A plan names only what its request may change and its model may know; what it takes is estimated without a model."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
@@ -111,7 +112,7 @@ async def test_a_step_that_is_none_to_offer(line: str, path: str, reason: str) -
     """It is dropped with the reason, and the rest of the plan stands."""
 
     class Ignoring(MemoryWorkspace):
-        def paths(self):  # type: ignore[no-untyped-def]
+        def paths(self, *, hidden: bool = False) -> Iterator[str]:
             return (path for path in super().paths() if path != "unlisted.py")
 
     workspace = Ignoring({**FILES, "unlisted.py": "x\n"})
@@ -239,15 +240,9 @@ async def test_what_a_refactor_takes() -> None:
     """Tokens follow from the files, dollars from the price, seconds from what was measured; unknown is unknown."""
     files = of_files("a.py", "b.py")
     found = await estimate(files, None, MemoryOutlook())
-    assert found == Estimate(
-        "far",
-        True,
-        2600,
-        600,
-        pytest.approx(0.0168),
-        pytest.approx(12.0),
-        found.files,  # type: ignore[arg-type]
-    )
+    usd: Any = pytest.approx(0.0168)
+    seconds: Any = pytest.approx(12.0)
+    assert found == Estimate("far", True, 2600, 600, usd, seconds, found.files)
     assert found.files[0] == SentFile("file:///w/a.py", 3500)
     steps = (PlannedStep("edit", "a.py"), PlannedStep("create", "c.py"), PlannedStep("delete", "b.py"))
     assert (await estimate(files, steps, MemoryOutlook())).tokens_out == 900

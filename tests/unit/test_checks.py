@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -219,7 +220,7 @@ async def test_only_new_problems_count(
 async def test_a_problem_moves_with_its_file(folder: Folder) -> None:
     """What was wrong with a file is not new under the file's new name."""
     (folder.root / "b.py").write_text("bad\n")
-    new = {"new_uri": folder.uri("c.py"), "new_path": "c.py"}
+    new: dict[str, Any] = {"new_uri": folder.uri("c.py"), "new_path": "c.py"}
     moved = file_change("rename", folder.uri("b.py"), "b.py", ("bad\n",), ("bad\n",), **new)
     assert (await lint(folder, "good\n", "better\n", moved)).ok
 

@@ -18,7 +18,7 @@ from turnout.core.models import Model
 from turnout.core.policy import Budget, Chain, Policy
 from turnout.core.requests import COMPLETION_KINDS, KINDS, Kind, Route
 from turnout.core.routing import RouteRequest, decide
-from turnout.core.spending import Refusal
+from turnout.core.spending import Refusal, Reservation
 from turnout.dispatch import Dispatcher
 from turnout.errors import BudgetExceeded, ConnectionFailed, RouteError, TurnoutError
 from turnout.session.narrowing import within
@@ -172,10 +172,10 @@ async def test_nobody_is_asked_to_pay_for_a_hedge() -> None:
     backend = Scripted({"house": first, "opus": says("x")})
     reserve = around.reserve
 
-    def refused(*args: Any) -> Any:
+    def refused(reservation: Reservation, limits: tuple[Limit, ...]) -> "asyncio.Future[Refusal | None]":
         assert around.overspending == []
         failing.set()
-        return reserve(*args)
+        return reserve(reservation, limits)
 
     around.reserve = refused  # type: ignore[method-assign]
     running = asyncio.create_task(setup(around, backend).run(ask(kind="explain", on_restart=lambda: None)))
@@ -288,7 +288,7 @@ async def test_a_question_that_is_given_up_leaves_nothing_behind(ledgers: tuple[
     around = Around(asking(OPUS, limits=(replace(DAY, usd=0.01),)))
     asked = asyncio.Event()
 
-    async def think(_question: object) -> bool:
+    async def think(question: object) -> bool:
         asked.set()
         await hang()
         return True

@@ -15,7 +15,7 @@ from turnout.checks import run_checks
 from turnout.core.edits.changes import FileChange, file_change
 from turnout.core.models import EditStyle, Model
 from turnout.core.requests import Kind, Route
-from turnout.errors import RequestRejected
+from turnout.errors import BackendError, RequestRejected
 from turnout.evaluate.edit_scores import EditScore, score, total
 from turnout.evaluate.edits import Only, Past, Replay, done_again, expected, replays
 from turnout.evaluate.trees import laid_out
@@ -237,7 +237,7 @@ def proposal_of(*changes: FileChange) -> Proposal:
 async def test_a_form_is_measured_by_itself(folder: Path, style: EditStyle) -> None:
     """A model is asked in the form that is measured, and what it was asked for is known with the size of files."""
     replay = [replay async for replay in replays(folder, 2)][1]
-    whole = [f"```python\n{AFTER[name]}```\n" for name in ("main.py", "shapes.py")]
+    whole: list[str | BackendError] = [f"```python\n{AFTER[name]}```\n" for name in ("main.py", "shapes.py")]
     asker = ScriptedAsker([GOOD] if style == "blocks" else whole)
     past = Past(replay, Folder(folder), lambda uri: not uri.endswith("secret.py"))
     only = Only(replace(REMOTE, edits=style), Outlook(), asker, past)

@@ -72,6 +72,11 @@ def test_gone_and_moved(shop: Folder) -> None:
     assert sound(shop)
 
 
+def file_to_folder(path: Path) -> None:
+    path.unlink()
+    write(path, {"a.py": "class New: pass\n"})
+
+
 UPDATES = {
     "written": (lambda root: write(root, {"shop/cart.py": "class New: pass\n"}), ["shop/cart.py"]),
     "made": (lambda root: write(root, {"shop/new.py": "class New: pass\n"}), ["shop/new.py"]),
@@ -79,7 +84,7 @@ UPDATES = {
     "folder moved": (lambda root: (root / "shop").rename(root / "store"), ["shop", "store"]),
     "folder made": (lambda root: write(root, {"a/b/c.py": "class New: pass\n"}), ["a"]),
     "file to folder": (
-        lambda root: ((root / "notes.txt").unlink(), write(root, {"notes.txt/a.py": "class New: pass\n"})),
+        lambda root: file_to_folder(root / "notes.txt"),
         ["notes.txt"],
     ),
     "left out": (
@@ -97,7 +102,7 @@ def test_an_update_is_a_small_round(shop: Folder, name: str) -> None:
     """Told what changed, the index is what a round over everything would make of it."""
     change, paths = UPDATES[name]
     shop.round()
-    change(shop.root)  # type: ignore[no-untyped-call]  # rows of lambdas
+    change(shop.root)
     shop.update(*paths)
     assert shop.rows("SELECT value FROM meta WHERE key = 'files'") == [(len(shop.files),)]
     updated = everything(shop.index)
@@ -261,7 +266,7 @@ def test_a_spoilt_database_is_begun_anew(shop: Folder, name: str) -> None:
     spoil, reason = SPOILT[name]
     shop.round()
     before = everything(shop.index)
-    spoil(shop.database)  # type: ignore[no-untyped-call]  # rows of lambdas
+    spoil(shop.database)
     subject = shop.indexing()
     assert reason in subject.begun_anew
     assert subject.round() == len(SHOP)
@@ -337,7 +342,12 @@ def test_a_plain_file_stays_plain(shop: Folder) -> None:
 
     def rounds(rules: Rules) -> list[str]:
         parsed: list[str] = []
-        subject = Indexing(root, shop.database, lambda path, _l, _t: parsed.append(path) or Symbols(), rules)
+
+        def parse(path: str, _language: str, _text: str) -> Symbols:
+            parsed.append(path)
+            return Symbols()
+
+        subject = Indexing(root, shop.database, parse, rules)
         subject.round()
         subject.close()
         return sorted(parsed)

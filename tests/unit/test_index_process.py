@@ -56,7 +56,8 @@ def test_a_process_builds_what_this_one_would(shop: Folder, tmp_path: Path) -> N
         assert index.state().files == len(SHOP)
         assert index.state().problem == ""
         assert not index.state().building
-    other = Folder(tmp_path / "other" if (tmp_path / "other").mkdir() is None else tmp_path)
+    (tmp_path / "other").mkdir()
+    other = Folder(tmp_path / "other")
     other.round()
     assert everything(other.index) == found
     with indexed(shop) as index:

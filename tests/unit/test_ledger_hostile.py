@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -108,7 +109,8 @@ async def test_a_name_that_is_no_text_has_budgets_and_receipts(
     limit = Limit(0.5, "day", ODD, "budget.workspace_day_usd")
     assert await ledger.reserve(reservation("a", 0.3, workspace=ODD), (limit,)) is None
     refused = await ledger.reserve(reservation("b", 0.3, workspace=ODD), (limit,))
-    assert refused == Refusal(limit, pytest.approx(0.3))
+    taken: Any = pytest.approx(0.3)
+    assert refused == Refusal(limit, taken)
     ledger.record(receipt("a", cost_usd=0.2, workspace=ODD, outcome=f"failed: {ODD}"))
     assert ledger.spent(ODD).workspace_today_usd > 0
     ledger.flush()

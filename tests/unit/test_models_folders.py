@@ -1,7 +1,7 @@
 """Models that the manifest does not pin, as a directory or as one file: what they are held to, and what is refused."""
 
-import email.message
 import hashlib
+import http.client
 import io
 import json
 import urllib.error
@@ -344,7 +344,7 @@ def test_hashes_do_not_follow_a_redirect_to_plain_http(hub: kit.Repository) -> N
 )
 def test_a_redirect_stays_as_safe_as_what_was_asked(asked: str, led_to: str, followed: bool) -> None:
     """HTTPS leads to HTTPS, and this machine to itself."""
-    handler, headers = hub_transport.SafeRedirects(), email.message.Message()
+    handler, headers = hub_transport.SafeRedirects(), http.client.HTTPMessage()
     request = urllib.request.Request(asked)
     if followed:
         answer = handler.redirect_request(request, io.BytesIO(), 302, "Found", headers, led_to)

@@ -119,8 +119,11 @@ async def test_a_folder_is_indexed(tmp_path: Path) -> None:
     desk = Desk(FakeFolders((tmp_path,)))
     (index,) = await desk.open()
     assert index.chosen == Chosen(100, (".env*",))
-    assert desk.subject.of(path_to_uri(tmp_path / "a.py")) is index
-    assert desk.subject.of_folder(tmp_path) is index
+    found: tuple[object, ...] = (
+        desk.subject.of(path_to_uri(tmp_path / "a.py")),
+        desk.subject.of_folder(tmp_path),
+    )
+    assert found == (index, index)
     assert desk.subject.of("untitled:Untitled-1") is None
     assert desk.subject.is_active
     await desk.subject.close()

@@ -104,7 +104,9 @@ def hop(at: int, kind: Kind = "explain", size: int = 10) -> Hop:
 def test_the_order_is_that_of_sending() -> None:
     """A clock that is set back hides nothing: what was sent last is shown first."""
     sent = SentPrompts()
-    for at, kind in ((50, "explain"), (60, "inline"), (10, "explain"), (5, "inline"), (7, "explain")):
+    times: tuple[tuple[int, Kind], ...]
+    times = ((50, "explain"), (60, "inline"), (10, "explain"), (5, "inline"), (7, "explain"))
+    for at, kind in times:
         sent.keep(hop(at, kind))
     assert [one.request for one in sent.last(4)] == ["7", "5", "10", "60"]
 

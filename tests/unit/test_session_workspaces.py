@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -277,6 +278,10 @@ async def test_a_link_that_was_moved_is_followed_anew_for_each_send(folders: Pat
     assert not subject.permits("rewrite", uris, 0).candidates
 
 
+def _says(trusted: bool, _path: Path) -> bool:
+    return trusted
+
+
 async def test_checks_run_only_where_the_user_trusts_the_folder(folders: Path) -> None:
     """The user's own checks would run a cloned repository's code; the keys of models are never passed on."""
     (folders / "config").mkdir(exist_ok=True)
@@ -289,7 +294,7 @@ async def test_checks_run_only_where_the_user_trusts_the_folder(folders: Path) -
         (True, ""),
     ):
         told: list[str] = []
-        subject = FolderChecks(workspaces(FakeEditor(), folder.root, trusted=lambda _path, yes=trusted: yes))
+        subject = FolderChecks(workspaces(FakeEditor(), folder.root, trusted=partial(_says, trusted)))
         assert await subject(folder, [change], told.append) == (
             Check("touch ran", True, message, ran=trusted),
         )
@@ -472,7 +477,9 @@ def test_a_document_that_is_no_file_is_held_to_ignore_files(folders: Path, uri: 
 def test_a_document_that_is_no_file_is_held_to_every_folder(folders: Path, uri: str) -> None:
     """Its text may come from any open folder, so the strictest decides; the model on this machine still answers."""
     (folders / "one/.turnout.toml").write_text('[privacy]\nleaves_machine = "never"\n')
-    for roots, leaves in (((), True), (("two",), True), (("one",), False), (("two", "one"), False)):
+    rows: list[tuple[tuple[str, ...], bool]]
+    rows = [((), True), (("two",), True), (("one",), False), (("two", "one"), False)]
+    for roots, leaves in rows:
         subject = with_keys(*(folders / root for root in roots))
         [first, *_] = subject.decide("rewrite", (uri,), 10).candidates
         assert first.leaves_machine is leaves, roots

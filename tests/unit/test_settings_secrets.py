@@ -33,8 +33,8 @@ def test_only_tightens(
     kit: SettingsKit, user: str | None, workspace: str | None, holds: str, trusted: bool
 ) -> None:
     """The stricter of the two holds, trusted or not, and a wish to loosen it is said to be ignored."""
-    texts = (f'[privacy]\nsecrets = "{value}"\n' if value else "" for value in (user, workspace))
-    loaded = kit.load(*texts, trusted=trusted)
+    first, second = (f'[privacy]\nsecrets = "{value}"\n' if value else "" for value in (user, workspace))
+    loaded = kit.load(first, second, trusted=trusted)
     assert loaded.policy.privacy.secrets == holds
     assert bool(loaded.problems) is (workspace is not None and workspace != holds)
 

@@ -105,7 +105,7 @@ def test_python_is_held_to_its_indentation(text: str, lines: list[int]) -> None:
         assert not lines
 
 
-NAMES = {
+NAMES: dict[str, list[str | None]] = {
     "python": ["f", "f", "f", None, None, "A", "g", "g"],
     "javascript": ["f", "f", "A", "m", "m", "g", "g", "foo", "foo"],
     "typescript": ["I", "B", "x", "x", "q"],

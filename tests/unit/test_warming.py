@@ -49,6 +49,12 @@ class World:
     cancelled: int = 0
     release: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @property
+    def log(self) -> list[str]:
+        """What happened to the other files."""
+        assert self.context is not None
+        return self.context.log
+
     def __post_init__(self) -> None:
         self.documents = {uri: Document(uri, "python", 1, "one\ntwo\nthree\n") for uri in (A, B)}
         self.warmer = Warmer(
@@ -268,11 +274,11 @@ async def test_other_files_are_gathered_at_rest_and_shown_once_they_are_read() -
     world = World(context=Around(["x"]))
     world.touch(A, 1)
     await world.rest()
-    assert world.context.log == ["touch 1", "gather x"]
+    assert world.log == ["touch 1", "gather x"]
     assert [chunk.text for chunk in world.prompts[0].context] == ["x"]
     world.release.set()
     await turns()
-    assert world.context.log[2:] == ["adopt"]
+    assert world.log[2:] == ["adopt"]
 
 
 async def test_what_was_not_read_to_its_end_is_not_shown() -> None:
@@ -282,7 +288,7 @@ async def test_what_was_not_read_to_its_end_is_not_shown() -> None:
     await world.rest()
     with world.warmer.completing(world.documents[A].snapshot(), Position(1, 0)):
         await turns()
-    assert (world.cancelled, "adopt" in world.context.log) == (1, False)
+    assert (world.cancelled, "adopt" in world.log) == (1, False)
 
 
 async def test_it_is_looked_around_once_after_a_completion() -> None:
@@ -294,7 +300,7 @@ async def test_it_is_looked_around_once_after_a_completion() -> None:
         with world.warmer.completing(world.documents[A].snapshot(), Position(1, 0)):
             await turns()
         await world.rest(10 * LOOK_AROUND_S)
-    assert world.context.log == ["gather ", "gather x", "adopt"]
+    assert world.log == ["gather ", "gather x", "adopt"]
     assert len(world.warmed) == 1
 
 
@@ -303,9 +309,9 @@ async def test_other_files_are_gathered_for_models_elsewhere_too() -> None:
     world = World(choice=FAR, context=Around(["x"]))
     world.touch(A, 1)
     await world.rest()
-    assert (world.warmed, world.context.log) == ([], ["touch 1", "gather x", "adopt"])
+    assert (world.warmed, world.log) == ([], ["touch 1", "gather x", "adopt"])
     world.warmer.forget(A)
-    assert world.context.log[-1] == "forget"
+    assert world.log[-1] == "forget"
 
 
 async def test_a_llama_server_reads_other_files_once_for_places_close_by() -> None:
@@ -316,7 +322,7 @@ async def test_a_llama_server_reads_other_files_once_for_places_close_by() -> No
     for line in (1, 1 + NEAR_LINES, 2 + NEAR_LINES):
         world.touch(A, line)
         await world.rest()
-    assert [entry for entry in world.context.log if "touch" not in entry] == [
+    assert [entry for entry in world.log if "touch" not in entry] == [
         "gather x",
         "adopt",
         "adopt",
@@ -333,4 +339,4 @@ async def test_a_llama_server_that_was_interrupted_goes_on_with_the_same_text() 
     await world.rest()
     with world.warmer.completing(world.documents[A].snapshot(), Position(1, 0)):
         await turns()
-    assert (world.cancelled, world.context.log[-1]) == (1, "adopt")
+    assert (world.cancelled, world.log[-1]) == (1, "adopt")

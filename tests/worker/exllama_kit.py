@@ -221,7 +221,7 @@ def generator(folder: Path, *, paged: bool, lanes: int = 4, context: int = 2048)
 
     from turnout.worker.engines import exllama_v2
 
-    class Cache(ExLlamaV2CacheBase):  # type: ignore[misc]
+    class Cache(ExLlamaV2CacheBase):
         def __init__(self, model: Any, tokens: int) -> None:
             super().__init__(model, 1, tokens, torch.int64, 1, 1, False)
             self.key_states = [torch.full((1, tokens, 1, 1), -1)]
@@ -230,7 +230,7 @@ def generator(folder: Path, *, paged: bool, lanes: int = 4, context: int = 2048)
         def all_tensors(self) -> Any:
             return self.key_states + self.value_states
 
-    class Generator(ExLlamaV2DynamicGenerator):  # type: ignore[misc]
+    class Generator(ExLlamaV2DynamicGenerator):
         def defrag_cache(self) -> None:
             """Moves pages with a CUDA kernel, and changes nothing that a job can see."""
 

@@ -283,7 +283,12 @@ def test_a_template_that_cannot_be_used_is_named(
 async def test_the_runner_supersedes_and_batches_with_the_real_generator(paged: Rig) -> None:
     """A newer request of a document stops the older one, beside another editor that is not disturbed."""
     reports: asyncio.Queue[Report] = asyncio.Queue()
-    runner = Runner(_Loaded(paged.engine), lambda batch: [reports.put_nowait(r) for r in batch][:0], _loop())
+
+    def report(batch: list[Report]) -> None:
+        for one in batch:
+            reports.put_nowait(one)
+
+    runner = Runner(_Loaded(paged.engine), report, _loop())
     numbers = itertools.count()
 
     def submit(client: int, work: Work) -> Job:

@@ -121,7 +121,10 @@ def _index(path: Path) -> None:
 
 
 def _config(**change: Any) -> Callable[[Path], None]:
-    return lambda path: (path / "config.json").write_text(json.dumps({**_read(path), **change})) and None
+    def write(path: Path) -> None:
+        (path / "config.json").write_text(json.dumps({**_read(path), **change}))
+
+    return write
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 
 from turnout.worker.life import Life
 
-NOBODY = {"clients": 0, "busy": False, "failed": False, "leaving": False}
+NOBODY: dict[str, Any] = {"clients": 0, "busy": False, "failed": False, "leaving": False}
 
 
 @pytest.mark.parametrize(

@@ -299,9 +299,9 @@ def test_whoever_wants_something_else_looks_elsewhere(
     elif change == "script":
         monkeypatch.setenv("TURNOUT_FAKE_SCRIPT", json.dumps({"fim": []}))
     else:
-        facts |= {"model": {"model": "n"}, "engine": {"engine": "x"}, "context": {"context_tokens": 1}}[
-            change
-        ]
+        others = {"model": ("model", "n"), "engine": ("engine", "x"), "context": ("context_tokens", 1)}
+        name, value = others[change]
+        facts[name] = value
     assert before != address.socket_path(WorkerSpec(**facts))
 
 

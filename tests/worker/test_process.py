@@ -74,7 +74,7 @@ async def test_a_socket_left_by_a_dead_worker_is_replaced(socket_path: Path) -> 
 
 async def test_a_worker_without_clients_leaves_and_takes_its_socket_along(socket_path: Path) -> None:
     """Idle means no clients and no requests."""
-    async with worker(socket_path, **{"idle-s": 0.05}) as process:
+    async with worker(socket_path, None, **{"idle-s": 0.05}) as process:
         assert await process.ended() == 0
         assert not kit.exists(socket_path)
 
@@ -184,7 +184,7 @@ async def test_inline_goes_ahead_of_a_long_chat_which_then_goes_on(socket_path: 
         early = [await client.until("chunk")]
         client.send(fim(2))
         got: dict[int, list[wire.Frame]] = {1: early, 2: []}
-        order = []
+        order: list[int] = []
         while len(order) < 2:
             frame = await client.read()
             assert frame is not None

@@ -84,7 +84,7 @@ def test_nobody_starves(waiting: list[str], stream: str) -> None:
         queue.push(each)
     for _ in range(PATIENCE + len(jobs)):
         queue.push(job(stream))
-        jobs.discard(queue.take())  # type: ignore[arg-type]
+        jobs.discard(queue.take())
     assert not jobs
 
 

@@ -101,7 +101,8 @@ def _make_executable(tool: Path) -> bool:
 
 
 def _cut(file: Path, target: Path) -> dict[str, Any]:
-    digest, names = hashlib.sha256(), []
+    digest = hashlib.sha256()
+    names: list[str] = []
     with file.open("rb") as source:
         while data := source.read(PIECE_BYTES):
             digest.update(data)

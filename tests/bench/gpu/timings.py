@@ -40,7 +40,7 @@ def measure(
     """Type `times` letters, stop `times` answers and prompts; `bandwidth` in bytes per second, 0 where unknown."""
     prefix = long_prefix(_CHARACTERS)
     beside = long_prefix(_CHARACTERS)
-    answer = {"shape": "block", "max_tokens": _LINE_TOKENS, "beside": beside}
+    answer: dict[str, Any] = {"shape": "block", "max_tokens": _LINE_TOKENS, "beside": beside}
     [cold] = run(engine, [line(prefix, "\n", "time", **answer)])
     typed = [run(engine, [line(prefix + "x" * n, "\n", "time", **answer)])[0] for n in range(1, times + 1)]
     steps = [step for each in typed for step in each.steps_ms[1:]]

@@ -108,7 +108,11 @@ def test_lazy(start: Start, repository: Path, tmp_path: Path) -> None:
 
 def lualine(directory: Path) -> Path:
     """The statusline plugin, as Debian packages it. Raises InstallError."""
-    home = once(directory, "lualine", lambda home: debian.unpack(home, "neovim-lualine", alone=True) and None)
+
+    def build(home: Path) -> None:
+        debian.unpack(home, "neovim-lualine", alone=True)
+
+    home = once(directory, "lualine", build)
     return next((home / "root").glob("usr/share/**/lua/lualine.lua")).parents[1]
 
 

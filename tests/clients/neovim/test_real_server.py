@@ -208,10 +208,10 @@ def test_a_refactor_by_a_remote_model_asks_first(installed: Installed) -> None:
         editor.until(lambda: "applied" in editor.messages(), "the report")
         editor.command("Turnout undo")
         editor.until(lambda: "was taken back" in editor.messages(), "the report of the undo")
-        shown = texts(editor)
-        assert (shown["a.py"], shown["b.py"]) == (FILES["a.py"], FILES["b.py"])
-        assert "new/d.py" not in shown
-        assert shown.get("c.py") or installed.home.read("c.py") == FILES["c.py"]
+        left = texts(editor)
+        assert (left["a.py"], left["b.py"]) == (FILES["a.py"], FILES["b.py"])
+        assert "new/d.py" not in left
+        assert left.get("c.py") or installed.home.read("c.py") == FILES["c.py"]
 
 
 def test_a_plan_is_corrected_and_kept_to(installed: Installed) -> None:

@@ -77,8 +77,22 @@ def editing(home: Home, name: str) -> Iterator[Terminal]:
         LC_ALL="C.UTF-8",
     )
     terminal, log = Terminal(home.root / "tmux"), home.root / "helix.log"
-    command = ["tmux", "-S", terminal.socket, "-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "30"]
-    subprocess.run([*command, program, "-vv", "--log", log, name], cwd=home.work, env=environment, check=True)
+    command = [
+        "tmux",
+        "-S",
+        str(terminal.socket),
+        "-f",
+        "/dev/null",
+        "new-session",
+        "-d",
+        "-x",
+        "100",
+        "-y",
+        "30",
+    ]
+    subprocess.run(
+        [*command, str(program), "-vv", "--log", str(log), name], cwd=home.work, env=environment, check=True
+    )
     try:
         # Before that, keys that ask for something find no server.
         terminal.until(lambda: log.exists() and "textDocument/didOpen" in log.read_text(), "the server")

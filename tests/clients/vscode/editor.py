@@ -141,8 +141,13 @@ class Driver:
 
 def start_driver(install: Install, vsix: Path, home: Path, env: dict[str, str]) -> Driver:
     """A driver whose editor has the extension installed and keeps everything under `home`."""
-    command = [install.node, install.code_server, *code_server_arguments(home), "--install-extension", vsix]
-    subprocess.run(command, env=env, capture_output=True, check=True)
+    command = [
+        str(install.node),
+        str(install.code_server),
+        *code_server_arguments(home),
+        "--install-extension",
+    ]
+    subprocess.run([*command, str(vsix)], env=env, capture_output=True, check=True)
     return Driver(install, home, env)
 
 

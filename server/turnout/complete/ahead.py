@@ -131,13 +131,13 @@ class Ahead:
 
 def with_text(offer: Offer) -> tuple[Snapshot, Position]:
     """The document as it is once a suggestion is taken, and where the cursor is then."""
-    lines, (row, column) = offer.snapshot.lines, offer.position
+    lines, (row, column) = offer.snapshot.rows, offer.position
     line = lines[row] if row < len(lines) else ""
     ending = line[len(line_body(line)) :] or "\n"
     text = offer.text if ending == "\n" else offer.text.replace("\n", ending)
     changed = split_lines(line[:column] + text + line[column + offer.replaces :])
     marks = offer.snapshot.marks.before(row)
     after = replace(
-        offer.snapshot, version=None, lines=(*lines[:row], *changed, *lines[row + 1 :]), marks=marks
+        offer.snapshot, version=None, rows=(*lines[:row], *changed, *lines[row + 1 :]), marks=marks
     )
     return after, end_of(offer.position, text)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from turnout.core.lines import Lines
 from turnout.core.marks import Marks
 
 Encoding = Literal["utf-8", "utf-16", "utf-32"]
@@ -44,15 +45,21 @@ class Snapshot:
     uri: str
     language: str
     version: int | None
-    lines: tuple[str, ...]
+    rows: Lines | tuple[str, ...]
+    """The lines, for whoever looks at a few of them: no letter waits for a tuple of all."""
     mark: str = ""
     marks: Marks = field(default_factory=Marks, compare=False, repr=False)
-    """Where lexing of `lines` may begin."""
+    """Where lexing of the lines may begin."""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All lines; the first time takes time in the document."""
+        return self.rows.whole if isinstance(self.rows, Lines) else self.rows
 
     @property
     def text(self) -> str:
         """The whole text."""
-        return "".join(self.lines)
+        return "".join(self.rows)
 
 
 def split_lines(text: str) -> list[str]:
@@ -189,7 +196,7 @@ def _joins(text: str, following: str) -> bool:
 
 
 class Document:
-    """One open document; edits cost time in the lines they touch, a snapshot is made at most once per version."""
+    """One open document; edits cost time in the lines they touch, snapshots next to none."""
 
     __slots__ = ("_lines", "_marks", "_snapshot", "language", "skipped", "uri", "version")
 
@@ -198,7 +205,7 @@ class Document:
         self.language = language
         self.skipped = ""
         """Why the text is not kept; empty for every ordinary document."""
-        self._lines: list[str] = []
+        self._lines = Lines()
         self._marks = Marks()
         self._snapshot: Snapshot | None = None
         self.replace_all(text, version)
@@ -210,7 +217,7 @@ class Document:
         """
         kept = self._snapshot
         if kept is None or kept.version != self.version:
-            version, lines = self.version, tuple(self._lines)
+            version, lines = self.version, self._lines
             # Marks of its own, which it may add to, and read last: an edit lets go of those that it makes void first.
             marks = self._marks.before(len(lines))
             kept = self._snapshot = Snapshot(self.uri, self.language, version, lines, marks=marks)
@@ -219,8 +226,8 @@ class Document:
     def replace_all(self, text: str, version: int) -> tuple[Span, str] | None:
         """Take `text` as the whole document; gives the one edit that would have done it, None where none is needed."""
         self.skipped = unusable(text)
-        lines = [] if self.skipped else split_lines(text)
-        edit = difference(self._lines, lines)
+        lines = Lines(() if self.skipped else split_lines(text))
+        edit = difference(self._lines.whole, lines.whole)
         self._marks = self._known_marks().before(edit[0].start.line if edit is not None else 0)
         self._lines = lines
         self.version = version
@@ -250,7 +257,7 @@ class Document:
             middle += self._lines[last]
             last += 1
         self._marks = self._known_marks().before(first)
-        self._lines[first:last] = split_lines(middle)
+        self._lines = self._lines.replaced(first, last, split_lines(middle))
         self.version = version
         self._snapshot = None
 

@@ -4,6 +4,7 @@ Invariant: `prefix + suffix` is an unbroken piece of the document around the cur
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
@@ -18,6 +19,9 @@ Shape = Literal["line", "block"]
 PREFIX_CHARACTERS = 8_000
 SUFFIX_CHARACTERS = 2_000
 """About twice the window of a local model; each thousand costs a keystroke some ten microseconds on its way."""
+
+_AT_ONCE = 64
+"""Lines that are taken out of a document to look at them one by one."""
 
 _OPENER = re.compile(r"[:{(\[]\s*$|\b(?:then|do|else|begin)\s*$|=>\s*$|->\s*$")
 _HEADER = re.compile(
@@ -133,42 +137,47 @@ def indent_of(line: str) -> int:
 
 def cut(snapshot: Snapshot, position: Position) -> Hole:
     """The hole at `position`; costs time in the window, not in the document."""
-    line = snapshot.lines[position.line] if position.line < len(snapshot.lines) else ""
+    line = snapshot.rows[position.line] if position.line < len(snapshot.rows) else ""
     body = line_body(line)
     # A minified file is one line: what is far from the cursor is cut there, too.
     head = body[max(0, position.character - 2 * PREFIX_CHARACTERS) : position.character]
     tail = body[position.character : position.character + 2 * SUFFIX_CHARACTERS]
     end = line[len(body) :] if position.character + len(tail) >= len(body) else ""
-    before, first = _before(snapshot.lines, position.line, PREFIX_CHARACTERS - len(head))
+    before, first = _before(snapshot.rows, position.line, PREFIX_CHARACTERS - len(head))
     return Hole(
         position=position,
         prefix=before + head,
         suffix=tail
         + end
-        + (_after(snapshot.lines, position.line, SUFFIX_CHARACTERS - len(tail)) if end else ""),
+        + (_after(snapshot.rows, position.line, SUFFIX_CHARACTERS - len(tail)) if end else ""),
         head=head,
         tail=tail,
         language=snapshot.language,
         whole=first == 0 and len(head) == min(position.character, len(body)),
-        ground=snapshot.marks.ground(snapshot.lines, position.line, position.character, snapshot.language),
+        ground=snapshot.marks.ground(snapshot.rows, position.line, position.character, snapshot.language),
     )
 
 
-def _before(lines: tuple[str, ...], index: int, budget: int) -> tuple[str, int]:
+def _before(lines: Sequence[str], index: int, budget: int) -> tuple[str, int]:
     """The lines above, and the number of the first of them."""
-    first = min(index, len(lines))
-    last = first
+    first = last = min(index, len(lines))
     while first > 0 and budget > 0:
-        first -= 1
-        budget -= len(lines[first])
+        for line in reversed(lines[max(0, first - _AT_ONCE) : first]):
+            first -= 1
+            budget -= len(line)
+            if budget <= 0:
+                break
     # Whole lines, unless one alone is over the budget (minified files).
     text = "".join(lines[first:last])
     return text[-2 * PREFIX_CHARACTERS :], first if len(text) <= 2 * PREFIX_CHARACTERS else 1
 
 
-def _after(lines: tuple[str, ...], index: int, budget: int) -> str:
+def _after(lines: Sequence[str], index: int, budget: int) -> str:
     last = index + 1
     while last < len(lines) and budget > 0:
-        budget -= len(lines[last])
-        last += 1
+        for line in lines[last : last + _AT_ONCE]:
+            last += 1
+            budget -= len(line)
+            if budget <= 0:
+                break
     return "".join(lines[index + 1 : last])[: 2 * SUFFIX_CHARACTERS]

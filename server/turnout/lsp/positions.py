@@ -36,21 +36,21 @@ def from_lsp(line: Callable[[int], str], value: types.Position, encoding: Encodi
 
 def position_from_lsp(snapshot: Snapshot, value: types.Position, encoding: Encoding) -> Position:
     """A client's position in code points of `snapshot`, brought inside it."""
-    if value.line >= len(snapshot.lines):
-        return Position(value.line, 0) if value.line == len(snapshot.lines) else end_of(snapshot)
-    return from_lsp(lambda index: snapshot.lines[index], value, encoding)
+    if value.line >= len(snapshot.rows):
+        return Position(value.line, 0) if value.line == len(snapshot.rows) else end_of(snapshot)
+    return from_lsp(lambda index: snapshot.rows[index], value, encoding)
 
 
 def end_of(snapshot: Snapshot) -> Position:
     """The position after the last character."""
-    if not snapshot.lines or line_body(snapshot.lines[-1]) != snapshot.lines[-1]:
-        return Position(len(snapshot.lines), 0)
-    return Position(len(snapshot.lines) - 1, len(snapshot.lines[-1]))
+    if not snapshot.rows or line_body(snapshot.rows[-1]) != snapshot.rows[-1]:
+        return Position(len(snapshot.rows), 0)
+    return Position(len(snapshot.rows) - 1, len(snapshot.rows[-1]))
 
 
 def position_to_lsp(snapshot: Snapshot, value: Position, encoding: Encoding) -> types.Position:
     """One of our positions as the client counts it."""
-    line = snapshot.lines[value.line] if value.line < len(snapshot.lines) else ""
+    line = snapshot.rows[value.line] if value.line < len(snapshot.rows) else ""
     return types.Position(value.line, codepoints_to_units(line, value.character, encoding))
 
 

@@ -112,8 +112,8 @@ def _inline_item(
 
 def _popup_item(server: TurnoutServer, snapshot: Snapshot, completion: Completion) -> types.CompletionItem:
     line = (
-        line_body(snapshot.lines[completion.position.line])
-        if completion.position.line < len(snapshot.lines)
+        line_body(snapshot.rows[completion.position.line])
+        if completion.position.line < len(snapshot.rows)
         else ""
     )
     head = line[: completion.position.character]

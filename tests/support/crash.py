@@ -225,7 +225,7 @@ def _traced(work: Callable[[], object], kill_at: int | None) -> int:
         work()
     finally:
         sys.settrace(None)
-        threading.settrace(None)  # type: ignore[arg-type]
+        threading.settrace(None)
     return count
 
 

@@ -5,6 +5,7 @@ import stat
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -316,7 +317,7 @@ async def test_a_failed_undo_gives_a_created_script_back(project: DiskWorkspace,
             return not renames and await super().apply(transaction)
 
     proposals = Proposals(Journal(tmp_path / "journal"))
-    there = {"new_uri": project.uri("c.py"), "new_path": "c.py"}
+    there: dict[str, Any] = {"new_uri": project.uri("c.py"), "new_path": "c.py"}
     lines = ("b = 1\n",) * 10
     changes = [
         file_change("create", project.uri("new.py"), "new.py", (), ("x = 1\n",)),
@@ -335,7 +336,7 @@ async def test_a_renamed_script_stays_one(project: DiskWorkspace, tmp_path: Path
     """Also where whoever moves it writes it anew."""
     (project.folder.root / "b.py").chmod(0o751)
     lines = ("b = 1\n",) * 10
-    there = {"new_uri": project.uri("c.py"), "new_path": "c.py"}
+    there: dict[str, Any] = {"new_uri": project.uri("c.py"), "new_path": "c.py"}
     change = file_change("rename", project.uri("b.py"), "b.py", lines, lines, **there)
     proposals = Proposals(Journal(tmp_path / "journal"))
     kept(project, proposals, change)

@@ -11,7 +11,7 @@ help:
 	@echo "make demo    set up, fetch the default model and show the main job on a sample project"
 	@echo "make test    lint, types and all tests, in real editors and with the real model"
 	@echo "make lint    ruff: rules and format"
-	@echo "make types   mypy --strict"
+	@echo "make types   mypy --strict, tests and all"
 	@echo "make unit    the tests that need neither a model nor an editor"
 	@echo "make peers   against the LiteLLM proxy and the providers' own packages, installed into .cache"
 	@echo "make bench   figures: start-up, keystroke, memory, each beside a bare pygls server"

@@ -19,7 +19,7 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from turnout import __version__
-from turnout.core.documents import Document, Snapshot
+from turnout.core.documents import Document, Position, Snapshot
 from turnout.errors import FileUnusable, PathRefused, ProposalUnknown
 from turnout.files import Folder, uri_to_path
 from turnout.lsp.editor import LspEditor
@@ -55,6 +55,8 @@ class TurnoutServer(LanguageServer):
         self._tasks: set[asyncio.Task[None]] = set()
         self._reading: asyncio.Task[None] | None = None
         """The newest reading of changed settings."""
+        self.early_cursor: tuple[str, Position | None] = ("", None)
+        """The document and place of a cursor that was told before there was anything to get ready."""
         self.last_edit: tuple[str, float] = ("", float("-inf"))
         """The document that the user edited last, and when, on the monotonic clock."""
         self._owners: dict[str, EditorWorkspace] = {}

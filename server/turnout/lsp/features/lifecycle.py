@@ -64,6 +64,8 @@ def touched(server: TurnoutServer, document: Document, position: Position | None
     services = server.services_now()
     if services is not None:
         services.warmer.touch(document.uri, document.version, position)
+    elif position is not None:
+        server.early_cursor = document.uri, position
 
 
 def edited(server: TurnoutServer, document: Document, span: Span, text: str) -> None:
@@ -115,8 +117,12 @@ def _reload(server: TurnoutServer) -> None:
 async def _catch_up(server: TurnoutServer) -> None:
     """Editors open their documents before anything here can take notice."""
     services = await server.services()
-    for document in list(server.protocol.documents.values())[-1:]:
-        touched(server, document)
+    documents = server.protocol.documents
+    uri, position = server.early_cursor
+    if uri in documents:
+        touched(server, documents[uri], position)
+    elif documents:
+        touched(server, list(documents.values())[-1])
     if services.repositories.is_active:
         services.repositories.is_watching = await watch_files(server.protocol)
 

@@ -12,9 +12,11 @@ import re
 import subprocess
 import tempfile
 import threading
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import IO
 
 from turnout.core.commits import PastChange, PastCommit, Staged, StagedFile
@@ -112,7 +114,7 @@ async def _unlike_disk(root: Path, folders: Set[PurePosixPath]) -> frozenset[Pur
         if not line.endswith(b" missing")
     ]
     unlike = await asyncio.to_thread(
-        lambda: {file.parent for file, blob in known if not _is_blob(root / file, blob)}
+        lambda: {file.parent for file, blob in known if not _is_blob(_content(root / file), blob)}
     )
     return frozenset(unlike | odd)
 
@@ -217,8 +219,13 @@ async def run(
         await asyncio.wait({running})
 
 
-async def dirty(folder: Path, paths: Sequence[str]) -> tuple[str, ...]:
+async def dirty(
+    folder: Path, paths: Sequence[str], texts: Mapping[str, str | None] = MappingProxyType({})
+) -> tuple[str, ...]:
     """Those of `paths` (in `folder`) that the last commit does not hold as they are on disk; none without a repository.
+
+    Nor is one that it holds as it was a while ago, where `texts` says how that was (None: no file; a byte order mark is
+    no part of a text).
 
     Files are compared here and not by git, which would run the filters that a repository names for it.
     """
@@ -231,21 +238,37 @@ async def dirty(folder: Path, paths: Sequence[str]) -> tuple[str, ...]:
         head, _, path = entry.partition("\t")
         if path:
             known[path] = head.split(" ")[2]
-    return await asyncio.to_thread(_changed, folder, paths, known)
+    return await asyncio.to_thread(_changed, folder, paths, known, texts)
 
 
-def _changed(folder: Path, paths: Sequence[str], known: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(path for path in paths if not _is_blob(folder / path, known.get(path)))
+def _changed(
+    folder: Path, paths: Sequence[str], known: Mapping[str, str], texts: Mapping[str, str | None]
+) -> tuple[str, ...]:
+    def is_known(path: str) -> bool:
+        oid = known.get(path)
+        return _is_blob(_content(folder / path), oid) or (path in texts and _was_blob(texts[path], oid))
+
+    return tuple(path for path in paths if not is_known(path))
 
 
-def _is_blob(file: Path, oid: str | None) -> bool:
-    """Whether `file` is the blob `oid`, also where git turns its line endings; None is a file that is not there."""
+def _content(file: Path) -> bytes | None:
     try:
-        data = file.read_bytes()
+        return file.read_bytes()
     except OSError:
+        return None
+
+
+def _was_blob(text: str | None, oid: str | None) -> bool:
+    if text is None:
         return oid is None
-    if oid is None:
-        return False
+    data = text.encode("utf-8", "surrogatepass")
+    return any(_is_blob(mark + data, oid) for mark in (b"", BOM_UTF8))
+
+
+def _is_blob(data: bytes | None, oid: str | None) -> bool:
+    """Whether `data` is the blob `oid`, also where git turns its line endings; None is a file that is not there."""
+    if data is None or oid is None:
+        return data is None and oid is None
     algorithm = "sha1" if len(oid) == 40 else "sha256"
     return any(
         hashlib.new(algorithm, b"blob %d\0" % len(text) + text, usedforsecurity=False).hexdigest() == oid

@@ -156,6 +156,40 @@ def test_checks_that_did_not_run(turnout: Run, home: Home) -> None:
     assert "Verified in part. Not checked: lint --all." in done.stderr
 
 
+TYPING = """
+path, line = {path!r}, {line!r}
+with open(path, newline="") as file:
+    text = file.read()
+with open(path, "w", newline="") as file:
+    file.write(text.replace(line, line + " # typed"))
+"""
+"""A check that finds nothing, while somebody edits the file."""
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "said"),
+    [
+        ("# Prices.", 0, "Take it back with: turnout undo"),
+        ("def total(prices):", 1, "shop/prices.py:4: These lines have been edited since."),
+    ],
+)
+def test_edits_meanwhile(turnout: Run, home: Home, line: str, status: int, said: str) -> None:
+    """Lines that were edited elsewhere while the change was made stay, as in an editor; the same lines stop all."""
+    repository(home.work, FILES)
+    commit(home.work, "Begin")
+    path = home.work / "shop/prices.py"
+    (home.root / "check.py").write_text(TYPING.format(path=str(path), line=line))
+    checks = json.dumps([f"{sys.executable} {home.root / 'check.py'}"])
+    home.configure(f"[routes.refactor]\nchecks = {checks}\n")
+    environment = home.environment()
+    subprocess.run([TURNOUT, "trust", "."], cwd=home.work, env=environment, check=True, timeout=60)
+    done = turnout(RENAME, "shop", "--apply")
+    assert (done.returncode, said in done.stderr) == (status, True), done.stderr
+    became = {name: text if status else renamed(text) for name, text in FILES.items()}
+    became["shop/prices.py"] = became["shop/prices.py"].replace(line, f"{line} # typed")
+    assert texts(home) == list(became.values())
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
 def test_a_signal_to_end_leaves_nothing(home: Home) -> None:
     """During a check it ends the check as well, and the check's copy of the folder is removed."""

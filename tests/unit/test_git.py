@@ -167,7 +167,10 @@ async def test_a_hostile_repository_runs_nothing(tmp_path: Path, setting: str, v
 
 
 async def test_what_differs_from_the_last_commit(tmp_path: Path) -> None:
-    """Changed, new and removed files; not one that differs in its line endings alone, nor one that never was."""
+    """Changed, new and removed files; not one that differs in its line endings alone, nor one that never was.
+
+    What the commit holds as it was when somebody read it has been changed since then, and is not told of.
+    """
     repository(tmp_path, FILES)
     commit(tmp_path, "Begin")
     (tmp_path / "a.py").write_bytes(b"x = 1\r\n")
@@ -177,6 +180,8 @@ async def test_what_differs_from_the_last_commit(tmp_path: Path) -> None:
     paths = ["a.py", "dir/b.py", "c d.txt", "new", "never"]
     assert await git.dirty(tmp_path, paths) == ("dir/b.py", "c d.txt", "new")
     assert await git.dirty(tmp_path / "dir", ["b.py"]) == ("b.py",)
+    earlier = {"dir/b.py": FILES["dir/b.py"].replace("\n", "\r\n"), "c d.txt": "v\n", "new": None}
+    assert await git.dirty(tmp_path, paths, earlier) == ("c d.txt",)
 
 
 async def test_no_repository(tmp_path: Path) -> None:

@@ -189,8 +189,9 @@ class _Job:
         from turnout import git
         from turnout.commands.undo import conflicts, journalled, recovered
 
-        paths = [path for change in proposal.changes for path in (change.path, change.new_path) if path]
-        changed = () if self.args.allow_dirty else await git.dirty(self.root, paths)
+        # As they were when the work began: what was edited meanwhile is a matter of lines, and of `apply`.
+        worked_on = _worked_on(proposal)
+        changed = () if self.args.allow_dirty else await git.dirty(self.root, tuple(worked_on), worked_on)
         if changed:
             self.terminal.say(
                 f"Nothing was changed: {', '.join(changed)} has changes that are not committed. "
@@ -216,6 +217,16 @@ class _Job:
             print("".join(change.diff for change in proposal.changes), end="")
         if status != FAILED:  # what was found out is about files that are no more
             print("\n".join(_summary(proposal, applied=applied)), file=sys.stderr)
+
+
+def _worked_on(proposal: "Proposal") -> dict[str, str | None]:
+    """The text that each file of a proposal had when it was read; None where it was to be made."""
+    texts: dict[str, str | None] = {}
+    for change in proposal.changes:
+        texts[change.path] = None if change.kind == "create" else "".join(change.before)
+        if change.new_path:
+            texts[change.new_path] = None
+    return texts
 
 
 def _status(proposal: "Proposal") -> int:

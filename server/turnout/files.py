@@ -64,10 +64,12 @@ class Folder:
         """The workspace-relative path of a URI. Raises PathRefused where it leads out of the folder or into git's."""
         target = Path(os.path.normpath(uri_to_path(uri)))
         self._inside(target)
-        for base in (self.root, self._real):
-            if target.is_relative_to(base):
-                return normalise(target.relative_to(base).as_posix())
-        return normalise(target.resolve().relative_to(self._real).as_posix())
+        base = next((base for base in (self.root, self._real) if target.is_relative_to(base)), None)
+        inside = target.relative_to(base) if base else target.resolve().relative_to(self._real)
+        path = inside.as_posix()
+        if normalise(path) != path:
+            raise PathRefused(f"{path!r} cannot be named: it reads as another place.")
+        return path
 
     def _inside(self, target: Path) -> None:
         try:

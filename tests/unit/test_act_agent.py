@@ -234,12 +234,12 @@ async def test_a_real_folder_is_not_left(tmp_path: Path) -> None:
 
 async def test_odd_names_are_nobodys_to_ask_for() -> None:
     """A file whose name reads as another place is not listed, found or read, and stops nothing."""
-    files = {**FILES, "~w.py": "area = 1\n"}
-    calls: Turn = [("list_files", {}), ("search_text", {"text": "area"}), ("read_file", {"path": "~w.py"})]
+    files = {**FILES, "~/w.py": "area = 1\n"}
+    calls: Turn = [("list_files", {}), ("search_text", {"text": "area"}), ("read_file", {"path": "~/w.py"})]
     asker = Calling([calls, edits()])
     proposal = await propose(HERE, around(asker, files))
     assert "main.py" in asker.said[0]
-    assert "~w.py" not in asker.said[0] + asker.said[1]
+    assert "w.py" not in asker.said[0] + asker.said[1]
     assert "is not relative to the workspace" in asker.said[2]
     assert [change.path for change in proposal.changes] == ["shapes.py"]
 

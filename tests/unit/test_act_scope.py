@@ -82,10 +82,10 @@ def test_there_are_limits() -> None:
 
 def test_odd_names_stop_nothing() -> None:
     """A file whose name an edit cannot give is left out with the reason, whether words find it or nothing does."""
-    files = {"~w.py": "area_x = 1\n", "a\\b.py": "area_x = 1\n", "c.py": "area_x = 1\n"}
+    files = {"~/w.py": "area_x = 1\n", "a\\b.py": "area_x = 1\n", "c.py": "area_x = 1\n"}
     for instruction in ("Rename area_x", "Improve it all"):
         skipped = check(Request(instruction), "c.py", files=files)
-        assert skipped == dict.fromkeys(("~w.py", "a\\b.py"), scope.UNSAYABLE)
+        assert skipped == dict.fromkeys(("~/w.py", "a\\b.py"), scope.UNSAYABLE)
 
 
 def test_what_is_missed_was_named() -> None:

@@ -30,6 +30,7 @@ def workspace(tmp_path: Path) -> DiskWorkspace:
         (["."], ["top.py", "shop/a.py", "shop/b.py"], {"top.py", "shop/a.py", "shop/b.py"}),
         (["shop"], ["shop/a.py", "shop/b.py"], {"shop/a.py", "shop/b.py"}),
         (["top.py", "shop/../shop"], ["top.py", "shop/a.py", "shop/b.py"], {"shop/a.py", "shop/b.py"}),
+        (["~w.py"], ["~w.py"], set()),
         (["shop", "shop/b.py", "new.py"], ["shop/a.py", "shop/b.py", "new.py"], {"shop/a.py"}),
     ],
 )
@@ -43,11 +44,16 @@ def test_what_is_named(workspace: DiskWorkspace, paths: list[str], named: list[s
 @pytest.mark.skipif(sys.platform == "win32", reason="no file of Windows has these names")
 def test_odd_names_stop_nothing(workspace: DiskWorkspace) -> None:
     """A file whose name reads as another place is left out of its folder, and said."""
-    for name in ("~a.py", "c:b.py", "top\\b.py", "shop/ ok.py"):
+    odd = ["c:b.py", "shop\\b.py", " top.py"]
+    for name in (*odd, "~a.py", "shop/ ok.py"):
         (workspace.folder.root / name).write_text("x = 1\n")
     found = named_files([workspace.folder.root], workspace)
-    assert {workspace.path(uri) for uri in found.files} == {"top.py", "shop/ ok.py", "shop/a.py", "shop/b.py"}
-    assert sorted(found.odd) == ["c:b.py", "top\\b.py", "~a.py"]
+    taken = {"top.py", "~a.py", "shop/ ok.py", "shop/a.py", "shop/b.py"}
+    assert {workspace.path(uri) for uri in found.files} == taken
+    assert sorted(found.odd) == sorted(odd)
+    for name in odd:
+        with pytest.raises(PathRefused, match="reads as another place|not relative"):
+            named_files([workspace.folder.root / name], workspace)
 
 
 @pytest.mark.parametrize("path", ["empty", "ignored", ".hidden", ".git"])

@@ -165,7 +165,7 @@ class _Gatherer:
 
 
 def is_sayable(path: str) -> bool:
-    """Whether a file in the folder can be named in an edit: not where its name reads as another place, as `~a.py`."""
+    """Whether a file in the folder can be named in an edit: not where its name reads as another place, as `~/a.py`."""
     try:
         return normalise(path) == path
     except EditError:

@@ -8,7 +8,8 @@ import unicodedata
 
 from turnout.errors import PathRefused
 
-_DRIVE_OR_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_ELSEWHERE = re.compile(r"/|~(?:[^/]*/|$)|[A-Za-z][A-Za-z0-9+.-]*:")
+"""How a path begins that is one from the root, from somebody's home, on a drive or in a scheme."""
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)\s*", re.IGNORECASE)
 _MAX_LENGTH = 1024
 
@@ -18,14 +19,15 @@ def normalise(path: str) -> str:
     slashed = path.strip().replace("\\", "/")
     if not slashed or len(slashed) > _MAX_LENGTH or any(unicodedata.category(c) == "Cc" for c in slashed):
         raise PathRefused(f"{path[:80]!r} is not a file name.")
-    if slashed.startswith(("/", "~")) or _DRIVE_OR_SCHEME.match(slashed):
-        raise PathRefused(f"{path!r} is not relative to the workspace.")
     segments = [segment for segment in slashed.split("/") if segment not in ("", ".")]
+    normal = "/".join(segments)
+    if _ELSEWHERE.match(slashed) or _ELSEWHERE.match(normal) or normal != normal.strip():
+        raise PathRefused(f"{path!r} is not relative to the workspace.")
     if ".." in segments or slashed.endswith("/") or not segments:
         raise PathRefused(f"{path!r} does not name a file in the workspace.")
     if any(_is_git(segment) for segment in segments):
         raise PathRefused(f"{path!r} belongs to git.")
-    return "/".join(segments)
+    return normal
 
 
 def as_written(path: str) -> str:

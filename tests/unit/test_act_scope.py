@@ -71,12 +71,18 @@ def test_lines_that_mention_a_name() -> None:
 
 def test_there_are_limits() -> None:
     """No more files and bytes than fit a question; what was over is named."""
-    many = {f"f{number:02}.py": "area = 1\n" for number in range(30)}
-    skipped = check(Request("Rename area_x", uri("f00.py")), "f00.py", files={**many, "f00.py": "area_x\n"})
+    many = {f"f{number:03}.py": "area = 1\n" for number in range(scope.MOST_NAMED + 10)}
+    skipped = check(
+        Request("Rename area_x", uri("f000.py")), "f000.py", files={**many, "f000.py": "area_x\n"}
+    )
     assert skipped == {}
-    found = gather(Request("area", scope=tuple(uri(path) for path in many)), MemoryWorkspace(many))
-    assert (len(found.files), len(found.skipped), len(found.beyond)) == (scope.MAX_FILES, 10, 10)
-    big = {"a.py": "x" * scope.MAX_BYTES, "b.py": "y\n"}
+    for request, most in (
+        (Request("area", scope=tuple(uri(path) for path in many)), scope.MOST_NAMED),
+        (Request("area", uri("f000.py")), scope.MAX_FILES),
+    ):
+        found = gather(request, MemoryWorkspace(many))
+        assert (len(found.files), len(found.skipped), len(found.beyond)) == (most, *[len(many) - most] * 2)
+    big = {"a.py": "x" * scope.MOST_NAMED_BYTES, "b.py": "y\n"}
     assert list(check(Request("x", scope=(uri("a.py"), uri("b.py"))), "a.py", files=big)) == ["b.py"]
 
 

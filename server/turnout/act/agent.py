@@ -48,6 +48,16 @@ class Bounds:
     seconds: float = 600.0
     usd: float | None = None
 
+    def reached(self, receipts: Sequence[Receipt], turns: int) -> str:
+        """Which of them is reached after so many turns, in a sentence; empty where none is."""
+        if turns >= self.turns:
+            return f"It was stopped after {self.turns} turns."
+        tokens = sum(receipt.tokens_in + receipt.tokens_out for receipt in receipts)
+        if tokens >= self.tokens:
+            return f"It was stopped after {tokens:,} tokens."
+        usd = sum(receipt.cost_usd or 0.0 for receipt in receipts)
+        return f"It was stopped after ${usd:.2f}." if self.usd is not None and usd >= self.usd else ""
+
 
 async def work_out(question: Question, seams: Seams, bounds: Bounds, *, may_find: bool) -> Draft:
     """The change that a model with tools makes of `question`; where `may_find`, also to files that it found itself.
@@ -141,7 +151,8 @@ class _Work:
 
     async def _turn(self) -> bool:
         """Ask once and do what is asked for; whether there is anything left to do."""
-        self._within_bounds()
+        if reached := self.bounds.reached(self.receipts, len(self.receipts) + self.broken):
+            raise _Stopped(reached)
         try:
             answer = await self._ask()
         except ProtocolViolation as failure:
@@ -162,16 +173,6 @@ class _Work:
                 self.told[len(self.turns)], self.found = self.found, None
             self.turns.append(Message("tool", said, call_id=call.id))
         return not self._is_done(answer)
-
-    def _within_bounds(self) -> None:
-        if len(self.receipts) + self.broken >= self.bounds.turns:
-            raise _Stopped(f"It was stopped after {self.bounds.turns} turns.")
-        tokens = sum(receipt.tokens_in + receipt.tokens_out for receipt in self.receipts)
-        if tokens >= self.bounds.tokens:
-            raise _Stopped(f"It was stopped after {tokens:,} tokens.")
-        usd = sum(receipt.cost_usd or 0.0 for receipt in self.receipts)
-        if self.bounds.usd is not None and usd >= self.bounds.usd:
-            raise _Stopped(f"It was stopped after ${usd:.2f}.")
 
     async def _ask(self) -> Answer:
         characters = 0

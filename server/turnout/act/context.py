@@ -7,10 +7,11 @@ piece whose path the policy keeps from a candidate is left out; the same folder 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from turnout.act.guard import Guard
-from turnout.act.pieces import Piece
-from turnout.act.scope import Request, Scope, gather, is_sayable
+from turnout.act.pieces import Piece, cut
+from turnout.act.scope import MAX_FILES, Request, Scope, gather, is_sayable
 from turnout.act.seams import Outlook, Seams
 from turnout.core.documents import Snapshot
 from turnout.core.edits.formats import Formats, sizes_of
@@ -106,7 +107,7 @@ def _symbol(request: Request, seams: Seams) -> str:
 def _instructions(guard: Guard, files: Iterable[str], seams: Seams) -> Iterable[Piece]:
     left = _INSTRUCTION_BYTES
     for found in guard.over(files):
-        text = _cut(found.text, left)
+        text = cut(found.text, left)
         left -= _size(text)
         if text:
             uri = seams.workspace.uri(found.path)
@@ -119,10 +120,10 @@ def _outlines(files: Mapping[str, Snapshot], seams: Seams) -> Iterable[Piece]:
         return
     left = MAP_BYTES
     listed = frozenset(filter(is_sayable, seams.workspace.paths()))
-    for path, why in _nearest(files, seams.repository):
+    for path, why in _nearest(islice(files, MAX_FILES), seams.repository):
         if path not in listed or path in files:
             continue
-        text = _cut(_signatures(seams.repository.outline(path)), min(left, _FILE_MAP_BYTES))
+        text = cut(_signatures(seams.repository.outline(path)), min(left, _FILE_MAP_BYTES))
         left -= _size(text)
         if text:
             yield Piece("outline", path, seams.workspace.uri(path), text, why)
@@ -206,17 +207,6 @@ async def _kept_back(
         found.append(LeftOut(piece.path, why or spare))
         await asyncio.sleep(0)  # each looks at the disk, and somebody may be typing
     return tuple(found)
-
-
-def _cut(text: str, limit: int) -> str:
-    """Whole lines from the start of `text`, at most `limit` bytes of them."""
-    kept: list[str] = []
-    for line in text.splitlines(keepends=True):
-        limit -= _size(line)
-        if limit < 0:
-            break
-        kept.append(line)
-    return "".join(kept)
 
 
 def _size(text: str) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from turnout.act.context import Context
+from turnout.act.groups import Division
 from turnout.act.seams import Outlook
 from turnout.core.documents import Snapshot
 from turnout.core.edits.formats import History, sizes_of
@@ -23,6 +24,8 @@ _NEW_FILE_TOKENS = 600
 _EDITED_SHARE = 0.3
 """How much of a file the blocks that edit it come to, quotes and new lines together."""
 _LEAST_EDIT_TOKENS = 80
+_STEP_TOKENS, _OVERVIEW_TOKENS = 30, 150
+"""Of one file in a plan, and in what the plan of many files is made from."""
 
 
 LEAST_TURNS, MOST_TURNS = 3, 8
@@ -65,6 +68,8 @@ class Estimate:
     why_none: str = ""
     turns: int = 1
     most: Most | None = None
+    rounds: int = 1
+    """Requests that its files are divided among, where they do not fit one."""
 
 
 async def estimate(
@@ -72,27 +77,28 @@ async def estimate(
     steps: Collection[PlannedStep] | None,
     outlook: Outlook,
     history: History | None = None,
+    division: Division | None = None,
 ) -> Estimate:
     """What a refactor of `context` takes; `steps` are what is planned, None where every file may change.
 
-    The turns of a model with tools are those of the middle half of its last refactors in `history`.
+    The turns of a model with tools are those of the middle half of its last refactors in `history`; one whose
+    `division` has several rounds takes no turns.
     """
-    files, whys = context.scope.files, context.scope.whys
-    beside = tuple(piece.sent for piece in context.pieces)
-    sent = (*(SentFile(file.uri, _size(file), whys.get(path, "")) for path, file in files.items()), *beside)
-    sent += context.sources
+    sent = _sent(context)
+    uris = tuple(file.uri for file in sent)
     tokens = round(sum(file.bytes for file in sent) / _BYTES_PER_TOKEN)
-    await outlook.ready("refactor", tuple(file.uri for file in sent))
-    route = outlook.route("refactor", tuple(file.uri for file in sent), tokens)
-    if not route.candidates:
+    await outlook.ready("refactor", uris)
+    route = outlook.route("refactor", uris, tokens)
+    in_rounds = division.model if division and division.rounds > 1 else None
+    if not (route.candidates or in_rounds):
         why = "; ".join(f"{out.model}: {out.reason}" for out in route.eliminated)
         return Estimate(None, False, tokens, 0, None, None, sent, why or "Its route names no model.")
-    model = route.candidates[0]
-    alone = not model.tools and context.formats.choose(model, sizes_of(files.values())).alone
-    tokens_in, tokens_out = _tokens(files, steps, alone=alone)
-    tokens_in += round(sum(file.bytes for file in beside) / _BYTES_PER_TOKEN)
+    model = in_rounds or route.candidates[0]
+    rounds = division.rounds if division and in_rounds else 1
+    tokens_in, tokens_out = _of_model(model, context, steps, rounds)
     pace = await asyncio.to_thread(outlook.ms_per_token, model)
-    least, most = await _turns(model, history)
+    has_turns = model.tools and not in_rounds
+    least, most = await _turns(model, history) if has_turns else (1, 1)
     few, many = (_in_turns(model, turns, tokens_in, tokens_out, pace) for turns in (least, most))
     return Estimate(
         model=model.name,
@@ -103,14 +109,43 @@ async def estimate(
         seconds=few.seconds,
         files=sent,
         turns=least,
-        most=many if model.tools else None,
+        most=many if has_turns else None,
+        rounds=rounds,
     )
 
 
+def _sent(context: Context) -> tuple[SentFile, ...]:
+    """What is sent of files."""
+    files, whys = context.scope.files, context.scope.whys
+    found = (SentFile(file.uri, _size(file), whys.get(path, "")) for path, file in files.items())
+    return (*found, *(piece.sent for piece in context.pieces), *context.sources)
+
+
+def _of_model(
+    model: Model, context: Context, steps: Collection[PlannedStep] | None, rounds: int
+) -> tuple[int, int]:
+    """Tokens of all prompts and of all answers, were `model` asked without turns."""
+    files = context.scope.files
+    alone = not model.tools and context.formats.choose(model, sizes_of(files.values())).alone
+    tokens_in, tokens_out = _tokens(files, steps, alone=alone)
+    tokens_in += rounds * round(sum(piece.sent.bytes for piece in context.pieces) / _BYTES_PER_TOKEN)
+    if rounds == 1:
+        return tokens_in, tokens_out
+    return _with_rounds(tokens_in, tokens_out, rounds, len(files), planned=steps is not None)
+
+
+def _with_rounds(
+    tokens_in: int, tokens_out: int, rounds: int, files: int, *, planned: bool
+) -> tuple[int, int]:
+    """Tokens with what every round says beside its files, and of the plan that is made first unless there is one."""
+    said = rounds * (_INSTRUCTION_TOKENS + files * _STEP_TOKENS)
+    if planned:
+        return tokens_in + said, tokens_out
+    return tokens_in + said + files * _OVERVIEW_TOKENS, tokens_out + files * _STEP_TOKENS
+
+
 async def _turns(model: Model, history: History | None) -> tuple[int, int]:
-    """The least and the most turns to expect of `model`: one of each where it has no tools."""
-    if not model.tools:
-        return 1, 1
+    """The least and the most turns to expect of `model`, which has tools."""
     taken = sorted(await asyncio.to_thread(history.turns, model)) if history else []
     if len(taken) < _LEAST_SEEN:
         return LEAST_TURNS, MOST_TURNS

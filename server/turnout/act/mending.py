@@ -4,7 +4,9 @@ Invariants: it hears new problems only, each with the file that it is in; the dr
 the fewest problems; every answer is paid for, also one that was not taken.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from turnout.act.drafts import MAX_REPAIRS, Draft, Question, ask, read_edits
@@ -24,20 +26,26 @@ _MOST_FILES = 5
 _SHOWN = 10
 
 Asking = Callable[[str], Question]
-"""The question about one file."""
+"""The question of a draft."""
 
 
 async def mended(
-    drafts: Mapping[str, Draft], asking: Asking, seams: Seams, limit_usd: float | None = None
+    drafts: Mapping[str, Draft],
+    asking: Asking,
+    seams: Seams,
+    limit_usd: float | None = None,
+    seconds: float | None = None,
 ) -> dict[str, Draft]:
-    """`drafts`, by the path of the file that each is about, after at most three rounds with what the checks find.
+    """`drafts`, by the path of the (first) file that each is about, after at most three rounds with what checks find.
 
-    It ends early where nothing new is found, a round found what the last one did, `limit_usd` is spent, or no model
-    answers any more.
+    It ends early where nothing new is found, a round found what the last one did, `limit_usd` is spent, `seconds` are
+    over, or no model answers any more.
     """
     work = _Mending(dict(drafts), asking, seams, limit_usd)
     if seams.check is not None:
-        await work.run()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await work.run()
     return work.result()
 
 
@@ -111,7 +119,8 @@ class _Mending:
         self.wrong[path] = "\n".join(problem.shown for problem in problems)
         known = [f"{name} {file.text}" for name, file in question.files.items()]
         known += ["".join(change.after) for change in draft.changes]
-        findings = _findings(path, problems, self.sources, words_of(known))
+        about = ", ".join(change.path for change in draft.changes) or path
+        findings = _findings(about, problems, self.sources, words_of(known))
         earlier = self.heard.setdefault(path, [])
 
         def said(model: Model) -> str:
@@ -125,7 +134,7 @@ class _Mending:
         if answer.finish == "length":
             return draft
         try:
-            new = await read_edits(answer, None, question, self.seams)
+            new = await read_edits(answer, None if draft.alone else draft, question, self.seams)
         except ReplyUnusable:
             return draft
         if new.complaints:

@@ -45,6 +45,17 @@ def shown_beside(pieces: Sequence[Piece]) -> str:
     return "".join(f"{part}\n\n" for part in parts)
 
 
+def cut(text: str, limit: int) -> str:
+    """Whole lines from the start of `text`, at most `limit` bytes of them."""
+    kept: list[str] = []
+    for line in text.splitlines(keepends=True):
+        limit -= len(line.encode("utf-8", "replace"))
+        if limit < 0:
+            break
+        kept.append(line)
+    return "".join(kept)
+
+
 def _fenced(text: str) -> str:
     fence = fence_for(text)
     return f"{fence}\n{text.rstrip()}\n{fence}"

@@ -12,17 +12,19 @@ from turnout.act import prompts
 from turnout.act.context import Context, gather_context, quoted_by
 from turnout.act.drafts import Question, Said, ask
 from turnout.act.estimates import Estimate, estimate
+from turnout.act.groups import Division, divided
 from turnout.act.guard import Guard
+from turnout.act.overviews import overview
 from turnout.act.proposals import Skipped, new_id
-from turnout.act.refactor import focused, must_be_workable
-from turnout.act.scope import Request, Scope
-from turnout.act.seams import Outlook, Seams, Workspace
+from turnout.act.scope import Request, Scope, focused, must_be_workable
+from turnout.act.seams import Outlook, Seams, Syntax, Workspace
 from turnout.core.answers import Answer
+from turnout.core.documents import Snapshot
 from turnout.core.edits.paths import is_hidden, normalise
 from turnout.core.edits.plans import Approved, PlannedStep, PlanText, parse_plan, plain
 from turnout.core.models import Model
 from turnout.core.prompts import ChatPrompt
-from turnout.core.receipts import Receipt
+from turnout.core.receipts import Receipt, SentFile
 from turnout.errors import EditError, PathRefused, ReplyUnusable
 
 _MOST_OF_A_PATH = 300
@@ -52,8 +54,14 @@ class Plan:
 
     @property
     def approved(self) -> Request:
-        """The request that carries this plan out."""
+        """The request that carries this plan out, once the user agreed to it."""
         return _approved(self.request, self.steps, self.turns, self.sources)
+
+    @property
+    def unasked(self) -> Request:
+        """The request that carries this plan out where nobody was asked."""
+        approved = Approved(self.steps, sources=self.sources, by="of this change")
+        return replace(self.request, approved=approved)
 
 
 async def draw_up(
@@ -66,19 +74,22 @@ async def draw_up(
     """
     context = await _gathered(request, seams)
     scope = context.scope
+    division = await divided(request, context, outlook)
     turns = (*earlier.turns, (earlier.reply, correction)) if earlier else ()
-    question = _question(request, context, earlier)
+    question = await asyncio.to_thread(_question, request, context, division, earlier, seams.syntax)
     sources = tuple(dict.fromkeys(file.uri for file in question.sent))
     answer = await ask(question, _said(turns), seams)
     ground = _Ground(request, scope, seams.workspace, answer.model, outlook, context.guard)
     plan = await asyncio.to_thread(_read, answer, ground)
-    carried_out = await gather_context(_approved(request, plan.steps, turns, sources), seams)
+    approved = _approved(request, plan.steps, turns, sources)
+    carried_out = await gather_context(approved, seams)
     plan = _without_unreadable(plan, carried_out.scope)
     chosen, steps = (carried_out, plan.steps) if plan.steps else (context, None)
+    division = await divided(approved, carried_out, outlook) if plan.steps else division
     return Plan(
         id=new_id(),
         request=request,
-        estimate=await estimate(chosen, steps, outlook, seams.history),
+        estimate=await estimate(chosen, steps, outlook, seams.history, division),
         summary=plan.summary,
         steps=plan.steps,
         dropped=plan.dropped,
@@ -94,9 +105,9 @@ async def draw_up(
 async def only_estimate(request: Request, seams: Seams, outlook: Outlook) -> Plan:
     """What a refactor without a plan would take; no model is asked, and there is nothing to approve."""
     context = await _gathered(request, seams)
-    return Plan(
-        "", request, await estimate(context, None, outlook, seams.history), skipped=context.scope.skipped
-    )
+    division = await divided(request, context, outlook)
+    guess = await estimate(context, None, outlook, seams.history, division)
+    return Plan("", request, guess, skipped=context.scope.skipped)
 
 
 async def _gathered(request: Request, seams: Seams) -> Context:
@@ -106,19 +117,36 @@ async def _gathered(request: Request, seams: Seams) -> Context:
     return context
 
 
-def _question(request: Request, context: Context, earlier: Plan | None) -> Question:
+def _question(
+    request: Request, context: Context, division: Division, earlier: Plan | None, syntax: Syntax
+) -> Question:
+    """What to ask; parses files that are too many to be shown."""
     files, pieces = context.scope.files, context.pieces
     focus = focused(request, files)
+    made_from = earlier.sources if earlier else ()
+    said = "".join(reply for reply, _ in earlier.turns) + earlier.reply if earlier else ""
+    sources = quoted_by(said, made_from, "the plan before was made from it")
+    if division.is_many and division.model:
+        most = prompts.overview_bytes(division.model, len(files))
+        names = context.scope.names
+        overviews = {path: overview(file, names, syntax, most) for path, file in files.items()}
+        sources += tuple(_sent(files[path], text) for path, text in overviews.items())
+
+        def render_many(model: Model) -> ChatPrompt:
+            return prompts.plan_of_many(model, request.instruction, overviews, focus, pieces)
+
+        return Question("refactor", {}, render_many, repairs=0, pieces=pieces, sources=sources)
 
     def render(model: Model) -> ChatPrompt:
         return prompts.plan(model, request.instruction, files, focus, pieces)
 
-    made_from = earlier.sources if earlier else ()
-    said = "".join(reply for reply, _ in earlier.turns) + earlier.reply if earlier else ""
-    sources = quoted_by(said, made_from, "the plan before was made from it")
-    return Question(
-        "refactor", files, render, repairs=0, pieces=pieces, whys=context.scope.whys, sources=sources
-    )
+    whys = context.scope.whys
+    return Question("refactor", files, render, repairs=0, pieces=pieces, whys=whys, sources=sources)
+
+
+def _sent(file: Snapshot, shown: str) -> SentFile:
+    """What is sent of a file whose overview is `shown`."""
+    return SentFile(file.uri, len(shown.encode("utf-8", "replace")), "the lines that define something in it")
 
 
 def _said(turns: tuple[tuple[str, str], ...]) -> list[tuple[str, Said]]:

@@ -5,9 +5,9 @@ Invariant: a prompt and its reply fit the model's context, counted on the safe s
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from turnout.act.pieces import Piece, shown_beside
+from turnout.act.pieces import Piece, cut, shown_beside
 from turnout.core.documents import Snapshot
 from turnout.core.edits.fences import fence_for
 from turnout.core.edits.formats import Formats
@@ -17,10 +17,38 @@ from turnout.errors import RequestRejected
 
 Style = EditStyle
 
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One of the rounds that a refactor takes: which one `of` how many, and the files that it may change.
+
+    `plan` is that of the whole, `own` the part for this round; `changed` says what the rounds before did.
+    """
+
+    number: int
+    of: int
+    paths: tuple[str, ...]
+    plan: str
+    own: str
+    changed: str = ""
+
+
 _BYTES_PER_TOKEN = 3  # code has 3.2 to 4 bytes per token with the tokenizers in use
 _OVERHEAD_TOKENS = 64
 _MAX_REPLY_TOKENS = 16_384
 _PLAN_BYTES = 4_000
+_STEP_BYTES = 120
+_MOST_OVERVIEW = 1_200
+_OVERVIEWS_SHARE = 4
+"""The overviews take at most one in so many bytes of a model's context."""
+
+_EDITED_SHARE = 0.3
+"""How much of a file the blocks that edit it come to, quotes and new lines together."""
+_LEAST_EDIT_BYTES = 240
+_SAID_SHARE = 8
+"""Of what a round says beside its files, the plan and the changes before it may each take one in so many bytes."""
+_ROUND_BYTES = 2_000
+"""Names of its files, and words around them."""
 
 _BLOCKS_SYSTEM = """\
 You are a careful programmer who edits files. Say your plan in one to three sentences, then give the edits as blocks:
@@ -105,6 +133,23 @@ def plan(
     return _beside(model, _PLAN_SYSTEM, pieces, user, reply_bytes=_PLAN_BYTES)
 
 
+def plan_of_many(
+    model: Model,
+    instruction: str,
+    overviews: Mapping[str, str],
+    focus: str = "",
+    pieces: Sequence[Piece] = (),
+) -> ChatPrompt:
+    """As `plan`, of files that are too many to be shown: of each stands here what its overview says."""
+    texts = "\n\n".join(f"{path}\n{_quoted(text)}" for path, text in overviews.items())
+    user = (
+        f"Files, of each the lines that define something or mention what the instruction speaks of:\n\n{texts}"
+        f"{_selected(focus)}\n\nInstruction: {instruction}"
+    )
+    most = max(_PLAN_BYTES, _STEP_BYTES * len(overviews))
+    return _beside(model, _PLAN_SYSTEM, pieces, user, reply_bytes=most)
+
+
 def corrected(correction: str) -> str:
     """What to say of a plan that the user wants otherwise."""
     return f"The user says of this plan: {correction}\n\nSend the whole plan again, in the same form."
@@ -126,10 +171,67 @@ def refactor_blocks(
     return _beside(model, _BLOCKS_SYSTEM, pieces, user)
 
 
+def refactor_round(
+    model: Model,
+    instruction: str,
+    files: Mapping[str, Snapshot],
+    one: Round,
+    focus: str = "",
+    pieces: Sequence[Piece] = (),
+) -> ChatPrompt:
+    """The `files` of one of several rounds; as many of `pieces` are shown as fit."""
+    most = _said_room(model)
+    plan = one.plan if _size(one.plan) <= most else one.own
+    said = [
+        f"{_shown(files, focus)}\n\nInstruction: {instruction}",
+        f"The plan of the whole change, which is made in {one.of} rounds:\n{plan}",
+        f"This is round {one.number}. Change only these files now: {', '.join(one.paths)}",
+    ]
+    if one.changed:
+        changed = cut(one.changed, most)
+        said.append(f"Changed in the rounds before; keep to these names and signatures:\n{_quoted(changed)}")
+    return _beside(model, _BLOCKS_SYSTEM, pieces, "\n\n".join(said))
+
+
+def room_for_files(model: Model, instruction: str, plan: str = "") -> int:
+    """Bytes of files that fit a round for `model`, as `shown_bytes` counts them; 0 or less where none fit."""
+    most = _said_room(model)
+    said = _size(_BLOCKS_SYSTEM) + _size(instruction) + most + (min(_size(plan), most) if plan else most)
+    tokens = model.context_tokens - _most_of_a_reply(model) - _OVERHEAD_TOKENS
+    return tokens * _BYTES_PER_TOKEN - said - min(_ROUND_BYTES, most)
+
+
+def overview_bytes(model: Model, files: int) -> int:
+    """Bytes of the overview of each of so many files in a plan's prompt for `model`."""
+    return min(_MOST_OVERVIEW, model.context_tokens * _BYTES_PER_TOKEN // _OVERVIEWS_SHARE // files)
+
+
+def reply_room(model: Model) -> int:
+    """Bytes that the edits of one answer of `model` may come to."""
+    return _most_of_a_reply(model) * _BYTES_PER_TOKEN
+
+
+def edits_bytes(size: int) -> int:
+    """Bytes that the edits of a file of so many bytes are expected to come to."""
+    return max(_LEAST_EDIT_BYTES, round(size * _EDITED_SHARE))
+
+
+def shown_bytes(path: str, file: Snapshot) -> int:
+    """Bytes that a prompt spends on a file, its name twice."""
+    return 2 * _size(path) + _size(_fenced(file)) + 8
+
+
+def _said_room(model: Model) -> int:
+    return model.context_tokens * _BYTES_PER_TOKEN // _SAID_SHARE
+
+
 def _shown(files: Mapping[str, Snapshot], focus: str) -> str:
     texts = "\n\n".join(f"{path}\n{_fenced(file)}" for path, file in files.items())
-    selected = f"\n\nThe user has selected this part:\n{focus}" if focus else ""
-    return f"Files:\n\n{texts}{selected}"
+    return f"Files:\n\n{texts}{_selected(focus)}"
+
+
+def _selected(focus: str) -> str:
+    return f"\n\nThe user has selected this part:\n{focus}" if focus else ""
 
 
 def _kept_to(plan: str) -> str:
@@ -232,11 +334,16 @@ def _beside(
 def _prompt(model: Model, system: str, user: str, reply_bytes: int | None = None) -> ChatPrompt:
     """`reply_bytes` is the size of a long reply, None where it is anything."""
     messages = (Message("system", system), Message("user", user))
-    wanted = min(_MAX_REPLY_TOKENS, model.context_tokens // 3)
+    wanted = _most_of_a_reply(model)
     if reply_bytes is not None:
         wanted = min(_MAX_REPLY_TOKENS, 256 + reply_bytes * 5 // (4 * _BYTES_PER_TOKEN))
     _must_fit(model, messages, wanted)
     return ChatPrompt(messages, max_tokens=wanted)
+
+
+def _most_of_a_reply(model: Model) -> int:
+    """Tokens."""
+    return min(_MAX_REPLY_TOKENS, model.context_tokens // 3)
 
 
 def _must_fit(model: Model, messages: Sequence[Message], max_tokens: int) -> None:
@@ -252,6 +359,11 @@ def _fenced(file: Snapshot) -> str:
     text = file.text if file.text.endswith("\n") or not file.text else f"{file.text}\n"
     fence = fence_for(text)
     return f"{fence}{file.language}\n{text}{fence}"
+
+
+def _quoted(text: str) -> str:
+    fence = fence_for(text)
+    return f"{fence}\n{text.rstrip()}\n{fence}"
 
 
 def _size(text: str) -> int:

@@ -18,10 +18,13 @@ from turnout.core.edits.paths import normalise, same_file
 from turnout.core.edits.plans import Approved
 from turnout.core.languages import language_of
 from turnout.core.repository import Repository
-from turnout.errors import EditError
+from turnout.errors import EditError, FileUnusable
 
 MAX_FILES = 20
 MAX_BYTES = 120_000
+"""Of one request, and of files that nobody named."""
+MOST_NAMED, MOST_NAMED_BYTES = 200, 1_200_000
+"""Of a refactor whose files were named or planned: more than one request takes are worked on in rounds."""
 UNSAYABLE = "An edit cannot name it: its name reads as another place."
 _MAX_LOOKED_AT = 5_000
 _MAX_MENTIONS = 1_000
@@ -95,8 +98,9 @@ class Scope:
 class _Gatherer:
     """Takes files until one of the limits is reached."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, *, named: bool) -> None:
         self._workspace = workspace
+        self._most = (MOST_NAMED, MOST_NAMED_BYTES) if named else (MAX_FILES, MAX_BYTES)
         self._bytes = 0
         self._names: dict[Hashable, str] = {}
         self.files: dict[str, Snapshot] = {}
@@ -151,11 +155,10 @@ class _Gatherer:
             self.skipped[path] = Skipped(path, same_file(path, self._names[identity]))
             return
         size = len(file.text.encode("utf-8", "replace"))
-        if len(self.files) >= MAX_FILES or (self.files and self._bytes + size > MAX_BYTES):
+        files, bytes_ = self._most
+        if len(self.files) >= files or (self.files and self._bytes + size > bytes_):
             self.beyond.append(path)
-            self.skipped[path] = Skipped(
-                path, f"It is past the limit of {MAX_FILES} files or {MAX_BYTES} bytes."
-            )
+            self.skipped[path] = Skipped(path, f"It is past the limit of {files} files or {bytes_} bytes.")
             return
         self._bytes += size
         if identity is not None:
@@ -178,7 +181,7 @@ def gather(request: Request, workspace: Workspace, repository: Repository | None
     A plan that only creates files is shown those of the scope, or the document. A `repository` whose index is whole
     says which files mention a name; without one, up to 5,000 files are read. Call it in a thread.
     """
-    taken = _Gatherer(workspace)
+    taken = _Gatherer(workspace, named=bool(request.scope or request.approved))
     for path in request.approved.present if request.approved else ():
         taken.take_path(path, "it is in the plan")
     if not taken.files:
@@ -233,6 +236,33 @@ def selected_text(file: Snapshot, selection: Span) -> str:
         lines[-1] = lines[-1][:to]
     lines[0] = lines[0][from_:]
     return "".join(lines)
+
+
+def focused(request: Request, files: Mapping[str, Snapshot]) -> str:
+    """The text that the user had selected, where it is in the first of `files`."""
+    file = next(iter(files.values()))
+    return (
+        selected_text(file, request.selection) if request.selection and file.uri == request.document else ""
+    )
+
+
+def must_be_workable(request: Request, scope: Scope) -> None:
+    """Raises FileUnusable for a request without a file to work on, or with more named files than one refactor takes.
+
+    What was named and is not even looked at would be missing from a change that is called whole.
+    """
+    if not scope.files:
+        reasons = " ".join(f"{skipped.path}: {skipped.reason}" for skipped in scope.skipped[:5])
+        raise FileUnusable(
+            f"There is no file to work on. {reasons}".strip(),
+            advice="Name the files that the change is about.",
+        )
+    if scope.beyond and request.scope and request.approved is None:
+        raise FileUnusable(
+            f"{len(scope.files) + len(scope.beyond)} files were named, {len(scope.beyond)} more than fit: one refactor "
+            f"takes at most {MOST_NAMED} files and {MOST_NAMED_BYTES:,} bytes.",
+            advice="Name fewer at once, or none, to have those found that mention what the instruction speaks of.",
+        )
 
 
 def _mentioning(

@@ -18,8 +18,12 @@ def proposal_from(
     drafts: Sequence[Draft],
     unread: Sequence[tuple[str, TurnoutError]] = (),
     skipped: tuple[Skipped, ...] = (),
+    spent: Sequence[Receipt] = (),
 ) -> Proposal:
-    """One proposal of what was drafted; `unread` are files for which there is no draft."""
+    """One proposal of what was drafted; `unread` are files for which there is no draft.
+
+    `spent` are receipts of answers that are in no draft.
+    """
     changes, doubled = _each_file_once(change for draft in drafts for change in draft.changes)
     failures = [str(failure) for draft in drafts for failure in draft.failures]
     failures += [f"{path}: {failure}" for path, failure in unread]
@@ -35,7 +39,7 @@ def proposal_from(
             Check("changes", bool(changes), "" if changes else "The model changed nothing."),
             *(check for draft in drafts for check in draft.checks),
         ),
-        receipt=combined([receipt for draft in drafts for receipt in draft.receipts], "proposed"),
+        receipt=combined([*spent, *(receipt for draft in drafts for receipt in draft.receipts)], "proposed"),
         skipped=skipped,
         complete=not failures,
     )

@@ -248,6 +248,8 @@ def _plan_lines(plan: "Plan") -> Iterator[str]:
         cost += "" if most.cost_usd is None else f" to ${most.cost_usd:.4f}"
         time = "" if most.seconds is None else f"{time.removesuffix(' s')} to {most.seconds:.0f} s"
         time += f", in {guess.turns} to {most.turns} turns"
+    if guess.rounds > 1:
+        time += f", in {guess.rounds} rounds"
     place = "leaves this machine" if guess.leaves_machine else "stays on this machine"
     yield f"  {guess.model or guess.why_none}: {len(guess.files)} files, {cost}{time}; {place}"
 

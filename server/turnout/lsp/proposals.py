@@ -52,6 +52,7 @@ def plan_to_wire(plan: Plan) -> dict[str, Any]:
             "seconds": guess.seconds,
             "whyNone": guess.why_none,
             "turns": guess.turns,
+            "rounds": guess.rounds,
             "most": guess.most and _most_to_wire(guess.most),
         },
         "files": [file.to_wire() for file in guess.files],

@@ -21,7 +21,7 @@ from turnout.core.edits.blocks import named_path
 from turnout.core.edits.changes import ChangeKind, FileChange
 from turnout.errors import ReplyUnusable
 
-MAX_STEPS = 50
+MAX_STEPS = 200
 MAX_SUMMARY = 1_000
 MAX_CHANGE = 500
 _MAX_REPLY = 50_000
@@ -80,6 +80,8 @@ class Approved:
     steps: tuple[PlannedStep, ...]
     corrections: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    by: str = "that the user approved"
+    """Whose it is, in words."""
 
     @property
     def text(self) -> str:
@@ -99,11 +101,11 @@ class Approved:
         """
         step = next((step for step in self.steps if step.path == change.path), None)
         if step is None:
-            return f"{change.path} is not in the plan that the user approved."
+            return f"{change.path} is not in the plan {self.by}."
         if change.kind == "edit" and step.kind != "create":
             return None
         if change.kind != step.kind or change.new_path != step.new_path:
-            return f"The plan that the user approved says something else of {change.path}: {step.line}"
+            return f"The plan {self.by} says something else of {change.path}: {step.line}"
         return None
 
     def undone(self, changes: Iterable[FileChange]) -> tuple[PlannedStep, ...]:

@@ -1,0 +1,204 @@
+"""One refactor under way: what is asked about its files, of whom, and what comes of it.
+
+Invariant: every file either has a draft, is in one, or is named with the reason.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from turnout.act import prompts
+from turnout.act.agent import Bounds, ToolsUnavailable, takes_tools, work_out
+from turnout.act.context import Context, quoted_by
+from turnout.act.drafts import Draft, Question, asked_about, draft_edits
+from turnout.act.groups import Division
+from turnout.act.mending import mended
+from turnout.act.rounds import Meter, Unread, in_rounds
+from turnout.act.scope import Request, focused, mentions
+from turnout.act.seams import Seams
+from turnout.act.totals import so_far
+from turnout.core.documents import Snapshot
+from turnout.core.edits.changes import FileChange
+from turnout.core.edits.formats import Format, sizes_of
+from turnout.core.edits.plans import PlannedStep
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt
+from turnout.core.receipts import Receipt, SentFile
+from turnout.errors import BackendError, EditError
+
+_ANY_NUMBER = 10**6
+"""Of turns: a model that writes one file at a time takes one for each, and the other limits hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A refactor; `spent` are the receipts of what was asked before."""
+
+    request: Request
+    context: Context
+    division: Division
+    seams: Seams
+    repairs: int
+    spent: tuple[Receipt, ...] = ()
+
+    async def drafts(self) -> tuple[list[Draft], Unread]:
+        """What the models make of the files, and those without a draft."""
+        if self.division.rounds > 1:
+            return await self._in_rounds()
+        if self.division.alone and self.division.is_many:
+            return await self._one_by_one()
+        return await self._at_once()
+
+    @property
+    def _files(self) -> Mapping[str, Snapshot]:
+        return self.context.scope.files
+
+    @property
+    def _plan(self) -> str:
+        return self.request.approved.text if self.request.approved else ""
+
+    async def _at_once(self) -> tuple[list[Draft], Unread]:
+        """One draft for all files, or one for each: the first answer decides, by whether its model writes all."""
+        asked = self._question(self._files)
+        if takes_tools(self.seams, asked):
+            with suppress(ToolsUnavailable):
+                return [await self._with_tools(asked)], []
+        return await self._each(asked, self.seams, alone=False)
+
+    async def _one_by_one(self) -> tuple[list[Draft], Unread]:
+        """A draft for each of many files, within the limits of one refactor but for its turns."""
+        asked = self._about(next(iter(self._files)))
+        meter = Meter(self.seams.asker, replace(self._bounds(), turns=_ANY_NUMBER), [*self.spent])
+        return await self._each(asked, replace(self.seams, asker=meter), alone=True)
+
+    async def _each(self, asked: Question, seams: Seams, *, alone: bool) -> tuple[list[Draft], Unread]:
+        """The draft that answers `asked`, and one for each other file where it is about one `alone`."""
+        first, *rest = self._files
+        seams.tell(first, 0, len(self._files))
+        drafts = {first: await draft_edits(asked, seams)}
+        alone = alone or drafts[first].alone
+        seams.show(drafts[first].changes)
+        unread: Unread = []
+        for done, path in enumerate(rest if alone else [], start=1):
+            spent = so_far([receipt for draft in drafts.values() for receipt in draft.receipts])
+            seams.tell(f"{path}{spent}", done, len(self._files))
+            try:
+                drafts[path] = await draft_edits(self._about(path), seams)
+                seams.show(drafts[path].changes)
+            except (BackendError, EditError) as exc:
+                unread.append((path, exc))
+        if alone and self.repairs:
+            drafts = await mended(drafts, self._about, seams, self._bounds().usd)
+        seams.tell("done", len(self._files), len(self._files))
+        return list(drafts.values()), unread
+
+    async def _in_rounds(self) -> tuple[list[Draft], Unread]:
+        """A draft for each group of files."""
+        meter = Meter(self.seams.asker, self._bounds(), [*self.spent])
+        return await in_rounds(self.division.groups, self._of_round, self.seams, meter)
+
+    async def _with_tools(self, question: Question) -> Draft:
+        """The draft of a model that looks things up by itself; it may add files where the user named none."""
+        focus = focused(self.request, self._files)
+
+        def render(model: Model) -> ChatPrompt:
+            said, pieces = self.request.instruction, self.context.pieces
+            return prompts.agent(model, said, self._files, focus, self._plan, pieces)
+
+        may_find = not self.request.scope and self.request.approved is None
+        return await work_out(replace(question, render=render), self.seams, self._bounds(), may_find=may_find)
+
+    def _bounds(self) -> Bounds:
+        """What all requests of the refactor may come to together, as far as its route says."""
+        if self.seams.outlook is None:
+            return Bounds()
+        uris = tuple(file.uri for file in self._question(self._files).sent)
+        route = self.seams.outlook.route("refactor", uris, 0)
+        seconds = Bounds().seconds if route.deadline_ms is None else route.deadline_ms / 1000
+        return Bounds(seconds=seconds, usd=route.limit_usd)
+
+    def _about(self, path: str) -> Question:
+        """The question about one file."""
+        return self._question({path: self._files[path]})
+
+    def _question(self, files: Mapping[str, Snapshot]) -> Question:
+        path, file = next(iter(files.items()))
+        said, plan, pieces = self.request.instruction, self._plan, self.context.pieces
+        focus = focused(self.request, files)
+        sizes = sizes_of(files.values())
+
+        def form(model: Model) -> Format:
+            return self.context.formats.choose(model, sizes)
+
+        def render(model: Model) -> ChatPrompt:
+            chosen = form(model)
+            if chosen.style == "blocks":
+                shown = asked_about(chosen, files)
+                prompt = prompts.refactor_blocks(model, said, shown, focus, plan, pieces)
+            else:
+                listed = mentions(file, self.context.scope.names)
+                prompt = prompts.refactor_whole_file(model, said, path, file, listed, plan)
+            return replace(prompt, edits=str(chosen))
+
+        return Question(
+            "refactor",
+            files,
+            render,
+            self.repairs,
+            f"{said}\n{plan}",
+            objection=self._objection,
+            pieces=pieces,
+            whys=self.context.scope.whys,
+            sources=self.context.sources,
+            format=form,
+        )
+
+    def _of_round(self, number: int, changed: str) -> Question:
+        """The question of the round of that number (from 0); `changed` is what the rounds before did."""
+        paths = self.division.groups[number]
+        files = {path: self._files[path] for path in paths}
+        focus = focused(self.request, self._files)
+        steps = self._steps()[number]
+        own = "\n".join(step.line for step in steps)
+        may_change = tuple(dict.fromkeys((*paths, *(step.path for step in steps))))
+        one = prompts.Round(number + 1, len(self.division.groups), may_change, self._plan, own, changed)
+        chosen = Format("blocks", f"{self.division.rounds} rounds, for files that do not fit one request")
+
+        def render(model: Model) -> ChatPrompt:
+            said, pieces = self.request.instruction, self.context.pieces
+            return replace(prompts.refactor_round(model, said, files, one, focus, pieces), edits=str(chosen))
+
+        def objection(change: FileChange) -> str | None:
+            if change.path not in may_change:
+                return f"{change.path} is for another round of this change."
+            return self._objection(change)
+
+        return replace(
+            self._question(files),
+            render=render,
+            objection=objection,
+            sources=self._quoted(files, f"{self._plan}{changed}"),
+            format=lambda _model: chosen,
+        )
+
+    def _steps(self) -> list[list[PlannedStep]]:
+        """The plan's steps by round; a file that is created goes with the one that the plan speaks of before it."""
+        round_of = {path: number for number, group in enumerate(self.division.groups) for path in group}
+        steps: list[list[PlannedStep]] = [[] for _ in self.division.groups]
+        number = 0
+        for step in self.request.approved.steps if self.request.approved else ():
+            number = round_of.get(step.path, number)
+            steps[number].append(step)
+        return steps
+
+    def _quoted(self, shown: Mapping[str, Snapshot], text: str) -> tuple[SentFile, ...]:
+        """Files that are not among those `shown`, and may be quoted in `text`: the plan, or what was changed before."""
+        others = [file.uri for path, file in self._files.items() if path not in shown]
+        uris = [*others, *(source.uri for source in self.context.sources)]
+        return quoted_by(text, uris, "the plan and the rounds before quote it")
+
+    def _objection(self, change: FileChange) -> str | None:
+        """Why a change may not be made: the project puts its file off limits, or the plan says otherwise."""
+        barred = self.context.guard.against(change, self.context.quotable)
+        approved = self.request.approved
+        return barred or (approved.objection(change) if approved else None)

@@ -1,0 +1,129 @@
+"""A refactor of more files than one request takes: group after group, by one plan, into one proposal.
+
+Invariants: all requests together keep to the limits of one refactor; the model hears in every round what the rounds
+before changed; after a failure nothing more is paid for, and every file that was not done is named.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from turnout.act.agent import Bounds
+from turnout.act.drafts import Draft, Question, draft_edits
+from turnout.act.mending import mended
+from turnout.act.overviews import changed
+from turnout.act.seams import Seams
+from turnout.act.totals import so_far
+from turnout.core.answers import Answer, Asker, PromptFor
+from turnout.core.receipts import Receipt, SentFile
+from turnout.core.requests import Kind
+from turnout.errors import BackendError, BudgetExceeded, EditError, ReplyUnusable, RouteError, TurnoutError
+
+_NAMED = 3
+"""Files of a round that its progress names."""
+
+Asking: TypeAlias = Callable[[int, str], Question]
+"""The question of the round of that number (from 0), with what the rounds before changed."""
+
+Unread: TypeAlias = list[tuple[str, TurnoutError]]
+"""Files for which there is no draft, and why."""
+
+
+@dataclass
+class Meter:
+    """Passes questions on while all of them together keep to `bounds`, and has the receipts of all answers."""
+
+    asker: Asker
+    bounds: Bounds
+    receipts: list[Receipt] = field(default_factory=list)
+
+    async def ask(
+        self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
+    ) -> Answer:
+        """As `Asker`; raises BudgetExceeded where the answers before used the limits up."""
+        if reached := self.bounds.reached(self.receipts, len(self.receipts)):
+            raise BudgetExceeded(reached, advice="Name fewer files at once.")
+        answer = await self.asker.ask(kind, prompt, files, on_text)
+        self.receipts.append(answer.receipt)
+        return answer
+
+
+async def in_rounds(
+    groups: Sequence[Sequence[str]], asking: Asking, seams: Seams, meter: Meter
+) -> tuple[list[Draft], Unread]:
+    """The drafts of all `groups` of paths, mended by what the checks find in all of them together.
+
+    The receipts of all answers are with the first draft.
+    Raises what the first round raises; a later one that fails ends it.
+    """
+    work = _Rounds(groups, asking, replace(seams, asker=meter), meter)
+    return await work.run()
+
+
+@dataclass
+class _Rounds:
+    """One refactor under way."""
+
+    groups: Sequence[Sequence[str]]
+    asking: Asking
+    seams: Seams
+    meter: Meter
+    drafts: list[Draft] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    """What each round heard of those before."""
+
+    def __post_init__(self) -> None:
+        self.before = len(self.meter.receipts)
+
+    async def run(self) -> tuple[list[Draft], Unread]:
+        until = asyncio.get_running_loop().time() + self.meter.bounds.seconds
+        failure = await self._draft()
+        drafts = {group[0]: draft for group, draft in zip(self.groups, self.drafts, strict=False)}
+        if not failure:
+            left_s = until - asyncio.get_running_loop().time()
+            drafts = await mended(drafts, self._again, self.seams, seconds=left_s)
+        self.seams.tell("done", len(self.groups), len(self.groups))
+        first, *others = (replace(draft, receipts=()) for draft in drafts.values())
+        paid = tuple(self.meter.receipts[self.before :])
+        return [replace(first, receipts=paid), *others], self._unread(failure)
+
+    async def _draft(self) -> TurnoutError | None:
+        """Make the drafts; what ended it early, if anything did."""
+        try:
+            async with asyncio.timeout(self.meter.bounds.seconds):
+                for number in range(len(self.groups)):
+                    await self._round(number)
+        except TimeoutError:
+            if not self.drafts:
+                raise ReplyUnusable(f"Nothing came in {self.meter.bounds.seconds:g} s.") from None
+            return ReplyUnusable(f"It was stopped after {self.meter.bounds.seconds:g} s.")
+        except (BackendError, EditError, RouteError) as failure:
+            if not self.drafts:
+                raise
+            return failure
+        return None
+
+    async def _round(self, number: int) -> None:
+        names, of = self.groups[number], len(self.groups)
+        listed = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+        self.seams.tell(f"round {number + 1} of {of}: {listed}{so_far(self.meter.receipts)}", number, of)
+        before = [change for draft in self.drafts for change in draft.changes]
+        self.told.append(await asyncio.to_thread(changed, before, self.seams.syntax))
+        # One group of several cannot pass the checks of the whole: those come when all are there.
+        draft = await draft_edits(self.asking(number, self.told[number]), replace(self.seams, check=None))
+        self.drafts.append(draft)
+        self.seams.show(draft.changes)
+
+    def _again(self, path: str) -> Question:
+        """The question of the round that begins with that file, once more."""
+        number = [group[0] for group in self.groups].index(path)
+        return self.asking(number, self.told[number])
+
+    def _unread(self, failure: TurnoutError | None) -> Unread:
+        if failure is None:
+            return []
+        failed, *later = self.groups[len(self.drafts) :]
+        never = ReplyUnusable(f"it was not asked for any more after round {len(self.drafts) + 1} failed.")
+        rest = [(path, never) for group in later for path in group]
+        return [*((path, failure) for path in failed), *rest]

@@ -52,7 +52,7 @@ def test_odd_names_stop_nothing(workspace: DiskWorkspace) -> None:
     assert {workspace.path(uri) for uri in found.files} == taken
     assert sorted(found.odd) == sorted(odd)
     for name in odd:
-        with pytest.raises(PathRefused, match="reads as another place|not relative"):
+        with pytest.raises(PathRefused, match=r"reads as another place|not relative"):
             named_files([workspace.folder.root / name], workspace)
 
 

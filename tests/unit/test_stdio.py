@@ -105,6 +105,25 @@ async def test_only_a_flood_stops_the_reading() -> None:
     assert (seen[2:], pipe.paused) == ([b"1", b"2", b"3", b"whole"], 1)
 
 
+async def test_a_letter_is_taken_together_with_the_request_about_it() -> None:
+    """What sets nothing off needs no turn of its own; a third message waits for what the second one sets off."""
+    seen: list[bytes] = []
+    pipe = Pipe()
+
+    def on_body(body: bytes) -> bool:
+        seen.append(body)
+        return body.startswith(b"letter")
+
+    protocol = PipeProtocol(on_body, asyncio.Event())
+    protocol.connection_made(cast("asyncio.BaseTransport", pipe))
+    protocol.data_received(framed(b"letter") + framed(b"request"))
+    assert (seen, pipe.paused) == ([b"letter", b"request"], 0)
+    protocol.data_received(framed(b"letter 2") + framed(b"request 2") + framed(b"letter 3"))
+    assert (seen[2:], pipe.paused) == ([b"letter 2", b"request 2"], 1)
+    await pipe.resumed.wait()
+    assert seen[4:] == [b"letter 3"]
+
+
 class Output:
     """A transport that keeps what is written, call by call."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
+from pygls.exceptions import FeatureNotificationError, JsonRpcException, JsonRpcInvalidParams
 from pygls.protocol import LanguageServerProtocol, lsp_method
 from pygls.protocol.json_rpc import JsonRPCNotification, JsonRPCRequestMessage
 
@@ -56,32 +56,46 @@ class TurnoutProtocol(LanguageServerProtocol):
 
     # Reading
 
-    def receive(self, body: bytes) -> None:
-        """Handle one message body; never raises for what a client may send."""
+    def receive(self, body: bytes) -> bool:
+        """Handle one message body; never raises for what a client may send. True where nothing is left to be done."""
         try:
             data = json.loads(body)
         except (ValueError, RecursionError) as error:
             self._refuse(None, PARSE_ERROR, f"not JSON: {error}")
-            return
+            return False
         malformed = _malformed(data)
         if malformed:
             self._refuse(_id_of(data), INVALID_REQUEST, malformed)
-            return
+            return False
         refusal = self._too_early_or_late(data) or self._unknown(data)
         if refusal is not None:
             if "id" in data:
                 self._refuse(data["id"], *refusal)
-            return
+            return False
+        return self._take(data)
+
+    def _take(self, data: dict[str, Any]) -> bool:
         try:
             message = self.structure_message(data)
         except JsonRpcException as error:
             if "method" in data and "id" in data:
                 self._send_response(data["id"], error=JsonRpcInvalidParams.of(error).to_response_error())
-            return
+            return False
+        if data.get("method") == types.TEXT_DOCUMENT_DID_CHANGE and "id" not in data:
+            self._change(message.params)
+            return True
         if "method" in data:
             self._start(message, is_request="id" in data)
         else:
             self.handle_message(message)
+        return False
+
+    def _change(self, params: types.DidChangeTextDocumentParams) -> None:
+        """Every letter comes through here: the handler is called, with none of pygls' tasks and contexts around it."""
+        try:
+            self.lsp_text_document__did_change(params)
+        except Exception as error:  # a handler's boundary, as pygls has one
+            self._server.report_server_error(error, FeatureNotificationError)
 
     def _start(self, message: Any, *, is_request: bool) -> None:
         """Start the handler in its own context; pygls finds out by slow checks what we know of a message already."""

@@ -1,7 +1,8 @@
 """JSON-RPC messages over stdin and stdout, without a thread hop where the system has pipes for asyncio.
 
 Invariants: bad bytes cost one message, never the connection; a client that stops reading never stops the event loop;
-what a message sets off takes its first step before the next message is looked at.
+what a message sets off takes its first step before the next message is looked at. Whoever is given a message says with
+True that it set nothing off.
 """
 
 import asyncio
@@ -13,6 +14,8 @@ import threading
 from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import BinaryIO, cast
+
+OnBody = Callable[[bytes], object]
 
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 MAX_HEADER_BYTES = 64 * 1024
@@ -71,10 +74,8 @@ class MessageDecoder:
         return True
 
 
-def hand_over(
-    bodies: Iterator[bytes], on_body: Callable[[bytes], object], done: Callable[[], object]
-) -> None:
-    """Call `on_body` with the first body now and with one more in each turn of the event loop, then `done`.
+def hand_over(bodies: Iterator[bytes], on_body: OnBody, done: Callable[[], object]) -> None:
+    """Call `on_body` with the first body now and with more in each turn of the event loop, then `done`.
 
     A handler that is a coroutine starts in the turn after its message.
     Without that turn, a change typed right after a request would get into the text that the request is about.
@@ -84,9 +85,15 @@ def hand_over(
         done()
         return
     try:
-        on_body(body)
+        _take(body, bodies, on_body)
     finally:
         asyncio.get_running_loop().call_soon(hand_over, bodies, on_body, done)
+
+
+def _take(body: bytes, bodies: Iterator[bytes], on_body: OnBody) -> None:
+    """Call `on_body` with `body` and, where that set nothing off, with the one behind it: a letter and its request."""
+    if on_body(body) is True and (following := next(bodies, None)) is not None:
+        on_body(following)
 
 
 class PipeProtocol(asyncio.Protocol):
@@ -94,7 +101,7 @@ class PipeProtocol(asyncio.Protocol):
 
     _transport: asyncio.ReadTransport
 
-    def __init__(self, on_body: Callable[[bytes], None], closed: asyncio.Event) -> None:
+    def __init__(self, on_body: OnBody, closed: asyncio.Event) -> None:
         self._decoder = MessageDecoder()
         self._on_body = on_body
         self._closed = closed
@@ -104,13 +111,21 @@ class PipeProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         bodies = self._decoder.feed(data)
-        first, second = next(bodies, None), next(bodies, None)
-        if first is not None and second is not None:
+        first = next(bodies, None)
+        if first is None:
+            return
+        try:
+            _take(first, bodies, self._on_body)  # what comes next comes in a later turn anyway
+        finally:
+            self._hand_over_later(bodies)
+
+    def _hand_over_later(self, bodies: Iterator[bytes]) -> None:
+        following = next(bodies, None)
+        if following is not None:
             # No more is read meanwhile: a flood of messages waits in the pipe and not in our memory.
             self._transport.pause_reading()
-            hand_over(chain((first, second), bodies), self._on_body, self._transport.resume_reading)
-        elif first is not None:
-            self._on_body(first)  # what comes next comes in a later turn anyway
+            rest, resume = chain((following,), bodies), self._transport.resume_reading
+            asyncio.get_running_loop().call_soon(hand_over, rest, self._on_body, resume)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closed.set()
@@ -179,7 +194,7 @@ async def open_output() -> PipeWriter | BlockingWriter:
     return PipeWriter(transport)
 
 
-async def open_input(on_body: Callable[[bytes], None]) -> asyncio.Event:
+async def open_input(on_body: OnBody) -> asyncio.Event:
     """Start reading stdin, calling `on_body` with each message; the event is set at end of input."""
     closed = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -200,9 +215,7 @@ def _is_pipe(descriptor: int) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
-def _read_in_thread(
-    loop: asyncio.AbstractEventLoop, on_body: Callable[[bytes], None], closed: asyncio.Event
-) -> None:
+def _read_in_thread(loop: asyncio.AbstractEventLoop, on_body: OnBody, closed: asyncio.Event) -> None:
     """Read stdin on a thread of its own; os.read, because a buffered reader's lock breaks interpreter exit."""
     decoder = MessageDecoder()
     descriptor = sys.stdin.fileno()

@@ -7,6 +7,8 @@ brackets the editor puts behind the cursor by itself meanwhile.
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import count
+from operator import attrgetter
 
 from turnout.core import lexing
 from turnout.core.holes import Hole
@@ -49,6 +51,13 @@ class Entry:
     after: str
     found: Hit
     is_block: bool
+    number: int
+    """Entries are numbered in the order in which they came."""
+
+    @property
+    def shelf(self) -> str | None:
+        """What a cursor's line has to begin with to continue this; None where that may be another line, or too long."""
+        return None if self.is_block else self.own
 
 
 class CompletionCache:
@@ -56,6 +65,9 @@ class CompletionCache:
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._entries: OrderedDict[tuple[str, str, str], Entry] = OrderedDict()
+        self._shelves: dict[str | None, dict[int, Entry]] = {}
+        """The same by what they begin the cursor's line with, None where that does not tell; each by its number."""
+        self._numbers = count()
         self._capacity = capacity
 
     def add(self, uri: str, hole: Hole, found: Hit) -> None:
@@ -63,17 +75,20 @@ class CompletionCache:
         before, after = _unified(hole.prefix[-ANCHOR_CHARACTERS:]), _after(hole)
         whole, start = len(hole.prefix) <= ANCHOR_CHARACTERS, before.rfind("\n") + 1
         own = before[start:] if start or whole else None
-        self._entries.pop((uri, before, after), None)
-        self._entries[uri, before, after] = Entry(uri, before, whole, own, after, found, "\n" in found.text)
+        key = uri, before, after
+        if key in self._entries:
+            self._drop(key)
+        number, is_block = next(self._numbers), "\n" in found.text
+        entry = self._entries[key] = Entry(uri, before, whole, own, after, found, is_block, number)
+        self._shelves.setdefault(entry.shelf, {})[number] = entry
         if len(self._entries) > self._capacity:
-            self._entries.popitem(last=False)
+            self._drop(next(iter(self._entries)))
 
     def find(self, uri: str, hole: Hole) -> Hit | None:
         """What is left of the newest completion that this hole continues."""
         after, head = _after(hole), hole.head
         below = "\n" + head
-        for entry in reversed(self._entries.values()):
-            # Every letter goes through them all: most are told from this line alone, without a call.
+        for entry in self._in_question(head):
             own, text = entry.own, entry.found.text
             here = own is None or (head[: len(own)] == own and text.startswith(head[len(own) :]))
             if not (here or (entry.is_block and below in text)) or entry.uri != uri:
@@ -86,7 +101,24 @@ class CompletionCache:
     def forget(self, uri: str) -> None:
         """Drop the completions of a document that was closed."""
         for key in [key for key in self._entries if key[0] == uri]:
-            del self._entries[key]
+            self._drop(key)
+
+    def _in_question(self, head: str) -> list[Entry]:
+        """The entries that a cursor behind `head` may continue, newest first: every letter asks, and most it cannot."""
+        found = [
+            entry
+            for own, shelf in self._shelves.items()
+            if own is None or head.startswith(own)
+            for entry in shelf.values()
+        ]
+        found.sort(key=attrgetter("number"), reverse=True)
+        return found
+
+    def _drop(self, key: tuple[str, str, str]) -> None:
+        entry = self._entries.pop(key)
+        del self._shelves[entry.shelf][entry.number]
+        if not self._shelves[entry.shelf]:
+            del self._shelves[entry.shelf]
 
 
 def _hit(entry: Entry, hole: Hole, after: str, shift: int) -> Hit | None:
@@ -110,14 +142,14 @@ def _shift(entry: Entry, after: str) -> int | None:
     """How many more closers than before stand behind the cursor; None where the text there is another."""
     if after == entry.after:
         return 0
-    for count in range(1, entry.found.replaces + 1):  # closers of the completion were typed over
-        if _same(entry.after[count:], after):
-            return -count
-    for count in range(1, _MOST_CLOSERS + 1):
-        if not set(after[:count]) <= _CLOSED_BY_EDITORS:
+    for closers in range(1, entry.found.replaces + 1):  # closers of the completion were typed over
+        if _same(entry.after[closers:], after):
+            return -closers
+    for closers in range(1, _MOST_CLOSERS + 1):
+        if not set(after[:closers]) <= _CLOSED_BY_EDITORS:
             return None
-        if _same(after[count:], entry.after):
-            return count
+        if _same(after[closers:], entry.after):
+            return closers
     return None
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from turnout.complete.prompts import ALONE, CompletionKind, Rules, fim_prompt
 from turnout.core import trimming
-from turnout.core.answers import Answer, Ask, Runner
+from turnout.core.answers import Ask, Runner
 from turnout.core.context import Surroundings
 from turnout.core.documents import Snapshot
 from turnout.core.holes import Hole, Shape
@@ -78,9 +78,10 @@ class Asking:
 
     async def ask(self, question: Question, on_waiting: Callable[[str], None]) -> Reply:
         """Run a question along its route; raises TurnoutError where no model answered."""
-        ask, _ = await self.request(question, on_waiting)
-        answer = await self._runner.run(ask)
-        trimmed = _trimmed(answer, question)
+        around = await self._around(question.kind, question.snapshot.uri)
+        trims = _Trims(question.hole, question.shape)
+        answer = await self._runner.run(self._request(question, around, on_waiting, trims))
+        trimmed = trims.of(answer.text, cut_short=answer.finish == "length")
         return Reply(trimmed, answer.receipt, answer.model, answer.finish == "superseded")
 
     async def request(
@@ -88,11 +89,14 @@ class Asking:
     ) -> tuple[Ask, Surroundings]:
         """What would be run for a question now, and what it shows besides the text around its hole."""
         around = await self._around(question.kind, question.snapshot.uri)
-        return self._request(question, around, on_waiting), around
+        trims = _Trims(question.hole, question.shape)
+        return self._request(question, around, on_waiting, trims), around
 
-    def _request(self, question: Question, around: Surroundings, on_waiting: Callable[[str], None]) -> Ask:
+    def _request(
+        self, question: Question, around: Surroundings, on_waiting: Callable[[str], None], trims: "_Trims"
+    ) -> Ask:
         uri, hole = question.snapshot.uri, question.hole
-        prompt = self._prompt(question, around)
+        prompt = self._prompt(question, around, trims.shape)
         size = len(hole.prefix.encode("utf-8", "replace")) + len(hole.suffix.encode("utf-8", "replace"))
         listener = _Listener(trimming.ender(hole, prompt.shape), on_waiting)
 
@@ -102,7 +106,7 @@ class Asking:
             return prompt
 
         def outcome(text: str) -> str:
-            trimmed = trimming.trim(text, hole, prompt.shape)
+            trimmed = trims.of(text)
             if not trimmed.text:
                 return f"empty: {trimmed.reason}"
             return "ahead" if question.ahead else "shown"
@@ -120,11 +124,11 @@ class Asking:
             on_restart=listener.seen.clear,
         )
 
-    def _prompt(self, question: Question, around: Surroundings) -> FimPrompt:
+    def _prompt(self, question: Question, around: Surroundings, shape: Shape) -> FimPrompt:
         snapshot = question.snapshot
         path = self._relative_path(snapshot.uri)
         prompt = fim_prompt(question.kind, snapshot, path, question.hole, question.rules, around)
-        return replace(prompt, shape=question.shape, kind="ahead" if question.ahead else question.kind)
+        return replace(prompt, shape=shape, kind="ahead" if question.ahead else question.kind)
 
 
 @dataclass(slots=True)
@@ -142,5 +146,17 @@ class _Listener:
         return self.is_over("".join(self.seen))
 
 
-def _trimmed(answer: Answer, question: Question) -> Trimmed:
-    return trimming.trim(answer.text, question.hole, question.shape, cut_short=answer.finish == "length")
+class _Trims:
+    """What is left of answers at one place; the receipt and the editor want to know it of the same one."""
+
+    def __init__(self, hole: Hole, shape: Shape) -> None:
+        self._hole = hole
+        self.shape = shape
+        self._last: tuple[tuple[str, bool], Trimmed] | None = None
+
+    def of(self, text: str, *, cut_short: bool = False) -> Trimmed:
+        """What is left of `text`; `cut_short` says that it ended at the token limit."""
+        asked = (text, cut_short)
+        if self._last is None or self._last[0] != asked:
+            self._last = asked, trimming.trim(text, self._hole, self.shape, cut_short=cut_short)
+        return self._last[1]

@@ -59,25 +59,25 @@ class Wanted:
 class _Flight:
     """A request that is not answered yet."""
 
-    task: "asyncio.Task[Completion | None]"
     answer: "asyncio.Future[Completion | None]"
+    task: "asyncio.Task[Completion | None] | None" = None
 
     def supersede(self) -> None:
         """Answer at once, and let the task end by itself."""
         if not self.answer.done():
             self.answer.set_result(None)  # the newer one says what becomes of it
-        self.task.cancel(answers.SUPERSEDED)
+        if self.task is not None:
+            self.task.cancel(answers.SUPERSEDED)
 
     def landed(self, task: "asyncio.Task[Completion | None]") -> None:
+        """Answer where no answer came of it."""
         error = None if task.cancelled() else task.exception()
         if self.answer.done():
             return
-        if task.cancelled():
-            self.answer.cancel()
-        elif error is not None:
+        if error is not None:
             self.answer.set_exception(error)
         else:
-            self.answer.set_result(task.result())
+            self.answer.cancel()
 
 
 class Completer:
@@ -244,10 +244,11 @@ class Completer:
     async def _fly(self, question: Question, *, took_over: bool) -> Completion | None:
         """Ask in a task of its own, which a newer request may end; nobody waits for that end."""
         loop, key = asyncio.get_running_loop(), (question.snapshot.uri, question.kind)
-        work = loop.create_task(self._find_out(question, took_over=took_over), name="complete")
+        flight = self._flights[key] = _Flight(loop.create_future())
+        work = loop.create_task(self._answer(flight, question, took_over=took_over), name="complete")
+        flight.task = work
         self._under_way.add(work)
         work.add_done_callback(self._under_way.discard)
-        flight = self._flights[key] = _Flight(work, loop.create_future())
         work.add_done_callback(flight.landed)
         try:
             return await flight.answer
@@ -258,6 +259,13 @@ class Completer:
         finally:
             if self._flights.get(key) is flight:  # not a newer one
                 del self._flights[key]
+
+    async def _answer(self, flight: _Flight, question: Question, *, took_over: bool) -> Completion | None:
+        """Answer as soon as it is known, a turn of the event loop before this task is done."""
+        completion = await self._find_out(question, took_over=took_over)
+        if not flight.answer.done():
+            flight.answer.set_result(completion)
+        return completion
 
     def _supersede(self, uri: str, kind: CompletionKind) -> bool:
         """End the older request of a document; whether there was one."""

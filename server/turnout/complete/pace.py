@@ -26,6 +26,7 @@ class Pace:
 
     def __init__(self) -> None:
         self._prefill_ms: deque[float] = deque(maxlen=_REMEMBERED)
+        self._typical_ms = 0.0
         self._costs = False
 
     def heard(self, receipt: Receipt, model: Model) -> None:
@@ -33,10 +34,10 @@ class Pace:
         self._costs = reach(model) > 1 if receipt.cost_usd is None else receipt.cost_usd > 0
         if receipt.prefill_ms is not None:
             self._prefill_ms.append(receipt.prefill_ms)
+            self._typical_ms = median(self._prefill_ms)
 
     def delay_s(self) -> float:
         """How long to wait for another letter; the whole of it where every request costs money."""
         if self._costs:
             return MOST_S
-        measured_ms = median(self._prefill_ms) if self._prefill_ms else 0.0
-        return min(MOST_S, max(0.0, measured_ms - FREE_MS) * SHARE / 1000)
+        return min(MOST_S, max(0.0, self._typical_ms - FREE_MS) * SHARE / 1000)

@@ -76,7 +76,7 @@ class Hole:
     def is_opened(self) -> bool:
         """Whether the cursor stands behind what opens a block, on the same line or the one above."""
         if self.head.strip():
-            return bool(_HEADER.match(self.head[-200:]))
+            return _begins_block(self.head[-200:])
         return bool(_OPENER.search(self.above[-200:]))
 
     @property
@@ -115,6 +115,12 @@ class Hole:
         opener = self.head if self.head.strip() else self.above
         below = self.below
         return bool(below) and indent_of(below) > indent_of(opener)
+
+
+@lru_cache(maxsize=4)
+def _begins_block(head: str) -> bool:
+    """Whether a block begins behind a line; asked several times for each request."""
+    return _HEADER.match(head) is not None
 
 
 @lru_cache(maxsize=4)

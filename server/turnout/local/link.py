@@ -154,8 +154,8 @@ class Exchange:
     async def next(self, patience_s: float | None = None) -> wire.Frame | None:
         """The next frame, at last `done` or `status`, or None where it takes longer; raises LinkLostError."""
         try:
-            async with asyncio.timeout(patience_s):
-                frame = await self._frames.get()
+            # What is here needs no timeout around it, of which each costs a few microseconds.
+            frame = self._frames.get_nowait() if self._frames.qsize() else await self._wait(patience_s)
         except TimeoutError:
             return None
         if frame is None:
@@ -163,6 +163,10 @@ class Exchange:
         self._heard = self._heard or frame["t"] == "chunk"
         self.finished = frame["t"] in _LAST
         return frame
+
+    async def _wait(self, patience_s: float | None) -> wire.Frame | None:
+        async with asyncio.timeout(patience_s):
+            return await self._frames.get()
 
     def release(self, on_last_word: OnLastWord = lambda _frame: None) -> None:
         """Say that nobody listens any more; what is under way is cancelled down to the model.

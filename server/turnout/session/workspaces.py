@@ -278,25 +278,24 @@ class Workspaces:
         first = next((str(place.root or "") for place in found if place.is_file), None)
         if first is None and uris and len(self._places.roots) > 1:
             first = ""
-        return route if first is None else replace(route, workspace=first)
+        return route if first is None or first == route.workspace else replace(route, workspace=first)
 
     def _decide_in(
         self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str
     ) -> Route:
-        request, policy = self._request_in(root, kind, uris, input_tokens)
+        request, policy = self._request_in(root, kind, uris, input_tokens, instruction)
         spend, health = self._spent(request.workspace), self._health(policy.models)
-        return routing.decide(replace(request, instruction=instruction), policy, health, spend, self._clock())
+        return routing.decide(request, policy, health, spend, self._clock())
 
     def _permit_in(
         self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str
     ) -> Route:
-        request, policy = self._request_in(root, kind, uris, input_tokens)
+        request, policy = self._request_in(root, kind, uris, input_tokens, instruction)
         keys = frozenset(model.name for model in policy.models)
-        request = replace(request, instruction=instruction, keys_present=keys)
-        return routing.decide(request, policy)
+        return routing.decide(replace(request, keys_present=keys), policy)
 
     def _request_in(
-        self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int
+        self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str = ""
     ) -> tuple[RouteRequest, Policy]:
         filling = kind in COMPLETION_KINDS
         looks = [self._places.look(uri, root, typing=filling) for uri in uris]
@@ -316,6 +315,7 @@ class Workspaces:
             output_tokens=opened.rules.max_tokens if filling else _REPLY_TOKENS,
             files=len(uris),
             workspace=str(root or ""),
+            instruction=instruction,
         )
         return request, opened.loaded.policy
 

@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from turnout.core.backends import Backend, Delta, Done, StreamItem
 from turnout.core.models import Model
@@ -66,24 +66,24 @@ class Telemetry:
         """Tell what is left to tell; waits for the collector two seconds at most."""
         self.configure(None, prompts=False)
 
-    async def stream(
-        self, backend: Backend, model: Model, prompt: Prompt
-    ) -> AsyncGenerator[StreamItem, None]:
-        """The stream of `backend`, with a span around it."""
-        exporter = self._exporter
+    def stream(self, backend: Backend, model: Model, prompt: Prompt) -> AsyncGenerator[StreamItem, None]:
+        """The stream of `backend`, with a span around it where somebody is told."""
         # A Protocol cannot say "async generator"; closing it is what stops the model.
-        async with aclosing(cast("Any", backend.stream(model, prompt))) as items:
-            if exporter is None:
-                async for item in items:
-                    yield item
-                return
-            with exporter.span(model, prompt) as span:
-                async for item in items:
-                    if isinstance(item, Delta):
-                        span.text(item.text)
-                    elif isinstance(item, Done):
-                        span.done(item)
-                    yield item
+        items = cast("AsyncGenerator[StreamItem, None]", backend.stream(model, prompt))
+        return items if self._exporter is None else _spanned(self._exporter, items, model, prompt)
+
+
+async def _spanned(
+    exporter: "Exporter", stream: AsyncGenerator[StreamItem, None], model: Model, prompt: Prompt
+) -> AsyncGenerator[StreamItem, None]:
+    async with aclosing(stream) as items:
+        with exporter.span(model, prompt) as span:
+            async for item in items:
+                if isinstance(item, Delta):
+                    span.text(item.text)
+                elif isinstance(item, Done):
+                    span.done(item)
+                yield item
 
 
 class Watched:

@@ -292,9 +292,10 @@ def _decode(body: bytes) -> Frame:
     for name in required:
         if name not in frame:
             raise ProtocolViolation(f"frame {kind!r} has no {name!r}")
-    for name, usable in _CHECKS.items():
-        if name in frame and not usable(frame[name]):
-            raise ProtocolViolation(f"frame {kind!r} has no usable {name!r}: {_shown(frame[name])}")
+    for name, value in frame.items():
+        usable = _CHECKS.get(name)
+        if usable is not None and not usable(value):
+            raise ProtocolViolation(f"frame {kind!r} has no usable {name!r}: {_shown(value)}")
     return frame
 
 

@@ -72,9 +72,13 @@ def register_all(server: TurnoutServer) -> None:
 def _later(name: str) -> Handler:
     """A handler that finds the function `group.function` when it is called."""
     group, _, function = name.partition(".")
+    found: Callable[[TurnoutServer, Any], Any] | None = None
 
     async def handle(ls: TurnoutServer, params: Any) -> Any:
-        result = getattr(importlib.import_module(f"{__name__}.{group}"), function)(ls, params)
+        nonlocal found
+        if found is None:
+            found = getattr(importlib.import_module(f"{__name__}.{group}"), function)
+        result = found(ls, params)
         return await result if asyncio.iscoroutine(result) else result
 
     return handle

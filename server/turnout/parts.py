@@ -19,6 +19,7 @@ from turnout.session.editor import Editor
 if TYPE_CHECKING:
     from turnout.complete.context import Gatherer
     from turnout.core.documents import Snapshot
+    from turnout.core.fim.budget import Pace
     from turnout.core.models import Model
     from turnout.core.prompts import FimPrompt
     from turnout.core.repository import Repository
@@ -109,6 +110,10 @@ class Models:
         """Have `model` read `prompt` ahead, in its process or on its server."""
         await (self.local if model.api == "local" else self.remote).warm(model, prompt)
 
+    def pace(self, model: Model) -> Pace:
+        """How fast the server of `model` says that it reads; nothing where nobody knows."""
+        return self.remote.pace(model)
+
 
 def answering(loop: asyncio.AbstractEventLoop, editor: Host, session: Session) -> Models:
     """What answers the requests of a session; nothing is started or connected to yet."""
@@ -165,7 +170,7 @@ def around_the_cursor(
     from turnout.models import speeds
     from turnout.session.surroundings import Surroundings
 
-    files = Surroundings(session.workspaces, repository, models.local.runs, speeds.read)
+    files = Surroundings(session.workspaces, repository, models.local.runs, speeds.read, models.remote.pace)
     return Gatherer(files, snapshot)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from support.hole_server import PROMPT, SECRET, every_api, far, pieces, run
-from support.scripted_server import ScriptedServer, answer, scripted_server
+from support.scripted_server import LAST_CHUNK, STREAM_HEAD, ScriptedServer, answer, chunked, scripted_server
 from turnout.core.models import Api, Server
 from turnout.core.prompts import ChatPrompt, ContextChunk, Message
 from turnout.errors import KeyMissing, RequestRejected
@@ -87,6 +87,7 @@ class TestRequest:
             model = replace(far(f"{running.url}/v1", server=server), leaves_machine=leaves_machine)
             await run(backend, model)
         assert sent(running).get("id_slot") == slot
+        assert ("timings_per_token" in sent(running)) is (slot is not None)
 
     async def test_reading_ahead(self, backend: RemoteBackend) -> None:
         """A server reads the same prompt that a request there would have, and hardly writes anything."""
@@ -97,6 +98,21 @@ class TestRequest:
         ahead, asked = (json.loads(request.body) for request in server.requests)
         assert ahead["prompt"] == asked["prompt"]
         assert ahead["max_tokens"] == 1 + len("    return")
+
+    async def test_pace(self, backend: RemoteBackend) -> None:
+        """How fast a llama-server reads is known from its own word, also where its answer is not read to the end."""
+        chunks = [
+            {"choices": [{"text": "    return a"}], "timings": {"prompt_n": tokens, "prompt_ms": took_ms}}
+            for tokens, took_ms in ((4, 1.0), (400, 2000.0), (400, 4000.0), (100, 250.0))
+        ]
+        streams = [chunked(f"data: {json.dumps(chunk)}\n\n".encode()) for chunk in chunks]
+        async with scripted_server(*(STREAM_HEAD + one + LAST_CHUNK for one in streams)) as server:
+            house, told = far(f"{server.url}/v1", server="llama-server"), []
+            for _ in chunks:
+                await backend.warm(house, PROMPT)
+                told.append(backend.pace(house).prefill)
+        assert told == [0.0, 200.0, 150.0, 200.0]
+        assert backend.pace(replace(house, name="another")).prefill == 0.0
 
     async def test_mistral(self, backend: RemoteBackend) -> None:
         """Mistral's endpoint gets the text before and after the cursor as they are."""

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from turnout.core.fim.layout import Window
 from turnout.core.models import Model
 from turnout.core.prompts import ContextChunk, FimPrompt
 from turnout.errors import BackendError, RequestRejected
@@ -120,6 +121,21 @@ def test_window(context_tokens: int, most: int) -> None:
         assert sent.hole.prefix.endswith("px = ")
         assert sent.hole.suffix.startswith("s")
     assert Typesetter().lay_out(model, prompt).characters <= most + 100
+
+
+def test_window_of_a_server_here() -> None:
+    """A llama-server on this machine reads as much as was found out for the place, every other one the usual."""
+    here = replace(QWEN, server="llama-server")
+    asked = hole(LINES * 20, window=Window(300, 100, 0))
+    near, unknown, far = (
+        len(Typesetter().lay_out(model, prompt).text)
+        for model, prompt in (
+            (here, asked),
+            (here, replace(asked, window=None)),
+            (replace(here, leaves_machine=True), asked),
+        )
+    )
+    assert near < 500 < unknown < 4000 < far
 
 
 def test_marks_only_where_they_are_read() -> None:

@@ -19,8 +19,16 @@ from turnout.session.surroundings import Surroundings
 
 NEAR = Model("near", "local", "tiny")
 FAR = Model("far", "openai-chat", "large", leaves_machine=True)
+BESIDE = Model("beside", "completions", "tiny", server="llama-server", base_url="http://127.0.0.1:8012/v1")
 URI = "file:///w/a.py"
-ROUTES: dict[str, tuple[Model, ...]] = {"open": (FAR, NEAR), "local": (NEAR,), "nowhere": ()}
+ROUTES: dict[str, tuple[Model, ...]] = {
+    "open": (FAR, NEAR),
+    "local": (NEAR,),
+    "beside": (BESIDE,),
+    "team": (replace(BESIDE, leaves_machine=True),),
+    "nowhere": (),
+}
+TOLD = {BESIDE: Pace(40.0)}
 
 
 @dataclass
@@ -56,7 +64,9 @@ def surroundings(
     run: tuple[str, str] | None = ("tiny", "llamacpp"),
     speeds: tuple[Speed, ...] = (),
 ) -> Surroundings:
-    return Surroundings(folders or Folders(), lambda _uri: None, lambda _name: run, lambda: speeds)
+    return Surroundings(
+        folders or Folders(), lambda _uri: None, lambda _name: run, lambda: speeds, TOLD.__getitem__
+    )
 
 
 @pytest.mark.parametrize(
@@ -160,7 +170,13 @@ async def test_a_model_here_is_shown_what_it_reads_in_time(
     assert found == budget.window(pace, None, NEAR.context_tokens, 96)
 
 
-@pytest.mark.parametrize("uri", ["open.py", "nowhere.py"])
+async def test_a_server_here_is_shown_what_it_reads_in_time() -> None:
+    """By what it says itself of the prompts before."""
+    found = await surroundings().window("beside.py")
+    assert found == budget.window(TOLD[BESIDE], None, BESIDE.context_tokens, 96)
+
+
+@pytest.mark.parametrize("uri", ["open.py", "nowhere.py", "team.py"])
 async def test_other_models_have_the_usual_room(uri: str) -> None:
     """Reading costs them money rather than the user's time."""
     assert await surroundings(speeds=MEASURED).window(uri) == Window()

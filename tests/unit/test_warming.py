@@ -10,6 +10,7 @@ from turnout.complete import Rules, Warmer
 from turnout.complete.warming import IDLE_S, LOOK_AROUND_S, NEAR_LINES
 from turnout.core.context import Surroundings
 from turnout.core.documents import Document, Position, Snapshot
+from turnout.core.fim.budget import Pace
 from turnout.core.models import Model
 from turnout.core.prompts import ContextChunk, FimPrompt
 from turnout.errors import ModelMissing, WorkerUnavailable
@@ -42,6 +43,7 @@ class World:
     rules: Rules = field(default_factory=Rules)
     error: Exception | None = None
     context: "Around | None" = None
+    speed: Pace = field(default_factory=Pace)
     now_s: float = 0.0
     alarms: list[Alarm] = field(default_factory=list)
     warmed: list[tuple[str, str]] = field(default_factory=list)
@@ -70,6 +72,9 @@ class World:
 
     async def first_choice(self, _uri: str) -> Model | None:
         return self.choice
+
+    def pace(self, _model: Model) -> Pace:
+        return self.speed
 
     async def warm(self, model: Model, prompt: FimPrompt) -> None:
         self.warmed.append((prompt.path, prompt.prefix))
@@ -340,3 +345,19 @@ async def test_a_llama_server_that_was_interrupted_goes_on_with_the_same_text() 
     with world.warmer.completing(world.documents[A].snapshot(), Position(1, 0)):
         await turns()
     assert (world.cancelled, world.log[-1]) == (1, "adopt")
+
+
+@pytest.mark.parametrize(
+    ("prefill", "looks"), [(0.0, True), (200.0, False), (20_000.0, True)], ids=["unknown", "slow", "quick"]
+)
+async def test_a_slow_llama_server_looks_around_only_where_nobody_types(prefill: float, looks: bool) -> None:
+    """It does not stop reading for the next letter, which would wait for all the files that were found meanwhile."""
+    world = World(choice=BESIDE, context=Around(["x"]), speed=Pace(prefill))
+    world.release.set()
+    with world.warmer.completing(world.documents[A].snapshot(), Position(1, 0)):
+        await turns()
+    await world.rest(10 * LOOK_AROUND_S)
+    assert bool(world.warmed) is looks
+    world.touch(A, 2)
+    await world.rest()
+    assert [chunk.text for chunk in world.prompts[-1].context] == ["x"]

@@ -16,8 +16,10 @@ from turnout.complete.prompts import ALONE, Rules, fim_prompt
 from turnout.core import holes
 from turnout.core.context import Surroundings
 from turnout.core.documents import Position, Snapshot
+from turnout.core.fim import budget
+from turnout.core.fim.budget import Pace
 from turnout.core.models import Model
-from turnout.core.policy import reach
+from turnout.core.policy import is_served_here
 from turnout.core.prompts import FimPrompt
 from turnout.errors import TurnoutError
 
@@ -96,6 +98,10 @@ class Backend(Protocol):
 
     async def warm(self, model: Model, prompt: FimPrompt) -> object:
         """Evaluate `prompt` behind everything that somebody waits for; returns when that is done."""
+        ...
+
+    def pace(self, model: Model) -> Pace:
+        """How fast the server of `model` says that it reads; nothing where nobody knows."""
         ...
 
 
@@ -258,12 +264,21 @@ class Warmer:
         if self._context is None:
             return ALONE
         shown = self._context.around(place.uri)
-        if shown.chunks and model.api != "local" and _keeps_what_it_reads(model) and self._is_near(place):
-            # Unlike our own process it may not have the prompt before at hand once it began to read another one.
-            return None if place == self._asked else shown
+        if is_served_here(model):
+            # Unlike our own process it may not have the prompt before at hand once it began to read another one, and
+            # does not stop reading for whoever goes on typing.
+            if place == self._asked and self._reads_slowly(model):
+                return None
+            if shown.chunks and self._is_near(place):
+                return None if place == self._asked else shown
         self._gathered_at.pop(place.uri, None)
         around = await self._context.gather(snapshot, place.position)
         return None if place == self._asked and around == shown else around
+
+    def _reads_slowly(self, model: Model) -> bool:
+        """Whether reading a prompt anew takes longer than the rest in which its user looks at a suggestion."""
+        told = self._backend.pace(model).prefill
+        return 0 < told < budget.MOST_TOKENS / LOOK_AROUND_S
 
     def _is_near(self, place: Place) -> bool:
         """Whether text of other files was read for a place close by."""
@@ -273,6 +288,4 @@ class Warmer:
 
 def _keeps_what_it_reads(model: Model) -> bool:
     """Whether reading ahead helps and costs nobody anything: by our own process, or by a llama-server beside it."""
-    if model.api == "local":
-        return True
-    return model.api == "completions" and model.server == "llama-server" and reach(model) == 0
+    return model.api == "local" or is_served_here(model)

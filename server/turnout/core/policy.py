@@ -31,6 +31,11 @@ def reach(model: Model) -> int:
     return 1 if model.jurisdiction == SELF_HOSTED else 2
 
 
+def is_served_here(model: Model) -> bool:
+    """Whether a llama-server on this machine answers, which costs nobody anything and keeps what it has read."""
+    return model.api == "completions" and model.server == "llama-server" and reach(model) == 0
+
+
 @dataclass(frozen=True, slots=True)
 class Ordering:
     """How the models of a route are put in order; `weights` by name, for the strategy `weighted` alone."""

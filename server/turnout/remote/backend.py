@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from turnout.core.backends import Account, Delta, Departing, Done, StreamItem, Timings
+from turnout.core.fim.budget import Pace
 from turnout.core.models import Model
 from turnout.core.prompts import FimPrompt, Prompt, Thought
 from turnout.errors import BackendError, Extent, KeyMissing, ProtocolViolation
@@ -19,6 +20,7 @@ from turnout.remote.dialects import hides_thoughts, server_of
 from turnout.remote.endpoints import Endpoint
 from turnout.remote.failures import Peer, not_a_stream, refusal
 from turnout.remote.fill import Cut
+from turnout.remote.pace import Listening, Paces
 from turnout.remote.reply import Reply
 from turnout.remote.watchdog import Watchdog
 from turnout.remote.writing import Writer, Written
@@ -67,6 +69,7 @@ class RemoteBackend:
         self._clock = clock
         self._writer = Writer()
         self._transport: Transport | None = None
+        self._paces = Paces(clock)
 
     def foresee(self, model: Model, prompt: Prompt) -> tuple[str, bytes]:
         """The address and the body that `prompt` for `model` would be sent with now; raises RequestRejected."""
@@ -78,15 +81,18 @@ class RemoteBackend:
         account = Account(asyncio.get_running_loop().create_future())
         known: Done | None = None
         reply: Reply | None = None
+        listening: Listening | None = None
         try:
             yield account
             written, peer, transport = await self._ready(model, prompt)
             call = _call(peer, written)
             yield Departing(call.endpoint.url, call.body)
             reply = _reply(model, peer, written)
+            listening = self._paces.listening(model, written.prompt_characters)
             async with aclosing(self._answer(model, written, call, transport, reply)) as items:
                 async for item in items:
                     known = item if isinstance(item, Done) else known
+                    listening.hears(reply.prefill)
                     yield item
         except BackendError as error:
             if reply is not None and reply.begun:
@@ -94,6 +100,8 @@ class RemoteBackend:
             raise
         finally:
             account.settled.set_result(known or _cut_off(reply))
+            if listening is not None:
+                listening.leaves()
 
     async def _answer(
         self, model: Model, written: Written, call: "Call", transport: "Transport", reply: Reply
@@ -127,6 +135,10 @@ class RemoteBackend:
             async for item in items:
                 if isinstance(item, Delta):
                     return
+
+    def pace(self, model: Model) -> Pace:
+        """How fast the server of `model` reads, by the last prompts; nothing where that is not known."""
+        return self._paces.of(model)
 
     async def close(self) -> None:
         """Close all connections; a later request opens new ones."""

@@ -7,6 +7,7 @@ Usage follows in a last chunk with or without choices, so reading goes on until 
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 from turnout.core.backends import Finish
 from turnout.core.prompts import ToolCall
@@ -38,6 +39,9 @@ FILTERED = frozenset({"content_filter", "sensitive"})
 
 FAILED = frozenset({"network_error", "insufficient_system_resource", "error", "abort"})
 """The server gave up: GLM's, DeepSeek's, OpenRouter's and vLLM's words for it."""
+
+_TELLING_TOKENS = 48
+"""Fewer are read before the speed shows."""
 
 CACHED = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
 """What was read from the prompt cache: OpenAI's and Kimi's, DeepSeek's, LiteLLM's words for it."""
@@ -75,6 +79,7 @@ class ChoiceInterpreter:
         if event.name == "error" or is_error(document):
             raise in_stream(self._peer, document)
         self._count(document)
+        self._time(document)
         steps = [
             self._choice(c) for c in payload.children(document, "choices") if not payload.count(c, "index")
         ]
@@ -158,7 +163,15 @@ class ChoiceInterpreter:
             self.counted.cached if cached is None else cached,
             self.counted.written if written is None else written,
             payload.amount(usage, "cost") if self._told_cost else None,
+            self.counted.prefill,
         )
+
+    def _time(self, document: object) -> None:
+        """Take how fast a llama-server reads; what comes from its cache is not among the tokens it read."""
+        timings = payload.child(document, "timings")
+        tokens, took_ms = payload.count(timings, "prompt_n") or 0, payload.amount(timings, "prompt_ms") or 0.0
+        if tokens >= _TELLING_TOKENS and took_ms > 0:
+            self.counted = replace(self.counted, prefill=tokens / took_ms * 1000)
 
 
 def _content(delta: Mapping[str, object]) -> tuple[str, int]:

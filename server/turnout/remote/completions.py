@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from turnout.core.fim.layout import healing_grammar
 from turnout.core.models import Model, Server
-from turnout.core.policy import reach
+from turnout.core.policy import is_served_here
 from turnout.remote.choices import ChoiceInterpreter
 from turnout.remote.fill import LaidOut
 from turnout.remote.format import Format
@@ -66,8 +66,8 @@ def body(model: Model, laid_out: LaidOut, host: str) -> dict[str, object]:
     }
     if laid_out.forced:
         request |= dialect.begin(laid_out.forced)
-    if model.server == "llama-server" and reach(model) == 0:
-        request["id_slot"] = _SLOT
+    if is_served_here(model):
+        request |= {"id_slot": _SLOT, "timings_per_token": True}  # an answer may be cut before its last chunk
     return request
 
 

@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from turnout.core.fim import budget
+from turnout.core.fim.budget import Pace
 from turnout.core.fim.families import FAMILIES, Family
 from turnout.core.fim.layout import Anchor, Hole, Special, Window, render
 from turnout.core.fim.named import named_family
 from turnout.core.models import Model
+from turnout.core.policy import is_served_here
 from turnout.core.prompts import FimPrompt
 from turnout.errors import BackendError, RequestRejected
 from turnout.remote.failures import Peer
@@ -92,7 +95,7 @@ class Typesetter:
         marks = marks_of(family)
         place = (model.name, prompt.document)
         hole = without_marks(_hole(prompt), marks.names)
-        layout = render(family, hole, _window(model, prompt.max_tokens), self._anchors.get(place))
+        layout = render(family, hole, _room(model, prompt), self._anchors.get(place))
         self._keep(place, layout.anchor)
         # Servers begin every prompt with that token themselves, and twice it confuses the model.
         pieces = [piece for piece in layout.pieces if piece != Special(family.begin)]
@@ -186,6 +189,13 @@ def _hole(prompt: FimPrompt) -> Hole:
 def _line_end(prompt: FimPrompt) -> tuple[str, ...]:
     """The line break where it ends the answer; in a line that is still blank the model may begin with one."""
     return ("\n",) if prompt.shape == "line" and prompt.prefix.rpartition("\n")[2].strip() else ()
+
+
+def _room(model: Model, prompt: FimPrompt) -> Window:
+    """What a server beside us reads in time, as it was found out for this place; as much as others take."""
+    if not is_served_here(model):
+        return _window(model, prompt.max_tokens)
+    return prompt.window or budget.window(Pace(), None, model.context_tokens, prompt.max_tokens)
 
 
 def _window(model: Model, max_tokens: int) -> Window:

@@ -64,9 +64,9 @@ def count(value: object, key: str) -> int | None:
 
 
 def amount(value: object, key: str) -> float | None:
-    """The sum of money under `key` where it can be one, else None.
+    """The amount under `key`, of money or of time, where it can be one, else None.
 
-    Nothing is no sum: gateways say 0 of models whose prices they do not know.
+    Nothing is no amount: gateways say 0 of models whose prices they do not know.
     """
     found = _field(value, key)
     if isinstance(found, bool) or not isinstance(found, int | float) or not 0 < found <= MAX_COUNT:

@@ -46,6 +46,8 @@ class Counted:
     cached: int = 0
     written: int = 0
     cost_usd: float | None = None
+    prefill: float = 0.0
+    """Tokens of the prompt that were read in a second; 0 where it has not told."""
 
 
 class Interpreter(Protocol):
@@ -184,6 +186,11 @@ class Reply:
             written=counted.written,
             cost_usd=counted.cost_usd,
         )
+
+    @property
+    def prefill(self) -> float:
+        """Tokens of the prompt that were read in a second, by the server's own word; 0 where it has not told."""
+        return self._interpreter.counted.prefill
 
     @property
     def begun(self) -> bool:

@@ -13,6 +13,8 @@ from turnout.core.context import stands_in
 from turnout.core.fim import budget
 from turnout.core.fim.budget import Pace
 from turnout.core.fim.layout import Window
+from turnout.core.models import Model
+from turnout.core.policy import is_served_here
 from turnout.core.repository import Repository
 from turnout.core.requests import Kind, Route
 from turnout.core.withholding import why_apart
@@ -55,14 +57,17 @@ class Surroundings:
         repository: Callable[[str], Repository | None],
         runs: Callable[[str], tuple[str, str] | None],
         speeds: Callable[[], Iterable[Speed]],
+        served: Callable[[Model], Pace] = lambda _model: Pace(),
     ) -> None:
         """`runs` tells which model on which engine is behind a name of the settings, None where none was started.
 
-        `speeds` are those that were measured here; it may read a file.
+        `speeds` are those that were measured here; it may read a file. `served` is how fast a server on this machine
+        says that it reads.
         """
         self._folders = folders
         self._runs = runs
         self._speeds = speeds
+        self._served = served
         self.repository = repository
         self.relative_path = folders.relative_path
 
@@ -108,10 +113,13 @@ class Surroundings:
         """How much a prompt may hold there."""
         route = self._folders.decide(_KIND, (uri,), 0)
         model = next(iter(route.candidates), None)
-        if model is None or model.api != "local":
+        if model is None or not (model.api == "local" or is_served_here(model)):
             return Window()
         answer_tokens = self._folders.rules(uri).max_tokens
-        pace = await asyncio.to_thread(self._pace, self._runs(model.name))
+        if model.api == "local":
+            pace = await asyncio.to_thread(self._pace, self._runs(model.name))
+        else:
+            pace = self._served(model)
         return budget.window(pace, route.deadline_ms, model.context_tokens, answer_tokens)
 
     def _pace(self, run: tuple[str, str] | None) -> Pace:

@@ -287,6 +287,13 @@ def test_a_region_moves_to_the_margin_and_back() -> None:
             'y = """\na\nnew\n"""',
             'if x:\n    y = """\n    a\n    new\n    """\n',
         ),
+        (
+            "a.py",
+            'if x:\n    f("""\n    """, """\n    b\n    """)\n',
+            'f("""\n""", """\nb\n""")',
+            'f("""\n""", """\nnew\n""")',
+            None,
+        ),
         ("a.py", 'if x:\n    y = """\n    a\n    """\n', 'y = """\na\n"""', 'y = """\nnew\n"""', None),
         (
             "a.py",
@@ -338,6 +345,7 @@ def test_what_is_not_found_to_the_letter_must_be_sound(
         ("a.md", "a\nb\nx = 1\n", "a  \nb \nx = 2\n", "a\nb\nx = 2\n"),
         ("a.md", "# a\nb\nc\n", "# a  \nb  \nnew\n", "# a\nb\nnew\n"),
         ("a.md", "a\n\nb\n", "a  \n\nnew\n", "a\n\nnew\n"),
+        ("a.md", "a \n  \nb  \nc  \n\n", "a\n\nb\nc\n\n", "a\n\nb  \nc\n\n"),
         ("a.yaml", "a: |\n  b\n  c\nx: 1\n", "a: |\n  b  \n  c\nx: 2\n", "a: |\n  b\n  c\nx: 2\n"),
         # The same ones at the end of every line, also where they mean nothing, are none of the text.
         ("a.py", "a = 1\nb = 2\n", 'a = 1  \nb = """  \nc   \n"""  \n', 'a = 1\nb = """\nc \n"""\n'),
@@ -345,6 +353,7 @@ def test_what_is_not_found_to_the_letter_must_be_sound(
         ("a.md", "a\n\nb\n", "    a  \n  \n    c  \n", "a\n\nc\n"),
         ("a.md", "a\n\nb\n", "a  \n  \nc \n", None),
         ("a.md", "a\nb\n", "a  \nc  \n", None),
+        ("a.py", "a = 1\nb = 2  \n", 'a = 1  \nb = 2  \nc = """  \n"""  \n', None),
         # A text that came indented as a whole moves back, but a string that is new in it may not have moved along.
         ("a.py", "a = 1\nb = 2\n", "  a = 1\n  b = 3\n", "a = 1\nb = 3\n"),
         ("a.py", "a = 1\nb = 2\n", '  a = 1\n  b = """\n    c\n  """\n', None),
@@ -362,3 +371,23 @@ def test_blanks_of_a_file_written_anew(path: str, text: str, given: str, after: 
         assert [type(failure) for failure in found.failures] == [EditUnmatched]
     else:
         assert ["".join(change.after) for change in found.changes] == [after]
+
+
+BODIES = st.lists(st.sampled_from(["a", "  b", "c = 1", ""]), max_size=6)
+
+
+@given(BODIES, BODIES, BODIES, BODIES, st.sampled_from([" ", "  ", "\t"]), st.sampled_from(["a.md", "a.py"]))
+def test_blanks_at_the_end_of_every_line_change_nothing(
+    above: list[str], old: list[str], below: list[str], new: list[str], blanks: str, path: str
+) -> None:
+    """An edit whose lines all end with the same blanks, one without text among them, is the edit without them."""
+    text = "".join(f"{body}\n" for body in (*above, "", *old, *below))
+    file = Snapshot(f"w:{path}", language_of(path), 1, tuple(split_lines(text)))
+    shown = Shown({path: file}, lambda other: f"w:{other}", lambda uri: uri == file.uri, syntax)
+    plain = Replace(1, path, ("", *old), tuple(new))
+    worn = Replace(
+        1, path, *(tuple(body + blanks for body in side) for side in (plain.search, plain.replace))
+    )
+    found = [assemble(Reply("", (step,)), shown) for step in (plain, worn)]
+    assert found[0].changes == found[1].changes
+    assert len(found[0].failures) == len(found[1].failures)

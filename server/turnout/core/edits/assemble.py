@@ -5,20 +5,25 @@ are the only ones that change, and a new file only appears where none is and no 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple, Protocol
 
 from turnout.core.documents import Snapshot, line_body
+from turnout.core.edits.blanks import mean_nothing
 from turnout.core.edits.changes import FileChange, file_change
 from turnout.core.edits.elision import stands_for_code
-from turnout.core.edits.locating import Region
-from turnout.core.edits.matching import moved_rows, new_file, regions, replace_regions, whole
+from turnout.core.edits.locating import Region, bodies_of
+from turnout.core.edits.matching import Moved, moved_rows, new_file, regions, replace_regions, whole
 from turnout.core.edits.paths import as_written, is_hidden, same_file, same_place
 from turnout.core.edits.replies import Delete, Rename, Replace, Reply, Step, Write
 from turnout.core.symbols import Problem
 from turnout.errors import EditError, EditUnmatched, PathRefused, ReplyUnusable
+
+_ENDS_OF_STRINGS = frozenset("\"'`]")
+"""A line without any of them does not end one string and begin another."""
 
 
 class Parser(Protocol):
@@ -169,7 +174,9 @@ def _text_after(path: str, file: Snapshot, steps: list[Step], shown: Shown) -> t
     if writes and len(steps) > 1:
         raise _contradiction(path, steps)
     if writes:
-        found = [whole(file.lines, writes[0].lines, counting_ends(file, shown.parser))]
+        counting = counting_ends(file, shown.parser)
+        in_markdown = file.language == "markdown"
+        found = [whole(file.lines, writes[0].lines, counting, in_markdown=in_markdown)]
     else:
         found, failures = regions(path, file.lines, edits)
         if failures:
@@ -189,12 +196,12 @@ def counting_ends(file: Snapshot, parser: Parser | None) -> frozenset[int] | Non
 
 def _sound(path: str, file: Snapshot, found: list[Region], parser: Parser | None) -> tuple[str, ...]:
     """The lines after the edits at `found`, where those that were not found to the letter are proven to be sound."""
+    found = _without_shared_blanks(file, found, parser)
     after = replace_regions(file.lines, found)
-    if any(region.how == "indent" for region in found) and (
-        why := _unsound_move(file, found, "".join(after), parser)
-    ):
+    if why := _unsound_move(file, found, after, parser):
         raise EditUnmatched(
-            f"A SEARCH text is in {path} only at another indentation, and moving its REPLACE text there {why}."
+            f"What replaces lines of {path} is indented otherwise than the file, and moving it {why}: "
+            "indent lines exactly as they are."
         )
     if not any(region.sloppy for region in found):
         return after
@@ -207,17 +214,50 @@ def _sound(path: str, file: Snapshot, found: list[Region], parser: Parser | None
     )
 
 
-def _unsound_move(file: Snapshot, found: list[Region], after: str, parser: Parser | None) -> str:
+def _without_shared_blanks(file: Snapshot, found: list[Region], parser: Parser | None) -> list[Region]:
+    """`found` without the blanks that every line of the reply has at its end, where some of them mean nothing."""
+    if not all(region.blanks and region.blanks == found[0].blanks for region in found):
+        return found
+    copied = (row for region in found for row in range(region.start, region.end))
+    if not mean_nothing(bodies_of(file.lines), copied, counting_ends(file, parser)):
+        return found
+    return [region._replace(bodies=region.bare, sloppy=False) for region in found]
+
+
+def _unsound_move(file: Snapshot, found: list[Region], after: Sequence[str], parser: Parser | None) -> str:
     """What moving new lines to another indentation did in `after`; empty where it means the same there."""
-    problems = parser.check(file.language, file.text, after) if parser else None
-    literal = parser.literal_rows(file.language, after) if parser else None
-    if problems is None or literal is None:
-        return "cannot be checked in this language"
-    if problems:
-        return f"breaks line {problems[0].line + 1}"
-    # Nobody knows whether its writer moved the text of a string along with the code.
-    inside = next((row for row in moved_rows(file.lines, found) if row in literal), None)
+    hows = {region.how for region in found}
+    if hows.isdisjoint(("indent", "margin")):
+        return ""
+    text = "".join(after)
+    literal = parser.literal_rows(file.language, text) if parser else None
+    if "indent" in hows:
+        problems = parser.check(file.language, file.text, text) if parser else None
+        if problems is None or literal is None:
+            return "cannot be checked in this language"
+        if problems:
+            return f"breaks line {problems[0].line + 1}"
+    inside = _moved_in_string(moved_rows(file.lines, found), after, literal or frozenset())
     return "" if inside is None else f"changes the text of a string, in line {inside + 1}"
+
+
+def _moved_in_string(moved: Moved, after: Sequence[str], literal: frozenset[int]) -> int | None:
+    """The first new line in a string of which nobody knows whether its writer moved it along with the code.
+
+    They did where the reply has another line of that string, one of the file, moved as well.
+    """
+    for run in _runs(literal):
+        kept = (after[row].strip() for row in run[:-1] if row in moved.kept)
+        new = next((row for row in run if row in moved.new), None)
+        if new is not None and not any(line and _ENDS_OF_STRINGS.isdisjoint(line) for line in kept):
+            return new
+    return None
+
+
+def _runs(rows: Collection[int]) -> Iterator[list[int]]:
+    """Numbers that follow each other, in order."""
+    for _, run in groupby(enumerate(sorted(rows)), key=lambda pair: pair[1] - pair[0]):
+        yield [row for _, row in run]
 
 
 def _without_blanks(lines: Sequence[str], region: Region) -> Region:

@@ -6,19 +6,23 @@ Case, blanks within a line and similarity never count.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Literal, NamedTuple
 
 from turnout.core.documents import line_body
-from turnout.core.edits.diff import equal_blocks
+from turnout.core.edits.blanks import blanks_everywhere, carry
 from turnout.core.edits.replies import Replace
 from turnout.errors import EditAmbiguous, EditUnmatched
 
 BOM = "\ufeff"
 
-How = Literal["exact", "blanks", "indent"]
-"""How the lines of an edit were found: as they are, but for blanks at their ends, or at another indentation."""
+How = Literal["exact", "blanks", "indent", "margin"]
+"""How the lines of an edit were found: as they are, but for blanks at their ends, or at another indentation.
+
+`margin` is for a whole text that came with an indentation of all its lines.
+"""
 
 _MAX_PLACES = 10  # places of an ambiguous text that a message names
 _MAX_COMPARED = 500  # lines that a line without an equal is compared with
@@ -31,7 +35,8 @@ class Region(NamedTuple):
     """Lines `start:end` of a file and the bodies of the lines that take their place.
 
     `sloppy` says that the reply has blanks at the ends of lines where the file has none, so that those of its new
-    lines mean nothing either, unless they stand in a string.
+    lines mean nothing either, unless they stand in a string. Where it has the same `blanks` at the end of every line,
+    more than the file has there, `bare` are the new lines without those.
     """
 
     start: int
@@ -39,6 +44,8 @@ class Region(NamedTuple):
     bodies: tuple[str, ...]
     how: How = "exact"
     sloppy: bool = False
+    blanks: str = ""
+    bare: tuple[str, ...] = ()
 
 
 class Matcher:
@@ -77,11 +84,23 @@ class Matcher:
         return [start for start in starts if _shift(search, self._bodies[start : start + len(search)])]
 
     def _found(self, edit: Replace, start: int, how: How) -> Region:
+        if how == "exact":
+            return Region(start, start + len(edit.search), edit.replace)
+        region = self._put(edit, start, how)
+        blanks = blanks_everywhere(edit.search, self._bodies[start : region.end], edit.replace)
+        if not blanks:
+            return region
+        search, new = (
+            tuple(body.removesuffix(blanks) for body in side) for side in (edit.search, edit.replace)
+        )
+        bare = self._put(replace(edit, search=search, replace=new), start, how)
+        return region._replace(blanks=blanks, bare=bare.bodies)
+
+    def _put(self, edit: Replace, start: int, how: How) -> Region:
+        """The region of an edit that is not to the letter, with the lines of the file where they stay."""
         end = start + len(edit.search)
         old = self._bodies[start:end]
-        if how == "exact":
-            return Region(start, end, edit.replace)
-        bodies = edit.replace
+        searched, bodies = edit.search, edit.replace
         if how == "indent":
             shift = _shift(edit.search, old)
             assert shift is not None
@@ -91,19 +110,16 @@ class Matcher:
                     f"Block {edit.number}: its SEARCH text is in {self._path} at another indentation, at line "
                     f"{start + 1}, which its REPLACE text cannot be moved to.{self._quoted(start, end)}"
                 )
-            bodies = moved
-            searched = shift.apply(edit.search) or ()
-        else:
-            searched = edit.search
+            searched, bodies = shift.apply(edit.search) or (), moved
         carried, sloppy = carry(old, searched, bodies)
         return Region(start, end, carried, how, sloppy)
 
     def _ambiguous(self, where: str, starts: Sequence[int], how: How) -> EditAmbiguous:
         places = ", ".join(str(start + 1) for start in starts[:_MAX_PLACES])
         more = " and more" if len(starts) > _MAX_PLACES else ""
-        but = {"exact": "", "blanks": ", but for blanks at ends of lines", "indent": ", but for indentation"}
+        but = {"blanks": ", but for blanks at ends of lines", "indent": ", but for indentation"}.get(how, "")
         return EditAmbiguous(
-            f"{where}: its SEARCH text is in {self._path} more than once{but[how]}, at lines {places}{more}."
+            f"{where}: its SEARCH text is in {self._path} more than once{but}, at lines {places}{more}."
         )
 
     def _nearest(self, search: tuple[str, ...]) -> str:
@@ -210,38 +226,6 @@ def _shift(search: Sequence[str], old: Sequence[str]) -> _Shift | None:
 
 def _indent(body: str) -> str:
     return body[: len(body) - len(body.lstrip())]
-
-
-def carry(old: Sequence[str], given: Sequence[str], bodies: Sequence[str]) -> tuple[tuple[str, ...], bool]:
-    """`bodies` with the lines of the file where they are those that the reply copied as `given`, blanks at ends aside.
-
-    A line that was copied exactly and written with other blanks is meant so. Also whether the reply adds blanks.
-    """
-    added = added_blanks(zip(given, old, strict=True), old)
-    result = [added.get(body, body) for body in bodies]
-    for index, new_index in aligned(given, bodies):
-        if given[index] != old[index] or bodies[new_index] == given[index]:
-            result[new_index] = old[index]
-    return tuple(result), bool(added)
-
-
-def aligned(lines: Sequence[str], others: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """The pairs of lines that are the same but for blanks at the end."""
-    for block in equal_blocks([line.rstrip() for line in lines], [line.rstrip() for line in others]):
-        yield from ((block.start + n, block.new_start + n) for n in range(block.length))
-
-
-def added_blanks(pairs: Iterable[tuple[str, str]], old: Iterable[str]) -> dict[str, str]:
-    """Lines as a reply copied them, with more blanks at the end, and as they are in the file.
-
-    `pairs` are of copies and lines; a copy that stands for different lines, or is one of `old` itself, is left out.
-    """
-    found: dict[str, set[str]] = defaultdict(set)
-    for copy, line in pairs:
-        if copy != line and copy.rstrip() == line.rstrip() and copy.startswith(line):
-            found[copy].add(line)
-    known = set(old)
-    return {copy: lines.pop() for copy, lines in found.items() if len(lines) == 1 and copy not in known}
 
 
 def bodies_of(lines: Sequence[str]) -> list[str]:

@@ -4,13 +4,15 @@ Invariant: every line that an edit leaves as it is keeps its bytes, and so do th
 a new line has the ending of its place.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 from turnout.core.documents import line_body
+from turnout.core.edits.blanks import Counting, aligned, mean_nothing, own_blanks, shared_blanks
 from turnout.core.edits.diff import changed_ranges
 from turnout.core.edits.elision import around_elisions
-from turnout.core.edits.locating import BOM, Matcher, Region, added_blanks, aligned, bodies_of
+from turnout.core.edits.locating import BOM, How, Matcher, Region, bodies_of
 from turnout.core.edits.regions import shared_indent
 from turnout.core.edits.replies import Replace
 from turnout.errors import EditAmbiguous, EditError, EditUnmatched
@@ -76,26 +78,42 @@ def rewrite(lines: Sequence[str], bodies: Sequence[str]) -> tuple[str, ...]:
 
 
 def whole(
-    lines: Sequence[str], bodies: Sequence[str], counting: Collection[int] | None = frozenset()
+    lines: Sequence[str],
+    bodies: Sequence[str],
+    counting: Counting = frozenset(),
+    *,
+    in_markdown: bool = False,
 ) -> Region:
-    """The region that changes `lines` into `bodies`.
+    """The region that changes `lines` into `bodies`, with its own blanks at the ends of lines (see `own_blanks`).
 
-    `counting` are the lines (from 0) whose blanks at the end mean something: those in a string of several lines. None
-    says that all may, as in Markdown, and nobody knows. A text that is indented as a whole is moved to the margin of
-    the file. For a line that is there before and after but for blanks at its end holds:
-    - blanks taken away are gone, but stay where they count;
-    - blanks added are left out, unless `bodies` has new ones nowhere but on lines where they are known to count.
+    A text that is indented as a whole is moved to the margin of the file, and one that has the same blanks at the end
+    of every line is taken without them, where a line that it copied shows both.
     """
     old = bodies_of(lines)
+    given, margin = _at_margin(old, bodies)
+    if blanks := shared_blanks(bodies):
+        bare, _ = _at_margin(old, [body.removesuffix(blanks) for body in bodies])
+        pairs = list(aligned(old, bare))
+        copied = [row for row, index in pairs if old[row] == bare[index]]
+        to_the_letter = any(old[row] == given[index] != bare[index] for row, index in pairs)
+        if not to_the_letter and mean_nothing(old, copied, counting):
+            given = bare
+    result, sloppy = own_blanks(old, given, counting, in_markdown=in_markdown)
+    how: How = "margin" if margin else "blanks" if sloppy else "exact"
+    return Region(0, len(lines), tuple(result), how, sloppy)
+
+
+def _at_margin(old: Sequence[str], bodies: Sequence[str]) -> tuple[list[str], str]:
+    """`bodies` without the indentation that all of them have more than `old`, and that indentation."""
     margin = shared_indent(bodies) if any(old) and not shared_indent(old) else ""
-    given = [body.removeprefix(margin) if body.startswith(margin) else body.lstrip(" \t") for body in bodies]
-    result, sloppy = _own_blanks(old, given, counting)
-    return Region(0, len(lines), tuple(result), "blanks" if sloppy else "exact", sloppy)
+    moved = [body.removeprefix(margin) if body.startswith(margin) else body.lstrip(" \t") for body in bodies]
+    known = {body.rstrip() for body in old if body.strip()}
+    if margin and known.isdisjoint(body.rstrip() for body in moved):
+        return list(bodies), ""
+    return moved, margin
 
 
-def part(
-    lines: Sequence[str], start: int, end: int, bodies: Sequence[str], counting: Collection[int] | None
-) -> Region:
+def part(lines: Sequence[str], start: int, end: int, bodies: Sequence[str], counting: Counting) -> Region:
     """The region that changes `lines[start:end]` into `bodies`; blanks taken away stay where they count (see `whole`).
 
     Blanks added are meant: an answer for a few lines is about those.
@@ -108,43 +126,27 @@ def part(
     return Region(start, end, tuple(result))
 
 
-def _own_blanks(
-    old: Sequence[str], given: Sequence[str], counting: Collection[int] | None
-) -> tuple[list[str], bool]:
-    """`given` with the blanks at ends that `old` has there, and whether it adds some that mean nothing."""
-    pairs = [pair for pair in aligned(old, given) if old[pair[0]] != given[pair[1]]]
-    added = [pair for pair in pairs if given[pair[1]].startswith(old[pair[0]])]
-    result = list(given)
-    for row, index in pairs:
-        if counting is None or row in counting:
-            result[index] = old[row]
-    if counting is not None and all(row in counting for row, _ in added) and not _ends_blank(old, given):
-        for _, index in added:
-            result[index] = given[index]
-        return result, False
-    copies = added_blanks([(given[index], old[row]) for row, index in pairs], old)
-    result = [copies.get(body, body) for body in result]
-    for row, index in added:
-        result[index] = old[row]
-    return result, bool(copies)
+class Moved(NamedTuple):
+    """Lines (from 0) after some edits that a reply had at another indentation: new ones, and those of the file."""
+
+    new: frozenset[int]
+    kept: frozenset[int]
 
 
-def _ends_blank(old: Sequence[str], given: Sequence[str]) -> bool:
-    """Whether a line of `given` that is not one of `old`, blanks at ends aside, ends with blanks."""
-    known = {body.rstrip() for body in old}
-    return any(body != (bare := body.rstrip()) and bare not in known for body in given)
-
-
-def moved_rows(lines: Sequence[str], found: Iterable[Region]) -> Iterator[int]:
-    """The lines (from 0) after the edits at `found` that are new and were moved to another indentation."""
+def moved_rows(lines: Sequence[str], found: Iterable[Region]) -> Moved:
+    """The lines after the edits at `found` that were moved to another indentation."""
     old = bodies_of(lines)
+    new: set[int] = set()
+    every: set[int] = set()
     longer = 0
     for region in found:
-        if region.how == "indent":
+        first = region.start + longer
+        if region.how in ("indent", "margin"):
+            every.update(range(first, first + len(region.bodies)))
             for changed in changed_ranges(old[region.start : region.end], region.bodies):
-                first = region.start + longer
-                yield from range(first + changed.new_start, first + changed.new_end)
+                new.update(range(first + changed.new_start, first + changed.new_end))
         longer += len(region.bodies) - (region.end - region.start)
+    return Moved(frozenset(new), frozenset(every - new))
 
 
 def new_file(bodies: Sequence[str]) -> tuple[str, ...]:

@@ -6,7 +6,8 @@ Invariant: lines only ever move all together, by the indentation that they all s
 from collections.abc import Sequence
 
 from turnout.core.documents import line_body
-from turnout.core.edits.locating import aligned, bodies_of
+from turnout.core.edits.blanks import aligned
+from turnout.core.edits.locating import bodies_of
 
 
 def shared_indent(lines: Sequence[str]) -> str:

@@ -1,0 +1,120 @@
+"""Blanks at the ends of lines: which of those in a reply are meant, and which it only puts there.
+
+Invariant: a reply is taken to the letter unless it has blanks where they mean nothing; and no blanks are taken off a
+new line unless all of its lines have the same ones, or a parser finds that they mean nothing there either.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from turnout.core.edits.diff import equal_blocks
+
+Counting = Collection[int] | None
+"""The lines (from 0) of a file whose blanks at the end mean something, as those in a string of several lines do.
+
+None says that all with text may, as in a language without a grammar, and nobody knows.
+"""
+
+_BREAK = "  "  # what breaks a line of Markdown
+_NO_PARAGRAPH = ("#", "```", "~~~")
+
+
+def aligned(lines: Sequence[str], others: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """The pairs of lines that are the same but for blanks at the end."""
+    for block in equal_blocks([line.rstrip() for line in lines], [line.rstrip() for line in others]):
+        yield from ((block.start + n, block.new_start + n) for n in range(block.length))
+
+
+def shared_blanks(bodies: Sequence[str]) -> str:
+    """The longest run of blanks that every line ends with, also one without text."""
+    ends = [_end(body) for body in bodies]
+    least = min(ends, key=len, default="")
+    while not all(end.endswith(least) for end in ends):
+        least = least[1:]
+    return least
+
+
+def blanks_everywhere(given: Sequence[str], old: Sequence[str], bodies: Sequence[str]) -> str:
+    """What each of `given` ends with more than its line of `old` does, and each of `bodies` too; empty without that."""
+    more = _end(given[0])[len(_end(old[0])) :] if given else ""
+    copied = all(_end(copy) == _end(line) + more for copy, line in zip(given, old, strict=True))
+    return more if copied and all(body.endswith(more) for body in bodies) else ""
+
+
+def mean_nothing(old: Sequence[str], rows: Iterable[int], counting: Counting) -> bool:
+    """Whether blanks at the end of one of `rows` of `old` certainly mean nothing."""
+    return any(not old[row].strip() if counting is None else row not in counting for row in rows)
+
+
+def carry(old: Sequence[str], given: Sequence[str], bodies: Sequence[str]) -> tuple[tuple[str, ...], bool]:
+    """`bodies` with the lines of the file where they are those that the reply copied as `given`, blanks at ends aside.
+
+    A line that was copied exactly and written with other blanks is meant so. Also whether the reply adds blanks.
+    """
+    added = _added(zip(given, old, strict=True), old)
+    result = [added.get(body, body) for body in bodies]
+    for index, new_index in aligned(given, bodies):
+        if given[index] != old[index] or bodies[new_index] == given[index]:
+            result[new_index] = old[index]
+    return tuple(result), bool(added)
+
+
+def own_blanks(
+    old: Sequence[str], given: Sequence[str], counting: Counting, *, in_markdown: bool
+) -> tuple[list[str], bool]:
+    """`given` with the blanks at ends that `old` has there, and whether it adds some that mean nothing.
+
+    For a line that is there before and after but for blanks at its end holds:
+    - blanks taken away are gone, but stay where they count;
+    - blanks added are left out, unless `given` has new ones nowhere but on lines where they are known to count.
+    """
+    pairs = [pair for pair in aligned(old, given) if old[pair[0]] != given[pair[1]]]
+    added = [pair for pair in pairs if given[pair[1]].startswith(old[pair[0]])]
+    result = list(given)
+    for row, index in pairs:
+        if _breaks(old, row) if in_markdown else counting is None or row in counting:
+            result[index] = old[row]
+    fresh = _fresh(old, given)
+    if counting is not None:
+        meant = not fresh and all(row in counting for row, _ in added)
+    else:
+        meant = in_markdown and all(_breaks(given, index) for index in (*fresh, *(i for _, i in added)))
+    if meant:
+        for _, index in added:
+            result[index] = given[index]
+        return result, False
+    copies = _added([(given[index], old[row]) for row, index in pairs], old)
+    result = [copies.get(body, body) for body in result]
+    for row, index in added:
+        result[index] = old[row]
+    return result, bool(added)
+
+
+def _added(pairs: Iterable[tuple[str, str]], old: Iterable[str]) -> dict[str, str]:
+    """Lines as a reply copied them, with more blanks at the end, and as they are in the file.
+
+    `pairs` are of copies and lines; a copy that stands for different lines, or is one of `old` itself, is left out.
+    """
+    found: dict[str, set[str]] = defaultdict(set)
+    for copy, line in pairs:
+        if copy != line and copy.rstrip() == line.rstrip() and copy.startswith(line):
+            found[copy].add(line)
+    known = set(old)
+    return {copy: lines.pop() for copy, lines in found.items() if len(lines) == 1 and copy not in known}
+
+
+def _fresh(old: Sequence[str], given: Sequence[str]) -> list[int]:
+    """The lines of `given` that are none of `old`, blanks at ends aside, and end with blanks."""
+    known = {body.rstrip() for body in old}
+    return [i for i, body in enumerate(given) if body != (bare := body.rstrip()) and bare not in known]
+
+
+def _breaks(bodies: Sequence[str], index: int) -> bool:
+    """Whether the blanks at the end of a line of Markdown break it: two, with text before and in the next line."""
+    text, blanks = bodies[index].strip(), _end(bodies[index])
+    follows = index + 1 < len(bodies) and bodies[index + 1].strip()
+    return bool(text and follows) and blanks.startswith(_BREAK) and not text.startswith(_NO_PARAGRAPH)
+
+
+def _end(body: str) -> str:
+    return body[len(body.rstrip()) :]

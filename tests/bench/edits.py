@@ -91,9 +91,8 @@ def _reply(share: float) -> list[Row]:
 def _replayed(commits: int) -> list[Row]:
     """Commits of this project as flawed replies; anything applied wrong fails."""
     tallies = replay(replays.commits(HERE, commits))
-    certain = [tally for tally in tallies if tally.recoverable]
-    right = sum(tally.recoverable["right"] for tally in certain)
-    total = sum(sum(tally.recoverable.values()) for tally in certain)
+    right = sum(tally.certain["right"] for tally in tallies)
+    total = sum(tally.certain.total() for tally in tallies)
     wrong = sum(tally.outcomes["wrong"] for tally in tallies)
     return [
         Row(
@@ -106,7 +105,7 @@ def _replayed(commits: int) -> list[Row]:
 
 
 def _replies(tallies: list[Tally]) -> int:
-    return sum(sum(tally.outcomes.values()) for tally in tallies)
+    return sum(tally.outcomes.total() for tally in tallies)
 
 
 def _killed(*, tiny: bool) -> list[Row]:

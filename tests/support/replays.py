@@ -8,7 +8,8 @@ import random
 import subprocess
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from turnout import syntax
@@ -37,6 +38,11 @@ class Change:
     after: str | None
     old_path: str | None = None
 
+    @property
+    def shown_path(self) -> str:
+        """Its name before, which is the one that a reply knows."""
+        return self.old_path or self.path
+
 
 @dataclass(frozen=True)
 class Commit:
@@ -48,7 +54,7 @@ class Commit:
     @property
     def files(self) -> dict[str, str]:
         """The texts before, by path."""
-        return {c.old_path or c.path: c.before for c in self.changes if c.before is not None}
+        return {c.shown_path: c.before for c in self.changes if c.before is not None}
 
     @property
     def wanted(self) -> dict[str, str]:
@@ -167,6 +173,47 @@ def is_about_blanks(commit: Commit) -> bool:
     return False
 
 
+def new_in_strings(change: Change, further: int = 0) -> bool:
+    """Whether a line that is new in `change` begins inside a string, or, one line `further`, ends inside one."""
+    if not change.before or not change.after:
+        return False
+    literal = syntax.literal_rows(language_of(change.path), change.after) or frozenset()
+    before, after = (
+        [line_body(line) for line in split_lines(text)] for text in (change.before, change.after)
+    )
+    return bool(literal) and any(
+        row + further in literal
+        for _, _, start, end in changed_ranges(before, after)
+        for row in range(start, end)
+    )
+
+
+def with_line_breaks(commit: Commit, chance: random.Random) -> Commit | None:
+    """`commit` with some lines of its Markdown files broken by two blanks; None without such a line.
+
+    Only lines that were there before, and that break a paragraph: there is text on both sides of the break.
+    """
+    changes = tuple(_with_line_breaks(change, chance) for change in commit.changes)
+    return replace(commit, changes=changes) if changes != commit.changes else None
+
+
+def _with_line_breaks(change: Change, chance: random.Random) -> Change:
+    if change.before is None or change.after is None or language_of(change.path) != "markdown":
+        return change
+    lines, known = change.after.split("\n"), set(change.before.split("\n"))
+    places = [
+        row
+        for row, (line, following) in enumerate(pairwise(lines))
+        if line.strip()
+        and following.strip()
+        and line in known
+        and not line.lstrip().startswith(("#", "`", "~"))
+    ]
+    for row in chance.sample(places, min(len(places), 3)):
+        lines[row] = f"{lines[row].rstrip()}  "
+    return replace(change, after="\n".join(lines))
+
+
 @dataclass(frozen=True)
 class Block:
     """What replaces some lines of a file, with the lines around that make it unique; both without endings."""
@@ -190,8 +237,7 @@ def blocks_of(commit: Commit) -> list[Block]:
             found.append(Block(change.path, (), tuple(after)))
             continue
         before = [line_body(line) for line in split_lines(change.before)]
-        path = change.old_path or change.path
-        found += [Block(path, *sides) for sides in _unique_sides(before, after)]
+        found += [Block(change.shown_path, *sides) for sides in _unique_sides(before, after)]
     return found
 
 
@@ -322,6 +368,16 @@ def blanks_everywhere(blocks: list[Block], chance: random.Random) -> list[Block]
 
     def worn(lines: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(line + " " * chance.randrange(1, 4) for line in lines)
+
+    return [Block(b.path, worn(b.search), worn(b.replace)) if b.search else b for b in blocks]
+
+
+def same_blanks_everywhere(blocks: list[Block], chance: random.Random) -> list[Block]:
+    """The same blanks at the ends of all lines of edits."""
+    blanks = " " * chance.randrange(1, 4)
+
+    def worn(lines: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(line + blanks for line in lines)
 
     return [Block(b.path, worn(b.search), worn(b.replace)) if b.search else b for b in blocks]
 

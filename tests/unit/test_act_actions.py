@@ -10,7 +10,7 @@ from turnout.act.proposals import Proposal
 from turnout.act.testfiles import free_test_path
 from turnout.core.documents import Position, Snapshot, Span
 from turnout.core.receipts import SentFile
-from turnout.errors import ReplyUnusable
+from turnout.errors import BackendError, ConnectionFailed, ReplyUnusable
 
 TEXT = (
     "import os\n\n\nclass A:\n    def f(self, x):\n        return y\n\n    def g(self):\n        return 2\n"
@@ -73,7 +73,11 @@ def test_a_selection_means_whole_lines(chosen: Span, lines: tuple[int, int]) -> 
 
 
 async def run(
-    action: Action, *answers: str, text: str = TEXT, model: object = LOCAL, instruction: str = ""
+    action: Action,
+    *answers: str | BackendError,
+    text: str = TEXT,
+    model: object = LOCAL,
+    instruction: str = "",
 ) -> tuple[Proposal | Explanation, ScriptedAsker]:
     workspace = MemoryWorkspace({"pkg/a.py": text}, {"pkg/a.py": 3})
     file = workspace.snapshot(action.uri)
@@ -125,6 +129,15 @@ async def test_a_fix_may_touch_other_lines_where_the_model_can_say_which() -> No
     assert isinstance(local, Proposal)
     assert "".join(local.changes[0].after) == TEXT.replace("return y", "return x")
     assert 'line 2 of the part: Undefined name "y"' in asker.asked[0][1].messages[-1].content
+
+
+async def test_an_answer_stands_where_its_correction_cannot_be_had() -> None:
+    """It was paid for: its user sees what is wrong with it, and that the model could not be asked again."""
+    broken = F_LOCAL.replace("x):", "x:")
+    result, asker = await run(offered("rewrite"), broken, ConnectionFailed("gone"), instruction="return x")
+    assert isinstance(result, Proposal)
+    assert [check.name for check in result.checks if not check.ok] == ["syntax pkg/a.py", "finished"]
+    assert len(asker.asked) == 2
 
 
 async def test_tests_go_into_a_new_file() -> None:

@@ -18,7 +18,7 @@ from support.secrets import pem
 from turnout import syntax
 from turnout.act.agent import Bounds, work_out
 from turnout.act.calls import BadCall, reply_of
-from turnout.act.drafts import Question
+from turnout.act.conversation import Question
 from turnout.act.proposals import Check, Proposal
 from turnout.act.refactor import propose
 from turnout.act.scope import Request

@@ -21,7 +21,14 @@ from turnout.core.models import Model
 from turnout.core.problems import Problem
 from turnout.core.receipts import SentFile
 from turnout.core.requests import Kind
-from turnout.errors import ConnectionFailed, FileUnusable, ReplyUnusable, RequestRejected
+from turnout.errors import (
+    ConnectionFailed,
+    ConsentRefused,
+    FileUnusable,
+    ReplyUnusable,
+    RequestRejected,
+    TurnoutError,
+)
 
 FILES = {
     "shapes.py": "def area(w, h):\n    return w * h\n",
@@ -133,6 +140,48 @@ async def test_what_cannot_be_corrected_makes_it_incomplete() -> None:
         ScriptedAsker([SHAPES + WRONG, WRONG]), {"shapes.py": RENAMED["shapes.py"]}, ("edits",)
     )
     assert not proposal.complete
+
+
+@pytest.mark.parametrize(
+    "failure", [ConnectionFailed("gone"), RequestRejected("gone"), ConsentRefused("gone")], ids=repr
+)
+async def test_a_correction_that_cannot_be_had_loses_nothing(failure: TurnoutError) -> None:
+    """What was sound in the answer before stands, the receipt has its price, and the verdict says what is missing."""
+
+    class Failing(ScriptedAsker):
+        async def ask(
+            self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
+        ) -> Answer:
+            if self.answers:
+                return await super().ask(kind, prompt, files, on_text)
+            raise failure
+
+    asker = Failing([SHAPES + WRONG])
+    proposal = await check(asker, {"shapes.py": RENAMED["shapes.py"]}, ("edits", "finished"))
+    assert not proposal.complete
+    assert verdict(proposal.checks).text == "Failed: edits, finished."
+    messages = {check.name: check.message for check in proposal.checks}
+    assert "Block 2: its SEARCH text is not in main.py" in messages["edits"]
+    assert messages["finished"] == "The correction failed: gone"
+    assert proposal.receipt.cost_usd == 0.01
+    with pytest.raises(type(failure)):
+        await check(Failing(["I would rather not."]), {})
+
+
+async def test_a_correction_that_is_cut_off_loses_nothing() -> None:
+    """It could not be read to its end, and what was sound before stands."""
+
+    class CutOff(ScriptedAsker):
+        async def ask(
+            self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
+        ) -> Answer:
+            self.finish = "length" if self.asked else "stop"
+            return await super().ask(kind, prompt, files, on_text)
+
+    asker = CutOff([SHAPES + WRONG, MAIN])
+    proposal = await check(asker, {"shapes.py": RENAMED["shapes.py"]}, ("edits", "finished"))
+    assert "The correction was cut off." in [check.message for check in proposal.checks]
+    assert proposal.receipt.cost_usd == 0.02
 
 
 async def test_failed_checks_go_back_too() -> None:

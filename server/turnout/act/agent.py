@@ -8,7 +8,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from turnout.act.drafts import Draft, Question, redraft
+from turnout.act.conversation import Question
+from turnout.act.drafts import Draft, redraft
 from turnout.act.findings import Findings, asked_anew, findings, quotable, vetted
 from turnout.act.proposals import Check
 from turnout.act.seams import Seams

@@ -5,15 +5,13 @@ Invariant: a draft says of every step of the reply either which change it became
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import TypeAlias, TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from turnout.act.closed import without_closed
-from turnout.act.findings import Findings, asked_anew, findings, quotable, vetted
-from turnout.act.pieces import Piece
-from turnout.act.prompts import Style, complaint, continued
+from turnout.act.conversation import Complaint, Conversation, Question, converse
+from turnout.act.findings import Findings, findings, quotable
+from turnout.act.prompts import Style
 from turnout.act.proposals import Check, Skipped
 from turnout.act.seams import Seams, Syntax
 from turnout.act.withdrawals import Attempt, meant, taken_back
@@ -23,28 +21,16 @@ from turnout.core.edits.assemble import Assembly, Shown, assemble
 from turnout.core.edits.blocks import parse_blocks
 from turnout.core.edits.changes import FileChange
 from turnout.core.edits.fences import parse_whole_files
-from turnout.core.edits.formats import Format, Formats
+from turnout.core.edits.formats import Format
 from turnout.core.edits.paths import normalise
 from turnout.core.edits.replies import Reply
 from turnout.core.languages import language_of
 from turnout.core.models import Model
-from turnout.core.prompts import ChatPrompt
-from turnout.core.receipts import Receipt, SentFile
-from turnout.core.requests import Kind
-from turnout.errors import EditError, PathRefused, ReplyUnusable
-
-MAX_REPAIRS = 3
+from turnout.core.receipts import Receipt
+from turnout.errors import EditError, PathRefused
 
 _NAME = re.compile(r"\w+")
 _REMOVES = re.compile(r"\b(?:delete|drop|inline|merge|move|remove|replace|split)", re.IGNORECASE)
-
-Result = TypeVar("Result")
-
-Complaint: TypeAlias = "str | Findings"
-"""What is wrong with an answer."""
-
-Said: TypeAlias = Callable[[Model], str]
-"""What the user's side of a conversation says, which may depend on who hears it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,45 +62,6 @@ class Draft:
         return meant(self.reply, self.changes, self.failures)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What to ask about which files; `render` gives the prompt for a model, `repairs` counts second chances.
-
-    `shown` is what is shown of a single file, None where files are shown whole; where that depends on the model it is
-    the least, so that a route leaves out no model that could answer: `render` refuses what one cannot take.
-    `instruction` is what the user said: a definition that it does not speak of has to survive a file written anew.
-    `objection` says why a change is none that may be made; it may read files.
-    `pieces` are shown beside the files; `whys` says of a path why its file was chosen.
-    `sources` are files that are not shown, but may be quoted in what is.
-    `format` is the form in which a model is asked for edits of the files.
-    """
-
-    kind: Kind
-    files: Mapping[str, Snapshot]
-    render: Callable[[Model], ChatPrompt]
-    repairs: int = 1
-    instruction: str = ""
-    shown: str | None = None
-    objection: Callable[[FileChange], str | None] = lambda _change: None
-    pieces: tuple[Piece, ...] = ()
-    whys: Mapping[str, str] = field(default_factory=dict)
-    sources: tuple[SentFile, ...] = ()
-    format: Callable[[Model], Format] = lambda model: Formats().choose(model, ())
-
-    @property
-    def sent(self) -> tuple[SentFile, ...]:
-        """The files, with the UTF-8 bytes of each that are shown, and what is shown beside them at most."""
-        found = [
-            SentFile(
-                file.uri, _size(file.text if self.shown is None else self.shown), self.whys.get(path, "")
-            )
-            for path, file in self.files.items()
-        ]
-        sent = (*found, *(piece.sent for piece in self.pieces))
-        known = {file.uri for file in sent}
-        return (*sent, *(source for source in self.sources if source.uri not in known))
-
-
 async def draft_edits(question: Question, seams: Seams) -> Draft:
     """The edits that a model makes of `question`, corrected at most `repairs` times.
 
@@ -131,8 +78,15 @@ async def draft_edits(question: Question, seams: Seams) -> Draft:
         attempts.append(Attempt(draft.meant, "\n".join(said)))
         return draft, wrong
 
-    result, receipts = await converse(question, read, seams)
-    return replace(result, receipts=receipts, withdrawn=taken_back(attempts, result.meant))
+    talk = await converse(question, read, seams)
+    draft = talk.result
+    return replace(settled(draft, talk), withdrawn=taken_back(attempts, draft.meant))
+
+
+def settled(draft: Draft, talk: Conversation[Draft]) -> Draft:
+    """`draft` with the receipts of the conversation that it is from, and whether that came to its end."""
+    checks = (*draft.checks, *([Check("finished", False, talk.unfinished)] if talk.unfinished else ()))
+    return replace(draft, receipts=talk.receipts, checks=checks)
 
 
 async def _failed_checks(draft: Draft, question: Question, seams: Seams) -> tuple[Findings, ...]:
@@ -150,79 +104,6 @@ async def _failed_checks(draft: Draft, question: Question, seams: Seams) -> tupl
     known = {path: file.text for path, file in question.files.items()}
     known |= {change.new_path or change.path: "".join(change.after) for change in draft.changes}
     return (findings(failed, known, sources),)
-
-
-async def converse(
-    question: Question, read: Callable[[Answer], Awaitable[tuple[Result, Sequence[Complaint]]]], seams: Seams
-) -> tuple[Result, tuple[Receipt, ...]]:
-    """Ask, and ask again with what `read` complains of; the last result that could be read, and all receipts.
-
-    A model that is told the same twice in a row will not do better the third time, so that ends it.
-    Raises ReplyUnusable where `read` did so for every answer, or the first was cut off.
-    """
-    turns: list[tuple[str, Said]] = []
-    receipts: list[Receipt] = []
-    results: list[Result] = []
-    complaints: Sequence[Complaint] = ()
-    last: Sequence[Complaint] = ()
-    heard: list[Findings] = []
-    for left in range(min(question.repairs, MAX_REPAIRS), -1, -1):
-        answer = await ask(question, turns, seams, heard)
-        receipts.append(answer.receipt)
-        for found in heard:
-            found.answered(answer.model)
-        if answer.finish == "length" and results:
-            break
-        _must_be_finished(answer)
-        try:
-            result, complaints = await read(answer)
-            results.append(result)
-        except ReplyUnusable as exc:
-            complaints = (str(exc),)
-            if not results and (not left or complaints == last):
-                raise
-        if not complaints or complaints == last:
-            break
-        last = complaints
-        heard += [complaint for complaint in complaints if isinstance(complaint, Findings)]
-        turns.append((answer.text, partial(_complained, complaints, question.format(answer.model).style)))
-    return results[-1], tuple(receipts)
-
-
-def _must_be_finished(answer: Answer) -> None:
-    """An answer that ran into its limit would do so again: asking once more only costs the same once more."""
-    if answer.finish == "length":
-        raise ReplyUnusable(
-            f"The answer was cut off after {len(answer.text)} characters.",
-            advice="Ask for less at once, or choose a model that may answer at greater length.",
-        )
-
-
-def _complained(complaints: Sequence[Complaint], style: Style, model: Model) -> str:
-    """What `model` hears of `complaints`."""
-    return complaint([c.told(model) if isinstance(c, Findings) else c for c in complaints], style)
-
-
-async def ask(
-    question: Question, turns: Sequence[tuple[str, Said]], seams: Seams, heard: Sequence[Findings] = ()
-) -> Answer:
-    """One answer to `question`; `turns` are earlier answers, each with what was said to it, `heard` all findings there.
-
-    Each model is told of these what it may hear by the settings as they are now.
-    """
-    seen = 0
-    await asked_anew(heard, seams)
-
-    def render(model: Model) -> ChatPrompt:
-        told = [(text, said(model)) for text, said in turns]
-        return vetted(continued(question.render(model), told, model), model, heard, seams)
-
-    def on_text(text: str) -> None:
-        nonlocal seen
-        seen += len(text)
-        seams.tell(f"the answer so far: {seen:,} characters", 0, 0)
-
-    return await seams.asker.ask(question.kind, render, question.sent, on_text)
 
 
 async def read_edits(answer: Answer, earlier: Draft | None, question: Question, seams: Seams) -> Draft:
@@ -312,10 +193,6 @@ def _merged(earlier: Reply | None, reply: Reply) -> Reply:
     kept = [step for step in earlier.steps if _same(step.path) not in spoken_of]
     steps = tuple(replace(step, number=number) for number, step in enumerate([*kept, *reply.steps], start=1))
     return Reply(earlier.plan or reply.plan, steps)
-
-
-def _size(text: str) -> int:
-    return len(text.encode("utf-8", "replace"))
 
 
 def _same(path: str) -> str:

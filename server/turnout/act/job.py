@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from turnout.act import prompts
 from turnout.act.agent import Bounds, ToolsUnavailable, takes_tools, work_out
 from turnout.act.context import Context, quoted_by
-from turnout.act.drafts import Draft, Question, asked_about, draft_edits
+from turnout.act.conversation import Question
+from turnout.act.drafts import Draft, asked_about, draft_edits
 from turnout.act.groups import Division
 from turnout.act.mending import mended
 from turnout.act.rounds import Meter, Unread, in_rounds

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from turnout.act.drafts import MAX_REPAIRS, Draft, Question, ask, read_edits
+from turnout.act.conversation import MAX_REPAIRS, Question, ask
+from turnout.act.drafts import Draft, read_edits
 from turnout.act.findings import Findings, in_words, quotable, words_of
 from turnout.act.prompts import complaint
 from turnout.act.proposals import Check

@@ -11,7 +11,8 @@ from functools import partial
 
 from turnout.act import prompts
 from turnout.act.actions import COMMENT_INSTRUCTION, Action, Fault
-from turnout.act.drafts import Draft, Question, converse, read_edits, syntax_check
+from turnout.act.conversation import Question, converse
+from turnout.act.drafts import Draft, read_edits, settled, syntax_check
 from turnout.act.guard import Guard
 from turnout.act.proposals import Check, Proposal
 from turnout.act.seams import Seams
@@ -101,8 +102,8 @@ async def _explain(action: Action, file: Snapshot, seams: Seams) -> Explanation:
         return answer.text.strip(), ()
 
     question = Question("explain", {path: file}, render, repairs=0, shown=text)
-    markdown, receipts = await converse(question, read, seams)
-    return Explanation(markdown, combined(receipts, "answered"))
+    talk = await converse(question, read, seams)
+    return Explanation(talk.result, combined(talk.receipts, "answered"))
 
 
 async def _write_tests(action: Action, file: Snapshot, seams: Seams, repairs: int) -> Proposal:
@@ -242,5 +243,5 @@ async def _offered(
     read: Callable[[Answer], Awaitable[tuple[Draft, Sequence[str]]]],
     seams: Seams,
 ) -> Proposal:
-    draft, receipts = await converse(question, read, seams)
-    return proposal_from(action.title.rstrip("."), [replace(draft, receipts=receipts)])
+    talk = await converse(question, read, seams)
+    return proposal_from(action.title.rstrip("."), [settled(talk.result, talk)])

@@ -10,7 +10,7 @@ from functools import cached_property, partial
 
 from turnout.act import prompts
 from turnout.act.context import Context, gather_context, quoted_by
-from turnout.act.drafts import Question, Said, ask
+from turnout.act.conversation import Question, Said, ask
 from turnout.act.estimates import Estimate, estimate
 from turnout.act.groups import Division, divided
 from turnout.act.guard import Guard

@@ -6,7 +6,7 @@ Invariant: nothing is written here; what could not be used of an answer is said,
 from dataclasses import replace
 
 from turnout.act.context import gather_context
-from turnout.act.drafts import MAX_REPAIRS
+from turnout.act.conversation import MAX_REPAIRS
 from turnout.act.groups import divided
 from turnout.act.job import Job
 from turnout.act.plans import draw_up

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from turnout.act.agent import Bounds
-from turnout.act.drafts import Draft, Question, draft_edits
+from turnout.act.conversation import Question
+from turnout.act.drafts import Draft, draft_edits
 from turnout.act.mending import mended
 from turnout.act.overviews import changed
 from turnout.act.seams import Seams

@@ -26,13 +26,14 @@ from turnout.core.policy import Policy
 from turnout.core.requests import COMPLETION_KINDS, Kind, Route
 from turnout.errors import PathRefused
 from turnout.files import Folder
+from turnout.session.asked import Requests
 from turnout.session.editor import Editor
 from turnout.session.narrowing import within
 from turnout.session.opening import NOTHING, Around, Client, KeysOfEditor, Opened, Opener, look_at
 from turnout.session.places import Look, Places, few_at_once
 from turnout.session.troubles import say_problems
 from turnout.settings import keys
-from turnout.settings.nested import PathLimits, local_only, never_read, outermost_first, path_limits
+from turnout.settings.nested import PathLimits, never_read, outermost_first, path_limits
 
 if TYPE_CHECKING:
     from turnout.settings import Loaded
@@ -44,8 +45,6 @@ _Key = tuple[Path | None, Around]
 
 _MOST_OPENED = 64
 """Keys whose settings are kept, besides those of the folders themselves."""
-_REPLY_TOKENS = 2048
-"""What a chat may answer at most, for the estimate of its cost."""
 
 
 def _nothing_known(_models: Iterable[Model]) -> Health:
@@ -79,6 +78,9 @@ class Workspaces:
         self._clock = clock
         self._opened: dict[_Key, Opened] = {}
         self._path_limits: dict[Around, tuple[tuple[object, ...], tuple[PathLimits, ...]]] = {}
+        self._requests = Requests()
+        self._permitted: dict[Path | None, tuple[RouteRequest, Route]] = {}
+        """What the settings alone say of the last request in each folder."""
         self._places = Places(clock)
         self._stamp = object()
 
@@ -117,7 +119,8 @@ class Workspaces:
             fresh[key] = await asyncio.to_thread(self._read, key, fresh)
         if stamp is not self._stamp:
             return  # they changed again meanwhile, and whoever changed them prepares
-        self._opened, self._path_limits = fresh, {}
+        self._opened, self._path_limits, self._permitted = fresh, {}, {}
+        self._requests.forget()
         self._fetch_keys(fresh.values())
         for opened in fresh.values():
             self._say_problems(opened)
@@ -291,8 +294,10 @@ class Workspaces:
         self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str
     ) -> Route:
         request, policy = self._request_in(root, kind, uris, input_tokens, instruction)
-        keys = frozenset(model.name for model in policy.models)
-        return routing.decide(replace(request, keys_present=keys), policy)
+        if self._permitted.get(root, (None,))[0] is not request:
+            keys = frozenset(model.name for model in policy.models)
+            self._permitted[root] = request, routing.decide(replace(request, keys_present=keys), policy)
+        return self._permitted[root][1]
 
     def _request_in(
         self, root: Path | None, kind: Kind, uris: tuple[str, ...], input_tokens: int, instruction: str = ""
@@ -300,23 +305,9 @@ class Workspaces:
         filling = kind in COMPLETION_KINDS
         looks = [self._places.look(uri, root, typing=filling) for uri in uris]
         opened = self._open(root, self._around(root, looks))
-        nested = opened.loaded.nested
-        files = [file for look in looks for file in look.files] if nested else []
-        kept_from_all = (look.withheld for look in looks)
-        request = RouteRequest(
-            kind=kind,
-            paths=tuple(path for look in looks for path in look.paths),
-            language=language_of(uris[0]) if uris else "",
-            withheld=never_read(nested, files) or next(filter(None, kept_from_all), None),
-            stays=local_only(nested, files),
-            keys_present=self._keys(opened),
-            # The worker cuts a completion's context to what its model takes.
-            input_tokens=0 if filling else input_tokens,
-            output_tokens=opened.rules.max_tokens if filling else _REPLY_TOKENS,
-            files=len(uris),
-            workspace=str(root or ""),
-            instruction=instruction,
-        )
+        # The worker cuts a completion's context to what its model takes.
+        asked = kind, uris, 0 if filling else input_tokens, instruction
+        request = self._requests.about(asked, root, opened, looks, self._keys(opened))
         return request, opened.loaded.policy
 
     def _around(self, root: Path | None, looks: Iterable[Look]) -> Around:

@@ -5,14 +5,12 @@ process. They take turns, one passage each, so whatever else the machine does we
 on the screen is told by `ghost_watch.lua` alone, and what a server computed by its own figures.
 """
 
-import json
 import os
 import shutil
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,12 +19,11 @@ from typing import Any
 from bench import typed
 from bench.neovim import PLUGIN, ROOT
 from bench.report import Row, percentile
+from bench.served import computed, served
 from bench.session import turnout_command
 from bench.typed import Key, Script
 from clients.install.neovim import install
 from clients.neovim.session import Neovim
-from support.child_server import child_server
-from turnout import machine
 from turnout.models import DEFAULT_MODEL, locate
 
 HERE = Path(__file__).parent
@@ -35,16 +32,11 @@ PEER = "TURNOUT_BENCH_LLAMA_VIM"
 
 COMMIT = "a1c8e6e40cb45df59b78add5b65d575386832465"
 VERSION = "0.12"
-_QUIET_S = 120.0
-"""The longest wait for a server to end what it was asked for."""
-
 _LATE_S = 0.05
 """What the author makes good of a key that came late; a longer delay moves all keys after it."""
 
 _AFTER_S = 1.0
 """How long the last key of a passage is watched."""
-
-_COUNTED = ("llamacpp:prompt_tokens_total", "llamacpp:tokens_predicted_total")
 
 _MISSES: tuple[Callable[["Outcome"], bool], ...] = (
     lambda outcome: outcome.wait_ms is None,
@@ -131,6 +123,7 @@ def measure(weights: Path | None, version: str = VERSION) -> list[Row]:
                 at = (number + turn) % len(contestants)  # nobody is always the one after the same other
                 print(f"{script.path}: {contestants[at].name} ...", file=sys.stderr, flush=True)
                 _replay(contestants[at], script, results[at])
+                _tell(results[at], len(script.keys) - sum(key.looks for key in script.keys))
         for contestant, result, start in zip(contestants, results, before, strict=True):
             end = _computed(contestant)
             result.tokens = None if end is None or start is None else end - start
@@ -193,6 +186,16 @@ def rows(ours: Result, theirs: Result) -> Iterator[Row]:
     yield Row(figure, "", wrong[0], wrong[1], theirs.name, 1.0, "ratio")
 
 
+def _tell(result: Result, keys: int) -> None:
+    """Say what came of the last `keys` of a session."""
+    last = result.outcomes[-keys:]
+    shown, exact = (
+        sum(outcome.wait_ms is not None for outcome in last),
+        sum(outcome.exact for outcome in last),
+    )
+    print(f"  ghost text after {shown} of {keys} keys, {exact} exact", file=sys.stderr, flush=True)
+
+
 def _summary(result: Result) -> str:
     waits = [outcome.wait_ms for outcome in result.outcomes if outcome.wait_ms is not None]
     exact = sum(outcome.exact for outcome in result.outcomes)
@@ -207,12 +210,12 @@ def _contestants(
     binary: Path, peer: Path, model: Path, scripts: Sequence[Script], stack: ExitStack
 ) -> list[Contestant]:
     root = Path(stack.enter_context(TemporaryDirectory(prefix="turnout-bench-")))
-    served = [stack.enter_context(_server(model)) for _ in range(2)]
-    house = f'api = "completions"\nbase_url = "{served[1]}/v1"\nserver = "llama-server"\njurisdiction = "self-hosted"'
+    bases = [stack.enter_context(served(model)) for _ in range(2)]
+    house = f'api = "completions"\nbase_url = "{bases[1]}/v1"\nserver = "llama-server"\njurisdiction = "self-hosted"'
     near = f'path = "{model}"'
     plain = [
-        ("llama.vim", _llama_vim(peer, served[0]), "", "<S-Tab>", True, served[0]),
-        ("Turnout, the same server", _turnout(), house, "<M-Down>", False, served[1]),
+        ("llama.vim", _llama_vim(peer, bases[0]), "", "<S-Tab>", True, bases[0]),
+        ("Turnout, the same server", _turnout(), house, "<M-Down>", False, bases[1]),
         ("Turnout, its own model process", _turnout(), near, "<M-Down>", False, None),
     ]
     made = []
@@ -224,24 +227,6 @@ def _contestants(
         editor = Neovim(binary, folder, environment, (160, 40), "-u", str(home / "init.lua"))
         made.append(Contestant(name, stack.enter_context(editor), folder, accept_line, breaks_line, base))
     return made
-
-
-@contextmanager
-def _server(model: Path) -> Iterator[str]:
-    with child_server("llama_server.py", str(model), json.dumps(_server_parameters())) as url:
-        yield url
-
-
-def _server_parameters() -> dict[str, int | bool]:
-    """What llama.vim's help recommends, with figures to read.
-
-    `llama-server -m MODEL -fa --ubatch-size 512 --batch-size 1024 --ctx-size 0 --cache-reuse 256`: flash attention is
-    automatic by now, the defragmentation of `-dt` is gone, and four slots in one cache are the program's default.
-    """
-    return {
-        "n_ubatch": 512, "n_batch": 1024, "n_ctx": 0, "n_cache_reuse": 256, "n_parallel": 4, "kv_unified": True,
-        "n_threads": machine.threads(), "n_threads_http": -1, "warmup": True, "endpoint_metrics": True, "verbosity": 1,
-    }  # fmt: skip
 
 
 def _llama_vim(peer: Path, base: str) -> str:
@@ -285,22 +270,7 @@ def _workspace(folder: Path, scripts: Sequence[Script]) -> Path:
 
 def _computed(contestant: Contestant) -> float | None:
     """Tokens that the contestant's server has computed so far, once it is quiet."""
-    if contestant.base is None:
-        return None
-    deadline = time.monotonic() + _QUIET_S
-    while (figures := _metrics(contestant.base))[
-        "llamacpp:requests_processing"
-    ] and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return sum(figures[name] for name in _COUNTED)
-
-
-def _metrics(base: str) -> dict[str, float]:
-    with urllib.request.urlopen(f"{base}/metrics", timeout=_QUIET_S) as answer:
-        lines = answer.read().decode().splitlines()
-    return {
-        name: float(value) for name, value in (line.split() for line in lines if not line.startswith("#"))
-    }
+    return None if contestant.base is None else computed(contestant.base)
 
 
 def _replay(contestant: Contestant, script: Script, result: Result) -> None:

@@ -1,5 +1,5 @@
 /** A proposal in words: what it changes, and what was found out about it. */
-import type { Check, RefactorProposal, Verdict } from "./protocol";
+import type { Check, Receipt, RefactorProposal, Verdict } from "./protocol";
 
 const VERDICT_CHARACTERS = 300;
 const INCOMPLETE = "A part of the model's answer could not be used.";
@@ -30,6 +30,21 @@ export function notesOf({ plan, complete, skipped = [] }: RefactorProposal): str
   return [plan, ...(complete ? [] : [INCOMPLETE]), ...out].filter(Boolean).join(" · ");
 }
 
+const FORMS: Record<string, string> = {
+  blocks: "as blocks of lines to replace",
+  whole_file: "as whole files",
+  tools: "by calls of tools",
+};
+
+/** In which form the model gave its edits, and why so; empty where it gave none. */
+export function editsOf({ edits = "" }: Receipt): string {
+  const forms = edits.split("; ").map((one) => {
+    const [form = "", ...why] = one.split(": ");
+    return `${FORMS[form] ?? form}${why.length ? ` (${why.join(": ")})` : ""}`;
+  });
+  return forms.join("; ").replaceAll("whole_file", "whole files");
+}
+
 /** What is chosen, and what the verdict, which is about all changes together, says of that. */
 export function choiceOf({ state }: Verdict, chosen: number, all: number): { icon: string; words: string } {
   const counted = `${chosen} of ${all} changes`;
@@ -51,9 +66,14 @@ export function byUrgency(checks: readonly Check[]): Check[] {
   );
 }
 
-/** All checks with what each of them said, new problems among it, as Markdown. */
-export function checksReport({ verdict, checks, complete }: RefactorProposal): string {
-  const lead = [`**${verdict.text}**`, ...(complete ? [] : [INCOMPLETE])];
+/** All checks with what each of them said, new problems among it, and the form of the edits, as Markdown. */
+export function checksReport({ verdict, checks, complete, receipt }: RefactorProposal): string {
+  const form = receipt && editsOf(receipt);
+  const lead = [
+    `**${verdict.text}**`,
+    ...(complete ? [] : [INCOMPLETE]),
+    ...(form ? [`The model gave its edits ${form}.`] : []),
+  ];
   return [...lead, "The checks ran on all changes together.", ...byUrgency(checks).map(section)].join("\n\n");
 }
 

@@ -34,7 +34,10 @@ export interface PlanStep {
   change: string;
 }
 
-/** What the refactor will take; `model` is null where `whyNone` says why no model may be asked. */
+/**
+ * What the refactor will take; `model` is null where `whyNone` says why no model may be asked. Of a model that works
+ * with tools the figures are for few turns and `most` for many; `rounds` are requests that the files are divided among.
+ */
 export interface Estimate {
   model: string | null;
   leavesMachine: boolean;
@@ -43,6 +46,9 @@ export interface Estimate {
   costUsd: number | null;
   seconds: number | null;
   whyNone: string;
+  turns?: number;
+  rounds?: number;
+  most?: { turns: number; tokensIn: number; tokensOut: number; costUsd: number | null; seconds: number | null } | null;
 }
 
 /** Paths are in the workspace folder; `problem` says why there is no usable plan, where there is none. */
@@ -106,6 +112,8 @@ export interface Receipt {
   costUsd: number | null;
   ms: { total: number };
   outcome: string;
+  /** The form in which a refactor's edits were asked for, and why that one: `blocks: why; whole_file: why`. */
+  edits?: string;
   /** ISO 8601; only in the answer to `turnout/receipts`. */
   at?: string;
 }

@@ -1,4 +1,5 @@
 /** The page of spend and receipts: HTML without scripts, made of escaped text alone. */
+import { editsOf } from "./proposaltext";
 import type { Receipt, SpendRow } from "./protocol";
 
 /** The whole page. `nonce` is random; `now` gives what "today" is. */
@@ -65,9 +66,9 @@ function receiptTable(receipts: readonly Receipt[]): string {
     place(receipt.leavesMachine), number(receipt.files.length), number(receipt.bytesSent),
     number(receipt.tokens.in), number(receipt.tokens.out), number(receipt.tokens.cached),
     amount(receipt.costUsd ?? 0, receipt.costUsd === null ? 1 : 0), number(Math.round(receipt.ms.total)),
-    { html: escapeHtml(receipt.outcome), kind: "wrap" },
+    { html: escapeHtml(receipt.outcome), kind: "wrap" }, { html: escapeHtml(editsOf(receipt)), kind: "wrap" },
   ));
-  const head = ["Time", "Kind", "Model", "Text", "#Files", "#Bytes", "#Tokens in", "#Out", "#Cached", "#Cost", "#ms", "Outcome"];
+  const head = ["Time", "Kind", "Model", "Text", "#Files", "#Bytes", "#Tokens in", "#Out", "#Cached", "#Cost", "#ms", "Outcome", "Edits"];
   return table(`The last ${receipts.length} requests, newest first`, head, body);
 }
 

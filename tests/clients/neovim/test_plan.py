@@ -36,9 +36,19 @@ PLAN: Json = {
     "files": [],
     "receipt": None,
 }
-BETTER = {**PLAN, "id": "plan-2", "summary": "Only the variable.", "steps": PLAN["steps"][:1]}
-UNUSABLE = {**PLAN, "id": "plan-3", "steps": [], "problem": "The answer is no plan.", "estimate": {
-    **ESTIMATE, "model": "near", "leavesMachine": False, "costUsd": 0.0, "seconds": None}}  # fmt: skip
+IN_TURNS = {
+    **ESTIMATE,
+    "turns": 3,
+    "most": {"turns": 8, "tokensIn": 9000, "tokensOut": 300, "costUsd": 0.05, "seconds": 40.2},
+}
+BETTER = {
+    **PLAN, "id": "plan-2", "summary": "Only the variable.", "steps": PLAN["steps"][:1], "estimate": IN_TURNS
+}  # fmt: skip
+HERE = {**ESTIMATE, "model": "near", "leavesMachine": False, "costUsd": 0.0, "seconds": None}
+UNUSABLE = {
+    **PLAN, "id": "plan-3", "steps": [], "problem": "The answer is no plan.",
+    "estimate": {**HERE, "rounds": 4, "most": None},
+}  # fmt: skip
 PROPOSAL = {
     "proposalId": "p1", "plan": "Nothing is to be done.", "files": [], "checks": [], "receipt": {},
     "verdict": {"state": "failed", "text": "Failed: changes."},
@@ -103,6 +113,8 @@ def test_corrected(scripted: Scripted) -> None:
     editor.until_shown("Correct the plan:")
     editor.type("leave b.py<CR>")
     editor.until_shown("Only the variable.")
+    editor.until_shown("about 1200 to 9000 tokens in and 300 out, about $0.0123 to $0.0500")
+    editor.until_shown("about 12 to 40 s, in 3 to 8 turns")
     assert "d.py" not in editor.screen.text()
     correction = methods(editor, "turnout/plan")[1]
     assert (correction["previous"], correction["correction"]) == ("plan-1", "leave b.py")
@@ -128,7 +140,7 @@ def test_no_usable_plan(scripted: Scripted) -> None:
     """That is said plainly, and the refactor may go on without one."""
     editor = asked(scripted, UNUSABLE)
     editor.until_shown("No usable plan: The answer is no plan.")
-    editor.until_shown("near, stays on this machine, about 1200 tokens in and 300 out, free")
+    editor.until_shown("near, stays on this machine, about 1200 tokens in and 300 out, free, in 4 rounds")
     editor.until_shown("a go on without a plan")
     editor.type("a")
     (params,) = refactored(editor)

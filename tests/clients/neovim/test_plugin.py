@@ -243,7 +243,7 @@ def test_commands_are_completed(start: Start, line: str, expected: list[str]) ->
         ("model refactor", "refactor goes to near"),
         ("spend", "Spent today: $0.5000"),
         ("spend", "inline by near: unknown, stayed here"),
-        ("spend 1", "refactor by opus: $0.2500, left this machine"),
+        ("spend 1", "refactor by opus: $0.2500, left this machine, edits as whole files (small ones)"),
         ("outgoing", "What ('inline', 0, None, []) would send"),
         ("outgoing rewrite use a loop", "What ('rewrite', 0, 'use a loop', []) would send"),
         ("sent", "The last None that were sent"),

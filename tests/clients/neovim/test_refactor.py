@@ -67,6 +67,7 @@ def script_renaming(editor: Neovim) -> None:
         edit(c, None, (span(0, 12, 15), "uno")),
     ]
     receipt = {"model": "opus", "leavesMachine": True, "costUsd": 0.0123, "ms": {"total": 3200}}
+    receipt["edits"] = "blocks: as models.opus.edits says"
     checks = [
         {"name": "ruff", "ok": True, "ran": True, "message": ""},
         {"name": "mypy", "ok": True, "ran": False, "message": "not run: slow"},
@@ -133,6 +134,7 @@ def test_a_refactor_is_reviewed_applied_and_undone(three_files: Neovim) -> None:
         "not checked mypy: slow",
         "failed pytest: new problems:",
         "opus, left this",
+        "edits as blocks of lines to replace (as models.opus.edits says)",
         "incomplete: a part of",
     ):
         assert text in listed

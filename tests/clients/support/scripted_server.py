@@ -351,6 +351,7 @@ def explain(server: Server, params: Json, request: Any) -> None:
 
 def receipts(server: Server, params: Json, request: Any) -> None:
     one = {"kind": "refactor", "model": "opus", "leavesMachine": True, "costUsd": 0.25}
+    one["edits"] = "whole_file: small ones"
     two = {"kind": "inline", "model": "near", "leavesMachine": False, "costUsd": None}
     server.answer(request, {"receipts": [one, two][: params["count"]]})
 

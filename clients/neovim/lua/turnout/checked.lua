@@ -52,6 +52,27 @@ function M.describe_receipt(receipt)
   return table.concat(parts, ", ")
 end
 
+local FORMS = {
+  blocks = "as blocks of lines to replace",
+  whole_file = "as whole files",
+  tools = "by calls of tools",
+}
+
+---In which form the model gave its edits, and why so; empty where it gave none.
+---@param receipt? table
+---@return string
+function M.describe_edits(receipt)
+  local edits = type(receipt) == "table" and receipt.edits
+  if type(edits) ~= "string" or edits == "" then
+    return ""
+  end
+  local forms = vim.tbl_map(function(one)
+    local form, why = one:match("^([%w_]+): (.*)$")
+    return form and ("%s (%s)"):format(FORMS[form] or form, why) or one
+  end, vim.split(edits, "; ", { plain = true }))
+  return "edits " .. table.concat(forms, "; "):gsub("whole_file", "whole files")
+end
+
 ---What the user should know before applying; empty where nothing speaks against it.
 ---@param verdict turnout.Verdict
 ---@param whole boolean Whether all changes are applied, which is what the verdict is about.

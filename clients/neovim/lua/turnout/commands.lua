@@ -118,7 +118,9 @@ local function describe_spending(receipts)
   local lines = { ("Spent today: %s"):format(money(status and status.spentTodayUsd)) }
   for _, receipt in ipairs(receipts) do
     local where = receipt.leavesMachine and "left this machine" or "stayed here"
-    lines[#lines + 1] = ("- %s by %s: %s, %s"):format(receipt.kind, receipt.model, money(receipt.costUsd), where)
+    local line = ("- %s by %s: %s, %s"):format(receipt.kind, receipt.model, money(receipt.costUsd), where)
+    local edits = require("turnout.checked").describe_edits(receipt)
+    lines[#lines + 1] = edits == "" and line or line .. ", " .. edits
   end
   return lines
 end

@@ -41,6 +41,29 @@ local function usable(plan)
   return (plan.problem or "") == "" and #plan.steps > 0
 end
 
+---Both ends of a range, or one where they read alike or the other is not known.
+---@param format string
+---@param few number
+---@param many any
+---@return string
+local function range(format, few, many)
+  local least = format:format(few)
+  local most = type(many) == "number" and format:format(many) or least
+  return least == most and least or least .. " to " .. most
+end
+
+---What it costs, in words.
+---@param few any
+---@param many any
+---@return string
+local function price(few, many)
+  if type(few) ~= "number" then
+    return "price unknown"
+  end
+  local free = few == 0 and (type(many) ~= "number" or many == 0)
+  return free and "free" or "about " .. range("$%.4f", few, many)
+end
+
 ---@param estimate table
 ---@return string
 local function describe_estimate(estimate)
@@ -48,14 +71,18 @@ local function describe_estimate(estimate)
     return "no model may be asked: " .. (estimate.whyNone or "")
   end
   local parts = { estimate.model, estimate.leavesMachine and "leaves this machine" or "stays on this machine" }
-  parts[#parts + 1] = ("about %d tokens in and %d out"):format(estimate.tokensIn, estimate.tokensOut)
-  if type(estimate.costUsd) == "number" then
-    parts[#parts + 1] = estimate.costUsd == 0 and "free" or ("about $%.4f"):format(estimate.costUsd)
-  else
-    parts[#parts + 1] = "price unknown"
-  end
+  local most = type(estimate.most) == "table" and estimate.most or {}
+  local tokens_in = range("%d", estimate.tokensIn, most.tokensIn)
+  local tokens_out = range("%d", estimate.tokensOut, most.tokensOut)
+  parts[#parts + 1] = ("about %s tokens in and %s out"):format(tokens_in, tokens_out)
+  parts[#parts + 1] = price(estimate.costUsd, most.costUsd)
   if type(estimate.seconds) == "number" then
-    parts[#parts + 1] = ("about %.0f s"):format(math.max(estimate.seconds, 1))
+    parts[#parts + 1] = ("about %s s"):format(range("%.0f", math.max(estimate.seconds, 1), most.seconds))
+  end
+  if most.turns then
+    parts[#parts + 1] = ("in %s turns"):format(range("%d", estimate.turns, most.turns))
+  elseif (estimate.rounds or 1) > 1 then
+    parts[#parts + 1] = ("in %d rounds"):format(estimate.rounds)
   end
   return table.concat(parts, ", ")
 end

@@ -92,6 +92,10 @@ local function list_lines(view)
     add(("left out %s: %s"):format(skipped.path, skipped.reason), "TurnoutHint")
   end
   add(checked.describe_receipt(view.proposal.receipt), "TurnoutHint")
+  local edits = checked.describe_edits(view.proposal.receipt)
+  if edits ~= "" then
+    add(edits, "TurnoutHint")
+  end
   return lines
 end
 

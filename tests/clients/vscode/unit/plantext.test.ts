@@ -46,6 +46,19 @@ test("every step, every file left out and the whole estimate is said", () => {
   ]);
 });
 
+test("a range has both its ends, and is said to be one of turns", () => {
+  const most = { turns: 8, tokensIn: 9000, tokensOut: 300, costUsd: 0.05, seconds: 40 };
+  const tail = (estimate: Partial<Plan["estimate"]>) => planDetail(plan({ steps: [] }, { turns: 3, most, ...estimate }));
+  assert.equal(
+    tail({}),
+    "Goes to opus, text leaves this machine, about 1200 to 9000 tokens in and 300 out, about $0.0023 to $0.05, " +
+      "about 1 to 40 s, in 3 to 8 turns.",
+  );
+  assert.match(tail({ most: { ...most, costUsd: null, seconds: null } }), /300 out, about \$0\.0023, about 1 s, in 3 to 8/);
+  assert.match(tail({ costUsd: 0, most: { ...most, costUsd: 0, turns: 3 } }), /free of charge, about 1 to 40 s, in 3 turns/);
+  assert.match(planDetail(plan({}, { turns: 1, most: null, rounds: 4 })), /about 1 s, in 4 rounds\.$/);
+});
+
 test("what is not known is not made up", () => {
   const tail = (estimate: Partial<Plan["estimate"]>) => planDetail(plan({ steps: [] }, estimate));
   assert.match(tail({ costUsd: null, seconds: null }), /300 out, at an unknown price\.$/);

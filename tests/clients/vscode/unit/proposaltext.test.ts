@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { checksReport, choiceOf, notesOf, resultOf, summarise } from "../../../../clients/vscode/src/proposaltext";
-import type { Check, RefactorProposal, Verdict } from "../../../../clients/vscode/src/protocol";
+import { checksReport, choiceOf, editsOf, notesOf, resultOf, summarise } from "../../../../clients/vscode/src/proposaltext";
+import type { Check, Receipt, RefactorProposal, Verdict } from "../../../../clients/vscode/src/protocol";
 
 const CHECKS: Check[] = [
   { name: "syntax a.py", ok: true, ran: true, message: "" },
@@ -57,3 +57,23 @@ test("the report begins with the verdict and what failed, and no text of a check
   assert.deepEqual(found, [...found].sort((a, b) => a - b));
   assert.match(report, /\n````\nnew problems:\na\.py:1: F821 ```x```\n````\n/);
 });
+
+for (const [edits, words] of [
+  [undefined, ""],
+  ["", ""],
+  ["blocks: as models.opus.edits says", "as blocks of lines to replace (as models.opus.edits says)"],
+  ["whole_file: 8 of 9 usable as whole_file", "as whole files (8 of 9 usable as whole files)"],
+  ["tools: it is known to call them; blocks: large", "by calls of tools (it is known to call them); as blocks of lines to replace (large)"],
+  ["riddles", "riddles"],
+] as const) {
+  test(`the form of edits is said in words: ${edits}`, () => {
+    const receipt: Receipt = {
+      id: "r", kind: "refactor", model: "near", route: [], reason: "", leavesMachine: false, files: [], bytesSent: 1,
+      tokens: { in: 1, out: 2, cached: 3 }, costUsd: null, ms: { total: 1 }, outcome: "proposed", ...(edits === undefined ? {} : { edits }),
+    };
+    assert.equal(editsOf(receipt), words);
+    const report = checksReport({ ...proposal("verified", "Verified."), receipt });
+    assert.equal(report.includes("The model gave its edits"), words !== "");
+    assert.ok(report.includes(words));
+  });
+}

@@ -31,6 +31,10 @@ test("where text went is said in words", () => {
   assert.match(html, /stayed here/);
 });
 
+test("the form of a refactor's edits is said in words", () => {
+  assert.match(page([ROW], [{ ...RECEIPT, edits: "whole_file: small <files>" }]), /as whole files \(small &#60;files&#62;\)/);
+});
+
 test("an unknown price is no price of nothing", () => {
   assert.match(page([], [RECEIPT]), />unknown</);
   assert.match(page([{ ...ROW, unpriced: 1 }]), /\$0\.50 \+ unknown/);

@@ -23,8 +23,12 @@ demo:
 	@tools/setup_venv.sh local
 	@$(VENV)/turnout demo
 
-test: lint types model torch
-	@$(VENV)/pytest
+# The editors that the tests drive are installed meanwhile; tests wait for those that are not there yet.
+test:
+	@tools/setup_venv.sh local,dev
+	@PYTHONPATH=tests $(VENV)/python -m clients.install & \
+	  $(MAKE) --no-print-directory lint types model torch && $(VENV)/pytest; \
+	  outcome=$$?; wait; exit $$outcome
 
 lint:
 	@tools/setup_venv.sh local,dev

@@ -9,16 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from turnout.act.conversation import Question
-from turnout.act.drafts import Draft, redraft
+from turnout.act.drafts import Draft, redraft, without_withdrawn
 from turnout.act.findings import Findings, asked_anew, findings, quotable, vetted
 from turnout.act.proposals import Check
 from turnout.act.seams import Seams
 from turnout.act.tools import Toolbox, told
 from turnout.act.totals import so_far
-from turnout.act.withdrawals import Attempt, taken_back
+from turnout.act.withdrawals import Attempt
 from turnout.core.answers import Answer
 from turnout.core.documents import Snapshot
-from turnout.core.edits.replies import Reply
+from turnout.core.edits.paths import normalise
+from turnout.core.edits.replies import Reply, Step
 from turnout.core.models import Model
 from turnout.core.prompts import ChatPrompt, Message, ToolCall
 from turnout.core.receipts import Receipt
@@ -136,16 +137,16 @@ class _Work:
             unfinished = f"The model could not go on: {failure}"
         if self.model:
             self.seams.history.took(self.model, len(self.receipts))
-        return self._result(unfinished)
+        return await self._result(unfinished)
 
-    def _result(self, unfinished: str) -> Draft:
+    async def _result(self, unfinished: str) -> Draft:
         if self.draft is None:
             raise ReplyUnusable(
                 f"The model proposed no change. {unfinished}".strip(),
                 advice="Ask for less at once, or choose another model.",
             )
-        withdrawn = taken_back(self.attempts, self.draft.meant)
-        draft = replace(self.draft, receipts=tuple(self.receipts), withdrawn=withdrawn)
+        draft = await without_withdrawn(self.draft, self.attempts)
+        draft = replace(draft, receipts=tuple(self.receipts))
         if not unfinished:
             return draft
         return replace(draft, checks=(*draft.checks, Check("finished", False, unfinished)))
@@ -250,6 +251,7 @@ class _Work:
         """Take edits; what is wrong with them, or what they come to."""
         model = self.model
         assert model is not None, "it is the one that proposes"
+        reply = _spelled(reply)
         if self.may_find:
             await self._find(reply, model)
         standing, files = self._standing(), self.files
@@ -260,10 +262,10 @@ class _Work:
         self.seams.show(draft.changes)
         if draft.complaints:
             wrong = "\n".join(f"- {complaint}" for complaint in draft.complaints)
-            self.attempts.append(Attempt(draft.meant, wrong))
+            self.attempts.append(draft.attempt(wrong))
             return f"That cannot be applied:\n{wrong}\nPropose the edits of those files again, all of them."
         found = await self._checked()
-        self.attempts.append(Attempt(draft.meant, self.found.whole if self.found else ""))
+        self.attempts.append(draft.attempt(self.found.whole if self.found else ""))
         return "\n".join([told(draft.changes, draft.checks), *found])
 
     async def _find(self, reply: Reply, model: Model) -> None:
@@ -322,6 +324,17 @@ class _Work:
 
     def _tell(self, what: str) -> None:
         self.seams.tell(f"{what}{so_far(self.receipts)}", 0, 0)
+
+
+def _spelled(reply: Reply) -> Reply:
+    """`reply` with each path in the one spelling of its file; one that is refused stays as it was written."""
+    steps: list[Step] = []
+    for step in reply.steps:
+        try:
+            steps.append(replace(step, path=normalise(step.path)))
+        except PathRefused:
+            steps.append(step)  # said where the edits are made
+    return replace(reply, steps=tuple(steps))
 
 
 def _fitting(turns: Sequence[Message], room: int) -> list[Message]:

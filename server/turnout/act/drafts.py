@@ -48,7 +48,9 @@ class Draft:
     said: str = ""
     """The last answer that it was read from."""
     withdrawn: tuple[Skipped, ...] = ()
-    """Files whose change a repair took back."""
+    """Files whose change a repair took back, or edits of it that never fitted."""
+    reconsidered: tuple[Skipped, ...] = ()
+    """Files of whose change a repair took back a part that was sound."""
 
     @property
     def complaints(self) -> tuple[str, ...]:
@@ -60,6 +62,10 @@ class Draft:
     def meant(self) -> Collection[str]:
         """The paths of the files that it changes, or would if its edits could be applied."""
         return meant(self.reply, self.changes, self.failures)
+
+    def attempt(self, wrong: str) -> Attempt:
+        """This draft as one that something is `wrong` with."""
+        return Attempt(self.meant, wrong, self.reply, self.changes)
 
 
 async def draft_edits(question: Question, seams: Seams) -> Draft:
@@ -75,12 +81,18 @@ async def draft_edits(question: Question, seams: Seams) -> Draft:
         draft = await read_edits(answer, draft, question, seams)
         wrong = draft.complaints or await _failed_checks(draft, question, seams)
         said = (complaint if isinstance(complaint, str) else complaint.whole for complaint in wrong)
-        attempts.append(Attempt(draft.meant, "\n".join(said)))
+        attempts.append(draft.attempt("\n".join(said)))
         return draft, wrong
 
     talk = await converse(question, read, seams)
     draft = talk.result
-    return replace(settled(draft, talk), withdrawn=taken_back(attempts, draft.meant))
+    return await without_withdrawn(settled(draft, talk), attempts)
+
+
+async def without_withdrawn(draft: Draft, attempts: Sequence[Attempt]) -> Draft:
+    """`draft`, which says what of `attempts` it does not have any more."""
+    found = await asyncio.to_thread(taken_back, attempts, draft.attempt(""))
+    return replace(draft, withdrawn=found.missing, reconsidered=found.reconsidered)
 
 
 def settled(draft: Draft, talk: Conversation[Draft]) -> Draft:

@@ -15,7 +15,7 @@ from turnout.act.findings import Findings, in_words, quotable, words_of
 from turnout.act.prompts import complaint
 from turnout.act.proposals import Check
 from turnout.act.seams import Seams
-from turnout.act.withdrawals import Attempt, taken_back
+from turnout.act.withdrawals import taken_back
 from turnout.core.edits.changes import FileChange
 from turnout.core.models import Model
 from turnout.core.problems import Problem
@@ -73,10 +73,14 @@ class _Mending:
 
     def _settled(self, path: str, best: Draft) -> Draft:
         first = self.drafts[path]
-        lost = taken_back([Attempt(first.meant, self.wrong.get(path, ""))], best.meant)
-        earlier = tuple(skipped for skipped in first.withdrawn if skipped.path not in best.meant)
+        lost = taken_back([first.attempt(self.wrong.get(path, ""))], best.attempt(""))
+        done = set(best.meant) - set(first.meant)
+        earlier = tuple(skipped for skipped in first.withdrawn if skipped.path not in done)
         receipts = (*first.receipts, *self.spent.get(path, ()))
-        return replace(best, receipts=receipts, withdrawn=(*earlier, *lost))
+        reconsidered = (*first.reconsidered, *lost.reconsidered)
+        return replace(
+            best, receipts=receipts, withdrawn=(*earlier, *lost.missing), reconsidered=reconsidered
+        )
 
     async def run(self) -> None:
         """Check, and mend, until one of the limits is reached."""

@@ -38,11 +38,20 @@ def proposal_from(
             Check("edits", not failures, "\n".join(failures)),
             Check("changes", bool(changes), "" if changes else "The model changed nothing."),
             *(check for draft in drafts for check in draft.checks),
+            *_reconsidered([skipped for draft in drafts for skipped in draft.reconsidered]),
         ),
         receipt=combined([*spent, *(receipt for draft in drafts for receipt in draft.receipts)], "proposed"),
         skipped=skipped,
         complete=not failures,
     )
+
+
+def _reconsidered(lost: Sequence[Skipped]) -> list[Check]:
+    """That repairs took sound edits back: whether rightly, nobody looked at but the model."""
+    if not lost:
+        return []
+    name = f"edits taken back in {', '.join(dict.fromkeys(skipped.path for skipped in lost))}"
+    return [Check(name, True, "\n".join(f"{skipped.path}: {skipped.reason}" for skipped in lost), ran=False)]
 
 
 def _each_file_once(changes: Iterable[FileChange]) -> tuple[tuple[FileChange, ...], list[str]]:

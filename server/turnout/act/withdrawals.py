@@ -1,27 +1,42 @@
-"""What a repair takes back: a file that an earlier answer meant to change, and the last one does not.
+"""What a repair takes back: a file that an earlier answer meant to change, or a part of its change.
 
 Invariant: to leave a file as it was passes every check, and is still not what was asked for; so it is always said.
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from turnout.act.proposals import Skipped
-from turnout.core.edits.changes import FileChange
-from turnout.core.edits.replies import Reply
+from turnout.core.documents import line_body
+from turnout.core.edits.changes import FileChange, Hunk, text_hunks
+from turnout.core.edits.replies import Replace, Reply, Write
 from turnout.errors import EditError, PathRefused
 
 _MOST_OF_A_REASON = 500
 """In characters: what a check prints may be long."""
+_MOST_OF_A_LINE = 80
+_BLANKS = re.compile(r"\s+")
+_WORD = re.compile(r"\w")
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The paths of files that were to change, and what was wrong with it."""
+    """The paths of files that were to change, how, and what was wrong with it."""
 
     meant: Collection[str]
     wrong: str
+    reply: Reply
+    changes: tuple[FileChange, ...]
+
+
+class Withdrawn(NamedTuple):
+    """What was taken back: files and edits that are missing now, and hunks that were sound and did not stay."""
+
+    missing: tuple[Skipped, ...]
+    reconsidered: tuple[Skipped, ...]
 
 
 def meant(reply: Reply, changes: Iterable[FileChange], failures: Iterable[EditError]) -> dict[str, None]:
@@ -34,16 +49,91 @@ def meant(reply: Reply, changes: Iterable[FileChange], failures: Iterable[EditEr
     return dict.fromkeys([*(change.path for change in changes), *failed])
 
 
-def taken_back(attempts: Iterable[Attempt], kept: Collection[str]) -> tuple[Skipped, ...]:
-    """The files of `attempts` (in order) that are not among those `kept`, with what was wrong with them last."""
+def taken_back(attempts: Sequence[Attempt], kept: Attempt) -> Withdrawn:
+    """What of `attempts` (in order) is not in what is `kept` of them, with what was wrong with it last."""
     reasons = {path: attempt.wrong for attempt in attempts for path in attempt.meant}
-    return tuple(Skipped(path, _reason(wrong)) for path, wrong in reasons.items() if path not in kept)
+    files = [Skipped(path, _reason("its change", wrong)) for path, wrong in reasons.items()]
+    missing = {file.path: file for file in files if file.path not in kept.meant}
+    reconsidered: dict[str, Skipped] = {}
+    for change in kept.changes:
+        for attempt in attempts:
+            before = next((one for one in attempt.changes if one.path == change.path), None)
+            parts = _of_change(before, attempt.reply) if before else _of_steps(change.path, attempt.reply)
+            lost = list(_lost(list(parts), change))
+            if lost:
+                what = f"a part of its change ({', '.join(part.place for part in lost[:5])})"
+                told = reconsidered if before else missing
+                told[change.path] = Skipped(change.path, _reason(what, attempt.wrong))
+    return Withdrawn(tuple(missing.values()), tuple(reconsidered.values()))
+
+
+class _Part(NamedTuple):
+    """One edit of a file, by the lines that it takes out and puts in, without blanks; `hunk` says where, if known."""
+
+    removed: Counter[str]
+    added: Counter[str]
+    place: str
+    hunk: Hunk | None = None
+
+
+def _of_change(change: FileChange, reply: Reply) -> Iterator[_Part]:
+    """The edits of a file; not what is only gone where it was written anew: to put that back is what was asked for."""
+    anew = any(isinstance(step, Write) and step.path == change.path for step in reply.steps)
+    for hunk in text_hunks(change):
+        part = _part(hunk.before, hunk.after, f"line {hunk.start + 1}", hunk)
+        if part.added or (part.removed and not anew):
+            yield part
+
+
+def _of_steps(path: str, reply: Reply) -> Iterator[_Part]:
+    """The edits of a file that did not become a change, for which not all of them could be found."""
+    for step in reply.steps:
+        if isinstance(step, Replace) and step.path == path:
+            first = next((line for line in (*step.search, *step.replace) if line.strip()), "")
+            part = _part(step.search, step.replace, f"`{first.strip()[:_MOST_OF_A_LINE]}`")
+            if part.added or part.removed:
+                yield part
+
+
+def _part(before: Iterable[str], after: Iterable[str], place: str, hunk: Hunk | None = None) -> _Part:
+    old, new = _lines(before), _lines(after)
+    return _Part(old - new, new - old, place, hunk)
+
+
+def _lines(lines: Iterable[str]) -> Counter[str]:
+    return Counter(_BLANKS.sub("", line_body(line)) for line in lines if _WORD.search(line))
+
+
+def _lost(parts: Sequence[_Part], change: FileChange) -> Iterator[_Part]:
+    """Those of `parts` that `change` has neither in their words, as often as they were meant, nor at their place."""
+    hunks = text_hunks(change)
+    if change.kind not in ("edit", "rename"):
+        return
+    wanted = _words(parts)
+    there = _words(_part(hunk.before, hunk.after, "") for hunk in hunks)
+    for part in parts:
+        is_said = any(there[line] >= wanted[line] for line in _words([part]))
+        if not (is_said or (part.hunk and any(_touch(part.hunk, hunk) for hunk in hunks))):
+            yield part
+
+
+def _words(parts: Iterable[_Part]) -> Counter[str]:
+    """How often `parts` put in and take out each line."""
+    found = Counter[str]()
+    for part in parts:
+        found.update({f"+{line}": count for line, count in part.added.items()})
+        found.update({f"-{line}": count for line, count in part.removed.items()})
+    return found
+
+
+def _touch(hunk: Hunk, other: Hunk) -> bool:
+    return hunk.start <= other.end and other.start <= hunk.end
 
 
 def _is_named(path: str, text: str) -> bool:
     return re.search(rf"(?<![\w./-]){re.escape(path)}(?![\w/-])", text) is not None
 
 
-def _reason(wrong: str) -> str:
+def _reason(what: str, wrong: str) -> str:
     after = f" after: {wrong.strip()[:_MOST_OF_A_REASON]}" if wrong.strip() else "."
-    return f"a repair took its change back{after}"
+    return f"a repair took {what} back{after}"

@@ -1,0 +1,113 @@
+"""A repair that takes a part of a change back is never silent, and one that only says it otherwise is no withdrawal."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from support.act_kit import LOCAL, MemoryWorkspace, ScriptedAsker, seams
+from turnout.act.proposals import Check, Proposal, verdict
+from turnout.act.refactor import propose
+from turnout.act.scope import Request
+from turnout.core.edits.changes import FileChange
+from turnout.core.problems import Problem
+
+FILE = "import os\n\na = old(1)\n\nb = 2\n\n\ndef f():\n    return old(1)\n\n\nprint(old(1))\n"
+REQUEST = Request("Rename old to new.", scope=("file:///w/a.py",))
+PLACED = Problem("a.py", 12, "undefined name new")
+
+
+def block(search: str, replacement: str) -> str:
+    return f"a.py\n<<<<<<< SEARCH\n{search}\n=======\n{replacement}\n>>>>>>> REPLACE\n"
+
+
+A, F, P = (
+    block(f"{start}old(1){end}", f"{start}new(1){end}")
+    for start, end in (("a = ", ""), ("    return ", ""), ("print(", ")"))
+)
+TWICE = block("\nb = 2", "import new\nb = 2") + A + F + P
+WRONG = block("print(old( 1 ))", "print(new( 1 ))")
+
+
+async def proposed(*answers: str, checked: bool, model: object = None) -> Proposal:
+    """What the answers come to; where it is `checked`, the first draft is found to have a problem."""
+    found = [(PLACED,)] if checked else []
+
+    async def check(changes: Sequence[FileChange]) -> tuple[Check, ...]:
+        problems = found.pop() if found else ()
+        return (Check("lint", not problems, "lint", problems=problems),)
+
+    asker = ScriptedAsker(list(answers), **({"model": model} if model else {}))  # type: ignore[arg-type]
+    proposal = await propose(REQUEST, replace(seams(MemoryWorkspace({"a.py": FILE}), asker), check=check))
+    assert not asker.answers
+    return proposal
+
+
+@pytest.mark.parametrize(
+    ("repair", "lost"),
+    [
+        (A + F + P, ""),
+        (block("print(old(1))", "print(new( 1 ))") + F + A, ""),
+        (block("a = old(1)\n\nb = 2", "a = new(1)\n\nb = 2") + F + P, ""),
+        (P, "`a = old(1)`, `return old(1)`"),
+        (A + F, "`print(old( 1 ))`"),
+        (F + P, "`a = old(1)`"),
+    ],
+    ids=[
+        "all",
+        "otherwise",
+        "more around it",
+        "only the wrong one",
+        "without the wrong one",
+        "one forgotten",
+    ],
+)
+async def test_edits_that_a_repair_forgets_are_missing(repair: str, lost: str) -> None:
+    """Where one edit of a file is not found, the model sends all of them again: those that it leaves out are named."""
+    proposal = await proposed(A + F + WRONG, repair, checked=False)
+    edits = proposal.checks[0]
+    assert (proposal.complete, edits.ok) == (not lost, not lost)
+    if lost:
+        said = f"a.py: a repair took a part of its change ({lost}) back after: Block 3: its SEARCH text is not in a.py"
+        assert edits.message.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("first", "repair", "lost"),
+    [
+        (A + F + P, A + F + P, ""),
+        (A + F + P, A + F + block("print(old(1))", "print(2)"), ""),
+        (TWICE, block("import os", "import new\nimport os") + A + F + P, ""),
+        (A + F + P, A + F, "line 12"),
+        (A + F + P, P, "line 3, line 9"),
+        (A + block("    return old(1)", "    return new(1)\n\n\n# end"), A + F, ""),
+        (A + F + block("print(old(1))", ""), A + F, "line 12"),
+    ],
+    ids=[
+        "the same",
+        "another text",
+        "another place",
+        "one hunk",
+        "two hunks",
+        "a part of a hunk",
+        "what was gone",
+    ],
+)
+async def test_sound_edits_that_a_repair_takes_back_are_told(first: str, repair: str, lost: str) -> None:
+    """It may be right to do so, since a check complained: the change is whole, and verified in part."""
+    proposal = await proposed(first, repair, checked=True)
+    assert proposal.complete
+    told = [check for check in proposal.checks if not check.ran]
+    assert [check.name for check in told] == (["edits taken back in a.py"] if lost else [])
+    if lost:
+        assert told[0].message == f"a.py: a repair took a part of its change ({lost}) back after: lint: lint"
+        assert verdict(proposal.checks).state == "partly"
+
+
+async def test_a_model_that_writes_whole_files_is_held_to_it_too() -> None:
+    """What the checks had it mend is compared with what it first wrote."""
+    all_, less = (FILE.replace("old", "new", count) for count in (3, 2))
+    answers = [f"```python\n{text}```" for text in (all_, less)]
+    proposal = await proposed(*answers, checked=True, model=LOCAL)
+    assert [check.name for check in proposal.checks if not check.ran] == ["edits taken back in a.py"]
+    assert proposal.complete

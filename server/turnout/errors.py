@@ -36,6 +36,7 @@ TurnoutError
 ├── GitFailed                git cannot be run here, or says no
 └── EditError                a model's reply that cannot become an edit
     ├── ReplyUnusable        no well-formed edit in the reply
+    │   └── ReplyCutOff      it ran into its limit
     ├── EditUnmatched        the text to replace is not in the file
     ├── EditAmbiguous        it is there more than once
     ├── PathRefused          a path outside what the request may touch
@@ -257,6 +258,10 @@ class EditError(TurnoutError):
 
 class ReplyUnusable(EditError):
     """No well-formed edit in the reply."""
+
+
+class ReplyCutOff(ReplyUnusable):
+    """The reply ran into its limit: it would do so again, unless less is asked for."""
 
 
 class EditUnmatched(EditError):

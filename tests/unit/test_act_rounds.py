@@ -242,6 +242,26 @@ async def test_a_round_that_fails_ends_it(failure: str | BackendError) -> None:
         await propose(RENAME, around(first))
 
 
+async def test_a_round_that_is_cut_off_is_halved() -> None:
+    """More was to be said than one answer holds: its files are asked about in two rounds, a single file is not."""
+
+    class CutOff(Answering):
+        async def ask(
+            self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
+        ) -> Answer:
+            answer = await super().ask(kind, prompt, files, on_text)
+            too_long = len(self.shown(self.asked[-1][0])) > 10
+            return replace(answer, finish="length") if too_long and len(self.asked) > 1 else answer
+
+    asker = CutOff()
+    proposal = await propose(RENAME, around(asker))
+    assert texts(proposal) == AFTER
+    assert [len(paths) for paths in asker.rounds] == [MAX_FILES, MAX_FILES // 2, MAX_FILES // 2, 5]
+    assert proposal.complete
+    assert proposal.receipt.tokens_out == 10 * 5, "what was cut off is paid for"
+    assert "which is made in 3 rounds" in asker.said(3)
+
+
 async def test_rounds_keep_to_the_budget() -> None:
     """What one refactor may cost holds for its plan and all of its rounds together."""
     asker = Answering(limit_usd=0.02)

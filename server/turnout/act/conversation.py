@@ -21,7 +21,7 @@ from turnout.core.models import Model
 from turnout.core.prompts import ChatPrompt
 from turnout.core.receipts import Receipt, SentFile
 from turnout.core.requests import Kind
-from turnout.errors import BackendError, ReplyUnusable, RouteError
+from turnout.errors import BackendError, ReplyCutOff, ReplyUnusable, RouteError
 
 MAX_REPAIRS = 3
 
@@ -157,7 +157,7 @@ class _Talk(Generic[Result]):
 def _must_be_finished(answer: Answer) -> None:
     """An answer that ran into its limit would do so again: asking once more only costs the same once more."""
     if answer.finish == "length":
-        raise ReplyUnusable(
+        raise ReplyCutOff(
             f"The answer was cut off after {len(answer.text)} characters.",
             advice="Ask for less at once, or choose a model that may answer at greater length.",
         )

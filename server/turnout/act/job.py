@@ -14,7 +14,7 @@ from turnout.act.conversation import Question
 from turnout.act.drafts import Draft, asked_about, draft_edits
 from turnout.act.groups import Division
 from turnout.act.mending import mended
-from turnout.act.rounds import Meter, Unread, in_rounds
+from turnout.act.rounds import Groups, Meter, Unread, in_rounds
 from turnout.act.scope import Request, focused, mentions
 from turnout.act.seams import Seams
 from turnout.act.totals import so_far
@@ -154,16 +154,16 @@ class Job:
             format=form,
         )
 
-    def _of_round(self, number: int, changed: str) -> Question:
+    def _of_round(self, groups: Groups, number: int, changed: str) -> Question:
         """The question of the round of that number (from 0); `changed` is what the rounds before did."""
-        paths = self.division.groups[number]
+        paths = groups[number]
         files = {path: self._files[path] for path in paths}
         focus = focused(self.request, self._files)
-        steps = self._steps()[number]
+        steps = self._steps(groups)[number]
         own = "\n".join(step.line for step in steps)
         may_change = tuple(dict.fromkeys((*paths, *(step.path for step in steps))))
-        one = prompts.Round(number + 1, len(self.division.groups), may_change, self._plan, own, changed)
-        chosen = Format("blocks", f"{self.division.rounds} rounds, for files that do not fit one request")
+        one = prompts.Round(number + 1, len(groups), may_change, self._plan, own, changed)
+        chosen = Format("blocks", f"{len(groups)} rounds, for files that do not fit one request")
 
         def render(model: Model) -> ChatPrompt:
             said, pieces = self.request.instruction, self.context.pieces
@@ -182,10 +182,10 @@ class Job:
             format=lambda _model: chosen,
         )
 
-    def _steps(self) -> list[list[PlannedStep]]:
+    def _steps(self, groups: Groups) -> list[list[PlannedStep]]:
         """The plan's steps by round; a file that is created goes with the one that the plan speaks of before it."""
-        round_of = {path: number for number, group in enumerate(self.division.groups) for path in group}
-        steps: list[list[PlannedStep]] = [[] for _ in self.division.groups]
+        round_of = {path: number for number, group in enumerate(groups) for path in group}
+        steps: list[list[PlannedStep]] = [[] for _ in groups]
         number = 0
         for step in self.request.approved.steps if self.request.approved else ():
             number = round_of.get(step.path, number)

@@ -19,13 +19,24 @@ from turnout.act.totals import so_far
 from turnout.core.answers import Answer, Asker, PromptFor
 from turnout.core.receipts import Receipt, SentFile
 from turnout.core.requests import Kind
-from turnout.errors import BackendError, BudgetExceeded, EditError, ReplyUnusable, RouteError, TurnoutError
+from turnout.errors import (
+    BackendError,
+    BudgetExceeded,
+    EditError,
+    ReplyCutOff,
+    ReplyUnusable,
+    RouteError,
+    TurnoutError,
+)
 
 _NAMED = 3
 """Files of a round that its progress names."""
 
-Asking: TypeAlias = Callable[[int, str], Question]
-"""The question of the round of that number (from 0), with what the rounds before changed."""
+Groups: TypeAlias = Sequence[tuple[str, ...]]
+"""The paths of the files of each round."""
+
+Asking: TypeAlias = Callable[[Groups, int, str], Question]
+"""The question of the round of that number (from 0) of all rounds, with what the ones before changed."""
 
 Unread: TypeAlias = list[tuple[str, TurnoutError]]
 """Files for which there is no draft, and why."""
@@ -50,15 +61,13 @@ class Meter:
         return answer
 
 
-async def in_rounds(
-    groups: Sequence[Sequence[str]], asking: Asking, seams: Seams, meter: Meter
-) -> tuple[list[Draft], Unread]:
+async def in_rounds(groups: Groups, asking: Asking, seams: Seams, meter: Meter) -> tuple[list[Draft], Unread]:
     """The drafts of all `groups` of paths, mended by what the checks find in all of them together.
 
-    The receipts of all answers are with the first draft.
+    A group whose answer is cut off is asked about in halves. The receipts of all answers are with the first draft.
     Raises what the first round raises; a later one that fails ends it.
     """
-    work = _Rounds(groups, asking, replace(seams, asker=meter), meter)
+    work = _Rounds([*groups], asking, replace(seams, asker=meter), meter)
     return await work.run()
 
 
@@ -66,7 +75,7 @@ async def in_rounds(
 class _Rounds:
     """One refactor under way."""
 
-    groups: Sequence[Sequence[str]]
+    groups: list[tuple[str, ...]]
     asking: Asking
     seams: Seams
     meter: Meter
@@ -93,8 +102,8 @@ class _Rounds:
         """Make the drafts; what ended it early, if anything did."""
         try:
             async with asyncio.timeout(self.meter.bounds.seconds):
-                for number in range(len(self.groups)):
-                    await self._round(number)
+                while len(self.drafts) < len(self.groups):
+                    await self._round(len(self.drafts))
         except TimeoutError:
             if not self.drafts:
                 raise ReplyUnusable(f"Nothing came in {self.meter.bounds.seconds:g} s.") from None
@@ -110,16 +119,25 @@ class _Rounds:
         listed = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
         self.seams.tell(f"round {number + 1} of {of}: {listed}{so_far(self.meter.receipts)}", number, of)
         before = [change for draft in self.drafts for change in draft.changes]
-        self.told.append(await asyncio.to_thread(changed, before, self.seams.syntax))
-        # One group of several cannot pass the checks of the whole: those come when all are there.
-        draft = await draft_edits(self.asking(number, self.told[number]), replace(self.seams, check=None))
+        told = await asyncio.to_thread(changed, before, self.seams.syntax)
+        question = self.asking(self.groups, number, told)
+        try:
+            # One group of several cannot pass the checks of the whole: those come when all are there.
+            draft = await draft_edits(question, replace(self.seams, check=None))
+        except ReplyCutOff:
+            half = len(names) // 2
+            if not half:
+                raise
+            self.groups[number : number + 1] = [names[:half], names[half:]]
+            return
+        self.told.append(told)
         self.drafts.append(draft)
         self.seams.show(draft.changes)
 
     def _again(self, path: str) -> Question:
         """The question of the round that begins with that file, once more."""
         number = [group[0] for group in self.groups].index(path)
-        return self.asking(number, self.told[number])
+        return self.asking(self.groups, number, self.told[number])
 
     def _unread(self, failure: TurnoutError | None) -> Unread:
         if failure is None:

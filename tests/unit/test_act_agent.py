@@ -207,6 +207,22 @@ async def test_a_call_that_is_refused(name: str, arguments: object, answer: str)
     assert "hunter2" not in prompts
 
 
+SPELLINGS = ["far\\other.py", " far/other.py", "./far//other.py", "far/other.py\t"]
+
+
+@pytest.mark.parametrize("spelled", SPELLINGS)
+@pytest.mark.parametrize("barred", [True, False])
+async def test_every_spelling_of_a_path_is_the_file(spelled: str, barred: bool) -> None:
+    """What is off limits is so however a model spells it; what is not is changed under its own name, for the checks."""
+    files = {**FILES, "AGENTS.md": "Never edit `far/`.\n" if barred else ""}
+    asker = Calling([edits(spelled, "SIZE = shapes.area(1, 1)", "SIZE = 1") + edits(), "Done."])
+    proposal = await propose(HERE, around(asker, files))
+    assert {change.path for change in proposal.changes} - {"shapes.py"} == (
+        set() if barred else {"far/other.py"}
+    )
+    assert ("off limits" in asker.said[0]) is barred
+
+
 async def test_a_real_folder_is_not_left(tmp_path: Path) -> None:
     """On disk: nothing through a link, hidden, ignored, never read or kept back is read or found by searching."""
     folder, outside = tmp_path / "work", tmp_path / "outside"

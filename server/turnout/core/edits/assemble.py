@@ -17,7 +17,7 @@ from turnout.core.edits.changes import FileChange, file_change
 from turnout.core.edits.elision import stands_for_code
 from turnout.core.edits.locating import Region, bodies_of
 from turnout.core.edits.matching import Moved, moved_rows, new_file, regions, replace_regions, whole
-from turnout.core.edits.paths import as_written, is_hidden, same_file, same_place
+from turnout.core.edits.paths import as_written, is_hidden, normalise, same_file, same_place
 from turnout.core.edits.replies import Delete, Rename, Replace, Reply, Step, Write
 from turnout.core.symbols import Problem
 from turnout.errors import EditError, EditUnmatched, PathRefused, ReplyUnusable
@@ -99,7 +99,7 @@ def _by_file(steps: Iterable[Step], known: Collection[str]) -> tuple[dict[str, l
     old_path: dict[str, str] = {}
     for step in steps:
         try:
-            path = step.path if step.path in known else as_written(step.path)
+            path = _spelled(step.path, known)
         except PathRefused as failure:
             failures.append(failure)
             continue
@@ -109,6 +109,12 @@ def _by_file(steps: Iterable[Step], known: Collection[str]) -> tuple[dict[str, l
                 old_path.setdefault(as_written(step.new_path), path)
         steps_of[path].append(step)
     return steps_of, failures
+
+
+def _spelled(path: str, known: Collection[str]) -> str:
+    """The one spelling of `path` that every rule about it is held against. Raises PathRefused."""
+    normal = normalise(path)
+    return normal if normal in known else as_written(path)
 
 
 def _must_have_its_own_place(change: FileChange, others: Iterable[FileChange]) -> None:

@@ -45,7 +45,7 @@ KEYS = (
     ),
     *("<Esc>.i", "<Esc>:stopinsert<CR>i", "<Esc>ciw", "<Esc>vypi"),
 )
-SEQUENCES = int(os.environ.get("TURNOUT_RANDOM_SEQUENCES", "300"))
+SEQUENCES = int(os.environ.get("TURNOUT_RANDOM_SEQUENCES", "100"))
 LENGTH = 25
 OPTIONS = "vim.o.hidden = true; vim.o.belloff = 'all'; vim.o.shiftwidth = 2; vim.o.expandtab = true\n"
 # Tab accepts where a suggestion is shown, which is a difference that is wanted: here it only ever falls through.
@@ -148,7 +148,7 @@ def slow_engine() -> str:
 
 def test_random_keys_with_the_installed_server(home: Home, start: Start) -> None:
     """The same with the real server, and an engine whose answers come at once or late."""
-    keys = random_keys(2, SEQUENCES // 6)
+    keys = random_keys(2, SEQUENCES // 2)
     expected = play(start(OPTIONS, "a.txt"), keys)
     home.write(".turnout.toml", "")
     home.write("a.txt", "")
@@ -162,4 +162,4 @@ def test_random_keys_with_the_installed_server(home: Home, start: Start) -> None
     query = {"kind": "inline"}
     compare(keys, play(editor, keys, lambda: editor.server("turnout/explain", query)), expected)
     assert editor.screen.ghost() == []
-    assert editor.lua("return vim.g.drawn") > SEQUENCES // 60
+    assert editor.lua("return vim.g.drawn") > SEQUENCES // 20

@@ -3,35 +3,32 @@
 Invariant: starting one command imports nothing that only another one needs; `serve` is what editors wait for.
 """
 
-import argparse
 import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from turnout import __version__
 from turnout.errors import TurnoutError
+
+if TYPE_CHECKING:
+    import argparse
 
 COMMANDS = (
     "serve", "refactor", "undo", "commit-message", "models", "index", "eval", "doctor", "route", "settings", "ledger",
     "stats", "trust", "worker", "demo",
 )  # fmt: skip
 
+_EDITORS_RUN = (["serve"], ["serve", "--stdio"])
+"""Read without a parser, which would take a few milliseconds of those that an editor waits."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `turnout`; returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    # The module of one command is enough when its name comes first, which is the rule.
-    named = [arguments[0]] if arguments and arguments[0] in COMMANDS else list(COMMANDS)
-    parser = argparse.ArgumentParser(prog="turnout", description="Puts each AI request on the right model.")
-    parser.add_argument("--version", action="version", version=f"turnout {__version__}")
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name in named:
-        module = importlib.import_module(f"turnout.commands.{name.replace('-', '_')}")
-        module.add_parser(subparsers)
-    options = parser.parse_args(arguments)
     try:
-        return int(options.run(options))
+        return _run(arguments)
     except TurnoutError as error:
         sys.stderr.write(f"turnout: {error}\n")
         return 1
@@ -45,6 +42,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _run(arguments: Sequence[str]) -> int:
+    if arguments in _EDITORS_RUN:
+        from turnout.commands import serve
+
+        return serve.run()
+    options = _parser(arguments).parse_args(arguments)
+    return int(options.run(options))
+
+
+def _parser(arguments: Sequence[str]) -> "argparse.ArgumentParser":
+    import argparse
+
+    # The module of one command is enough when its name comes first, which is the rule.
+    named = [arguments[0]] if arguments and arguments[0] in COMMANDS else list(COMMANDS)
+    parser = argparse.ArgumentParser(prog="turnout", description="Puts each AI request on the right model.")
+    parser.add_argument("--version", action="version", version=f"turnout {__version__}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name in named:
+        module = importlib.import_module(f"turnout.commands.{name.replace('-', '_')}")
+        module.add_parser(subparsers)
+    return parser
 
 
 if __name__ == "__main__":

@@ -10,13 +10,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
 from turnout.core.documents import Snapshot, split_lines
 from turnout.core.edits.paths import normalise, same_place
 from turnout.core.languages import language_of
 from turnout.errors import FileUnusable, FileWithheld, PathRefused
-from turnout.ignores import Ignores
+
+if TYPE_CHECKING:  # a server has answered an editor before it looks into a folder
+    from turnout.ignores import Ignores
 
 MAX_FILE_BYTES = 1_000_000
 MAX_LISTED = 20_000
@@ -52,7 +55,7 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._real = root.resolve()
-        self._ignores = Ignores(self._real)
+        self._ignores = _ignores(self._real)
 
     def uri(self, path: str) -> str:
         """The URI of a workspace-relative path. Raises PathRefused where it leads out of the folder or into git's."""
@@ -207,7 +210,7 @@ class Folder:
 
         Links are not followed, so a loop of them ends nowhere; git's own folder is never looked into.
         """
-        ignores = Ignores(self._real, kept=True)
+        ignores = _ignores(self._real, kept=True)
         queue = [PurePosixPath()]
         listed = 0
         while queue:
@@ -250,3 +253,9 @@ def _is_unicode(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _ignores(folder: Path, *, kept: bool = False) -> "Ignores":
+    from turnout.ignores import Ignores
+
+    return Ignores(folder, kept=kept)

@@ -1,7 +1,10 @@
 """`turnout serve`: the language server that editors start."""
 
-import argparse
 import gc
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -11,7 +14,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.set_defaults(run=run)
 
 
-def run(_args: argparse.Namespace) -> int:
+def run(_args: "argparse.Namespace | None" = None) -> int:
     """Serve until the editor leaves."""
     # Off while the protocol's thousand classes are made, or the collector would walk them again and again.
     # The server turns it on when all is imported.

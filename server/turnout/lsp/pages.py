@@ -5,11 +5,9 @@ Invariant: only their user can read the files; they go with the server, and thos
 
 import asyncio
 import os
-import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
-from tempfile import mkdtemp
 
 from turnout import paths
 
@@ -32,10 +30,12 @@ class Pages:
     async def clear(self) -> None:
         """Delete all pages."""
         if self._folder is not None:
-            await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+            await asyncio.to_thread(_remove, self._folder)
 
     def _write(self, title: str, markdown: str) -> Path:
         if self._folder is None:
+            from tempfile import mkdtemp  # nobody waits for this one before the first page
+
             _sweep()
             self._folder = Path(mkdtemp(prefix=_PREFIX, dir=paths.runtime_dir()))
         self._written += 1
@@ -58,4 +58,10 @@ def _sweep() -> None:
     for folder in paths.runtime_dir().glob(f"{_PREFIX}*"):
         with suppress(OSError):
             if folder.stat(follow_symlinks=False).st_mtime < oldest:
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)

@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from turnout.core.answers import Ask, Asker
-from turnout.files import Folder
-
 if TYPE_CHECKING:
     from turnout.act.proposals import Check
     from turnout.act.seams import Outlook
     from turnout.act.transactions import Proposals
     from turnout.complete import Completer, Keeper, Warmer
+    from turnout.core.answers import Answer, Ask, PromptFor
     from turnout.core.edits.changes import FileChange
     from turnout.core.edits.formats import History
     from turnout.core.previews import Preview
+    from turnout.core.receipts import SentFile
     from turnout.core.repository import Repository
     from turnout.core.requests import Kind
     from turnout.core.sent import Hop
     from turnout.core.withholding import Hear, LeftOut
+    from turnout.files import Folder
 
 
 class SettingsView(Protocol):
@@ -58,10 +58,14 @@ class Records(Protocol):
     def spend(self, days: int) -> list[dict[str, Any]]: ...
 
 
-class Operation(Asker, Protocol):
-    """An `Asker` that asks the user and each failing model once for all of its requests."""
+class Operation(Protocol):
+    """A `core.answers.Asker` that asks the user and each failing model once for all of its requests."""
 
     instruction: str
+
+    async def ask(
+        self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
+    ) -> Answer: ...
 
     @property
     def passed_over(self) -> tuple[str, ...]:

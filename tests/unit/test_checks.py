@@ -47,7 +47,12 @@ ROWS = [
         False,
         "AssertionError",
     ),
-    ("fails without it as well", f"{PYTHON} -c 'raise SystemExit(3)'", True, "without the change as well"),
+    (
+        "fails without it as well",
+        f"{PYTHON} -c 'raise SystemExit(3)'",
+        True,
+        "could not be judged: the check failed before too",
+    ),
     ("sees the changed text", f"{PYTHON} -c 'import pkg.a; assert pkg.a.VALUE == 2'", True, ""),
     ("no ignored files", f"""{PYTHON} -c 'import os; assert not os.path.exists("x.secret")'""", True, ""),
     (
@@ -230,6 +235,24 @@ async def test_what_tells_nothing_is_not_called_passed(folder: Folder) -> None:
     command = f"{PYTHON} -c 'raise SystemExit(3)'"
     [check] = await run_checks(folder, [edit(folder, "pkg/a.py", "VALUE = 2\n")], [command])
     assert (check.ok, check.ran) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("new", "message"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", "does not end in the same way"),
+        ('print("fatal: internal error")', "fatal: internal error"),
+        ('print("n" * 2_000_000)', "too much to be compared"),
+    ],
+)
+async def test_an_old_problem_excuses_nothing_else(folder: Folder, new: str, message: str) -> None:
+    """A check that found something before, too, and says more with the change, did not pass."""
+    old = 'import pkg.a; print("pkg/a.py:1: old", flush=True)'
+    command = f"{PYTHON} -c '{old}\nif pkg.a.VALUE == 2: {new}\nraise SystemExit(1)'"
+    [check] = await run_checks(folder, [edit(folder, "pkg/a.py", "VALUE = 2\n")], [command])
+    assert (check.ok, check.ran) == (True, False)
+    assert check.message.startswith("could not be judged: the check failed before too")
+    assert message in check.message
 
 
 async def test_a_folder_that_is_too_large_is_not_copied(

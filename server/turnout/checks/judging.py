@@ -7,14 +7,15 @@ from what was there before.
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
+from functools import cache
 from pathlib import Path
 
 from turnout.act.proposals import Check
+from turnout.checks.comparing import Side, compare
 from turnout.checks.running import TIMEOUT_S, Ran, run
 from turnout.checks.shadow import Shadow, TooLarge, environment, shadow
 from turnout.core.edits.changes import FileChange
-from turnout.core.newness import fresh
-from turnout.core.problems import Problem, problems_in
+from turnout.core.problems import Problem
 from turnout.files import Folder
 
 _SHOWN = 10
@@ -83,23 +84,25 @@ class _Judge:
         except (OSError, ValueError) as error:
             return Check(command, False, f"it cannot be run: {error}")
         if before.status == 0:
-            return _failed(command, after, await asyncio.to_thread(self._new, after, None))
+            return _failed(command, after, await asyncio.to_thread(self._problems, after))
         return await asyncio.to_thread(self._compared, command, after, before)
 
     def _compared(self, command: str, after: Ran, before: Ran) -> Check:
         """A check that fails with and without the change. Reads and compares: call it in a thread."""
-        new = self._new(after, before)
-        if new:
-            return _failed(command, after, new)
-        count = len(self._problems(after, changed=True))
-        if count and after.status is not None:
-            return Check(
-                command, True, f"fails without the change as well; none of its {count} problems is new"
-            )
-        why = "so it says nothing about the change"
-        return Check(
-            command, True, f"fails without the change as well, {why}: {after.tail(_TAIL)}", ran=False
-        )
+        found = compare(self._side(after, changed=True), self._side(before, changed=False), self._changes)
+        if found.new:
+            return _failed(command, after, found.new)
+        if found.unclear:
+            said = f"could not be judged: the check failed before too, and {found.unclear}"
+            return Check(command, True, f"{said}.\n{after.tail(_TAIL)}", ran=False)
+        return Check(command, True, f"failed before too; none of its {found.known} problems is new")
+
+    def _problems(self, after: Ran) -> tuple[Problem, ...]:
+        return self._side(after, changed=True).told.problems
+
+    def _side(self, ran: Ran, *, changed: bool) -> Side:
+        root = self._copies[changed].root
+        return Side(ran, cache(lambda path: (root / path).is_file()))
 
     async def _run(self, command: str, *, changed: bool) -> Ran:
         copy = await self._copy(changed=changed)
@@ -118,14 +121,6 @@ class _Judge:
             )
             self._copies[changed] = await self._stack.enter_async_context(made)
         return self._copies[changed]
-
-    def _new(self, after: Ran, before: Ran | None) -> list[Problem]:
-        known = self._problems(before, changed=False) if before else ()
-        return fresh(self._problems(after, changed=True), known, self._changes)
-
-    def _problems(self, ran: Ran, *, changed: bool) -> list[Problem]:
-        root = self._copies[changed].root
-        return problems_in(ran.output, lambda path: (root / path).is_file())
 
 
 def _failed(command: str, ran: Ran, new: Sequence[Problem]) -> Check:

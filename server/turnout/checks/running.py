@@ -25,11 +25,15 @@ _POLL_S = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """How a command ended: its status, None where it did not end in time, and the end of what it printed."""
+    """How a command ended: its status, None where it did not end in time, and the end of what it printed.
+
+    `whole` is False where that is not all of it.
+    """
 
     status: int | None
     output: str
     timeout_s: float = TIMEOUT_S
+    whole: bool = True
 
     def tail(self, most: int) -> str:
         """How it ended, with the last `most` characters that it printed."""
@@ -75,11 +79,12 @@ def _supervise(
                     break
         finally:
             _end(process)
-        output.seek(max(0, output.seek(0, os.SEEK_END) - MAX_OUTPUT_BYTES))
+        size = output.seek(0, os.SEEK_END)
+        output.seek(max(0, size - MAX_OUTPUT_BYTES))
         text = output.read().decode("utf-8", "replace").strip()
     for root in {str(cwd), str(cwd.resolve())}:
         text = text.replace(f"{root}{os.sep}", "").replace(root, "")
-    return Ran(None if late else process.returncode, text, timeout_s)
+    return Ran(None if late else process.returncode, text, timeout_s, size <= MAX_OUTPUT_BYTES)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -105,6 +105,36 @@ async def test_approved(home: Home) -> None:
         assert plan["receipt"]["id"] in [receipt["id"] for receipt in receipts]
 
 
+async def test_in_rounds(home: Home) -> None:
+    """More files than one request takes are planned once, asked about in groups, and applied and undone as one."""
+    uses = {f"use{number:02}.py": f"print(area(1, {number}))\n" for number in range(1, 22)}
+    for name, text in uses.items():
+        home.write(name, text)
+    planned = "".join(f"EDIT {name}: the call\n" for name in uses)
+    edits = [block(name, text.strip(), text.strip().replace("area", "size")) for name, text in uses.items()]
+    answers = ("EDIT shapes.py: the name\n" + planned, SHAPES + "".join(edits[:19]), "".join(edits[19:]))
+    async with planning(home, *answers, mode="auto") as (editor, server):
+        scope = [home.uri(name) for name in ("shapes.py", *uses)]
+        guess = await ask(editor, home, scope=scope, estimateOnly=True)
+        assert guess["estimate"]["rounds"] == 2
+        assert not server.requests
+        proposal = await ask(editor, home, "refactor", scope=scope)
+        _, shown = await editor.displayed()
+        assert any("round 2 of 2: use20.py, use21.py" in text for text in shown)
+        assert len(server.requests) == 3
+        assert "+ def size(w, h):" in json.loads(sent(server))["messages"][-1]["content"]
+        assert [file["uri"] for file in proposal["files"]] == scope
+        assert (proposal["complete"], proposal["verdict"]["state"]) == (True, "verified")
+        assert proposal["receipt"]["tokens"]["out"] == 3 * 20
+        assert (await editor.request("turnout/apply", {"proposalId": proposal["proposalId"]}))["applied"]
+        edit = await editor.next(types.WORKSPACE_APPLY_EDIT)
+        assert len(edit.edit.document_changes) == len(scope), "all of it at once"
+        assert all("size(" in home.read(name) for name in ("shapes.py", *uses))
+        assert (await editor.request("turnout/undo", {}))["undone"]
+        await editor.next(types.WORKSPACE_APPLY_EDIT)
+        assert all("area(" in home.read(name) for name in ("shapes.py", *uses))
+
+
 async def test_corrected(home: Home) -> None:
     """The user's word on a plan makes another one, which alone holds then."""
     async with planning(home, PLAN, "EDIT shapes.py: with an alias\n", SHAPES + MAIN) as (editor, server):

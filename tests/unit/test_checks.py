@@ -222,6 +222,26 @@ async def test_only_new_problems_count(
     assert message in check.message
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "ok", "message"),
+    [
+        ("good\n", "bad\n", False, "new problems:\npkg/a.py:1: no bad here"),
+        ("evil\n", "evil\n\n", True, "none of its 1 problems is new"),
+    ],
+)
+async def test_what_is_not_saved_yet_counts(
+    folder: Folder, before: str, after: str, ok: bool, message: str
+) -> None:
+    """A change is held against the text that it was made for, and not against what is on disk."""
+    (folder.root / "pkg/a.py").write_text("bad\n")
+    (folder.root / "lint.txt").write_text(LINTER)
+    lines = (split_lines(text) for text in (before, after))
+    change = file_change("edit", folder.uri("pkg/a.py"), "pkg/a.py", *lines)
+    [check] = await run_checks(folder, [change], [f"{PYTHON} lint.txt"])
+    assert (check.ok, check.ran) == (ok, True)
+    assert message in check.message
+
+
 async def test_a_problem_moves_with_its_file(folder: Folder) -> None:
     """What was wrong with a file is not new under the file's new name."""
     (folder.root / "b.py").write_text("bad\n")

@@ -30,7 +30,8 @@ _CARGO_ENDED = re.compile(r"^error: \d+ targets? failed:", re.MULTILINE)
 _TIME = r"\d+(?:\.\d+)? ?(?:ns|µs|us|ms|s|sec|seconds?)\b"
 _NOISE = re.compile(
     r"\b\d{4}-\d\d-\d\d(?:[T ](?=\d\d:))?|\(?\b\d+:\d\d:\d\d(?:[.,]\d+)?Z?\b\)?"  # days and times of day
-    rf"|\({_TIME}\)|\[ *{_TIME}\]|(?:\t|\b(?:in|after|took|estimated|[Tt]ime:) +){_TIME}|^(?P<vitest> *\u00d7 .*) \d+ms$"
+    rf"|\({_TIME}\)|\[ *{_TIME}\]|(?:\t|\b(?:in|after|took|estimated|[Tt]ime:) +){_TIME}"
+    r"|^(?P<vitest> *\u00d7 .*) \d+ms$"
     r"|\b0x[0-9a-fA-F]{6,}\b|(?<=-)[0-9a-f]{16}\b|(?<=[Ss]eed)[=: ]+\d+|(?<=\bpid)[=: ]+\d+"
     r"|(?<=/pytest-)\d+|(?<=/go-build)\d+|(?<=/tmp)[a-z0-9_]{8}\b|(?<=turnout-check-)\w+"
     r"|(?<=^thread ')(?P<thread>[^']*)' \(\d+\)|\[ *\d+%\]"

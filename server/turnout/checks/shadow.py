@@ -48,6 +48,7 @@ async def shadow(
 ) -> AsyncIterator[Shadow]:
     """A copy of `folder` with `changes` made in it if `changed`; removed at the end, also where it was never finished.
 
+    Without them, the files that they are about have the text that they were made for, saved or not.
     Files of whose URI `may_read` says no are left out. Dependencies are those of `lender`, mostly `folder` itself.
     Raises TooLarge.
     """
@@ -136,8 +137,12 @@ class _Copy:
                 raise TooLarge(f"the folder has more than {MAX_LISTED:,} files or {MAX_BYTES:,} bytes.")
             if PurePosixPath(path).name == "package.json":
                 roots.add(PurePosixPath(path).parent)
+        # What stands in an editor may not be on disk yet, and is what the change was made for.
+        for change in self._changes:
+            _write_before(self._folder.root, target, change)
         if self._changed:
-            _change(self._folder.root, target, self._changes)
+            for change in self._changes:
+                _change(self._folder.root, target, change)
         self._link(target, roots)
 
     def _copy(self, source: Path, target: Path) -> int:
@@ -169,18 +174,25 @@ class _Copy:
                 shutil.rmtree(self._made.pop(), ignore_errors=True)
 
 
-def _change(root: Path, target: Path, changes: Sequence[FileChange]) -> None:
-    for change in changes:
-        old, new = target / change.path, target / (change.new_path or change.path)
-        mark = _mark(root / change.path)
-        mode = old.stat().st_mode if change.kind == "rename" and old.exists() else None
-        if change.kind in ("delete", "rename"):
-            old.unlink(missing_ok=True)
-        if change.kind != "delete":
-            new.parent.mkdir(parents=True, exist_ok=True)
-            new.write_bytes(mark + "".join(change.after).encode("utf-8", "surrogatepass"))
-            if mode is not None:
-                new.chmod(stat.S_IMODE(mode))
+def _write_before(root: Path, target: Path, change: FileChange) -> None:
+    if change.kind != "create":
+        _write(target / change.path, _mark(root / change.path), change.before)
+
+
+def _change(root: Path, target: Path, change: FileChange) -> None:
+    old, new = target / change.path, target / (change.new_path or change.path)
+    mode = old.stat().st_mode if change.kind == "rename" else None
+    if change.kind in ("delete", "rename"):
+        old.unlink(missing_ok=True)
+    if change.kind != "delete":
+        _write(new, _mark(root / change.path), change.after)
+        if mode is not None:
+            new.chmod(stat.S_IMODE(mode))
+
+
+def _write(path: Path, mark: bytes, lines: Sequence[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(mark + "".join(lines).encode("utf-8", "surrogatepass"))
 
 
 def _mark(path: Path) -> bytes:

@@ -173,6 +173,14 @@ async def test_groups_fit_the_model() -> None:
         assert needed <= small.context_tokens
 
 
+async def test_what_fits_one_request_is_asked_at_once() -> None:
+    """Room for what rounds say beside their files is not kept where there are none."""
+    long = {path: text + f"# {'x' * 68}\n" * 90 for path, text in list(FILES.items())[:2]}
+    asker = Answering(models=(replace(REMOTE, context_tokens=9_000),))
+    await propose(replace(RENAME, scope=RENAME.scope[:2]), around(asker, long))
+    assert len(asker.asked) == 1
+
+
 async def test_a_larger_model_of_the_route_needs_no_rounds() -> None:
     """Where one of the candidates takes all at once, it is asked as ever."""
     long = {path: text + f"# {'x' * 60}\n" * 30 for path, text in list(FILES.items())[:9]}

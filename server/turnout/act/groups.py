@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from turnout.act import prompts
 from turnout.act.context import Context
-from turnout.act.scope import MAX_BYTES, MAX_FILES, Request
+from turnout.act.scope import MAX_BYTES, MAX_FILES, Request, focused
 from turnout.act.seams import Outlook
 from turnout.core.documents import Snapshot
 from turnout.core.edits.formats import Formats, sizes_of
@@ -74,43 +74,58 @@ def _divided(request: Request, context: Context, candidates: Sequence[Model]) ->
         if division.is_many:
             _must_fit_alone(files, request, context.formats, candidates)
         return division
-    found = [
-        Division(groups, model)
-        for model in candidates
-        if not _writes_alone(model, files, context.formats)
-        and (groups := tuple(_groups(model, files, _room(model, request, context))))
-    ]
-    if not found:
-        raise _too_large(candidates, files, request, context)
-    chosen = next((division for division in found if division.rounds == 1), found[0])
-    if chosen.rounds > MOST_ROUNDS:
-        raise FileUnusable(
-            f"{len(files)} files would take {chosen.rounds} rounds with {candidates[0].name}, and one refactor takes "
-            f"at most {MOST_ROUNDS}.",
-            advice="Name fewer files at once, or choose a model with more context for refactors.",
-        )
-    return chosen
+    for model in candidates:
+        if _takes(model, files, request, context.formats):
+            return Division((tuple(files),), model)
+    return _in_rounds(request, context, candidates)
+
+
+def _in_rounds(request: Request, context: Context, candidates: Sequence[Model]) -> Division:
+    """The groups for the first of `candidates` that takes every file in some round."""
+    files = context.scope.files
+    for model in candidates:
+        if _writes_alone(model, files, context.formats):
+            continue
+        groups = tuple(_groups(model, files, _room(model, request, context)))
+        if len(groups) > MOST_ROUNDS:
+            raise FileUnusable(
+                f"{len(files)} files would take {len(groups)} rounds with {model.name}, and one refactor takes at most "
+                f"{MOST_ROUNDS}.",
+                advice="Name fewer files at once, or choose a model with more context for refactors.",
+            )
+        if groups:
+            return Division(groups, model)
+    raise _too_large(candidates, files, request, context)
 
 
 def _must_fit_alone(
     files: Mapping[str, Snapshot], request: Request, formats: Formats, candidates: Sequence[Model]
 ) -> None:
     """Raises FileUnusable where no model can be asked about one of `files` alone."""
-    said, plan = request.instruction, request.approved.text if request.approved else ""
+    large = [
+        f"{path} ({sizes_of([file])[0]:,} bytes)"
+        for path, file in files.items()
+        if not any(_takes(model, {path: file}, request, formats) for model in candidates)
+    ]
+    if large:
+        raise _too_few(candidates, ", ".join(large[:5]))
 
-    def takes(model: Model, path: str, file: Snapshot) -> bool:
-        with suppress(RequestRejected):
-            if formats.choose(model, sizes_of([file])).style == "blocks":
-                prompts.refactor_blocks(model, said, {path: file}, plan=plan)
-            else:
-                prompts.refactor_whole_file(model, said, path, file, plan=plan)
-            return True
+
+def _takes(model: Model, files: Mapping[str, Snapshot], request: Request, formats: Formats) -> bool:
+    """Whether one request to `model` has room for all of `files`, or where it writes files whole, for the only one."""
+    sizes = sizes_of(files.values())
+    form = formats.choose(model, sizes)
+    if len(files) > 1 and (form.alone or len(files) > MAX_FILES or sum(sizes) > MAX_BYTES):
         return False
-
-    if large := [path for path, file in files.items() if not any(takes(m, path, file) for m in candidates)]:
-        raise _too_few(
-            candidates, ", ".join(f"{path} ({sizes_of([files[path]])[0]:,} bytes)" for path in large[:5])
-        )
+    said, plan = request.instruction, request.approved.text if request.approved else ""
+    path, file = next(iter(files.items()))
+    with suppress(RequestRejected):
+        if form.style == "blocks":
+            prompts.refactor_blocks(model, said, files, focused(request, files), plan)
+        else:
+            prompts.refactor_whole_file(model, said, path, file, plan=plan)
+        return True
+    return False
 
 
 def _writes_alone(model: Model, files: Mapping[str, Snapshot], formats: Formats) -> bool:

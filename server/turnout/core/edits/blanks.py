@@ -25,15 +25,6 @@ def aligned(lines: Sequence[str], others: Sequence[str]) -> Iterator[tuple[int, 
         yield from ((block.start + n, block.new_start + n) for n in range(block.length))
 
 
-def shared_blanks(bodies: Sequence[str]) -> str:
-    """The longest run of blanks that every line ends with, also one without text."""
-    ends = [_end(body) for body in bodies]
-    least = min(ends, key=len, default="")
-    while not all(end.endswith(least) for end in ends):
-        least = least[1:]
-    return least
-
-
 def blanks_everywhere(given: Sequence[str], old: Sequence[str], bodies: Sequence[str]) -> str:
     """What each of `given` ends with more than its line of `old` does, and each of `bodies` too; empty without that."""
     more = _end(given[0])[len(_end(old[0])) :] if given else ""

@@ -9,8 +9,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from turnout.core.documents import line_body
-from turnout.core.edits.blanks import Counting, aligned, mean_nothing, own_blanks, shared_blanks
-from turnout.core.edits.diff import changed_ranges
+from turnout.core.edits.blanks import Counting, aligned, blanks_everywhere, mean_nothing, own_blanks
+from turnout.core.edits.diff import changed_ranges, equal_blocks
 from turnout.core.edits.elision import around_elisions
 from turnout.core.edits.locating import BOM, How, Matcher, Region, bodies_of
 from turnout.core.edits.regions import shared_indent
@@ -86,31 +86,59 @@ def whole(
 ) -> Region:
     """The region that changes `lines` into `bodies`, with its own blanks at the ends of lines (see `own_blanks`).
 
-    A text that is indented as a whole is moved to the margin of the file, and one that has the same blanks at the end
-    of every line is taken without them, where a line that it copied shows both.
+    A text that has one indentation more than the file in all lines, or the same blanks at the end of each, is taken
+    without, where every line that it repeats shows that. Raises EditUnmatched where that is uncertain.
     """
     old = bodies_of(lines)
-    given, margin = _at_margin(old, bodies)
-    if blanks := shared_blanks(bodies):
-        bare, _ = _at_margin(old, [body.removesuffix(blanks) for body in bodies])
-        pairs = list(aligned(old, bare))
-        copied = [row for row, index in pairs if old[row] == bare[index]]
-        to_the_letter = any(old[row] == given[index] != bare[index] for row, index in pairs)
-        if not to_the_letter and mean_nothing(old, copied, counting):
-            given = bare
+    margin = _margin(old, bodies)
+    given = _moved(bodies, margin)
+    if all(body != body.rstrip() for body in bodies) and (blanks := _blanks(old, given, bodies, counting)):
+        given = _moved([body.removesuffix(blanks) for body in bodies], margin)
     result, sloppy = own_blanks(old, given, counting, in_markdown=in_markdown)
     how: How = "margin" if margin else "blanks" if sloppy else "exact"
     return Region(0, len(lines), tuple(result), how, sloppy)
 
 
-def _at_margin(old: Sequence[str], bodies: Sequence[str]) -> tuple[list[str], str]:
-    """`bodies` without the indentation that all of them have more than `old`, and that indentation."""
-    margin = shared_indent(bodies) if any(old) and not shared_indent(old) else ""
-    moved = [body.removeprefix(margin) if body.startswith(margin) else body.lstrip(" \t") for body in bodies]
-    known = {body.rstrip() for body in old if body.strip()}
-    if margin and known.isdisjoint(body.rstrip() for body in moved):
-        return list(bodies), ""
-    return moved, margin
+def _moved(bodies: Sequence[str], margin: str) -> list[str]:
+    """`bodies` without `margin`, which all of them with text have."""
+    return [body.removeprefix(margin) if body.startswith(margin) else body.lstrip(" \t") for body in bodies]
+
+
+def _margin(old: Sequence[str], bodies: Sequence[str]) -> str:
+    """The indentation that `bodies` have as a whole, by the lines of `old` that they repeat; empty without one.
+
+    Raises EditUnmatched where all lines are indented otherwise, and nothing says by how much they were moved.
+    """
+    shared, own = shared_indent(bodies), shared_indent(old)
+    if not shared or not any(old):
+        return ""
+    blocks = equal_blocks([line.strip() for line in old], [body.strip() for body in bodies])
+    pairs = ((old[b.start + n], bodies[b.new_start + n]) for b in blocks for n in range(b.length))
+    further = {_further(line, body) for line, body in pairs if line.strip()}
+    if "" in further or (not further and len(shared) <= len(own)):
+        return ""
+    if len(further) == 1 and (margin := further.pop()) and shared.startswith(margin):
+        return margin
+    if shared in further and not own:
+        return shared
+    raise EditUnmatched("The text is indented otherwise than the file: indent lines exactly as they are.")
+
+
+def _blanks(old: Sequence[str], given: Sequence[str], bodies: Sequence[str], counting: Counting) -> str:
+    """What every line of `bodies` ends with and means nothing, by the lines that it repeats; empty without that.
+
+    `given` are `bodies` at the margin of `old`.
+    """
+    pairs = list(aligned(old, given))
+    rows = [row for row, _ in pairs]
+    blanks = blanks_everywhere([bodies[index] for _, index in pairs], [old[row] for row in rows], bodies)
+    return blanks if mean_nothing(old, rows, counting) else ""
+
+
+def _further(line: str, body: str) -> str | None:
+    """What `body` is indented more than `line`; None where it is not."""
+    before, line = body.rstrip(), line.rstrip()
+    return before.removesuffix(line) if before.endswith(line) else None
 
 
 def part(lines: Sequence[str], start: int, end: int, bodies: Sequence[str], counting: Counting) -> Region:

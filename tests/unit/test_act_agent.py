@@ -1,10 +1,10 @@
 """A model with tools sees what it may, changes what it may, and stops where it must."""
 
 import asyncio
-import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,121 +12,43 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support.act_kit import REMOTE, MemoryWorkspace, OutlookByRoute, receipt
-from support.repository import MemoryRepository
-from support.secrets import pem
+from support.act_kit import REMOTE, MemoryWorkspace, receipt
+from support.agent_kit import (
+    FILES,
+    HERE,
+    MODEL,
+    OPEN,
+    Calling,
+    MemoryOutlook,
+    Turn,
+    around,
+    edits,
+    failed,
+    run,
+)
 from turnout import syntax
 from turnout.act.agent import Bounds, work_out
 from turnout.act.calls import BadCall, reply_of
 from turnout.act.conversation import Question
-from turnout.act.proposals import Check, Proposal
+from turnout.act.proposals import Check
 from turnout.act.refactor import propose
 from turnout.act.scope import Request
 from turnout.act.seams import Seams
 from turnout.act.tools import MOST_READ_BYTES
 from turnout.core.answers import Answer, PromptFor
-from turnout.core.backends import Finish
 from turnout.core.edits.changes import FileChange
 from turnout.core.edits.formats import NoHistory
 from turnout.core.models import Model
-from turnout.core.problems import Problem
-from turnout.core.prompts import ChatPrompt, Message, ToolCall
+from turnout.core.prompts import ChatPrompt, Message
 from turnout.core.receipts import SentFile
 from turnout.core.requests import Kind, Route
 from turnout.errors import (
-    BackendError,
     ConnectionFailed,
     ProtocolViolation,
     ReplyUnusable,
-    RequestRejected,
 )
 from turnout.files import Folder
 from turnout.journal import DiskWorkspace
-
-MODEL = replace(REMOTE, tools=True)
-FILES = {
-    "shapes.py": "def area(w, h):\n    return w * h\n",
-    "main.py": "from shapes import area\n\nprint(area(1, 2))\n",
-    "far/other.py": "import shapes\n\nSIZE = shapes.area(1, 1)\n",
-    "kept.py": "TOKEN = 'hunter2'\n",
-    "AGENTS.md": "Never edit `main.py`.\n",
-}
-OPEN = {path: text for path, text in FILES.items() if path != "kept.py"}
-"""Those that every model may have."""
-HERE = Request("Rename area to size.", "file:///w/shapes.py")
-
-Calls = list[tuple[str, object]]
-Turn = Calls | str | BackendError
-"""Calls by name and arguments, or text, or a failure."""
-
-
-def edits(path: str = "shapes.py", search: str = "def area(w, h):", new: str = "def size(w, h):") -> Calls:
-    return [("propose_edits", {"summary": "x", "edits": [{"path": path, "search": search, "replace": new}]})]
-
-
-@dataclass
-class Calling:
-    """Gives prepared turns; keeps the prompts and files that it was asked with."""
-
-    turns: list[Turn]
-    model: Model = MODEL
-    prompts: list[ChatPrompt] = field(default_factory=list)
-    files: list[tuple[SentFile, ...]] = field(default_factory=list)
-    finish: Finish = "stop"
-
-    async def ask(
-        self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
-    ) -> Answer:
-        self.prompts.append(prompt(self.model))
-        self.files.append(files)
-        turn = self.turns.pop(0) if len(self.turns) > 1 else self.turns[0]
-        if isinstance(turn, BackendError):
-            raise turn
-        found = receipt(kind, self.model, files, len(self.prompts))
-        if isinstance(turn, str):
-            return Answer(turn, self.finish, found, self.model)
-        calls = tuple(
-            ToolCall(
-                f"c{len(self.prompts)}.{number}", name, said if isinstance(said, str) else json.dumps(said)
-            )
-            for number, (name, said) in enumerate(turn)
-        )
-        return Answer("", "stop", found, self.model, calls)
-
-    @property
-    def said(self) -> list[str]:
-        """What tools answered, in order."""
-        return [message.content for message in self.prompts[-1].messages if message.role == "tool"]
-
-
-class MemoryOutlook(OutlookByRoute):
-    """Every file may go to the model but what is kept."""
-
-    def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
-        return Route(kind, () if any("kept" in uri for uri in uris) else (MODEL,), (), "test", limit_usd=None)
-
-    def ms_per_token(self, model: Model) -> float | None:
-        return None
-
-
-def around(asker: Calling, files: dict[str, str] = FILES, **more: Any) -> Seams:
-    return Seams(
-        asker,
-        MemoryWorkspace(files),
-        syntax,
-        outlook=MemoryOutlook(),
-        repository=MemoryRepository(files),
-        **more,
-    )
-
-
-async def run(turns: Sequence[Turn], request: Request = HERE, **more: Any) -> tuple[Proposal, Calling]:
-    asker = Calling([*turns])
-    return await propose(request, around(asker, **more)), asker
-
-
-def failed(proposal: Proposal) -> dict[str, str]:
-    return {check.name: check.message for check in proposal.checks if not check.ok}
 
 
 class Keeping(NoHistory):
@@ -146,7 +68,8 @@ async def test_it_looks_things_up_and_changes_what_it_found() -> None:
         [
             [("search_text", {"text": "shapes.area"}), ("search_symbol", {"name": "area"})],
             [("read_file", {"path": "far/other.py", "first_line": 3})],
-            edits() + edits("far/other.py", "SIZE = shapes.area(1, 1)", "SIZE = shapes.size(1, 1)"),
+            edits(done=False)
+            + edits("far/other.py", "SIZE = shapes.area(1, 1)", "SIZE = shapes.size(1, 1)", done=False),
             "I renamed it.",
         ],
         history=history,
@@ -215,7 +138,7 @@ SPELLINGS = ["far\\other.py", " far/other.py", "./far//other.py", "far/other.py\
 async def test_every_spelling_of_a_path_is_the_file(spelled: str, barred: bool) -> None:
     """What is off limits is so however a model spells it; what is not is changed under its own name, for the checks."""
     files = {**FILES, "AGENTS.md": "Never edit `far/`.\n" if barred else ""}
-    asker = Calling([edits(spelled, "SIZE = shapes.area(1, 1)", "SIZE = 1") + edits(), "Done."])
+    asker = Calling([edits(spelled, "SIZE = shapes.area(1, 1)", "SIZE = 1") + edits(done=False), "Done."])
     proposal = await propose(HERE, around(asker, files))
     assert {change.path for change in proposal.changes} - {"shapes.py"} == (
         set() if barred else {"far/other.py"}
@@ -295,8 +218,8 @@ async def test_the_same_question_after_a_change_is_a_new_one() -> None:
         return [Check("ruff", False, "E1")]
 
     turns: list[Turn] = []
-    for name in ("a", "b", "c", "d", "e"):
-        turns += [edits(new=f"def {name}(w, h):"), [("run_checks", {})]]
+    for old, name in pairwise(("area", "a", "b", "c", "d", "e")):
+        turns += [edits("shapes.py", f"def {old}(w, h):", f"def {name}(w, h):"), [("run_checks", {})]]
     proposal, asker = await run([*turns, "It cannot be mended."], check=check)
     assert len(asker.prompts) == 11
     assert failed(proposal) == {}
@@ -442,202 +365,3 @@ def test_any_arguments_are_read(arguments: dict[str, Any]) -> None:
     except BadCall:
         return
     assert [step.number for step in reply.steps] == list(range(1, len(reply.steps) + 1))
-
-
-NEAR = replace(MODEL, name="near", leaves_machine=False)
-
-
-class KeepingOutlook(MemoryOutlook):
-    """What is kept may only go to the model on this machine."""
-
-    def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
-        kept = any("kept" in uri for uri in uris)
-        return Route(kind, (NEAR,) if kept else (NEAR, MODEL), (), "test", limit_usd=None)
-
-
-@dataclass
-class Rendering(Calling):
-    """The model on this machine answers; each prompt is also rendered for another one, as after a failure."""
-
-    model: Model = NEAR
-    elsewhere: list[ChatPrompt] = field(default_factory=list)
-    rejected: int = 0
-    """Requests that the other one is not let take over."""
-
-    async def ask(
-        self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
-    ) -> Answer:
-        try:
-            self.elsewhere.append(prompt(replace(MODEL, tools=self.model.tools)))
-        except RequestRejected:
-            self.rejected += 1
-        return await super().ask(kind, prompt, files, on_text)
-
-
-async def test_a_file_that_is_quoted_is_one_of_the_request() -> None:
-    """An edit of a file that was never read is refused with lines of it, so the next turn is decided on it, too."""
-    asker = Rendering([edits("kept.py", "TOKEN = hunter2", "TOKEN = ''"), edits(), "It cannot be done."])
-    await propose(HERE, replace(around(asker), outlook=KeepingOutlook()))
-    assert "hunter2" in asker.said[0]
-    kept = [any("kept" in file.uri for file in files) for files in asker.files]
-    assert (kept[0], all(kept[1:])) == (False, True)
-
-
-async def test_a_file_found_by_one_model_is_not_shown_to_another() -> None:
-    """A model that may not have a file is not told what is in it, even if another one proposed a change of it."""
-
-    class Changing(Rendering):
-        async def ask(self, *given: Any) -> Answer:
-            self.model = NEAR if not self.prompts else MODEL
-            return await super().ask(*given)
-
-    wrong = edits("kept.py", "TOKEN = hunter2", "TOKEN = ''")
-    asker = Changing([wrong, [*wrong, ("list_files", {})], edits()])
-    await propose(HERE, replace(around(asker), outlook=KeepingOutlook()))
-    assert "hunter2" in asker.said[0]
-    assert "hunter2" not in asker.said[1]
-    assert "kept.py" in asker.said[1]
-
-
-async def test_a_line_of_a_key_is_no_row() -> None:
-    """A row of a search does not show a line that only its neighbours tell to be a private key's."""
-    key, lines = pem("RSA", count=6)
-    files = {**FILES, "conf/keys.py": f"KEY = {key!r}\n", "conf/a.txt": f"{key}\nno key: {lines[2][:9]}\n"}
-    rows: Calls = [("search_text", {"text": text}) for text in (lines[2][:9], lines[-1])]
-    asker = Calling([rows, edits()])
-    await propose(HERE, around(asker, files))
-    assert not any(line in said for line in lines for said in asker.said)
-    assert "conf/a.txt:4: (a line of a private key)" in asker.said[0]
-    assert f"conf/a.txt:11: no key: {lines[2][:9]}" in asker.said[0]
-    assert "(a line of a private key)" in asker.said[1]
-
-
-async def test_a_name_that_was_listed_is_heard_by_nobody_who_may_not_have_the_file() -> None:
-    """Once names were listed, only a model that may have all of these files takes over; a list of others keeps none."""
-    asker = Rendering([[("list_files", {})], edits()])
-    await propose(HERE, replace(around(asker), outlook=KeepingOutlook()))
-    assert "kept.py" in asker.said[0]
-    assert (len(asker.elsewhere), asker.rejected) == (1, 1)
-    asker = Rendering([[("list_files", {"folder": "far"})], edits()])
-    await propose(HERE, replace(around(asker), outlook=KeepingOutlook()))
-    assert (len(asker.elsewhere), asker.rejected) == (2, 0)
-
-
-async def test_a_name_is_kept_from_whom_the_settings_keep_it_by_now() -> None:
-    """Who may hear what was listed is asked anew for every turn, and the one that asked for it is no exception."""
-
-    asker = Rendering([[("list_files", {})], edits(search="def aria(w, h):"), edits()])
-
-    class Changing(KeepingOutlook):
-        async def readers(self, kind: Kind, uris: Sequence[str]) -> tuple[frozenset[Model], ...]:
-            return tuple(frozenset({NEAR} if len(asker.prompts) < 2 else ()) for _ in uris)
-
-    with pytest.raises(RequestRejected, match="Names were listed of files that are kept from near"):
-        await propose(HERE, replace(around(asker), outlook=Changing()))
-    assert len(asker.prompts) == 2
-
-
-@pytest.mark.parametrize(("keeps", "said"), [("AGENTS", False), ("nothing", True)])
-async def test_instructions_that_are_kept_from_a_model_are_not_quoted_to_it(keeps: str, said: bool) -> None:
-    """A path that they put off limits stays that, without their name and without their words."""
-
-    class Keeping(MemoryOutlook):
-        def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
-            return Route(kind, () if any(keeps in uri for uri in uris) else (MODEL,), (), "test")
-
-    asker = Calling([[("propose_edits", {"summary": "x", "delete": ["main.py"]})], edits()])
-    await propose(HERE, replace(around(asker), outlook=Keeping()))
-    assert "main.py must not be changed" in asker.said[0]
-    assert ("AGENTS.md:1 puts `main.py` off limits" in asker.said[0]) is said
-
-
-WHERE = (Problem("shapes.py", 1, "undefined area"), Problem("kept.py", 1, "TOKEN is 'hunter2'"))
-
-
-@pytest.mark.parametrize(("files", "whole"), [(FILES, False), (OPEN, True)])
-async def test_the_output_of_checks_may_quote_any_file(files: dict[str, str], whole: bool) -> None:
-    """It is whole for this machine's model, and for one that may have all files; another hears of its own."""
-
-    async def check(changes: Sequence[FileChange]) -> list[Check]:
-        ok = "def last" in "".join(changes[0].after)
-        return [Check("pytest", ok, "Traceback: TOKEN = 'hunter2'", problems=WHERE)]
-
-    asker = Rendering([edits(), [("read_file", {"path": "main.py"})], edits(new="def last(w, h):")])
-    proposal = await propose(HERE, replace(around(asker, files, check=check), outlook=KeepingOutlook()))
-    assert failed(proposal) == {}
-    near, far = (
-        "".join(message.content for message in prompts[1].messages)
-        for prompts in (asker.prompts, asker.elsewhere)
-    )
-    assert "Traceback: TOKEN = 'hunter2'" in near
-    assert ("Traceback" in far) is whole
-    assert "shapes.py:1: undefined area" in far or whole
-    # An answer of the one that heard everything may quote it.
-    assert (asker.rejected > 0) is not whole
-    # Where a file is heard of, every later turn is decided on it.
-    heard = "TOKEN is 'hunter2'" in far
-    assert heard is any("kept" in file.uri for file in asker.files[1])
-
-
-async def test_a_change_that_is_taken_back_is_said() -> None:
-    """Edits that leave a file as it was are not what was asked for: it is named, with what was wrong."""
-
-    async def check(changes: Sequence[FileChange]) -> list[Check]:
-        found = [Problem(change.path, 1, "undefined area") for change in changes if "far" in change.path]
-        return [Check("ruff", not found, "undefined area", problems=tuple(found))]
-
-    there = "SIZE = shapes.area(1, 1)"
-    renamed = edits("far/other.py", there, there.replace("area", "size"))
-    proposal, _ = await run([renamed, edits(), edits("far/other.py", there, there)], check=check)
-    assert [change.path for change in proposal.changes] == ["shapes.py"]
-    assert failed(proposal) == {
-        "edits": "far/other.py: a repair took its change back after: ruff: undefined area"
-    }
-    assert not proposal.complete
-
-
-@pytest.mark.parametrize(
-    ("text", "heard"),
-    [
-        ("F821 Undefined name `area`", "\u2026 Undefined name `area`"),
-        ("Module 'kept' has no attribute 'hunter2'", "Module '\u2026' has no attribute '\u2026'"),
-        ("expected 'hunter2', got w", "expected '\u2026', got w"),
-    ],
-)
-async def test_the_words_of_a_problem_may_be_of_another_file(text: str, heard: str) -> None:
-    """Of them a model that may not have every file hears those in the request's files, and what checkers say anyway."""
-
-    async def check(changes: Sequence[FileChange]) -> list[Check]:
-        ok = "def last" in "".join(changes[0].after)
-        return [Check("ruff", ok, text, problems=(Problem("shapes.py", 1, text),))]
-
-    asker = Rendering([edits(), [("read_file", {"path": "main.py"})], edits(new="def last(w, h):")])
-    await propose(HERE, replace(around(asker, check=check), outlook=KeepingOutlook()))
-    near, far = (
-        "".join(message.content for message in prompts[1].messages)
-        for prompts in (asker.prompts, asker.elsewhere)
-    )
-    assert text in near
-    assert f"shapes.py:1: {heard}\n" in far
-
-
-async def test_edits_in_blocks_are_mended_with_what_their_model_may_hear() -> None:
-    """Without tools the rule is the same: problems of the request's own files, or the whole output."""
-    answer = "shapes.py\n<<<<<<< SEARCH\ndef area(w, h):\n=======\ndef size(w, h):\n>>>>>>> REPLACE\n"
-
-    async def check(_changes: Sequence[FileChange]) -> list[Check]:
-        return [Check("pytest", False, "Traceback: TOKEN = 'hunter2'", problems=WHERE)]
-
-    near, far = replace(NEAR, tools=False), replace(MODEL, tools=False)
-
-    class Plain(MemoryOutlook):
-        def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
-            kept = any("kept" in uri for uri in uris)
-            return Route(kind, (near,) if kept else (near, far), (), "test", limit_usd=None)
-
-    asker = Rendering([answer], model=near)
-    await propose(HERE, replace(around(asker, check=check), outlook=Plain()))
-    said = [prompts[1].messages[-1].content for prompts in (asker.prompts, asker.elsewhere)]
-    assert "hunter2" in said[0]
-    assert "hunter2" not in said[1]
-    assert "shapes.py:1: undefined area" in said[1]

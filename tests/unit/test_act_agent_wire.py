@@ -31,6 +31,7 @@ HERE = Request("Rename it to size.", scope=("file:///w/shapes.py",))
 EDIT = {
     "summary": "x",
     "edits": [{"path": "shapes.py", "search": "def area(w, h):", "replace": "def size(w, h):"}],
+    "done": True,
 }
 
 WIRES: list[tuple[Api, Wire]] = [

@@ -8,24 +8,24 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from turnout.act.accepted import Accepted, spelled
 from turnout.act.conversation import Question
-from turnout.act.drafts import Draft, redraft, without_withdrawn
+from turnout.act.drafts import Draft, without_withdrawn
 from turnout.act.findings import Findings, asked_anew, findings, quotable, vetted
+from turnout.act.overlay import Overlay
 from turnout.act.proposals import Check
 from turnout.act.seams import Seams
-from turnout.act.tools import Toolbox, told
+from turnout.act.tools import Toolbox, rejected, told
 from turnout.act.totals import so_far
-from turnout.act.withdrawals import Attempt
 from turnout.core.answers import Answer
 from turnout.core.documents import Snapshot
-from turnout.core.edits.paths import normalise
-from turnout.core.edits.replies import Reply, Step
+from turnout.core.edits.plans import Approved
+from turnout.core.edits.replies import Reply
 from turnout.core.models import Model
 from turnout.core.prompts import ChatPrompt, Message, ToolCall
 from turnout.core.receipts import Receipt
 from turnout.errors import (
     BackendError,
-    PathRefused,
     ProtocolViolation,
     ReplyUnusable,
     RequestRejected,
@@ -37,6 +37,8 @@ _LEFT_OUT = "(left out to make room; ask again if you need it)"
 _BY_CALLS = "tools: its model is known to call them"
 _MOST_REPEATS = 3
 _MOST_BROKEN = 2
+_FEW_TURNS = 3
+"""So many before the last, the model is told."""
 _MOST_CALLS = 16
 """Of one turn; the rest is answered with a request for fewer."""
 
@@ -61,12 +63,15 @@ class Bounds:
         return f"It was stopped after ${usd:.2f}." if self.usd is not None and usd >= self.usd else ""
 
 
-async def work_out(question: Question, seams: Seams, bounds: Bounds, *, may_find: bool) -> Draft:
+async def work_out(
+    question: Question, seams: Seams, bounds: Bounds, *, may_find: bool, approved: Approved | None = None
+) -> Draft:
     """The change that a model with tools makes of `question`; where `may_find`, also to files that it found itself.
 
+    It ends where the model says that it is done; once it is told what of an `approved` plan is not.
     Raises ReplyUnusable where it proposed nothing that can be used, ToolsUnavailable, and what the asker raises.
     """
-    return await _Work(question, seams, bounds, may_find).run()
+    return await _Work(question, seams, bounds, may_find, approved).run()
 
 
 def takes_tools(seams: Seams, question: Question) -> bool:
@@ -95,16 +100,20 @@ class _Work:
     seams: Seams
     bounds: Bounds
     may_find: bool
+    approved: Approved | None = None
     turns: list[Message] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
     draft: Draft | None = None
-    attempts: list[Attempt] = field(default_factory=list)
     model: Model | None = None
     """The one that gave the last answer."""
     others: bool = False
     """Whether a model without tools would have been asked."""
     passed: bool = True
     """Whether no check of the project failed with the last draft."""
+    is_last: bool = False
+    """Whether the model called the proposal of this turn the last."""
+    is_reminded: bool = False
+    """Whether it was told, when it would have ended, what of the plan is not done."""
     broken: int = 0
     seen: dict[tuple[str, str], int] = field(default_factory=dict)
     found: Findings | None = None
@@ -117,7 +126,9 @@ class _Work:
     def __post_init__(self) -> None:
         self.files: dict[str, Snapshot] = dict(self.question.files)
         check = self._check if self.seams.check else None
-        self.tools = Toolbox(self.seams, self._propose, check, self.question.sent)
+        overlay = Overlay(self.seams.workspace)
+        self.accepted = Accepted(self.question, self.seams, overlay)
+        self.tools = Toolbox(self.seams, overlay, self._propose, self._reset, check, self.question.sent)
 
     async def run(self) -> Draft:
         unfinished = ""
@@ -145,7 +156,7 @@ class _Work:
                 f"The model proposed no change. {unfinished}".strip(),
                 advice="Ask for less at once, or choose another model.",
             )
-        draft = await without_withdrawn(self.draft, self.attempts)
+        draft = await without_withdrawn(self.draft, self.accepted.attempts)
         draft = replace(draft, receipts=tuple(self.receipts))
         if not unfinished:
             return draft
@@ -169,12 +180,16 @@ class _Work:
             raise _Stopped("Its answer was cut off.")
         if not answer.calls:
             return self._is_unfinished(answer)
+        self.is_last = False
         for number, call in enumerate(answer.calls):
             said = await self._answered(number, call, answer.model)
             if self.found:
                 self.told[len(self.turns)], self.found = self.found, None
             self.turns.append(Message("tool", said, call_id=call.id))
-        return not self._is_done(answer)
+        if self._is_done(answer):
+            return False
+        self._warn()
+        return True
 
     async def _ask(self) -> Answer:
         characters = 0
@@ -224,7 +239,11 @@ class _Work:
     def _is_unfinished(self, answer: Answer) -> bool:
         """Whether a model that calls nothing more has still to be told something."""
         if self.draft is not None and not self.draft.complaints:
-            return False
+            if self.is_reminded or not (undone := self._undone()):
+                return False
+            self.is_reminded = True
+            self.turns.append(Message("user", f"{undone}\nDo that, or say why it is not to be done."))
+            return True
         self.broken += 1
         if self.broken > _MOST_BROKEN:
             raise _Stopped(f"It ended without a change that can be used: {answer.text[:300]}")
@@ -243,35 +262,63 @@ class _Work:
         return await self.tools.run(call, model)
 
     def _is_done(self, answer: Answer) -> bool:
-        """Whether a change was proposed and accepted in this turn, so that no other has to be paid for."""
-        proposed = [call.name for call in answer.calls] == ["propose_edits"]
-        return proposed and self.draft is not None and not self.draft.complaints and self.passed
+        """Whether the model called its work done and nothing speaks against it: no other turn has to be paid for."""
+        proposed = all(call.name == "propose_edits" for call in answer.calls)
+        if not (proposed and self.is_last and self.draft and not self.draft.complaints and self.passed):
+            return False
+        was_reminded, self.is_reminded = self.is_reminded, True
+        return was_reminded or not self._undone()
 
-    async def _propose(self, reply: Reply) -> str:
-        """Take edits; what is wrong with them, or what they come to."""
+    def _undone(self) -> str:
+        """What of the plan is not done, for the model; empty where there is nothing."""
+        steps = self.approved.undone(self.draft.changes if self.draft else ()) if self.approved else ()
+        return "\n".join(["Not done yet of the plan:", *(step.line for step in steps)]) if steps else ""
+
+    def _warn(self) -> None:
+        """Say in the last answer of a tool that there are few turns left, and for what."""
+        left = self.bounds.turns - len(self.receipts) - self.broken
+        if left <= _FEW_TURNS:
+            last = self.turns[-1]
+            said = "\n".join(filter(None, [last.content, f"({left} more turns at most)", self._undone()]))
+            self.turns[-1] = replace(last, content=said)
+
+    async def _propose(self, reply: Reply, is_last: bool) -> str:
+        """Take edits; what is wrong with them, and what all that were accepted come to."""
         model = self.model
         assert model is not None, "it is the one that proposes"
-        reply = _spelled(reply)
+        reply = spelled(reply)
         if self.may_find:
             await self._find(reply, model)
-        standing, files = self._standing(), self.files
-        draft = await redraft(reply, standing, files, "blocks", self.question, model, self.seams)
-        self.draft = draft
+        already = await self.accepted.take(reply, self.files, model)
+        self.is_last = is_last
+        self._take_stock()
+        if self.draft and self.draft.complaints:
+            self.accepted.attempted(reply, "\n".join(self.draft.complaints))
+            return "\n".join([*already, rejected(self.draft), told(self.draft.changes)])
+        found = await self._checked()
+        self.accepted.attempted(reply, self.found.whole if self.found else "")
+        changes = self.draft.changes if self.draft else ()
+        more = "" if is_last else "If nothing more is to be done, say so in one sentence, without a call."
+        return "\n".join(filter(None, [*already, told(changes), *found, self._undone(), more]))
+
+    async def _reset(self, paths: Sequence[str]) -> str:
+        """Let go of what was proposed for files."""
+        gone = [path for path in paths if self.accepted.let_go(path)]
+        self._take_stock()
+        names = ", ".join(gone) or "no file"
+        return f"Let go of the edits of {names}.\n{told(self.accepted.draft.changes)}"
+
+    def _take_stock(self) -> None:
+        """Make a draft of what there is, after it changed."""
+        self.draft = self.accepted.draft
         # What was looked up or checked before may well be worth another look now.
         self.seen = {key: count for key, count in self.seen.items() if key[0] == "propose_edits"}
-        self.seams.show(draft.changes)
-        if draft.complaints:
-            wrong = "\n".join(f"- {complaint}" for complaint in draft.complaints)
-            self.attempts.append(draft.attempt(wrong))
-            return f"That cannot be applied:\n{wrong}\nPropose the edits of those files again, all of them."
-        found = await self._checked()
-        self.attempts.append(draft.attempt(self.found.whole if self.found else ""))
-        return "\n".join([told(draft.changes, draft.checks), *found])
+        self.seams.show(self.draft.changes)
 
     async def _find(self, reply: Reply, model: Model) -> None:
         """Take in files that `model` found, and let go of one that another model did and this one may not have."""
-        for path in dict.fromkeys(step.path for step in reply.steps):
-            if path in self.question.files:
+        for path in dict.fromkeys(self.accepted.overlay.origin(step.path) for step in reply.steps):
+            if path is None or path in self.question.files:
                 continue
             # What is wrong with an edit is said with lines of its file.
             found = await self.tools.quoted(path, model)
@@ -279,15 +326,6 @@ class _Work:
                 self.files.pop(path, None)
             else:
                 self.files.setdefault(path, found)
-
-    def _standing(self) -> Draft | None:
-        """What was proposed before, without steps for files that may not change at all: the model was told so."""
-        draft = self.draft
-        if draft is None or not all(isinstance(failure, PathRefused) for failure in draft.failures):
-            return draft
-        changed = {path for change in draft.changes for path in (change.path, change.new_path)}
-        steps = tuple(step for step in draft.reply.steps if step.path in changed)
-        return replace(draft, reply=replace(draft.reply, steps=steps))
 
     async def _check(self) -> str:
         if self.draft is None or not self.draft.changes:
@@ -324,17 +362,6 @@ class _Work:
 
     def _tell(self, what: str) -> None:
         self.seams.tell(f"{what}{so_far(self.receipts)}", 0, 0)
-
-
-def _spelled(reply: Reply) -> Reply:
-    """`reply` with each path in the one spelling of its file; one that is refused stays as it was written."""
-    steps: list[Step] = []
-    for step in reply.steps:
-        try:
-            steps.append(replace(step, path=normalise(step.path)))
-        except PathRefused:
-            steps.append(step)  # said where the edits are made
-    return replace(reply, steps=tuple(steps))
 
 
 def _fitting(turns: Sequence[Message], room: int) -> list[Message]:

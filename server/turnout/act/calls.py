@@ -63,6 +63,13 @@ def text_in(arguments: Mapping[str, Any], name: str, otherwise: str | None = Non
     return value
 
 
+def texts_in(arguments: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    values = arguments.get(name)
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise BadCall(f"{name} has to be a list of texts.")
+    return tuple(values)
+
+
 def number_in(arguments: Mapping[str, Any], name: str, otherwise: int) -> int:
     value = arguments.get(name)
     if value is None:
@@ -116,17 +123,25 @@ TOOLS = (
     Tool("search_symbol", "Where a name is defined and where it is used.", _schema(["name"], name=_STRING)),
     Tool(
         "propose_edits",
-        "Propose the whole change, or more of it. `search` is whole lines of the file, copied exactly with their "
-        "indentation, found once in it; `replace` takes their place. Nothing is written until the user agrees.",
+        "Propose the whole change, or a part of it. What is accepted stays, and later edits are made to the files as "
+        "they are then: read_file and search_text show them so. `search` is whole lines of the file, copied exactly "
+        "with their indentation, found once in it; `replace` takes their place. `done` says that this is the last of "
+        "it. Nothing is written until the user agrees.",
         _schema(
-            ["summary"],
+            ["summary", "done"],
             summary=_STRING,
+            done={"type": "boolean"},
             edits=_list_of(path=_STRING, search=_STRING, replace=_STRING),
             create=_list_of(path=_STRING, text=_STRING),
             rewrite=_list_of(path=_STRING, text=_STRING),
             rename=_list_of(path=_STRING, new_path=_STRING),
             delete={"type": "array", "items": _STRING},
         ),
+    ),
+    Tool(
+        "reset_files",
+        "Let go of all edits that were proposed for these files: they are as they were at first.",
+        _schema(["paths"], paths={"type": "array", "items": _STRING}),
     ),
     Tool("run_checks", "Run the project's checks on what was proposed.", _schema([])),
 )

@@ -106,8 +106,10 @@ class Job:
             said, pieces = self.request.instruction, self.context.pieces
             return prompts.agent(model, said, self._files, focus, self._plan, pieces)
 
-        may_find = not self.request.scope and self.request.approved is None
-        return await work_out(replace(question, render=render), self.seams, self._bounds(), may_find=may_find)
+        approved = self.request.approved
+        may_find = not self.request.scope and approved is None
+        asked = replace(question, render=render)
+        return await work_out(asked, self.seams, self._bounds(), may_find=may_find, approved=approved)
 
     def _bounds(self) -> Bounds:
         """What all requests of the refactor may come to together, as far as its route says."""

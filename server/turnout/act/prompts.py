@@ -72,7 +72,7 @@ around it until it is. Keep blocks small. Every block refers to the files as the
 
 _AGENT_SYSTEM = """\
 You are a careful programmer who changes files of a project. Look up what you need with the tools, then propose the \
-whole change with propose_edits; when it is accepted and nothing more is to be done, answer with one or two sentences.
+change with propose_edits, all of it in one call where you can, with `done` true in the last; what is accepted stays.
 
 Rules:
 - Paths are relative to the project, written as the tools write them.

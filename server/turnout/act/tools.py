@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from turnout.act.calls import TOOLS, BadCall, number_in, reply_of, text_in
-from turnout.act.proposals import Check
+from turnout.act.calls import TOOLS, BadCall, number_in, reply_of, text_in, texts_in
+from turnout.act.drafts import Draft
+from turnout.act.overlay import Overlay
 from turnout.act.scope import is_sayable
 from turnout.act.seams import Seams
 from turnout.core.documents import Snapshot, line_body
@@ -34,16 +35,21 @@ _MOST_SEARCHED = 5_000
 _MOST_LINE = 240
 _KEY = "(a line of a private key)"
 
-Propose = Callable[[Reply], Awaitable[str]]
-"""Takes proposed edits; what became of them, in words for the model."""
+Propose = Callable[[Reply, bool], Awaitable[str]]
+"""Takes proposed edits, and whether they are the last; what became of them, in words for the model."""
 
 
 @dataclass
 class Toolbox:
-    """The tools of one refactor; `read` are the files whose text went into answers, by path."""
+    """The tools of one refactor; `read` are the files whose text went into answers, by path.
+
+    They show files as they are with what was accepted so far, in `overlay`.
+    """
 
     seams: Seams
+    overlay: Overlay
     propose: Propose
+    reset: Callable[[Sequence[str]], Awaitable[str]]
     check: Callable[[], Awaitable[str]] | None
     shown: tuple[SentFile, ...]
     read: dict[str, SentFile] = field(default_factory=dict)
@@ -109,7 +115,9 @@ class Toolbox:
     async def _run(self, name: str, arguments: Mapping[str, Any], model: Model) -> str:
         match name:
             case "propose_edits":
-                return await self.propose(reply_of(arguments))
+                return await self.propose(reply_of(arguments), arguments.get("done") is True)
+            case "reset_files":
+                return await self.reset(texts_in(arguments, "paths"))
             case "run_checks" if self.check:
                 return await self.check()
             case "read_file":
@@ -140,6 +148,24 @@ class Toolbox:
             raise BadCall(f"There is no file {path}.")
         return file
 
+    async def _present(self, path: str, model: Model) -> Snapshot:
+        """A file as it is now. Raises BadCall for one that `model` may not have, or that is gone."""
+        change = self.overlay.at(path)
+        if change is None:
+            if self.overlay.is_gone(path):
+                raise BadCall(f"There is no file {path} any more.")
+            return await self._file(path, model)
+        if change.kind != "create":
+            await self._file(change.path, model)
+        if not await self._may_see_now(path, model):
+            raise BadCall(f"There is no file {path} that {model.name} may look at.")
+        return self.overlay.file(change)
+
+    async def _may_see_now(self, path: str, model: Model) -> bool:
+        """Whether `model` may have the file at `path` as it is now, and as it was under another name."""
+        readers = await self._readers_of([name for name in (path, self.overlay.origin(path)) if name])
+        return all(model in some for some in readers)
+
     async def _may_see(self, path: str, model: Model) -> bool:
         """Whether the settings let `model` have this file.
 
@@ -158,6 +184,11 @@ class Toolbox:
         return [self._readers.get(path, frozenset()) for path in paths]
 
     def _note(self, path: str, text: str) -> None:
+        """Count text of a file, under the name that it had before, among what is sent."""
+        origin = self.overlay.origin(path)
+        if origin is None:
+            return  # a model made it
+        path = origin
         before = self.read[path].bytes if path in self.read else 0
         size = before + len(text.encode("utf-8", "replace"))
         self.read[path] = SentFile(self.seams.workspace.uri(path), size, "the model asked for it")
@@ -166,7 +197,7 @@ class Toolbox:
         path = normalise(text_in(arguments, "path"))
         first = max(1, number_in(arguments, "first_line", 1))
         last = number_in(arguments, "last_line", 10**9)
-        lines = (await self._file(path, model)).lines
+        lines = (await self._present(path, model)).lines
         text = _cut(lines[first - 1 : last], first)
         self._note(path, text)
         return f"{path}, lines {first} to {min(last, len(lines))} of {len(lines)}:\n{text}"
@@ -174,11 +205,11 @@ class Toolbox:
     async def _list_files(self, arguments: Mapping[str, Any], model: Model) -> str:
         folder = text_in(arguments, "folder", "").strip("/")
         below = f"{normalise(folder)}/" if folder not in ("", ".") else ""
-        found = [path for path in await self._files() if path.startswith(below)]
+        found = [path for path in self.overlay.listed(await self._files()) if path.startswith(below)]
         listed = found[:MOST_LISTED]
         readers = await self._readers_of(listed)
         rows = [path for path, some in zip(listed, readers, strict=True) if model in some]
-        self._named.update(rows)
+        self._named.update(filter(None, map(self.overlay.origin, rows)))
         if len(found) > MOST_LISTED:
             rows.append(f"(and {len(found) - MOST_LISTED} more: name a folder)")
         return "\n".join(rows) or "There is no file there."
@@ -196,16 +227,19 @@ class Toolbox:
         for found in await asyncio.to_thread(repository.definitions, [name], limit=MOST_MATCHES):
             if found.path in listed and await self._may_see(found.path, model):
                 self._note(found.path, found.signature)
-                rows.append(f"{found.path}:{found.first_line + 1}: {found.kind} {found.signature.strip()}")
+                late = " (before your edits)" if found.path in self.overlay.changes else ""
+                rows.append(
+                    f"{found.path}:{found.first_line + 1}: {found.kind} {found.signature.strip()}{late}"
+                )
         defined = "\n".join(rows) or f"{name} is not defined in this folder."
         uses = await self._matching(re.compile(rf"(?<![\w$]){re.escape(name)}(?![\w$])"), model)
         return f"Defined:\n{defined}\n\nUsed:\n{uses}"
 
     async def _matching(self, pattern: re.Pattern[str], model: Model) -> str:
         rows: list[str] = []
-        for path in (await self._files())[:_MOST_SEARCHED]:
+        for path in self.overlay.listed(await self._files())[:_MOST_SEARCHED]:
             matches = await asyncio.to_thread(self._matches, path, pattern)
-            if not matches or not await self._may_see(path, model):
+            if not matches or not await self._may_see_now(path, model):
                 continue
             kept = matches[: MOST_MATCHES - len(rows)]
             self._note(path, "\n".join(kept))
@@ -215,8 +249,13 @@ class Toolbox:
         return "\n".join(rows) or "Nothing was found."
 
     def _matches(self, path: str, pattern: re.Pattern[str]) -> list[str]:
+        change = self.overlay.at(path)
         try:
-            file = self.seams.workspace.snapshot(self.seams.workspace.uri(path))
+            file = (
+                self.overlay.file(change)
+                if change
+                else self.seams.workspace.snapshot(self.seams.workspace.uri(path))
+            )
         except EditError:
             return []
         if file is None or not (found := [at for at, line in enumerate(file.lines) if pattern.search(line)]):
@@ -224,7 +263,7 @@ class Toolbox:
         # A line of a key is known by its neighbours, and nobody can tell once it stands alone.
         hidden = lines_of_keys("".join(f"{line_body(line)}\n" for line in file.lines))
         return [
-            f"{path}:{at + 1}: {_KEY if at in hidden else file.lines[at].strip()[:_MOST_LINE]}"
+            f"{path}:{at + 1}: {_KEY if at in hidden else line_body(file.lines[at])[:_MOST_LINE]}"
             for at in found
         ]
 
@@ -239,8 +278,22 @@ def _cut(lines: Sequence[str], first: int) -> str:
     return "".join(lines)
 
 
-def told(changes: Sequence[FileChange], checks: Sequence[Check]) -> str:
+def told(changes: Sequence[FileChange]) -> str:
     """What edits that were accepted come to, for the model."""
-    failed = [f"{check.name}: {check.message}" for check in checks if not check.ok]
     files = ", ".join(change.new_path or change.path for change in changes) or "nothing"
-    return "\n".join([f"Accepted so far: changes of {files}.", *failed])
+    return f"Accepted so far: changes of {files}."
+
+
+def rejected(draft: Draft) -> str:
+    """What is wrong with the last edits, or with what they made of files, for the model."""
+    said: list[str] = []
+    if draft.failures:
+        wrong = [f"- {failure}" for failure in draft.failures]
+        said += [
+            "That cannot be applied:",
+            *wrong,
+            "None of the edits of those files was made: propose them again.",
+        ]
+    if broken := [f"- {check.name}: {check.message}" for check in draft.checks if not check.ok]:
+        said += ["What was accepted breaks files:", *broken, "Mend it with more edits, or use reset_files."]
+    return "\n".join(said)

@@ -1,0 +1,153 @@
+"""What a model with tools proposed, call after call: what was accepted of it, and what is still wrong with the rest.
+
+Invariants: edits are made to files as they are with all that was accepted before; the edits of one file in one call are
+accepted together or not at all; what could not be accepted stays known until its file is proposed anew or let go of.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from turnout.act.closed import without_closed
+from turnout.act.conversation import Question
+from turnout.act.drafts import Draft, syntax_check
+from turnout.act.overlay import Overlay
+from turnout.act.proposals import Check
+from turnout.act.seams import Seams
+from turnout.act.withdrawals import Attempt, meant
+from turnout.core.documents import Snapshot
+from turnout.core.edits.assemble import Shown, assemble
+from turnout.core.edits.locating import bodies_of
+from turnout.core.edits.paths import normalise
+from turnout.core.edits.replies import Delete, Rename, Replace, Reply, Step
+from turnout.core.models import Model
+from turnout.errors import EditError, PathRefused
+
+
+@dataclass
+class Accepted:
+    """What holds of the proposals for one question."""
+
+    question: Question
+    seams: Seams
+    overlay: Overlay
+    plan: str = ""
+    attempts: list[Attempt] = field(default_factory=list)
+    """What the model made of it with each proposal."""
+    _open: dict[str, list[EditError]] = field(default_factory=dict)
+    """What is wrong with the last edits of a file, by its path; "" for what is about none that may change."""
+    _steps: dict[str, Step] = field(default_factory=dict)
+    """One for each path that was spoken of."""
+    _made: set[Step] = field(default_factory=set)
+    _checks: dict[str, Check] = field(default_factory=dict)
+
+    @property
+    def draft(self) -> Draft:
+        """What there is, without receipts."""
+        failures = tuple(failure for found in self._open.values() for failure in found)
+        reply = Reply(self.plan, tuple(self._steps.values()))
+        return Draft(
+            reply, tuple(self.overlay.changes.values()), tuple(self._checks.values()), failures, (), "blocks"
+        )
+
+    async def take(self, reply: Reply, files: Mapping[str, Snapshot], model: Model) -> tuple[str, ...]:
+        """Take the edits of a call by `model`, which may have `files`; those that are in place already, in words."""
+        now = self.overlay.files(files)
+        made = [step for step in reply.steps if self._is_in_place(step, now)]
+        wanted = replace(reply, steps=tuple(step for step in reply.steps if step not in made))
+        usable, refused = await without_closed(wanted, now, self.question.kind, model, self.seams)
+        shown = self.overlay.shown(now, self.seams.syntax)
+        failures = await asyncio.to_thread(self._accept, usable, shown)
+        self._note(wanted, (*refused, *failures))
+        self.plan = self.plan or reply.plan
+        return tuple(f"Block {step.number} is in {step.path} already." for step in made)
+
+    def let_go(self, path: str) -> bool:
+        """Forget all that was proposed for a file; whether there was anything."""
+        change = self.overlay.reset(path)
+        known = path in self._open
+        for name in {path, *((change.path, change.new_path or change.path) if change else ())}:
+            self._forget(name)
+        return known or change is not None
+
+    def attempted(self, reply: Reply, wrong: str) -> None:
+        """Note what was `wrong` after a call with `reply`."""
+        draft = self.draft
+        # Edits of a file that were refused are looked for one by one: its change has only those before them.
+        changes = tuple(
+            change
+            for change in draft.changes
+            if self._open.keys().isdisjoint(_names(change.path, change.new_path))
+        )
+        self.attempts.append(Attempt(draft.meant, wrong, reply, changes))
+
+    def _accept(self, reply: Reply, shown: Shown) -> list[EditError]:
+        """Take what can be made of `reply` into the overlay; what is wrong with the rest. Parses and reads files."""
+        found = assemble(reply, shown)
+        failures = list(found.failures)
+        for change in found.changes:
+            try:
+                self.overlay.take(change, self.question.objection)
+            except PathRefused as failure:
+                failures.append(failure)
+        self._checks = {path: check for path, check in self._checks.items() if path in self.overlay.changes}
+        touched = {change.path for change in found.changes} | {change.new_path for change in found.changes}
+        for path, whole in self.overlay.changes.items():
+            if whole.kind == "delete":
+                self._checks.pop(path, None)
+            elif not touched.isdisjoint((path, whole.new_path)):
+                self._checks[path] = syntax_check(whole, self.seams.syntax)
+        return failures
+
+    def _note(self, reply: Reply, failures: Sequence[EditError]) -> None:
+        """Remember what is wrong with `reply`, in the place of what was before with its files."""
+        spoken_of = dict.fromkeys(step.path for step in reply.steps)
+        for path in ("", *spoken_of):
+            self._open.pop(path, None)
+        for failure in failures:
+            path = next(iter(meant(reply, (), [failure])), "")
+            self._open.setdefault(path, []).append(failure)
+        self._steps |= {step.path: step for step in reply.steps}
+        self._made |= {replace(step, number=0) for step in reply.steps if step.path not in self._open}
+
+    def _is_in_place(self, step: Step, files: Mapping[str, Snapshot]) -> bool:
+        """Whether `files` are as `step` left them when it was made before: to make it again would do harm or fail."""
+        if replace(step, number=0) not in self._made:
+            return False
+        if isinstance(step, Rename):
+            return self.overlay.is_gone(step.path) and self.overlay.origin(step.new_path) == step.path
+        if isinstance(step, Delete):
+            return self.overlay.is_gone(step.path)
+        if not isinstance(step, Replace) or step.path not in files:
+            return False
+        there = bodies_of(files[step.path].lines)
+        return _holds(there, step.replace) if step.replace else not _holds(there, step.search)
+
+    def _forget(self, path: str) -> None:
+        self._open.pop(path, None)
+        self._checks.pop(path, None)
+        self._steps.pop(path, None)
+        self._made = {
+            step for step in self._made if path not in _names(step.path, getattr(step, "new_path", None))
+        }
+
+
+def spelled(reply: Reply) -> Reply:
+    """`reply` with each path in the one spelling of its file; one that is refused stays as it was written."""
+    steps: list[Step] = []
+    for step in reply.steps:
+        try:
+            steps.append(replace(step, path=normalise(step.path)))
+        except PathRefused:
+            steps.append(step)  # said where the edits are made
+    return replace(reply, steps=tuple(steps))
+
+
+def _holds(lines: Sequence[str], part: Sequence[str]) -> bool:
+    """Whether `part` stands in `lines`, as it is."""
+    starts = (at for at, line in enumerate(lines) if line == part[0])
+    return any(tuple(lines[at : at + len(part)]) == tuple(part) for at in starts)
+
+
+def _names(path: str, new_path: str | None) -> frozenset[str]:
+    return frozenset(filter(None, (path, new_path)))

@@ -1,0 +1,187 @@
+"""What a model with tools proposed stays, is what its tools show, and is what it goes on from."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from support.agent_kit import HERE, Calling, Calls, Turn, around, edits, failed, run
+from turnout.act.proposals import Check, Proposal
+from turnout.act.refactor import propose
+from turnout.core.edits.changes import FileChange
+from turnout.core.edits.plans import Approved, PlannedStep
+
+PRICES = {
+    "prices.py": "def total(xs):\n    return sum(xs)\n\n\nA = 1\nB = 2\n",
+    "basket.py": "from prices import total\n\nSUM = total([1])\n",
+}
+START = replace(HERE, document="file:///w/prices.py", instruction="Rename total to whole.")
+DEF = edits("prices.py", "def total(xs):", "def whole(xs):", done=False)
+
+
+def call(*, done: bool = False, **given: object) -> Calls:
+    return [("propose_edits", {"summary": "x", "done": done, **given})]
+
+
+def texts(proposal: Proposal) -> dict[str, str]:
+    return {change.path: "".join(change.after) for change in proposal.changes}
+
+
+async def after(*turns: Turn, files: dict[str, str] = PRICES) -> tuple[Proposal, Calling]:
+    asker = Calling([*turns])
+    return await propose(START, around(asker, files)), asker
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [DEF, edits("prices.py", "A = 1", "A = 10")],
+        [DEF + edits("prices.py", "A = 1", "A = 10")],
+        [[*DEF, ("read_file", {"path": "basket.py"})], edits("prices.py", "A = 1", "A = 10")],
+        [DEF, call(edits=[{"path": "prices.py", "search": "A = x", "replace": "A = 10"}]),
+         edits("prices.py", "A = 1", "A = 10")],
+        [DEF, call(done=True, edits=[
+            {"path": "prices.py", "search": "def total(xs):", "replace": "def whole(xs):"},
+            {"path": "prices.py", "search": "A = 1", "replace": "A = 10"},
+        ])],
+    ],
+    ids=["in two turns", "in one turn", "with a look in between", "with a miss in between", "sent again"],
+)  # fmt: skip
+async def test_what_was_accepted_stays(turns: Sequence[Turn]) -> None:
+    """Edits of one file add up, whether later ones are found or not; one that is sent again is not made twice."""
+    proposal, _ = await after(*turns)
+    assert texts(proposal) == {"prices.py": "def whole(xs):\n    return sum(xs)\n\n\nA = 10\nB = 2\n"}
+    assert failed(proposal) == {}
+
+
+async def test_a_proposal_is_not_the_end() -> None:
+    """A model that goes file by file is not cut off: it is done when it says so, by `done` or without a call."""
+    rest = edits("basket.py", "from prices import total", "from prices import whole as total", done=False)
+    proposal, asker = await after(DEF, rest, "I renamed it.")
+    assert set(texts(proposal)) == {"prices.py", "basket.py"}
+    assert failed(proposal) == {}
+    assert len(asker.prompts) == 3
+
+
+async def test_the_tools_show_what_was_accepted() -> None:
+    """Reading, searching and listing tell of files as they are now, by the names that they have now, to the letter."""
+    moved = call(
+        rename=[{"path": "basket.py", "new_path": "cart.py"}],
+        create=[{"path": "new.py", "text": "X = 'total'\n"}],
+        edits=[{"path": "prices.py", "search": "    return sum(xs)", "replace": "    return total_of(xs)"}],
+    )
+    looks: Calls = [
+        ("read_file", {"path": "prices.py"}),
+        ("search_text", {"text": "total"}),
+        ("list_files", {}),
+        ("read_file", {"path": "basket.py"}),
+    ]
+    _, asker = await after(moved, looks, edits("cart.py", "SUM = total([1])", "SUM = 1"))
+    _, read, found, listed, gone = asker.said
+    assert "    return total_of(xs)\n" in read
+    assert "prices.py:2:     return total_of(xs)" in found
+    assert "new.py:1: X = 'total'" in found
+    assert "cart.py:3: SUM = total([1])" in found
+    assert set(listed.splitlines()) == {"prices.py", "cart.py", "new.py"}
+    assert gone == "There is no file basket.py any more."
+
+
+async def test_a_file_that_was_made_or_moved_is_edited_further() -> None:
+    """Steps on one file come to one change from what it was to what it is, whatever they are."""
+    proposal, _ = await after(
+        call(
+            rename=[{"path": "basket.py", "new_path": "cart.py"}],
+            create=[{"path": "new.py", "text": "X = 1\n"}],
+        ),
+        call(
+            edits=[
+                {"path": "cart.py", "search": "SUM = total([1])", "replace": "SUM = 1"},
+                {"path": "new.py", "search": "X = 1", "replace": "X = 2"},
+            ],
+            delete=["prices.py"],
+        ),
+        call(create=[{"path": "prices.py", "text": "A = 1\n"}], done=True),
+    )
+    kinds = {change.path: (change.kind, change.new_path) for change in proposal.changes}
+    assert kinds == {
+        "basket.py": ("rename", "cart.py"),
+        "new.py": ("create", None),
+        "prices.py": ("edit", None),
+    }
+    assert texts(proposal) == {
+        "basket.py": "from prices import total\n\nSUM = 1\n", "new.py": "X = 2\n", "prices.py": "A = 1\n",
+    }  # fmt: skip
+    assert failed(proposal) == {}
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        call(create=[{"path": "basket.py", "text": "X = 1\n"}]),
+        call(rename=[{"path": "prices.py", "new_path": "basket.py"}]),
+        call(rename=[{"path": "prices.py", "new_path": "cart.py"}]),
+        call(create=[{"path": "cart.py", "text": "X = 1\n"}]),
+    ],
+)
+async def test_no_two_files_in_one_place(there: Calls) -> None:
+    """A place that a file left, or took, in an earlier call is no other one's: both would be written there."""
+    proposal, _ = await after(call(rename=[{"path": "basket.py", "new_path": "cart.py"}]), there, "Done.")
+    assert {(change.path, change.new_path) for change in proposal.changes} == {("basket.py", "cart.py")}
+
+
+async def test_a_file_is_let_go_of() -> None:
+    """After `reset_files` it is as it was, and what comes then is made to that; what is left out is said."""
+    proposal, asker = await after(
+        DEF, [("reset_files", {"paths": ["prices.py"]})], edits("prices.py", "A = 1", "A = 10")
+    )
+    assert asker.said[1].startswith("Let go of the edits of prices.py.")
+    assert texts(proposal)["prices.py"].startswith("def total(xs):")
+    assert "A = 10" in texts(proposal)["prices.py"]
+
+
+async def test_edits_that_were_refused_with_others_are_missed() -> None:
+    """A file's edits in one call are made together or not at all, and those that are never sent again are told."""
+    both = call(
+        edits=[
+            {"path": "prices.py", "search": "A = 1", "replace": "A = 10"},
+            {"path": "prices.py", "search": "B = 3", "replace": "B = 20"},
+        ]
+    )
+    proposal, asker = await after(DEF, both, edits("prices.py", "B = 2", "B = 20"))
+    assert "None of the edits of those files was made" in asker.said[1]
+    assert "A = 1\nB = 20\n" in texts(proposal)["prices.py"]
+    assert not proposal.complete
+    assert "A = 1" in failed(proposal)["edits"]
+
+
+async def test_what_of_the_plan_is_not_done_is_told() -> None:
+    """A model that ends before its plan does is told once what is missing, and that ends it the second time."""
+    steps = (PlannedStep("edit", "prices.py", "the name"), PlannedStep("edit", "basket.py", "its import"))
+    request = replace(START, approved=Approved(steps))
+    first = edits("prices.py", "def total(xs):", "def whole(xs):")
+    rest = edits("basket.py", "from prices import total", "from prices import whole as total")
+    for turns in ([first, rest], [[*DEF], "Done.", rest]):
+        asker = Calling([*turns])
+        proposal = await propose(request, around(asker, PRICES))
+        assert set(texts(proposal)) == {"prices.py", "basket.py"}
+        assert (
+            "Not done yet of the plan:\nEDIT basket.py: its import" in asker.prompts[-1].messages[-1].content
+        )
+    asker = Calling([first, "It need not be."])
+    proposal = await propose(request, around(asker, PRICES))
+    assert len(asker.prompts) == 2
+    assert "basket.py" in failed(proposal)["plan"]
+
+
+async def test_a_repair_goes_on_from_what_the_checks_saw() -> None:
+    """An edit that mends what a check found is made to the file that was checked."""
+    seen: list[str] = []
+
+    async def check(changes: Sequence[FileChange]) -> list[Check]:
+        seen.append("".join(changes[0].after))
+        return [Check("pytest", "A = 10" in seen[-1], "NameError")]
+
+    first = edits("prices.py", "def total(xs):", "def whole(xs):")
+    proposal, _ = await run([first, edits("prices.py", "A = 1", "A = 10")], START, files=PRICES, check=check)
+    assert [text.startswith("def whole(xs):") for text in seen] == [True, True]
+    assert failed(proposal) == {}

@@ -18,12 +18,29 @@ class BadCall(Exception):
     """A call that cannot be carried out; the message is the model's answer."""
 
 
+def arguments_of(text: str) -> Mapping[str, Any]:
+    """The arguments of a call. Raises BadCall where they are no JSON object that can be read."""
+    try:
+        arguments = json.loads(text or "{}")
+    except json.JSONDecodeError as error:
+        raise BadCall(f"The arguments are not JSON: {error.msg}.") from error
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, or brackets in brackets
+        raise BadCall("The arguments cannot be read: they hold a number too long, or go too deep.") from error
+    if not isinstance(arguments, Mapping):
+        raise BadCall("The arguments have to be a JSON object.")
+    return arguments
+
+
 def reply_of(arguments: Mapping[str, Any]) -> Reply:
     """The edits of a `propose_edits` call. Raises BadCall for what is none."""
-    steps: list[Step] = [
+    changed = [
         Replace(0, text_in(row, "path"), _split(text_in(row, "search")), _split(text_in(row, "replace")))
         for row in _rows(arguments, "edits")
     ]
+    empty = next((step.path for step in changed if step.search in ((), ("",))), None)
+    if empty is not None:
+        raise BadCall(f"search is empty in an edit of {empty}: use create for a new file.")
+    steps: list[Step] = [*changed]
     steps += [
         Replace(0, text_in(row, "path"), (), _split(text_in(row, "text")))
         for row in _rows(arguments, "create")
@@ -35,16 +52,17 @@ def reply_of(arguments: Mapping[str, Any]) -> Reply:
     steps += [Delete(0, text_in(row, "path")) for row in _rows(arguments, "delete")]
     if not steps:
         raise BadCall("There are no edits in it.")
-    empty = next((step.path for step in steps if isinstance(step, Replace) and step.search == ("",)), None)
-    if empty is not None:
-        raise BadCall(f"search is empty in an edit of {empty}: use create for a new file.")
-    numbered = [replace(step, number=number) for number, step in enumerate(steps[:_MOST_STEPS], start=1)]
+    if len(steps) > _MOST_STEPS:
+        raise BadCall(
+            f"{len(steps)} edits are too many for one call, and none was made: {_MOST_STEPS} at most."
+        )
+    numbered = [replace(step, number=number) for number, step in enumerate(steps, start=1)]
     return Reply(text_in(arguments, "summary", ""), tuple(numbered))
 
 
 def _split(text: str) -> tuple[str, ...]:
-    """The lines of `text` without their endings; one at its end begins no further line."""
-    return tuple(text.removesuffix("\n").replace("\r\n", "\n").split("\n"))
+    """The lines of `text` without their endings; one at its end begins no further line, and no text is no line."""
+    return () if not text else tuple(text.removesuffix("\n").replace("\r\n", "\n").split("\n"))
 
 
 def _rows(arguments: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:

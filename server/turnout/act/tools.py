@@ -6,13 +6,12 @@ is text, of bounded size.
 """
 
 import asyncio
-import json
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from turnout.act.calls import TOOLS, BadCall, number_in, reply_of, text_in, texts_in
+from turnout.act.calls import TOOLS, BadCall, arguments_of, number_in, reply_of, text_in, texts_in
 from turnout.act.drafts import Draft
 from turnout.act.overlay import Overlay
 from turnout.act.scope import is_sayable
@@ -103,12 +102,7 @@ class Toolbox:
     async def run(self, call: ToolCall, model: Model) -> str:
         """The answer to `call`, for `model` to read."""
         try:
-            arguments = json.loads(call.arguments or "{}")
-            if not isinstance(arguments, Mapping):
-                raise BadCall("The arguments have to be a JSON object.")
-            return await self._run(call.name, arguments, model)
-        except json.JSONDecodeError as error:
-            return f"The arguments are not JSON: {error.msg}."
+            return await self._run(call.name, arguments_of(call.arguments), model)
         except (BadCall, EditError) as error:
             return str(error)
 

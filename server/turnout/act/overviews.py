@@ -1,10 +1,11 @@
 """What a model is told of files that it is not shown: a few lines of each, and what was changed in them.
 
-Invariant: every line is one of the file, cut at the same length, and an overview has at most the bytes that it may.
+Invariants: every line is a whole one of its file, since of half a line nobody can tell whether it holds a secret, and
+none that only its neighbours tell to be a private key's; an overview has at most the bytes that it may.
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from turnout.act.pieces import cut
 from turnout.act.scope import mentions
@@ -12,9 +13,11 @@ from turnout.act.seams import Syntax
 from turnout.core.documents import Snapshot, line_body
 from turnout.core.edits.changes import FileChange
 from turnout.core.languages import language_of
+from turnout.core.secrets import lines_of_keys
 
 _WORD = re.compile(r"\w+")
-_MOST_LINE = 160
+_MOST_LINE = 200
+"""In characters: a longer line says little in short."""
 _MOST_ROWS = 12
 """Of one changed file, before and after together."""
 
@@ -27,7 +30,11 @@ def overview(file: Snapshot, names: Collection[str], syntax: Syntax, most_bytes:
         if found := left.intersection(_WORD.findall(line)):
             rows[number] = line
             left -= found
-    return cut("".join(f"line {number}: {_short(rows[number])}\n" for number in sorted(rows)), most_bytes)
+    hidden = _hidden(file.lines)
+    shown = (
+        f"line {number}: {rows[number].strip()}\n" for number in sorted(rows) if number - 1 not in hidden
+    )
+    return cut("".join(shown), most_bytes)
 
 
 def changed(changes: Iterable[FileChange], syntax: Syntax) -> str:
@@ -46,16 +53,26 @@ def _rows(change: FileChange, syntax: Syntax) -> list[str]:
         return []
     language = language_of(change.new_path or change.path)
     names = syntax.defined(language, "".join(change.before)) | syntax.defined(language, "".join(change.after))
-    rows = [
-        f"{sign} {_short(line_body(line))}"
-        for hunk in change.hunks
-        for sign, lines in (("-", hunk.before), ("+", hunk.after))
-        for line in lines
-        if line.strip()
-    ]
+    rows = [row for row in _changed_lines(change) if row[1:].strip()]
     telling = [row for row in rows if names.intersection(_WORD.findall(row))]
     return (telling or rows)[:_MOST_ROWS]
 
 
-def _short(line: str) -> str:
-    return line.strip()[:_MOST_LINE]
+def _changed_lines(change: FileChange) -> Iterator[str]:
+    """Lines that went and lines that came, hunk by hunk."""
+    gone, new = _hidden(change.before), _hidden(change.after)
+    shift = 0
+    for hunk in change.hunks:
+        sides = (("-", hunk.before, hunk.start, gone), ("+", hunk.after, hunk.start + shift, new))
+        for sign, lines, first, hidden in sides:
+            for row, line in enumerate(lines, start=first):
+                if row not in hidden:
+                    yield f"{sign} {line_body(line).strip()}"
+        shift += len(hunk.after) - len(hunk.before)
+
+
+def _hidden(lines: Sequence[str]) -> frozenset[int]:
+    """The lines (from 0) that are not shown."""
+    bodies = [line_body(line) for line in lines]
+    long = {row for row, body in enumerate(bodies) if len(body.strip()) > _MOST_LINE}
+    return lines_of_keys("".join(f"{body}\n" for body in bodies)) | long

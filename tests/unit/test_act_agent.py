@@ -319,7 +319,7 @@ async def test_cancelling_ends_it() -> None:
             raise AssertionError
 
     task = asyncio.ensure_future(propose(HERE, around(Never([]))))
-    await started.wait()
+    await asyncio.wait_for(started.wait(), 30)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

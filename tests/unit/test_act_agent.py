@@ -27,7 +27,8 @@ from support.agent_kit import (
     run,
 )
 from turnout import syntax
-from turnout.act.agent import Bounds, work_out
+from turnout.act.agent import work_out
+from turnout.act.bounds import Bounds
 from turnout.act.calls import BadCall, reply_of
 from turnout.act.conversation import Question
 from turnout.act.proposals import Check
@@ -265,6 +266,23 @@ async def test_what_there_is_is_offered(bounds: Bounds, said: str) -> None:
     (last,) = [check for check in draft.checks if not check.ok]
     assert last.name == "finished"
     assert re.search(said, last.message)
+
+
+async def test_no_turn_is_begun_that_is_not_paid_for() -> None:
+    """A turn may write as much as the money that is left pays for, and where that is next to nothing there is none."""
+    model = replace(MODEL, input_usd=1.0, output_usd=10.0)
+    looks: list[Turn] = [edits(done=False), [("list_files", {})], [("list_files", {"folder": "far"})]]
+    asker = Calling(looks, model=model)
+
+    class Limited(MemoryOutlook):
+        def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+            return Route(kind, (model,), (), "test", limit_usd=0.0205)
+
+    proposal = await propose(HERE, replace(around(asker), outlook=Limited()))
+    first, second = (prompt.max_tokens for prompt in asker.prompts)
+    assert (second, second < first) == (1039, True)
+    assert "what is left does not pay for another turn" in failed(proposal)["finished"]
+    assert [change.path for change in proposal.changes] == ["shapes.py"]
 
 
 async def test_a_failure_in_the_middle() -> None:

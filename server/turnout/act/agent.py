@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from turnout.act.accepted import Accepted, spelled
+from turnout.act.bounds import Bounds
 from turnout.act.conversation import Question
 from turnout.act.drafts import Draft, without_withdrawn
 from turnout.act.findings import Findings, asked_anew, findings, quotable, vetted
@@ -37,30 +38,12 @@ _LEFT_OUT = "(left out to make room; ask again if you need it)"
 _BY_CALLS = "tools: its model is known to call them"
 _MOST_REPEATS = 3
 _MOST_BROKEN = 2
+_LEAST_REPLY = 200
+"""Tokens that a turn has to have room for: a small edit, or a word at the end."""
 _FEW_TURNS = 3
 """So many before the last, the model is told."""
 _MOST_CALLS = 16
 """Of one turn; the rest is answered with a request for fewer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How far a model may go; `usd` is None where no budget limits it."""
-
-    turns: int = 24
-    tokens: int = 600_000
-    seconds: float = 600.0
-    usd: float | None = None
-
-    def reached(self, receipts: Sequence[Receipt], turns: int) -> str:
-        """Which of them is reached after so many turns, in a sentence; empty where none is."""
-        if turns >= self.turns:
-            return f"It was stopped after {self.turns} turns."
-        tokens = sum(receipt.tokens_in + receipt.tokens_out for receipt in receipts)
-        if tokens >= self.tokens:
-            return f"It was stopped after {tokens:,} tokens."
-        usd = sum(receipt.cost_usd or 0.0 for receipt in receipts)
-        return f"It was stopped after ${usd:.2f}." if self.usd is not None and usd >= self.usd else ""
 
 
 async def work_out(
@@ -166,6 +149,10 @@ class _Work:
         """Ask once and do what is asked for; whether there is anything left to do."""
         if reached := self.bounds.reached(self.receipts, len(self.receipts) + self.broken):
             raise _Stopped(reached)
+        if self.model and self.bounds.reply_tokens(self.receipts, self.model, _LEAST_REPLY) < _LEAST_REPLY:
+            raise _Stopped(
+                f"It was stopped{so_far(self.receipts)}: what is left does not pay for another turn."
+            )
         try:
             answer = await self._ask()
         except ProtocolViolation as failure:
@@ -212,6 +199,8 @@ class _Work:
         if self.hearers is not None and model not in self.hearers:
             raise RequestRejected(f"Names were listed of files that are kept from {model.name}.")
         begun = self.question.render(model)
+        most = self.bounds.reply_tokens(self.receipts, model, begun.max_tokens)
+        begun = replace(begun, max_tokens=max(min(_LEAST_REPLY, begun.max_tokens), most))
         room = (model.context_tokens - begun.max_tokens) * _BYTES_PER_TOKEN - _size(begun.messages)
         prompt = replace(
             begun,

@@ -8,7 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from turnout.act import prompts
-from turnout.act.agent import Bounds, ToolsUnavailable, takes_tools, work_out
+from turnout.act.agent import ToolsUnavailable, takes_tools, work_out
+from turnout.act.bounds import Bounds
 from turnout.act.context import Context, quoted_by
 from turnout.act.conversation import Question
 from turnout.act.drafts import Draft, asked_about, draft_edits

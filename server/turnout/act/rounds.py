@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from turnout.act.agent import Bounds
+from turnout.act.bounds import Bounds
 from turnout.act.conversation import Question
 from turnout.act.drafts import Draft, draft_edits
 from turnout.act.mending import mended

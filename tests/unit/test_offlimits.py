@@ -43,6 +43,15 @@ SAID = [
     ("Files that must never be edited:\n* `a/b`\n", ["a/b"]),
     ("`a/` contains generated code; do not edit.", ["a/"]),
     ("Everything in `a/` is generated, so never edit it directly.", ["a/"]),
+    ("Never edit `Makefile`.", ["Makefile"]),
+    ("Do not change `Dockerfile` or `LICENSE`.", ["Dockerfile", "LICENSE"]),
+    ("Do not touch `vendor` or `my docs/x.md`.", ["vendor", "my docs/x.md"]),
+    ("Do not make any changes to `gen/x.py`.", ["gen/x.py"]),
+    ("- `gen/x.py` - DO NOT EDIT", ["gen/x.py"]),
+    ("`gen/x.py`, `b.lock`: do not edit.", ["gen/x.py", "b.lock"]),
+    ("| `gen/x.py` | never edit |", ["gen/x.py"]),
+    ("Do not edit: src/{a,b}/**, app/(group)/x.tsx\n", ["src/{a,b}/**", "app/(group)/x.tsx"]),
+    ("# Off limits\n- $lib/a=b.ts\n- `a,b.py`\n", ["$lib/a=b.ts", "a,b.py"]),
     ("## Do not edit\n### Generated\n- `gen/` comes from `tools/make.py`\n", ["gen/"]),
 ]  # fmt: skip
 
@@ -85,6 +94,10 @@ FALSE_FRIENDS = [
     "The style of `src/a.py` is legacy; do not change it.",
     "`Total` is generated; do not edit it.",
     "## What you may change\n- `src/`",
+    "Don't change `config` at run time.",
+    "- `src/a.py`: do not edit what it imports.",
+    "- `src/a.py`, where you never edit.",
+    "Do not make changes to the API of `src/a.py`.",
 ]
 
 
@@ -117,6 +130,25 @@ def test_what_only_sounds_like_it(text: str) -> None:
         ("caf\u00e9/", "cafe\u0301/a.py", True),
         ("cafe\u0301/", "caf\u00c9/a.py", True),
         ("cafe/", "caf\u00e9/a.py", False),
+        ("app/(group)/page.tsx", "app/(group)/page.tsx", True),
+        ("app/[id]/page.tsx", "app/[id]/page.tsx", True),
+        ("app/[id]/*.tsx", "app/[id]/page.tsx", True),
+        ("v[12]/a.py", "v2/a.py", True),
+        ("src/{a,b}/**", "src/b/x.py", True),
+        ("src/{a,b}/**", "src/c/x.py", False),
+        ("src/{a,{b,c}d}.py", "src/cd.py", True),
+        ("src/{{,a}}.py", "src/{a}.py", True),
+        ("x{1..3}.py", "x2.py", True),
+        ("{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}.py", "abababa.py", True),
+        ("gen/{a/b" + ",c" * 70 + "}/x.py", "gen/a/b/x.py", True),
+        ("{{name}}/a.py", "{{name}}/a.py", True),
+        ("my docs/x.md", "my docs/x.md", True),
+        ("$lib/a=b,c.ts", "$lib/a=b,c.ts", True),
+        ("gen\\x.py", "gen/x.py", True),
+        ("gen\\x.py", "gen\\x.py", True),
+        ("!a.py", "!a.py", True),
+        ("!a.py", "a.py", False),
+        ("#a.py", "#a.py", True),
     ],
 )
 def test_what_a_path_covers(pattern: str, path: str, forbidden: bool) -> None:
@@ -146,6 +178,14 @@ def test_what_is_too_much_is_never_read_in_part(text: str, why: str) -> None:
     """Instructions over a limit are refused, and so is whatever they may have forbidden."""
     with pytest.raises(FileUnusable, match=why):
         parse_off_limits(text)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.text(alphabet="{},.a[]\\!#*", min_size=1, max_size=60).filter(lambda text: text.strip("/*. ")))
+def test_a_pattern_covers_what_is_written(pattern: str) -> None:
+    """A path is off limits as it stands in the instructions, whatever else its marks may mean."""
+    if rules := parse_off_limits(f"Never edit `x{pattern}x`."):
+        assert forbidding(rules, f"x{pattern}x".replace("*", "a"))
 
 
 def test_a_long_line_that_forbids_nothing_is_no_problem() -> None:

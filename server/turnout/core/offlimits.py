@@ -14,13 +14,14 @@ folder of the file, without regard to case or to how their accents are encoded.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
 from unicodedata import normalize
 
 from turnout.core import gitignore
+from turnout.core.braces import unbraced
 from turnout.errors import FileUnusable
 
 INSTRUCTION_FILES = ("AGENTS.md", "CLAUDE.md", ".github/copilot-instructions.md")
@@ -33,6 +34,8 @@ _MOST_RULES = 2_000
 _MOST_LINE = 10_000
 
 _VERBS = frozenset({"touch", "edit", "modify", "change", "alter"})
+_VERBS_OF_FILES = frozenset({"touch", "edit"})
+"""What nobody does to a variable, so that any name behind them is a path."""
 _TOUCHED = frozenset({"touched", "edited", "modified", "changed", "altered"})
 _NOT = frozenset({"never", "don't", "mustn't", "shouldn't", "cannot"})
 _AUXILIARIES = frozenset({"do", "must", "may", "should", "can"})
@@ -46,6 +49,7 @@ _FILLERS = _VERBS | frozenset(
 _BEFORE_BARRED = frozenset({",", "and", "or", "is", "are", "strictly", "files", "file", "folder"})
 _CONDITIONS = frozenset("without before until if when while after once during".split())  # noqa: SIM905
 
+_MARKS_BETWEEN = frozenset({"-", "*", ":", "|", ",", "(", "\u2013", "\u2014", "and", "or"})
 _PRONOUNS = frozenset({"it", "them", "these", "those", "this"})
 _VERBS_OF_MAKING = frozenset({"is", "are", "contains", "contain", "holds", "hold"})
 _MADE_ELSEWHERE = frozenset(
@@ -72,7 +76,12 @@ _PROTECTED = re.compile(
 _ITEM = re.compile(r"\s*(?:[-*+]|\d{1,3}[.)])\s+(?:\[[ xX]\]\s+)?(.*)")
 _SENTENCE = re.compile(r"(?<=[.;!?])\s+(?=[A-Z`*])")
 _SPAN = re.compile(r"`([^`\n]+)`")
-_PATH = re.compile(r"(?:\./|/)?[\w@+.*?\[\]{}-]+(?:/[\w@+.*?\[\]{}-]+)*/?")
+_PATH = re.compile(
+    r"(?:\./|/)?(?:[\w@+.*?\[\]{}$=,~\\-]|\([\w@+.-]+\))+(?:/(?:[\w@+.*?\[\]{}$=,~\\-]|\([\w@+.-]+\))+)*/?"
+)
+_QUOTED_PATH = re.compile(r"/?[^\s/`](?:[^/`\n]*[^\s/`])?(?:/[^\s/`](?:[^/`\n]*[^\s/`])?)*/?")
+_NAME_OF_FILE = re.compile(r"[A-Z][a-z]*file|[A-Z]{4,}")  # Makefile, LICENSE
+_MAKING_CHANGES = re.compile(r"\bmake (?:any )?(?:changes|edits|modifications) (?:to|in)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +122,17 @@ def _spelled(path: str) -> str:
 
 @lru_cache(maxsize=2 * _MOST_RULES)
 def _lines(pattern: str) -> gitignore.Lines:
-    return gitignore.parse(pattern)
+    return gitignore.parse("\n".join(_readings(pattern)))
+
+
+def _readings(pattern: str) -> Iterator[str]:
+    """Lines of a `.gitignore` for all that `pattern` may mean: nobody knows which of them its author had in mind."""
+    for written in {pattern, *unbraced(pattern)}:
+        start = "\\" if written.startswith(("!", "#")) else ""
+        yield start + written
+        if "[" in written or "\\" in written:
+            yield re.sub(r"([\[\\!#])", r"\\\1", written)
+            yield start + written.replace("\\", "/")
 
 
 def _patterns(text: str) -> Iterator[tuple[int, str]]:
@@ -192,7 +211,7 @@ def _labelled(line: str) -> Iterator[str]:
     """The paths without backquotes in `Do not touch: a/, b/`."""
     item = _ITEM.match(line)
     label, colon, said = (item[1] if item else line).partition(":")
-    words = re.split(r",\s*|\s+and\s+|\s+or\s+", said.strip("*_ \t").rstrip("."))
+    words = re.split(r",(?![^{}]*\})\s*|\s+and\s+|\s+or\s+", said.strip("*_ \t").rstrip("."))
     if colon and all(_looks_like_path(word) for word in words) and _is_announcement(label):
         yield from _paths(words)
 
@@ -227,7 +246,7 @@ def _listed(line: str, *, fenced: bool) -> Iterator[str]:
             return
     spans = _SPAN.findall(line)
     # Behind the path of an item stands why, which may name others.
-    yield from _paths(spans[:1] if item and _reason_follows(line) else spans)
+    yield from _paths(spans[:1] if item and _reason_follows(line) else spans, _QUOTED_PATH)
 
 
 def _reason_follows(line: str) -> bool:
@@ -246,11 +265,14 @@ def _said(line: str) -> Iterator[str]:
         tokens = _tokens(sentence)
         if not _CONDITIONS.intersection(tokens):
             for place in _active(tokens):
-                yield from _paths(_run(tokens[place:], _FILLERS | {"*"}))
+                is_path = _is_named if tokens[place - 1] in _VERBS_OF_FILES else _is_path
+                yield from _paths(_run(tokens[place:], _FILLERS | {"*", "|"}, is_path), _QUOTED_PATH)
                 if _means_what_was_named(tokens[place:]):
-                    yield from _paths(_made_elsewhere([*before, *tokens[:place]]))
+                    named = _made_elsewhere([*before, *tokens[:place]]) or _in_front(tokens[:place])
+                    yield from _paths(named, _QUOTED_PATH)
             for place in _barred(tokens):
-                yield from _paths(_run(tokens[place - 1 :: -1] if place else [], _BEFORE_BARRED)[::-1])
+                named = _run(tokens[place - 1 :: -1] if place else [], _BEFORE_BARRED)[::-1]
+                yield from _paths(named, _QUOTED_PATH)
         before = tokens
 
 
@@ -270,9 +292,16 @@ def _made_elsewhere(tokens: list[str]) -> list[str]:
     return _run(subject, _FILLERS)
 
 
+def _in_front(tokens: list[str]) -> list[str]:
+    """The paths that `tokens` begin with, where nothing but a mark is between them and `do not edit`."""
+    end = next((at for at, token in enumerate(tokens) if token in _NOT | _AUXILIARIES), len(tokens))
+    subject = tokens[:end]
+    return _run(subject, _MARKS_BETWEEN) if all(t[0] == "`" or t in _MARKS_BETWEEN for t in subject) else []
+
+
 def _tokens(sentence: str) -> list[str]:
     """Words in lower case, marks, and pieces in backquotes as they are."""
-    found = _TOKEN.findall(sentence.replace("\u2019", "'"))
+    found = _TOKEN.findall(_MAKING_CHANGES.sub("change", sentence.replace("\u2019", "'")))
     return [token if token.startswith("`") else token.lower() for token in found]
 
 
@@ -307,24 +336,40 @@ def _barred(tokens: list[str]) -> Iterator[int]:
             yield place
 
 
-def _run(tokens: list[str], between: frozenset[str]) -> list[str]:
-    """The pieces in backquotes that `tokens` begin with, and nothing but words of `between` among them."""
+def _run(
+    tokens: list[str], between: frozenset[str], is_path: Callable[[str], bool] | None = None
+) -> list[str]:
+    """The paths in backquotes that `tokens` begin with, and nothing but words of `between` among them."""
     found = []
     for token in tokens:
         if token.startswith("`"):
             found.append(token.strip("`"))
         elif token not in between:
             break
-    return [piece for piece in found if _looks_like_path(piece)]
+    return [piece for piece in found if (is_path or _is_path)(piece)]
 
 
-def _paths(written: list[str]) -> Iterator[str]:
+def _paths(written: list[str], form: re.Pattern[str] = _PATH) -> Iterator[str]:
     for text in written:
         path = text.strip().removeprefix("./")
-        if path and path.strip("/*. ") and ".." not in path.split("/") and _PATH.fullmatch(path):
+        if path and path.strip("/*. ") and ".." not in path.split("/") and form.fullmatch(path):
             yield path
 
 
 def _looks_like_path(text: str) -> bool:
-    """Whether `text` is a path and not a piece of code: it has a slash, a wildcard or an ending."""
-    return bool(_PATH.fullmatch(text)) and ("/" in text or "*" in text or "." in text.strip("."))
+    """Whether a word is a path and not prose: it has a slash, a wildcard or an ending."""
+    return bool(_PATH.fullmatch(text)) and _has_parts(text)
+
+
+def _is_path(piece: str) -> bool:
+    """Whether a piece in backquotes is a path and not one of code."""
+    return _is_named(piece) and (_has_parts(piece) or bool(_NAME_OF_FILE.fullmatch(piece)))
+
+
+def _is_named(piece: str) -> bool:
+    """Whether a piece in backquotes can be the name of a file or folder."""
+    return bool(_QUOTED_PATH.fullmatch(piece))
+
+
+def _has_parts(text: str) -> bool:
+    return "/" in text or "*" in text or "." in text.strip(".")

@@ -309,6 +309,9 @@ async def test_problems_go_back_to_the_round_they_are_in() -> None:
     assert texts(proposal) == AFTER
     assert proposal.complete
     assert proposal.receipt.tokens_out == 10 * 4
+    once = Answering(others={2: edits(second, wrong)})
+    assert texts(await propose(RENAME, around(once, check=check), repairs=0)) == wrong
+    assert len(once.asked) == 3
 
 
 @pytest.mark.parametrize("wait_at", [0, 1, 2], ids=["plan", "first round", "second round"])

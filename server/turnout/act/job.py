@@ -97,7 +97,8 @@ class Job:
     async def _in_rounds(self) -> tuple[list[Draft], Unread]:
         """A draft for each group of files."""
         meter = Meter(self.seams.asker, self._bounds(), [*self.spent])
-        return await in_rounds(self.division.groups, self._of_round, self.seams, meter)
+        seams = self.seams if self.repairs else replace(self.seams, check=None)
+        return await in_rounds(self.division.groups, self._of_round, seams, meter)
 
     async def _with_tools(self, question: Question) -> Draft:
         """The draft of a model that looks things up by itself; it may add files where the user named none."""

@@ -47,6 +47,7 @@ from turnout.errors import (
     ConnectionFailed,
     ProtocolViolation,
     ReplyUnusable,
+    StreamTruncated,
 )
 from turnout.files import Folder
 from turnout.journal import DiskWorkspace
@@ -296,6 +297,20 @@ async def test_a_failure_in_the_middle() -> None:
 
     proposal, _ = await run([edits(), broken], check=check)
     assert "The line is dead" in failed(proposal)["finished"]
+
+
+async def test_an_answer_that_breaks_off_is_asked_for_once_more() -> None:
+    """What was worked out before is not lost with one connection; where the same breaks off again, it ends."""
+    cut = StreamTruncated("The connection is lost.")
+    proposal, asker = await run([[("list_files", {})], cut, edits(done=False), cut, "Done."])
+    assert failed(proposal) == {}
+    assert asker.prompts[1].messages == asker.prompts[2].messages
+    proposal, asker = await run([edits(done=False), cut])
+    assert len(asker.prompts) == 3
+    assert "The connection is lost" in failed(proposal)["finished"]
+    limit = StreamTruncated("It reached its limit of tokens.", remedy="fall_back")
+    with pytest.raises(StreamTruncated, match="limit of tokens"):
+        await run([limit, edits()])
 
 
 async def test_a_call_that_its_server_cannot_read() -> None:

@@ -31,6 +31,7 @@ from turnout.errors import (
     ReplyUnusable,
     RequestRejected,
     RouteError,
+    StreamTruncated,
 )
 
 _BYTES_PER_TOKEN = 3
@@ -98,6 +99,9 @@ class _Work:
     is_reminded: bool = False
     """Whether it was told, when it would have ended, what of the plan is not done."""
     broken: int = 0
+    cut: int = 0
+    """Turns whose answer broke off, and that were taken once more."""
+    was_cut: bool = False
     seen: dict[tuple[str, str], int] = field(default_factory=dict)
     found: Findings | None = None
     """What the checks said since the last answer of a tool."""
@@ -147,21 +151,9 @@ class _Work:
 
     async def _turn(self) -> bool:
         """Ask once and do what is asked for; whether there is anything left to do."""
-        if reached := self.bounds.reached(self.receipts, len(self.receipts) + self.broken):
-            raise _Stopped(reached)
-        if self.model and self.bounds.reply_tokens(self.receipts, self.model, _LEAST_REPLY) < _LEAST_REPLY:
-            raise _Stopped(
-                f"It was stopped{so_far(self.receipts)}: what is left does not pay for another turn."
-            )
-        try:
-            answer = await self._ask()
-        except ProtocolViolation as failure:
-            self._mend(failure)
+        answer = await self._answer()
+        if answer is None:
             return True
-        self.receipts.append(answer.receipt)
-        self.model = answer.model
-        for found in self.told.values():
-            found.answered(answer.model)
         self.turns.append(Message("assistant", answer.text, answer.calls, answer.thoughts))
         if answer.finish == "length" and not answer.calls:
             raise _Stopped("Its answer was cut off.")
@@ -177,6 +169,37 @@ class _Work:
             return False
         self._warn()
         return True
+
+    async def _answer(self) -> Answer | None:
+        """The next answer; None where it is to be asked for again. Raises _Stopped at a limit."""
+        if reached := self.bounds.reached(self.receipts, self._taken):
+            raise _Stopped(reached)
+        if self.model and self.bounds.reply_tokens(self.receipts, self.model, _LEAST_REPLY) < _LEAST_REPLY:
+            raise _Stopped(
+                f"It was stopped{so_far(self.receipts)}: what is left does not pay for another turn."
+            )
+        try:
+            answer = await self._ask()
+        except ProtocolViolation as failure:
+            self._mend(failure)
+            return None
+        except StreamTruncated as failure:
+            if self.was_cut or failure.remedy != "retry":
+                raise
+            self.was_cut = True
+            self.cut += 1
+            return None
+        self.was_cut = False
+        self.receipts.append(answer.receipt)
+        self.model = answer.model
+        for found in self.told.values():
+            found.answered(answer.model)
+        return answer
+
+    @property
+    def _taken(self) -> int:
+        """Turns so far, those that came to nothing included."""
+        return len(self.receipts) + self.broken + self.cut
 
     async def _ask(self) -> Answer:
         characters = 0
@@ -265,7 +288,7 @@ class _Work:
 
     def _warn(self) -> None:
         """Say in the last answer of a tool that there are few turns left, and for what."""
-        left = self.bounds.turns - len(self.receipts) - self.broken
+        left = self.bounds.turns - self._taken
         if left <= _FEW_TURNS:
             last = self.turns[-1]
             said = "\n".join(filter(None, [last.content, f"({left} more turns at most)", self._undone()]))

@@ -29,6 +29,7 @@ from turnout.core.problems import Problem
 from turnout.core.prompts import ChatPrompt
 from turnout.core.receipts import SentFile
 from turnout.core.requests import Kind, Route
+from turnout.core.secrets import find
 from turnout.errors import (
     RequestRejected,
 )
@@ -99,6 +100,21 @@ async def test_a_line_of_a_key_is_no_row() -> None:
     assert "conf/a.txt:4: (a line of a private key)" in asker.said[0]
     assert f"conf/a.txt:11: no key: {lines[2][:9]}" in asker.said[0]
     assert "(a line of a private key)" in asker.said[1]
+
+
+@pytest.mark.parametrize(("first", "last"), [(9, 9), (9, 11), (3, 3), (8, 9), (1, 4), (1, 11)])
+async def test_no_piece_of_a_key_is_read(first: int, last: int) -> None:
+    """Each line of a key that is read is told for one without the lines that are not, or is not read out."""
+    key, lines = pem("RSA", count=6)
+    text = f"one\n{key}two\n"
+    rows: Calls = [("read_file", {"path": "conf/a.txt", "first_line": first, "last_line": last})]
+    asker = Calling([rows, edits()])
+    await propose(HERE, around(asker, {**FILES, "conf/a.txt": text}))
+    said = asker.said[0]
+    for found in reversed(find(said)):  # what is taken out before it is sent
+        said = said[: found.start] + said[found.end :]
+    assert not any(line in said for line in lines)
+    assert ("one\n" in said, "two\n" in said) == (first == 1, last == 11)
 
 
 async def test_a_name_that_was_listed_is_heard_by_nobody_who_may_not_have_the_file() -> None:

@@ -9,6 +9,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, takewhile
 from typing import Any
 
 from turnout.act.calls import TOOLS, BadCall, arguments_of, number_in, reply_of, text_in, texts_in
@@ -192,7 +193,7 @@ class Toolbox:
         first = max(1, number_in(arguments, "first_line", 1))
         last = number_in(arguments, "last_line", 10**9)
         lines = (await self._present(path, model)).lines
-        text = _cut(lines[first - 1 : last], first)
+        text = await asyncio.to_thread(_read, lines, first, last)
         self._note(path, text)
         return f"{path}, lines {first} to {min(last, len(lines))} of {len(lines)}:\n{text}"
 
@@ -255,21 +256,38 @@ class Toolbox:
         if file is None or not (found := [at for at, line in enumerate(file.lines) if pattern.search(line)]):
             return []
         # A line of a key is known by its neighbours, and nobody can tell once it stands alone.
-        hidden = lines_of_keys("".join(f"{line_body(line)}\n" for line in file.lines))
+        hidden = _lines_of_keys(file.lines)
         return [
             f"{path}:{at + 1}: {_KEY if at in hidden else line_body(file.lines[at])[:_MOST_LINE]}"
             for at in found
         ]
 
 
-def _cut(lines: Sequence[str], first: int) -> str:
-    """As many of `lines` as may be read at once, and where to read on; `first` is the number of the first of them."""
-    size = 0
-    for number, line in enumerate(lines):
-        size += len(line.encode("utf-8", "replace"))
-        if size > MOST_READ_BYTES:
-            return "".join(lines[:number]) + f"(cut here: read on from line {first + number})\n"
-    return "".join(lines)
+def _lines_of_keys(lines: Sequence[str]) -> frozenset[int]:
+    return lines_of_keys("".join(f"{line_body(line)}\n" for line in lines))
+
+
+def _read(lines: Sequence[str], first: int, last: int) -> str:
+    """As many of `lines` from `first` to `last` (from 1) as may be read at once, and where to read on.
+
+    Lines of a key go out only with what tells them to be that, so that they are taken out of what is sent.
+    """
+    wanted = lines[first - 1 : last]
+    piece = wanted[: _fitting(wanted)]
+    told_there = {first - 1 + at for at in _lines_of_keys(piece)}
+    hidden = _lines_of_keys(lines) - told_there if len(piece) < len(lines) else frozenset()
+    text = "".join(
+        f"{_KEY}{line[len(line_body(line)) :]}" if at in hidden else line
+        for at, line in enumerate(piece, start=first - 1)
+    )
+    cut = f"(cut here: read on from line {first + len(piece)})\n" if len(piece) < len(wanted) else ""
+    return text + cut
+
+
+def _fitting(lines: Sequence[str]) -> int:
+    """How many of `lines` may be read at once."""
+    sizes = accumulate(len(line.encode("utf-8", "replace")) for line in lines)
+    return sum(1 for _ in takewhile(lambda size: size <= MOST_READ_BYTES, sizes))
 
 
 def told(changes: Sequence[FileChange]) -> str:

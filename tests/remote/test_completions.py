@@ -90,13 +90,13 @@ class TestRequest:
         assert ("timings_per_token" in sent(running)) is (slot is not None)
 
     async def test_reading_ahead(self, backend: RemoteBackend) -> None:
-        """A server reads the same prompt that a request there would have, and hardly writes anything."""
+        """A server reads the same prompt that a request there goes on from, and hardly writes anything."""
         async with scripted_server(pieces("completions", "    return a + b")) as server:
             house = far(f"{server.url}/v1", server="llama-server")
             await backend.warm(house, PROMPT)
             await run(backend, house)
         ahead, asked = (json.loads(request.body) for request in server.requests)
-        assert ahead["prompt"] == asked["prompt"]
+        assert asked["prompt"] == ahead["prompt"] + "    return a"
         assert ahead["max_tokens"] == 1 + len("    return")
 
     async def test_pace(self, backend: RemoteBackend) -> None:

@@ -16,6 +16,7 @@ from turnout.core.fim.budget import Pace
 from turnout.core.models import Model
 from turnout.core.prompts import FimPrompt, Prompt, Thought
 from turnout.errors import BackendError, Extent, KeyMissing, ProtocolViolation
+from turnout.remote.begun import Begun
 from turnout.remote.dialects import hides_thoughts, server_of
 from turnout.remote.endpoints import Endpoint
 from turnout.remote.failures import Peer, not_a_stream, refusal
@@ -107,12 +108,12 @@ class RemoteBackend:
         self, model: Model, written: Written, call: "Call", transport: "Transport", reply: Reply
     ) -> AsyncGenerator[Delta | Done, None]:
         peer = call.peer
-        cut = Cut(peer, written.forced, written.stop)
+        cut = Cut(peer, written.forced, written.stop, written.known)
         watchdog = Watchdog(peer, self._stall_timeout_s, self._clock)
         started, first_token_ms = self._clock(), None
         async with transport.post(call, watchdog) as response:
             await _require_stream(peer, response)
-            async with aclosing(_texts(response, reply, watchdog, cut)) as texts:
+            async with aclosing(_texts(response, reply, watchdog, cut, written.begun)) as texts:
                 async for text in texts:
                     first_token_ms = self._since(started) if first_token_ms is None else first_token_ms
                     yield Delta(text)
@@ -254,7 +255,7 @@ def _extent(status: int) -> Extent:
 
 
 async def _texts(
-    response: "Response", reply: Reply, watchdog: Watchdog, cut: Cut
+    response: "Response", reply: Reply, watchdog: Watchdog, cut: Cut, begun: Begun
 ) -> AsyncGenerator[str, None]:
     """Read `reply` to its end, or to where `cut` ends it."""
     async with aclosing(_pieces(response, reply, watchdog)) as pieces:
@@ -262,6 +263,7 @@ async def _texts(
             for step in reply.feed(piece):
                 if step.progress:
                     watchdog.progress()
+                begun.add(step.text)
                 if text := cut.feed(step.text):
                     yield text
             if reply.finished or (cut.over and not reply.complete):

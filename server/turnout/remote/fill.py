@@ -6,7 +6,7 @@ the prompt comes off the answer's beginning, and an answer that begins otherwise
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from turnout.core.fim import budget
@@ -18,13 +18,14 @@ from turnout.core.models import Model
 from turnout.core.policy import is_served_here
 from turnout.core.prompts import FimPrompt
 from turnout.errors import BackendError, RequestRejected
+from turnout.remote.begun import Begun, continued
 from turnout.remote.failures import Peer
 from turnout.remote.marks import marks_of, without_marks
 
 _WINDOW = Window(prefix_chars=8000, suffix_chars=2000, chunk_chars=4000)
 _LEAST_CHARS_PER_TOKEN = 2
 """Fewer than source code has, so that a prompt of so many characters fits."""
-_ANCHORS = 256
+_PLACES = 256
 _CODESTRAL = next(family for family in FAMILIES if family.name == "codestral")
 
 
@@ -52,6 +53,9 @@ class LaidOut:
     forced: str
     max_tokens: int
     stop: tuple[str, ...]
+    begun: Begun = field(default_factory=Begun)
+    known: str = ""
+    """What the answer goes on with after `forced`: a request before this one has it from the model already."""
 
     @property
     def characters(self) -> int:
@@ -83,35 +87,48 @@ def fill_without_marks(model: Model, prompt: FimPrompt) -> Fill:
     return replace(whole, hole=without_marks(whole.hole, marks.names))
 
 
-class Typesetter:
-    """Lays holes out as text, and keeps each document's anchor so that the next prompt begins like the last one."""
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What is remembered of a document's last prompt."""
 
-    def __init__(self, anchors: Mapping[tuple[str, str], Anchor] = MappingProxyType({})) -> None:
-        self._anchors: OrderedDict[tuple[str, str], Anchor] = OrderedDict(anchors)
+    anchor: Anchor
+    begun: Begun
+
+
+class Typesetter:
+    """Lays holes out as text, and remembers of each document what makes the next prompt begin like the last one."""
+
+    def __init__(self, places: "Mapping[tuple[Model, str], _Place]" = MappingProxyType({})) -> None:
+        self._places: OrderedDict[tuple[Model, str], _Place] = OrderedDict(places)
 
     def lay_out(self, model: Model, prompt: FimPrompt) -> LaidOut:
         """The hole of `prompt` as text for `model`; raises RequestRejected where its family is not known."""
         family = _known_family(model)
         marks = marks_of(family)
-        place = (model.name, prompt.document)
-        hole = without_marks(_hole(prompt), marks.names)
-        layout = render(family, hole, _room(model, prompt), self._anchors.get(place))
-        self._keep(place, layout.anchor)
+        hole, place = without_marks(_hole(prompt), marks.names), (model, prompt.document)
+        before = self._places.get(place)
+        anchor = before.anchor if before is not None else None
+        layout = render(family, hole, _room(model, prompt), anchor)
         # Servers begin every prompt with that token themselves, and twice it confuses the model.
         pieces = [piece for piece in layout.pieces if piece != Special(family.begin)]
         text = "".join(piece.text if isinstance(piece, Special) else piece for piece in pieces)
-        stop = (*_line_end(prompt), *marks.ends)
-        return LaidOut(text, layout.forced, prompt.max_tokens + len(layout.forced), stop)
+        stop, forced, known = (*_line_end(prompt), *marks.ends), layout.forced, ""
+        there = text + forced
+        if before is not None and is_served_here(model):
+            text, forced, known = continued(before.begun, text, forced, marks, stop)
+        begun = Begun(text, there)
+        self._keep(place, _Place(layout.anchor, begun))
+        return LaidOut(text, forced, prompt.max_tokens + len(forced), stop, begun, known)
 
     def twin(self) -> "Typesetter":
         """Another one that remembers the same by now."""
-        return Typesetter(self._anchors)
+        return Typesetter(self._places)
 
-    def _keep(self, place: tuple[str, str], anchor: Anchor) -> None:
-        self._anchors[place] = anchor
-        self._anchors.move_to_end(place)
-        if len(self._anchors) > _ANCHORS:
-            self._anchors.popitem(last=False)
+    def _keep(self, at: tuple[Model, str], place: "_Place") -> None:
+        self._places[at] = place
+        self._places.move_to_end(at)
+        if len(self._places) > _PLACES:
+            self._places.popitem(last=False)
 
 
 class Cut:
@@ -120,12 +137,13 @@ class Cut:
     `over` says that the answer has ended here, whatever the server still sends.
     """
 
-    def __init__(self, peer: Peer, forced: str = "", stop: tuple[str, ...] = ()) -> None:
+    def __init__(self, peer: Peer, forced: str = "", stop: tuple[str, ...] = (), known: str = "") -> None:
+        """`known` is what the answer goes on with before anything of it arrives; there is none where it is forced."""
         self.over = False
         self._peer = peer
         self._forced = forced
         self._stop = stop
-        self._held = ""
+        self._held = known
 
     def feed(self, text: str) -> str:
         """The part of the answer that `text` makes certain; raises BackendError where it begins otherwise."""

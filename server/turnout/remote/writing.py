@@ -5,7 +5,7 @@ Invariant: a prompt goes only to an API that takes its kind; a chat is never mad
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +13,7 @@ from turnout.core.models import Api, Model
 from turnout.core.prompts import ChatPrompt, FimPrompt, Prompt
 from turnout.errors import RequestRejected
 from turnout.remote import anthropic, completions, llama_infill, mistral_fim, openai_chat, openai_responses
+from turnout.remote.begun import Begun
 from turnout.remote.endpoints import Endpoint, endpoint
 from turnout.remote.fill import Fill, Typesetter, fill, fill_without_marks
 from turnout.remote.format import Format
@@ -35,7 +36,7 @@ APIS: frozenset[Api] = frozenset({*CHAT, *HOLES, "completions"})
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One request, ready to be sent; `forced` and `stop` are for `fill.Cut`, what follows them for `reply.Reply`."""
+    """One request, ready to be sent; `forced`, `stop` and `known` are for `fill.Cut`, most others for `reply.Reply`."""
 
     wire: Format[Any]
     target: Endpoint
@@ -47,6 +48,9 @@ class Written:
     limit: int | None = None
     most: int = 0
     """Tokens that the model may generate."""
+    known: str = ""
+    begun: Begun = field(default_factory=Begun)
+    """Takes what the model writes, for the next prompt to go on from."""
 
     def encoded(self) -> bytes:
         """The body as it is sent."""
@@ -83,6 +87,8 @@ class Writer:
                 laid_out.forced,
                 laid_out.stop,
                 most=laid_out.max_tokens,
+                known=laid_out.known,
+                begun=laid_out.begun,
             )
         if model.api not in HOLES:
             raise RequestRejected(

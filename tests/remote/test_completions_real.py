@@ -9,6 +9,7 @@ from support.asking import ask, said
 from support.child_server import child_server
 from support.real_model import real_model_path
 from turnout.core.backends import Delta
+from turnout.core.fim.layout import Window
 from turnout.core.models import Api, Model
 from turnout.core.prompts import FimPrompt
 from turnout.errors import RequestRejected
@@ -115,6 +116,8 @@ async def test_closing_midway(backend: RemoteBackend, url: str, api: Api) -> Non
 async def test_too_long(backend: RemoteBackend, url: str) -> None:
     """A prompt beyond the server's context is refused with the server's own figures and what to do."""
     house = replace(model(url, "completions"), context_tokens=100_000)
-    prompt = replace(PROMPT, prefix="\U0001f683\U0001f6a4" * 4000, suffix="\U0001f683" * 2000)
+    prompt = replace(
+        PROMPT, prefix="\U0001f683\U0001f6a4" * 4000, suffix="\U0001f683" * 2000, window=Window(8000, 2000, 0)
+    )
     with pytest.raises(RequestRejected, match="exceed"):
         await ask(backend, house, prompt)

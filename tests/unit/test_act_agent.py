@@ -47,7 +47,6 @@ from turnout.errors import (
     ConnectionFailed,
     ProtocolViolation,
     ReplyUnusable,
-    StreamTruncated,
 )
 from turnout.files import Folder
 from turnout.journal import DiskWorkspace
@@ -269,23 +268,6 @@ async def test_what_there_is_is_offered(bounds: Bounds, said: str) -> None:
     assert re.search(said, last.message)
 
 
-async def test_no_turn_is_begun_that_is_not_paid_for() -> None:
-    """A turn may write as much as the money that is left pays for, and where that is next to nothing there is none."""
-    model = replace(MODEL, input_usd=1.0, output_usd=10.0)
-    looks: list[Turn] = [edits(done=False), [("list_files", {})], [("list_files", {"folder": "far"})]]
-    asker = Calling(looks, model=model)
-
-    class Limited(MemoryOutlook):
-        def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
-            return Route(kind, (model,), (), "test", limit_usd=0.0205)
-
-    proposal = await propose(HERE, replace(around(asker), outlook=Limited()))
-    first, second = (prompt.max_tokens for prompt in asker.prompts)
-    assert (second, second < first) == (1039, True)
-    assert "what is left does not pay for another turn" in failed(proposal)["finished"]
-    assert [change.path for change in proposal.changes] == ["shapes.py"]
-
-
 async def test_a_failure_in_the_middle() -> None:
     """Without a change the failure is passed on; with one, that is offered as unfinished."""
     broken = ConnectionFailed("The line is dead.")
@@ -297,20 +279,6 @@ async def test_a_failure_in_the_middle() -> None:
 
     proposal, _ = await run([edits(), broken], check=check)
     assert "The line is dead" in failed(proposal)["finished"]
-
-
-async def test_an_answer_that_breaks_off_is_asked_for_once_more() -> None:
-    """What was worked out before is not lost with one connection; where the same breaks off again, it ends."""
-    cut = StreamTruncated("The connection is lost.")
-    proposal, asker = await run([[("list_files", {})], cut, edits(done=False), cut, "Done."])
-    assert failed(proposal) == {}
-    assert asker.prompts[1].messages == asker.prompts[2].messages
-    proposal, asker = await run([edits(done=False), cut])
-    assert len(asker.prompts) == 3
-    assert "The connection is lost" in failed(proposal)["finished"]
-    limit = StreamTruncated("It reached its limit of tokens.", remedy="fall_back")
-    with pytest.raises(StreamTruncated, match="limit of tokens"):
-        await run([limit, edits()])
 
 
 async def test_a_call_that_its_server_cannot_read() -> None:

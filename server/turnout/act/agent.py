@@ -5,6 +5,7 @@ money and time, and when one is reached, what there is is offered and called unf
 """
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +14,7 @@ from turnout.act.bounds import Bounds
 from turnout.act.conversation import Question
 from turnout.act.drafts import Draft, without_withdrawn
 from turnout.act.findings import Findings, asked_anew, findings, quotable, vetted
+from turnout.act.fitting import fitting, size_of
 from turnout.act.overlay import Overlay
 from turnout.act.proposals import Check
 from turnout.act.seams import Seams
@@ -35,7 +37,8 @@ from turnout.errors import (
 )
 
 _BYTES_PER_TOKEN = 3
-_LEFT_OUT = "(left out to make room; ask again if you need it)"
+_NOTHING = re.compile(r"\W*nothing to change\b", re.IGNORECASE)
+"""How a model is told to begin an answer that there is nothing to do."""
 _BY_CALLS = "tools: its model is known to call them"
 _MOST_REPEATS = 3
 _MOST_BROKEN = 2
@@ -224,10 +227,10 @@ class _Work:
         begun = self.question.render(model)
         most = self.bounds.reply_tokens(self.receipts, model, begun.max_tokens)
         begun = replace(begun, max_tokens=max(min(_LEAST_REPLY, begun.max_tokens), most))
-        room = (model.context_tokens - begun.max_tokens) * _BYTES_PER_TOKEN - _size(begun.messages)
+        room = (model.context_tokens - begun.max_tokens) * _BYTES_PER_TOKEN - size_of(begun.messages)
         prompt = replace(
             begun,
-            messages=(*begun.messages, *_fitting(self._turns_for(model), room)),
+            messages=(*begun.messages, *fitting(self._turns_for(model), room)),
             tools=self.tools.offered(),
             edits=_BY_CALLS,
         )
@@ -256,11 +259,15 @@ class _Work:
             self.is_reminded = True
             self.turns.append(Message("user", f"{undone}\nDo that, or say why it is not to be done."))
             return True
+        if _NOTHING.match(answer.text) and not (self.draft and self.draft.meant):
+            self.draft = replace(self.accepted.draft, reply=Reply(answer.text.strip()))
+            return False
         self.broken += 1
         if self.broken > _MOST_BROKEN:
             raise _Stopped(f"It ended without a change that can be used: {answer.text[:300]}")
         missing = "\n".join(self.draft.complaints) if self.draft else "Nothing was proposed yet."
-        self.turns.append(Message("user", f"That is not done:\n{missing}\nUse propose_edits."))
+        how = "Use propose_edits, or answer NOTHING TO CHANGE and why."
+        self.turns.append(Message("user", f"That is not done:\n{missing}\n{how}"))
         return True
 
     async def _answered(self, number: int, call: ToolCall, model: Model) -> str:
@@ -374,24 +381,3 @@ class _Work:
 
     def _tell(self, what: str) -> None:
         self.seams.tell(f"{what}{so_far(self.receipts)}", 0, 0)
-
-
-def _fitting(turns: Sequence[Message], room: int) -> list[Message]:
-    """`turns` within `room` bytes: what tools answered longest ago goes first, and the last answers stay."""
-    kept = list(turns)
-    for index, message in enumerate(kept):
-        if _size(kept) <= room:
-            break
-        if message.role == "tool" and len(message.content) > len(_LEFT_OUT):
-            kept[index] = replace(message, content=_LEFT_OUT)
-    if _size(kept) > room:
-        raise RequestRejected("The conversation does not fit the model.", advice="Ask for less at once.")
-    return kept
-
-
-def _size(messages: Sequence[Message]) -> int:
-    return sum(
-        len(message.content.encode("utf-8", "replace"))
-        + sum(len(call.arguments) + 64 for call in message.calls)
-        for message in messages
-    )

@@ -1,0 +1,64 @@
+"""When a model with tools is done, and what ends its work before that."""
+
+from dataclasses import replace
+
+import pytest
+
+from support.agent_kit import HERE, MODEL, Calling, MemoryOutlook, Turn, around, edits, failed, run
+from turnout.act.refactor import propose
+from turnout.core.requests import Kind, Route
+from turnout.errors import StreamTruncated
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        ["NOTHING TO CHANGE: there is no area here."],
+        [[("search_text", {"text": "aria"})], "**Nothing to change.** there is no area here."],
+        ["There is no area here.", "Nothing to change, there is no area here."],
+    ],
+)
+async def test_a_model_that_finds_nothing_to_do_is_done(turns: list[Turn]) -> None:
+    """It is taken at its word where it says so as it was told to: the proposal is empty, and has the reason."""
+    proposal, asker = await run(turns)
+    assert (proposal.changes, len(asker.prompts)) == ((), len(turns))
+    assert failed(proposal) == {"changes": "The model changed nothing."}
+    assert proposal.plan.endswith("there is no area here.")
+
+
+async def test_edits_that_were_not_found_are_not_nothing() -> None:
+    """Where edits could not be made, there was something to change: the model is not let off with these words."""
+    proposal, _ = await run([edits(search="x = 7"), "Nothing to change."])
+    assert "its SEARCH text is not in shapes.py" in failed(proposal)["edits"]
+    assert "ended without a change that can be used" in failed(proposal)["finished"]
+
+
+async def test_no_turn_is_begun_that_is_not_paid_for() -> None:
+    """A turn may write as much as the money that is left pays for, and where that is next to nothing there is none."""
+    model = replace(MODEL, input_usd=1.0, output_usd=10.0)
+    looks: list[Turn] = [edits(done=False), [("list_files", {})], [("list_files", {"folder": "far"})]]
+    asker = Calling(looks, model=model)
+
+    class Limited(MemoryOutlook):
+        def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+            return Route(kind, (model,), (), "test", limit_usd=0.0205)
+
+    proposal = await propose(HERE, replace(around(asker), outlook=Limited()))
+    first, second = (prompt.max_tokens for prompt in asker.prompts)
+    assert (second, second < first) == (1039, True)
+    assert "what is left does not pay for another turn" in failed(proposal)["finished"]
+    assert [change.path for change in proposal.changes] == ["shapes.py"]
+
+
+async def test_an_answer_that_breaks_off_is_asked_for_once_more() -> None:
+    """What was worked out before is not lost with one connection; where the same breaks off again, it ends."""
+    cut = StreamTruncated("The connection is lost.")
+    proposal, asker = await run([[("list_files", {})], cut, edits(done=False), cut, "Done."])
+    assert failed(proposal) == {}
+    assert asker.prompts[1].messages == asker.prompts[2].messages
+    proposal, asker = await run([edits(done=False), cut])
+    assert len(asker.prompts) == 3
+    assert "The connection is lost" in failed(proposal)["finished"]
+    limit = StreamTruncated("It reached its limit of tokens.", remedy="fall_back")
+    with pytest.raises(StreamTruncated, match="limit of tokens"):
+        await run([limit, edits()])

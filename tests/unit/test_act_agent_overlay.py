@@ -54,6 +54,12 @@ async def test_what_was_accepted_stays(turns: Sequence[Turn]) -> None:
     assert failed(proposal) == {}
 
 
+async def test_the_same_again_is_the_end() -> None:
+    """A model that never says that it is done, and only sends again what is in place, has nothing more to say."""
+    proposal, asker = await after(DEF, DEF)
+    assert (len(asker.prompts), failed(proposal)) == (2, {})
+
+
 async def test_a_proposal_is_not_the_end() -> None:
     """A model that goes file by file is not cut off: it is done when it says so, by `done` or without a call."""
     rest = edits("basket.py", "from prices import total", "from prices import whole as total", done=False)

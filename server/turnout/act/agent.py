@@ -309,7 +309,8 @@ class _Work:
         if self.may_find:
             await self._find(reply, model)
         already = await self.accepted.take(reply, self.files, model)
-        self.is_last = is_last
+        # Who sends again what is in place already has nothing more to say.
+        self.is_last = is_last or len(already) == len(reply.steps)
         self._take_stock()
         if self.draft and self.draft.complaints:
             self.accepted.attempted(reply, "\n".join(self.draft.complaints))
@@ -317,7 +318,9 @@ class _Work:
         found = await self._checked()
         self.accepted.attempted(reply, self.found.whole if self.found else "")
         changes = self.draft.changes if self.draft else ()
-        more = "" if is_last else "If nothing more is to be done, say so in one sentence, without a call."
+        more = (
+            "" if self.is_last else "If nothing more is to be done, say so in one sentence, without a call."
+        )
         return "\n".join(filter(None, [*already, told(changes), *found, self._undone(), more]))
 
     async def _reset(self, paths: Sequence[str]) -> str:

@@ -65,7 +65,7 @@ class Overlay:
                 now[_place(change)] = self.file(change)
         return now
 
-    def shown(self, files: Mapping[str, Snapshot], parser: Parser) -> Shown:
+    def shown(self, files: Mapping[str, Snapshot], parser: Parser | None) -> Shown:
         """`files`, which are as they are now, for the next edits."""
         uris = {change.new_uri or change.uri: change for change in self.changes.values()}
 

@@ -60,13 +60,13 @@ class Folder:
     def uri(self, path: str) -> str:
         """The URI of a workspace-relative path. Raises PathRefused where it leads out of the folder or into git's."""
         target = self.root / normalise(path)
-        self._inside(target)
+        self._inside(target, path)
         return path_to_uri(target)
 
     def path(self, uri: str) -> str:
         """The workspace-relative path of a URI. Raises PathRefused where it leads out of the folder or into git's."""
         target = Path(os.path.normpath(uri_to_path(uri)))
-        self._inside(target)
+        self._inside(target, str(target))
         base = next((base for base in (self.root, self._real) if target.is_relative_to(base)), None)
         inside = target.relative_to(base) if base else target.resolve().relative_to(self._real)
         path = inside.as_posix()
@@ -74,19 +74,20 @@ class Folder:
             raise PathRefused(f"{path!r} cannot be named: it reads as another place.")
         return path
 
-    def _inside(self, target: Path) -> None:
+    def _inside(self, target: Path, name: str) -> None:
+        """Raises PathRefused for a place that is not; `name` is what its asker calls it, and all that they hear."""
         try:
             real = target.resolve()
         except (OSError, RuntimeError, ValueError) as error:
-            raise PathRefused(f"{target.name} cannot be resolved: {error}") from error
+            raise PathRefused(f"{name} cannot be resolved: {_why(error)}.") from error
         if not real.is_relative_to(self._real) or real == self._real:
-            raise PathRefused(f"{target} is outside of the workspace {self.root}.")
+            raise PathRefused(f"{name} is outside of the workspace.")
         normalise(real.relative_to(self._real).as_posix())  # a link may lead into git's folder
 
     def names(self, folder: str) -> tuple[str, ...]:
         """Names of the files right in `folder`, hidden ones too, in order; none where it is no folder in here."""
         try:
-            self._inside(self.root / normalise(folder))
+            self._inside(self.root / normalise(folder), folder)
             with os.scandir(self.root / folder) as entries:
                 found = [entry.name for entry in entries if entry.is_file()]
         except (OSError, PathRefused):
@@ -115,7 +116,7 @@ class Folder:
             # A junction and a short name of Windows lead elsewhere, too; letter case alone does not.
             is_straight = same_place(str(there.resolve())) == same_place(str(there))
         except (OSError, RuntimeError, ValueError) as error:
-            raise PathRefused(f"{path} cannot be looked at: {error}.") from error
+            raise PathRefused(f"{path} cannot be looked at: {_why(error)}.") from error
         return None if is_straight else path
 
     def missing(self, path: str) -> tuple[str, ...]:
@@ -126,7 +127,7 @@ class Folder:
     def remove_empty(self, path: str) -> None:
         """Remove a folder with nothing in it; anything else, and what is behind a link, is left alone."""
         with suppress(OSError, PathRefused):
-            self._inside(self.root / normalise(path))
+            self._inside(self.root / normalise(path), path)
             if not self.link(path):
                 (self.root / path).rmdir()
 
@@ -175,7 +176,7 @@ class Folder:
 
     def _read(self, path: str) -> str | None:
         target = self.root / path
-        self._inside(target)
+        self._inside(target, path)
         if keeper := self.withheld(path):
             raise FileWithheld(f"{path} is left out: {keeper} keeps it from every model.")
         try:
@@ -241,6 +242,13 @@ class Folder:
         except OSError:
             return []
         return sorted(name_and_kind for name_and_kind in found if _is_unicode(name_and_kind[0]))
+
+
+def _why(error: OSError | RuntimeError | ValueError) -> str:
+    """What is wrong with a path, without the place on this machine that the error names."""
+    if isinstance(error, RuntimeError):
+        return "links lead in a circle"
+    return (error.strerror or "it cannot be reached") if isinstance(error, OSError) else str(error)
 
 
 def _unusable(path: str, reason: str) -> FileUnusable:

@@ -1,6 +1,7 @@
 """A folder on disk: what is listed and read, and everything that tries to get out of it."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,26 @@ def test_nothing_outside_is_reached(folder: Folder, path: str) -> None:
         folder.path(path_to_uri(Path(os.path.join(folder.root, path))))  # noqa: PTH118  keeps the dots
     with pytest.raises(PathRefused):
         folder.read(path)
+
+
+def complaint(look: Callable[[str], object], path: str) -> str:
+    """What is said of `path`; nothing where there is nothing to say."""
+    try:
+        look(path)
+    except (FileUnusable, PathRefused) as failure:
+        return str(failure)
+    return ""
+
+
+@pytest.mark.parametrize("path", ["out/x.py", "round/x.py", "n" * 300 + ".py"])
+def test_a_complaint_names_no_place_of_this_machine(folder: Folder, path: str) -> None:
+    """A path that is refused is named as it was given, and nothing more is: a model may hear of it."""
+    (folder.root / "out").symlink_to(folder.root.parent.parent)
+    (folder.root / "round").symlink_to("round")
+    assert complaint(folder.uri, "out/x.py") == "out/x.py is outside of the workspace."
+    for said in filter(None, (complaint(look, path) for look in (folder.uri, folder.read, folder.link))):
+        assert path in said
+        assert str(folder.root.parent.parent) not in said
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ async def test_no_two_files_in_one_place(there: Calls) -> None:
 async def test_a_file_is_let_go_of() -> None:
     """After `reset_files` it is as it was, and what comes then is made to that; what is left out is said."""
     proposal, asker = await after(
-        DEF, [("reset_files", {"paths": ["prices.py"]})], edits("prices.py", "A = 1", "A = 10")
+        DEF, [("reset_files", {"paths": ["./prices.py"]})], edits("prices.py", "A = 1", "A = 10")
     )
     assert asker.said[1].startswith("Let go of the edits of prices.py.")
     assert texts(proposal)["prices.py"].startswith("def total(xs):")

@@ -22,6 +22,7 @@ from turnout.act.tools import Toolbox, rejected, told
 from turnout.act.totals import so_far
 from turnout.core.answers import Answer
 from turnout.core.documents import Snapshot
+from turnout.core.edits.paths import normalise
 from turnout.core.edits.plans import Approved
 from turnout.core.edits.replies import Reply
 from turnout.core.models import Model
@@ -325,7 +326,7 @@ class _Work:
 
     async def _reset(self, paths: Sequence[str]) -> str:
         """Let go of what was proposed for files."""
-        gone = [path for path in paths if self.accepted.let_go(path)]
+        gone = [path for path in map(normalise, paths) if self.accepted.let_go(path)]
         self._take_stock()
         names = ", ".join(gone) or "no file"
         return f"Let go of the edits of {names}.\n{told(self.accepted.draft.changes)}"

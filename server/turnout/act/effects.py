@@ -1,10 +1,12 @@
 """Changes take effect: edits of text in one piece, then files are created, renamed and deleted one by one.
 
-Invariant: all of it or nothing; where a step fails and an earlier one cannot be taken back, the user is told which.
+Invariant: all of it or nothing; where a step fails and an earlier one cannot be taken back, the user is told which,
+and so is whoever keeps the journal.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -54,12 +56,13 @@ async def record_nothing(changes: Sequence[FileChange]) -> None:
 async def carry_out(
     workspace: Workspace, label: str, changes: Iterable[FileChange], record: Record = record_nothing
 ) -> tuple[tuple[FileChange, ...], tuple[Conflict, ...]]:
-    """Do `changes` to the files as they are now: what was done, or the conflicts that kept it from being done.
+    """Do `changes` to the files as they are now: what was done, and the conflicts that kept all from being done.
 
-    An editor that refuses the edits because a document moved meanwhile is given them afresh. Editors do several
-    operations on files as far as they get, so each is sent by itself, and what was done before one that fails is
-    taken back. `record` hears the changes as they fit right before each attempt, with the folders that they will make:
-    editors make them along with a file, and nobody takes them away with it but `tidy`.
+    With conflicts, what was done is what could not be taken back: nothing, as a rule. An editor that refuses the edits
+    because a document moved meanwhile is given them afresh. Editors do several operations on files as far as they get,
+    so each is sent by itself, and what was done before one that fails is taken back. `record` hears the changes as
+    they fit right before each attempt, with the folders that they will make: editors make them along with a file, and
+    nobody takes them away with it but `tidy`.
     """
     wanted = tuple(changes)
     for _ in range(_ATTEMPTS):
@@ -67,18 +70,22 @@ async def carry_out(
         if conflicts:
             return (), conflicts
         await record(fitted)
+        done = [edit for change in fitted if (edit := edit_alone(change))]
         if await _apply_edits(workspace, label, fitted):
             break
+        refused = Conflict("", "The editor did not apply the edits.")
+        edited = await asyncio.to_thread(_edited_all_the_same, workspace, done)
+        if len(edited) == len(done):
+            break
+        if edited:
+            return await _given_up(workspace, label, fitted, edited, refused)
     else:
-        return (), (Conflict("", "The editor did not apply the edits."),)
-    done = [edit for change in fitted if (edit := edit_alone(change))]
+        return (), (refused,)
     for step in (step for change in fitted if (step := operation_alone(change))):
         failure = await _operate(workspace, label, step)
         if failure is not None:
             done += _half_done(workspace, step)
-            conflict = await _taken_back(workspace, label, done, failure)
-            await tidy(workspace, fitted)
-            return (), (conflict,)
+            return await _given_up(workspace, label, fitted, done, failure)
         done.append(step)
     await tidy(workspace, fitted)
     return fitted, ()
@@ -168,18 +175,57 @@ def _half_done(workspace: Workspace, step: FileChange) -> list[FileChange]:
     return [replace(step, after=now.lines)] if now and now.lines in ((), step.after) else []
 
 
-async def _taken_back(
-    workspace: Workspace, label: str, done: list[FileChange], failure: Conflict
-) -> Conflict:
-    """Take back `done`, the last first; `failure` with what has become of it."""
+def _edited_all_the_same(workspace: Workspace, edits: Iterable[FileChange]) -> list[FileChange]:
+    """Those of `edits` that were made although they were refused, all together. Reads files."""
+    found = []
+    for edit in edits:
+        with suppress(EditError):  # it has neither side of them: its user is at these lines
+            if is_edited(workspace, edit, edit.uri):
+                found.append(edit)
+    return found
+
+
+def is_edited(workspace: Workspace, change: FileChange, uri: str) -> bool:
+    """Whether the hunks of `change` are in the text of `uri`. Raises EditError where it has neither side of them."""
+    now = workspace.snapshot(uri)
+    if now is None:
+        raise EditError("The file is no longer there.")
+    if now.lines in (change.before, change.after):
+        return now.lines == change.after
+    if not rebase(text_hunks(change), change.before, now.lines).conflicts:
+        return False
+    if not rebase(text_hunks(inverse(change)), change.after, now.lines).conflicts:
+        return True
+    raise EditError("Its lines have been edited since.")
+
+
+async def _given_up(
+    workspace: Workspace, label: str, changes: Sequence[FileChange], done: list[FileChange], failure: Conflict
+) -> tuple[tuple[FileChange, ...], tuple[Conflict, ...]]:
+    """Take back `done` of `changes`, the last first: what is left of it, and `failure` with what has become of it."""
     left = []
     for part in reversed(done):
         _, conflicts = await carry_out(workspace, f"Undo: {label}", [inverse(part)])
         if conflicts:
-            to = f" to {part.new_path}" if part.new_path else ""
-            left.append(f"{part.path} was {_VERBS[part.kind][1]}{to}")
-    state = f"These changes could not be taken back: {'; '.join(left)}." if left else "Nothing is changed."
-    return replace(failure, message=f"{failure.message} {state}")
+            left.append(part)
+    await tidy(workspace, changes)
+    named = "; ".join(_told(part) for part in left)
+    state = f"These changes could not be taken back: {named}." if left else "Nothing is changed."
+    return _joined(changes, left[::-1]), (replace(failure, message=f"{failure.message} {state}"),)
+
+
+def _told(part: FileChange) -> str:
+    to = f" to {part.new_path}" if part.new_path else ""
+    return f"{part.path} was {_VERBS[part.kind][1]}{to}"
+
+
+def _joined(changes: Iterable[FileChange], parts: Sequence[FileChange]) -> tuple[FileChange, ...]:
+    """`parts` of `changes`, each to be taken back by itself: an edit and a move of one file are one."""
+    found: list[FileChange] = []
+    for change in changes:
+        mine = [part for part in parts if part.uri == change.uri]
+        found += [change] if len(mine) > 1 else mine
+    return tuple(found)
 
 
 def _fit_all(

@@ -8,11 +8,10 @@ same, so recovery may be cut off as well.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from turnout.act.effects import Conflict, carry_out, edit_alone, operation_alone, tidy
+from turnout.act.effects import Conflict, carry_out, edit_alone, is_edited, operation_alone, tidy
 from turnout.act.seams import Workspace
-from turnout.core.edits.changes import DeleteFile, FileChange, Transaction, inverse, text_hunks
+from turnout.core.edits.changes import DeleteFile, FileChange, Transaction, inverse
 from turnout.core.edits.paths import draft_of
-from turnout.core.edits.rebase import rebase
 from turnout.errors import EditError
 
 
@@ -73,7 +72,7 @@ def _done_of(workspace: Workspace, change: FileChange) -> list[FileChange]:
     """What was done of `change`; `change` itself where that is all. Raises EditError where that cannot be told."""
     match change.kind:
         case "edit":
-            return [change] if _is_edited(workspace, change, change.uri) else []
+            return [change] if is_edited(workspace, change, change.uri) else []
         case "create":
             return _created(workspace, change)
         case "delete":
@@ -98,25 +97,10 @@ def _renamed(workspace: Workspace, change: FileChange) -> list[FileChange]:
         raise EditError(f"It is {'there' if old else 'gone'}, and so is {change.new_path}.")
     edit, move = edit_alone(change), operation_alone(change)
     assert move is not None
-    edited = edit is not None and _is_edited(workspace, edit, change.uri if old else change.new_uri)
+    edited = edit is not None and is_edited(workspace, edit, change.uri if old else change.new_uri)
     if old:
         return [edit] if edit and edited else []
     if edited or edit is None:
         return [change]
     now = workspace.snapshot(change.new_uri)
     return [replace(move, before=now.lines, after=now.lines)] if now else []
-
-
-def _is_edited(workspace: Workspace, change: FileChange, uri: str) -> bool:
-    """Whether the hunks of `change` are in the text of `uri`. Raises EditError where it has neither side of them."""
-    now = workspace.snapshot(uri)
-    if now is None:
-        raise EditError("The file is no longer there.")
-    if now.lines in (change.before, change.after):
-        return now.lines == change.after
-    hunks = text_hunks(change)
-    if not rebase(hunks, change.before, now.lines).conflicts:
-        return False
-    if not rebase(text_hunks(inverse(change)), change.after, now.lines).conflicts:
-        return True
-    raise EditError("Its lines have been edited since.")

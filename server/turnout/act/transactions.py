@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, replace
 
-from turnout.act.effects import Conflict, Record, carry_out, still_to_do, tidy
+from turnout.act.effects import Conflict, Record, carry_out, operation_alone, still_to_do, tidy
 from turnout.act.entries import Entry, InMemory, Journal, State
 from turnout.act.proposals import Proposal
 from turnout.act.recovery import look, settle, sweep
@@ -24,10 +24,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Whether it was done; if not, the conflicts say why."""
+    """Whether it was done; if not, the conflicts say why.
+
+    `is_half_done` where a part of it that was not meant to stay could not be taken back: an undo knows of it.
+    """
 
     done: bool
     conflicts: tuple[Conflict, ...] = ()
+    is_half_done: bool = False
 
 
 class Proposals:
@@ -114,8 +118,9 @@ class Proposals:
                 changes = [part for change in entry.proposal.changes if (part := chosen(change, hunks))]
                 record = self._recorder(entry, "applying")
                 done, conflicts = await carry_out(workspace, entry.proposal.label, changes, record)
-                await self._write(entry if conflicts else self._came_to(entry, "applied", done))
-                return Outcome(not conflicts, conflicts)
+                untouched = conflicts and not done
+                await self._write(entry if untouched else self._came_to(entry, "applied", done))
+                return Outcome(not conflicts, conflicts, bool(conflicts and done))
 
     async def _undo(self, workspace: Workspace, proposal_id: str | None) -> Outcome:
         async with self._one_at_a_time:
@@ -127,11 +132,14 @@ class Proposals:
                 label = f"Undo: {entry.proposal.label}"
                 whole = [inverse(change) for change in entry.changes]
                 left = await asyncio.to_thread(still_to_do, workspace, whole)
-                _, conflicts = await carry_out(workspace, label, left, self._recorder(entry, "undoing"))
+                undone, conflicts = await carry_out(workspace, label, left, self._recorder(entry, "undoing"))
                 if not conflicts:
                     await tidy(workspace, whole)
-                await self._write(entry if conflicts else self._came_to(entry, "offered"))
-                return Outcome(not conflicts, conflicts)
+                    await self._write(self._came_to(entry, "offered"))
+                    return Outcome(True)
+                still = tuple(_not_undone(whole, undone)) if undone else entry.changes
+                await self._write(replace(entry, changes=still))
+                return Outcome(False, conflicts, bool(undone))
 
     async def _unfinished_first(self, workspace: Workspace, entry: Entry, state: State) -> Entry:
         """`entry` as it is on disk under the lock, once anything that a crash left of it is settled."""
@@ -200,8 +208,14 @@ def _unknown(proposal_id: str) -> ProposalUnknown:
 
 def _not_undone(inverses: Sequence[FileChange], undone: Sequence[FileChange]) -> list[FileChange]:
     """What is still applied where of `inverses` only `undone` was done."""
-    done = {change.uri for change in undone}
-    return [inverse(change) for change in inverses if change.uri not in done]
+    done = {(change.uri, change.kind) for change in undone}
+    still = []
+    for change in inverses:
+        if (change.uri, change.kind) not in done:
+            # Of a file that was edited and moved, the text may be as before where the place is not.
+            only_moved = operation_alone(change) if (change.uri, "edit") in done else None
+            still.append(inverse(only_moved or change))
+    return still
 
 
 def _refusal(proposal: Proposal, hunks: Collection[str] | None) -> tuple[Conflict, ...]:

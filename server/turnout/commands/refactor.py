@@ -204,7 +204,9 @@ class _Job:
         outcome = await proposals.apply(workspace, proposal.id)
         for text in conflicts(outcome):
             self.terminal.say(text, "error")
-        if not outcome.done:
+        if outcome.is_half_done:
+            self.terminal.say("What is left of it can be taken back with: turnout undo", "error")
+        elif not outcome.done:
             self.terminal.say("Nothing was changed. Run it again, on the files as they are now.", "error")
         return DONE if outcome.done else FAILED
 

@@ -98,7 +98,7 @@ class DiskWorkspace:
         return True
 
     def _edit(self, edits: tuple[DocumentEdit, ...]) -> None:
-        """Write every file, or put back what was there: texts are all made before the first is written."""
+        """Write every file, or put back what was there as far as that can be: all texts are made before."""
         texts = [(self._place(edit.uri), self._edited(edit)) for edit in edits]
         written: list[tuple[Path, bytes]] = []
         try:
@@ -108,7 +108,10 @@ class DiskWorkspace:
                 written.append((path, before))
         except OSError:
             for path, before in reversed(written):
-                replace_whole(path, before)
+                try:
+                    replace_whole(path, before)
+                except OSError as failure:  # the others can be put back all the same
+                    logger.warning("not put back: %s: %s", path, failure)
             raise
 
     def _edited(self, edit: DocumentEdit) -> bytes:

@@ -129,6 +129,17 @@ async def test_instruction_in_a_comment(editor: Editor, buffer: Buffer) -> None:
     assert SUMMED in buffer.text
 
 
+async def test_instruction_above_a_function(editor: Editor, buffer: Buffer) -> None:
+    """It is about that function, all of it, and goes with it."""
+    start = buffer.text.index("def total")
+    editor.change(buffer, start, start, "# turnout: use sum()\n")
+    action = await action_titled(editor, buffer, "Do what the comment", part="# turnout", cursor=True)
+    await run(editor, action)
+    await edit_of(editor)
+    before, rest = TEXT[: TEXT.index("def total")], TEXT[TEXT.index("\n\ndef other") :]
+    assert buffer.text == before + SUMMED + rest
+
+
 async def test_no_instruction(editor: Editor, buffer: Buffer) -> None:
     """Without an instruction nothing happens, and the error says how to give one."""
     action = await action_titled(editor, buffer, "Rewrite total", cursor=True)

@@ -338,3 +338,20 @@ async def test_a_comment_says_what_to_do() -> None:
     above = "import os\n\n# turnout: sort them\nx = [2, 1]\n"
     (found,) = available(place(span(2, 0, 2, 0), text=above))
     assert (found.first, found.end) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("below", "end"),
+    [
+        ("x = [2, 1]\n", 2),
+        ("a\n" * 9, 6),
+        ("fun f() {\n" + "    a\n\n" * 9 + "}\n\nb\n", 21),
+        ("a\n\n\nif b\n" + "  c\n" * 9 + "end\nd\n", 15),
+    ],
+)
+def test_a_comment_in_a_language_without_a_grammar_cuts_no_block(below: str, end: int) -> None:
+    """A few lines below it count, and the whole of a block that begins among them."""
+    file = MemoryWorkspace({"a.kt": "// turnout: sort them\n" + below}).snapshot("file:///w/a.kt")
+    assert file is not None
+    (found,) = available(Place(file, span(0, 0, 0, 0)))
+    assert (found.first, found.end) == (0, end)

@@ -132,6 +132,37 @@ def test_the_innermost_definition_is_found(language: str) -> None:
         assert symbol is None or symbol.span.start.line <= line <= symbol.span.end.line
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "line", "found"),
+    [
+        ("python", "# c\ndef f():\n    pass\n", 0, ("f", 1, 2)),
+        ("python", "# c\n# d\n@e\ndef f():\n    pass\n", 0, ("f", 2, 4)),
+        ("python", "class A:\n    x = 1\n\n    # c\n    def g(self):\n        pass\n", 3, ("g", 4, 5)),
+        ("python", "class A:\n    # c\n    def g(self):\n        pass\n", 1, ("g", 2, 3)),
+        ("python", "class A:\n    def g(self):\n        pass\n    # c\ndef f():\n    pass\n", 3, None),
+        ("python", "def f():\n    # c\n    return 1\n", 1, None),
+        ("python", "# c\n\ndef f():\n    pass\n", 0, None),
+        ("python", "x = 1  # c\ndef f():\n    pass\n", 0, None),
+        ("python", "# c", 0, None),
+        ("python", "# c\n" + "#" * MAX_KEPT_CHARACTERS, 0, None),
+        ("typescript", "// c\n/** d\n * e\n */\nexport function f() {\n}\n", 0, ("f", 4, 5)),
+        ("typescript", "class A {\n  // c\n  m() {\n  }\n}\n", 1, ("m", 2, 3)),
+        ("rust", "// c\n#[inline]\nfn f() {\n}\n", 0, ("f", 2, 3)),
+        ("go", "package p\n// c\nfunc F() {\n}\n", 1, ("F", 2, 3)),
+        ("plaintext", "# c\ndef f(): pass\n", 0, None),
+    ],
+)
+def test_the_definition_below_a_comment(
+    language: str, text: str, line: int, found: tuple[str, int, int] | None
+) -> None:
+    """It is the one right below at the same indentation, whatever other comments and attributes stand between."""
+    symbol = syntax.below(language, text, line)
+    assert (
+        symbol
+        and (symbol.name, symbol.span.start.line, symbol.span.end.line - (not symbol.span.end.character))
+    ) == found
+
+
 def test_a_definition_spans_whole_lines() -> None:
     """The span begins with the first decorator and ends after the last line, within the text."""
     symbol = syntax.enclosing("python", "x\n@d\ndef f():\n    pass", 2)

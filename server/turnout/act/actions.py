@@ -4,6 +4,7 @@ Invariant: pure and instant, since editors ask at every move of the cursor.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,8 +16,12 @@ ActionKind = Literal["rewrite", "fix", "document", "test", "explain"]
 _MAX_FIXES = 5
 _MAX_FAULTS = 50
 _LINES_AROUND_FAULT = 5
+_LINES_BELOW_COMMENT = 5
 _MOST_LINES_OF_A_SYMBOL = 80  # a longer function is not written anew to mend one line of it
 _MOST_OF_A_MESSAGE = 80
+
+_CLOSER = re.compile(r"[)\]}]|(?:end|fi|done|esac)\b")
+"""What stands at the margin of a block and belongs to it."""
 
 COMMENT_INSTRUCTION = re.compile(r"\bturnout:\s*(\S.*?)\s*(?:\*/|-->)?\s*$")
 """An instruction where an editor cannot ask for one: `# turnout: use pathlib`."""
@@ -124,9 +129,26 @@ def _comment(place: Place) -> list[Action]:
     if found is None:
         return []
     said = found[1]
-    first, end = line, min(len(place.file.lines), line + 1 + _LINES_AROUND_FAULT)
+    first, end = line, _end_of_block(place.file.lines, line)
     if place.symbol:
         symbol_first, symbol_end = whole_lines(place.symbol.span)
         first, end = min(first, symbol_first), max(line + 1, symbol_end)
     title = f"Do what the comment says: {said[:_MOST_OF_A_MESSAGE]}"
     return [Action("rewrite", title, place.file.uri, first, end, says=said)]
+
+
+def _end_of_block(lines: Sequence[str], line: int) -> int:
+    """A few lines below `line`, and what is indented below the last of them: no block is cut in two."""
+    margin = _margin(lines[line])
+    end = least = min(len(lines), line + 1 + _LINES_BELOW_COMMENT)
+    for row in range(least, len(lines)):
+        body = lines[row].strip()
+        if body and _margin(lines[row]) <= margin and not _CLOSER.match(body):
+            break
+        end = row + 1 if body else end
+    return end
+
+
+def _margin(line: str) -> int:
+    body = line_body(line)
+    return len(body) - len(body.lstrip())

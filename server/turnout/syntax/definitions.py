@@ -1,5 +1,6 @@
 """The functions, methods and classes of a text, and the one around a line."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from turnout.core.documents import line_body, split_lines
@@ -45,6 +46,7 @@ _CLASSES = frozenset(
         "type_spec",
     }
 )
+_ATTRIBUTES = frozenset({"attribute_item"})
 _BINDINGS = frozenset(
     {"variable_declarator", "assignment_statement", "assignment_expression", "public_field_definition"}
 )
@@ -73,8 +75,7 @@ def enclosing(language: str, text: str, line: int) -> Symbol | None:
     lines = split_lines(text)
     if line >= len(lines):
         return None
-    body = line_body(lines[line])
-    point = (line, len(body.encode("utf-8", "replace")) - len(body.lstrip().encode("utf-8", "replace")))
+    point = (line, _indentation(lines[line]))
     node = parse(language, text).root_node.descendant_for_point_range(point, point)
     while node is not None:
         defined = _defined_by(node)
@@ -83,6 +84,23 @@ def enclosing(language: str, text: str, line: int) -> Symbol | None:
             return Symbol(name, kind, line_span(lines, *rows_of(defined)))
         node = node.parent
     return None
+
+
+def below(language: str, text: str, line: int) -> Symbol | None:
+    """The function or class right below a comment that takes up `line` (from 0), at its indentation.
+
+    Other comments and attributes may stand between, blank lines may not. None wherever `enclosing` finds nothing.
+    """
+    lines = split_lines(text)
+    if not is_known(language) or len(text) > MAX_KEPT_CHARACTERS or line >= len(lines):
+        return None
+    column, row, root = _indentation(lines[line]), line, parse(language, text).root_node
+    while row < len(lines) and lines[row].strip() and (passed := _rows_passed(root, row, lines)):
+        row += passed
+    if row in (line, len(lines)) or _indentation(lines[row]) != column:
+        return None
+    found = enclosing(language, text, row)
+    return found if found and found.span.start.line == row else None
 
 
 def defined(language: str, text: str) -> frozenset[str]:
@@ -99,6 +117,24 @@ def defined(language: str, text: str) -> frozenset[str]:
         names.add(_definition(node)[1])
         pending += node.named_children
     return frozenset(names - {""})
+
+
+def _indentation(line: str) -> int:
+    """How many bytes of blanks `line` begins with."""
+    body = line_body(line)
+    return len(body.encode("utf-8", "replace")) - len(body.lstrip().encode("utf-8", "replace"))
+
+
+def _rows_passed(root: "Node", row: int, lines: Sequence[str]) -> int:
+    """How many rows the comment or attribute takes that `row` begins with; 0 for anything else."""
+    point = (row, _indentation(lines[row]))
+    node = root.descendant_for_point_range(point, point)
+    while node is not None and node.start_point == point:
+        if "comment" in node.type or node.type in _ATTRIBUTES:
+            first, end = rows_of(node)
+            return end - first
+        node = node.parent
+    return 0
 
 
 def _defined_by(node: "Node") -> "Node | None":

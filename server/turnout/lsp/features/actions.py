@@ -61,6 +61,11 @@ async def offered(
 
 
 def _symbol(snapshot: Snapshot, line: int) -> Symbol | None:
+    """What is defined around `line`, or below it where it says what to do with that."""
+    if line < len(snapshot.lines) and COMMENT_INSTRUCTION.search(line_body(snapshot.lines[line])):
+        commented = syntax.below(snapshot.language, snapshot.text, line)
+        if commented is not None:
+            return commented
     return syntax.enclosing(snapshot.language, snapshot.text, line)
 
 

@@ -1,7 +1,7 @@
 """The pages of a document: whatever is edited, they are the list that they stand for."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from turnout.core.lines import PAGE, Lines
@@ -13,7 +13,8 @@ EDITS = st.lists(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
+@example(2, [], (-3, 0), -1)
 @given(st.integers(0, 5 * PAGE), EDITS, st.tuples(ENDS, ENDS), st.sampled_from((1, 2, -1, -3)))
 def test_pages_are_the_list_that_they_stand_for(
     count: int, edits: list[tuple[int, int, int]], ends: tuple[int, int], step: int

@@ -64,7 +64,8 @@ class Lines(Sequence[str]):
 
     def __getitem__(self, index: int | slice) -> str | tuple[str, ...]:
         if isinstance(index, slice):
-            return self._slice(*index.indices(self._length))
+            start, stop, step = index.indices(self._length)
+            return self._slice(start, stop) if step == 1 else self.whole[index]
         if index < 0:
             index += self._length
         if not 0 <= index < self._length:
@@ -72,9 +73,7 @@ class Lines(Sequence[str]):
         page = self._page_of(index)
         return self._pages[page][index - self._starts[page]]
 
-    def _slice(self, start: int, stop: int, step: int) -> tuple[str, ...]:
-        if step != 1:
-            return self.whole[slice(start, stop if stop >= 0 else None, step)]
+    def _slice(self, start: int, stop: int) -> tuple[str, ...]:
         if start >= stop:
             return ()
         begin, end = self._page_of(start), self._page_of(stop - 1) + 1

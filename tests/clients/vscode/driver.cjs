@@ -109,7 +109,9 @@ const operations = {
   },
   press: ({ key }, { page }) => page.keyboard.press(key),
   type: ({ text, delayMs }, { page }) => page.keyboard.type(text, { delay: delayMs }),
-  click: ({ selector, button }, { page }) => page.locator(selector).first().click({ button }),
+  /** Puts text in at once, as pasting does: a list that is filtered by it is filtered once. */
+  insert: ({ text }, { page }) => page.keyboard.insertText(text),
+  click: ({ selector, button, times }, { page }) => page.locator(selector).first().click({ button, clickCount: times }),
   pointAway: (_, { page }) => page.mouse.move(0, 0),
   texts: ({ selector }, { page }) => page.locator(selector).allInnerTexts(),
   attribute: ({ selector, name }, { page }) => page.locator(selector).first().getAttribute(name),

@@ -362,6 +362,8 @@ def test_what_is_not_found_to_the_letter_must_be_sound(
         ("a.txt", "  a\n  b\n", "    a\n    c\n  \n", "  a\n  c\n\n"),
         ("a.txt", "a\nb\nc\n", "  a\n    b\n  d\n", "a\n  b\nd\n"),
         ("a.txt", "a\nb\n", "a\n  b\n", "a\n  b\n"),
+        ("a.txt", "a\nb\n  c\n", "  a\n  b\n  c\n  d\n", "a\nb\nc\nd\n"),
+        ("a.txt", "a\n  b\n", "  a\n  b\n", None),
         ("a.txt", "a\nb\n", "  c\n  a\nb\n", "  c\n  a\nb\n"),
         ("a.txt", "  a\n    b\n", "    a\n        b\n    c\n", None),
         ("a.txt", "  a\n  b\n", "    a\n  c\n", "  a\nc\n"),

@@ -4,6 +4,7 @@ Invariant: every line that an edit leaves as it is keeps its bytes, and so do th
 a new line has the ending of its place.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -114,13 +115,14 @@ def _margin(old: Sequence[str], bodies: Sequence[str]) -> str:
         return ""
     blocks = equal_blocks([line.strip() for line in old], [body.strip() for body in bodies])
     pairs = ((old[b.start + n], bodies[b.new_start + n]) for b in blocks for n in range(b.length))
-    further = {_further(line, body) for line, body in pairs if line.strip()}
-    if "" in further or (not further and len(shared) <= len(own)):
-        return ""
-    if len(further) == 1 and (margin := further.pop()) and shared.startswith(margin):
-        return margin
-    if shared in further and not own:
+    further = Counter(_further(line, body) for line, body in pairs if line.strip())
+    if not own and further[shared] > (further.total() // 2 if "" in further else 0):
         return shared
+    if ("" in further and (own or shared not in further)) or (not further and len(shared) <= len(own)):
+        return ""
+    margin = next(iter(further)) if len(further) == 1 else None
+    if margin and shared.startswith(margin):
+        return margin
     raise EditUnmatched("The text is indented otherwise than the file: indent lines exactly as they are.")
 
 

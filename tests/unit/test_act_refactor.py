@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from support.act_kit import LOCAL, REMOTE, MemoryWorkspace, ScriptedAsker, seams
+from support.agent_kit import Calling, around, edits
 from turnout.act import prompts
 from turnout.act.proposals import Check, Proposal, verdict
 from turnout.act.refactor import propose
@@ -295,6 +296,15 @@ async def test_more_files_than_fit_are_said() -> None:
     proposal = await propose(Request("Rename area_x"), seams(MemoryWorkspace(many), asker))
     assert verdict(proposal.checks).state == "partly"
     assert "5 files past the limit" in verdict(proposal.checks).text
+
+
+async def test_files_that_a_model_found_itself_were_looked_at() -> None:
+    """Those past the limit that were changed are not among the ones that were not looked at."""
+    many = {f"f{number:02}.py": "area_x = 1\n" for number in range(MAX_FILES + 2)}
+    turn = edits("f20.py", "area_x = 1", "area_x = 2")
+    proposal = await propose(Request("Rename area_x"), around(Calling([turn]), many))
+    assert [change.path for change in proposal.changes] == ["f20.py"]
+    assert "not looked at: f21.py" in [check.message for check in proposal.checks]
 
 
 async def test_progress_names_each_file() -> None:

@@ -1,6 +1,9 @@
 """The files of a request are chosen, read safely, and those left out are named with the reason."""
 
+import pytest
+
 from support.act_kit import MemoryWorkspace
+from support.repository import MemoryRepository
 from turnout.act import scope
 from turnout.act.scope import Request, gather, mentions, selected_text
 from turnout.core.documents import Position, Snapshot, Span
@@ -55,11 +58,32 @@ def test_other_files_come_in_by_what_they_mention() -> None:
 
 def test_without_a_document_the_words_decide() -> None:
     """Rarer words weigh more; with nothing found, every source file is as good as another."""
-    check(Request("Rename Rect and area"), "pkg/uses.py", "shapes.py", "main.py")
+    check(Request("Rename Rect and area"), "shapes.py", "pkg/uses.py", "main.py")
     check(
         Request("Add docstrings"), "main.py", "other.py", "shapes.py", "pkg/uses.py",
         files={path: text for path, text in FILES.items() if path != "bad.py"},
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "def get_all(x):",
+        "func (s *S) get_all() {",
+        "export const get_all = 1",
+        "class get_all {",
+    ],
+)
+@pytest.mark.parametrize("indexed", [False, True])
+def test_what_defines_a_name_comes_first(line: str, indexed: bool) -> None:
+    """However many files mention it and are before it in the alphabet: a rename without it would be none."""
+    many = {f"f{number:03}.py": "print(get_all(1), other_one)\n" for number in range(scope.MAX_FILES + 10)}
+    files = {**many, "z.py": f"{'def get_all():' if indexed else line}\n"}
+    repository = MemoryRepository(files) if indexed else None
+    found = gather(Request("Rename get_all", uri("f003.py")), MemoryWorkspace(files), repository)
+    assert list(found.files)[:3] == ["f003.py", "z.py", "f000.py"]
+    assert found.whys["z.py"] == "it defines get_all"
+    assert found.whys["f000.py"] == "it mentions get_all"
 
 
 def test_lines_that_mention_a_name() -> None:

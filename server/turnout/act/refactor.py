@@ -37,7 +37,7 @@ async def propose(request: Request, seams: Seams, *, repairs: int = MAX_REPAIRS)
     unread += [(missed.path, FileUnusable(missed.reason)) for missed in scope.missed]
     proposal = proposal_from(request.instruction, drafts, unread, scope.skipped, job.spent)
     approved = job.request.approved
-    more = [_plan_check(approved, proposal)] if approved else _reach(scope)
+    more = [_plan_check(approved, proposal)] if approved else _reach(scope, proposal)
     return replace(proposal, checks=(*proposal.checks, *more))
 
 
@@ -66,12 +66,15 @@ async def _planned(job: Job) -> Job:
     return replace(job, request=request, context=context, division=division, spent=(plan.receipt,))
 
 
-def _reach(scope: Scope) -> list[Check]:
-    """That files which were found were not looked at, where that is so: the change may be due in them as well."""
-    if not scope.beyond:
-        return []
-    name = f"{len(scope.beyond)} files past the limit"
-    return [Check(name, True, f"not looked at: {', '.join(scope.beyond)}", ran=False)]
+def _reach(scope: Scope, proposal: Proposal) -> list[Check]:
+    """That files which were found were not looked at, where that is so: the change may be due in them as well.
+
+    A model with tools finds some of them itself.
+    """
+    changed = {path for change in proposal.changes for path in (change.path, change.new_path)}
+    left = [path for path in scope.beyond if path not in changed]
+    name = f"{len(left)} files past the limit"
+    return [Check(name, True, f"not looked at: {', '.join(left)}", ran=False)] if left else []
 
 
 def _plan_check(approved: Approved, proposal: Proposal) -> Check:

@@ -6,7 +6,7 @@ looked at unless the user named it. An index only says where to look: what is ta
 
 import re
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -29,6 +29,8 @@ UNSAYABLE = "An edit cannot name it: its name reads as another place."
 _MAX_LOOKED_AT = 5_000
 _MAX_MENTIONS = 1_000
 _WORD = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]+")
+_KEYWORD = r"(?:class|const|def|enum|fn|func|function|interface|let|record|struct|trait|type|var)"
+"""What a name that is declared stands behind, in most languages."""
 _NOT_CODE = frozenset({"css", "html", "json", "markdown", "plaintext", "toml", "yaml"})
 _STOP = frozenset(
     """
@@ -39,6 +41,10 @@ _STOP = frozenset(
     var variable when where which with without write
     """.split()  # noqa: SIM905 - prose, read and edited as prose
 )
+
+
+_Names = dict[str, set[str]]
+"""Names by the path of the file that they are found in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +197,14 @@ def gather(request: Request, workspace: Workspace, repository: Repository | None
             taken.take_uri(request.document, "it is the document of the request")
     names = _names(request, taken.files.values())
     if not (request.scope or request.approved):
+        found = _mentioning(names, workspace, taken, repository)
+        for path in filter(found.defining.get, found.ranked):
+            taken.take_path(path, found.why(path))
         _take_referring(request, workspace, taken)
-        for path, why in _mentioning(names, workspace, taken, repository):
-            taken.take_path(path, why)
+        for path in found.ranked:
+            taken.take_path(path, found.why(path))
+        for path in () if taken.files else found.listed:
+            taken.take_path(path, "nothing else tells files apart")
     return Scope(
         taken.files,
         tuple(taken.skipped.values()),
@@ -265,13 +276,33 @@ def must_be_workable(request: Request, scope: Scope) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Files of code by path: all that are `listed`, which names they mention, and which they define."""
+
+    listed: Sequence[str]
+    mentioned: _Names
+    defining: _Names
+
+    @property
+    def ranked(self) -> list[str]:
+        """Those that define a name come first, since a change without the definition is none, then the rarest names."""
+        spread = Counter(name for names in self.mentioned.values() for name in names)
+        scores = {path: sum(1 / spread[name] for name in names) for path, names in self.mentioned.items()}
+        return sorted(scores, key=lambda path: (path not in self.defining, -scores[path], path))
+
+    def why(self, path: str) -> str:
+        """Why a file of `ranked` is taken."""
+        verb, names = "mentions", self.mentioned[path]
+        if path in self.defining:
+            verb, names = "defines", self.defining[path]
+        return f"it {verb} {', '.join(sorted(names)[:5])}"
+
+
 def _mentioning(
     names: Collection[str], workspace: Workspace, taken: _Gatherer, repository: Repository | None
-) -> list[tuple[str, str]]:
-    """Other files of code that mention `names`, those with the rarest ones first, each with why it is taken.
-
-    Without a document to begin with, and with nothing found, every file of code is as good as another.
-    """
+) -> _Found:
+    """Other files of code, and where `names` are in them."""
     indexed = repository is not None and _is_whole(repository)
     looked_at = islice(workspace.paths(), None if indexed else _MAX_LOOKED_AT)
     listed = [
@@ -280,17 +311,8 @@ def _mentioning(
         if path not in taken.files and language_of(path) not in _NOT_CODE and taken.can_name(path)
     ]
     if repository is not None and indexed:
-        found_in = _indexed(names, repository, frozenset(listed))
-    else:
-        found_in = {
-            path: found for path in listed if names and (found := _found(path, names, workspace, taken))
-        }
-    if not found_in:
-        return [] if taken.files else [(path, "nothing else tells files apart") for path in listed]
-    spread = Counter(name for found in found_in.values() for name in found)
-    scores = {path: sum(1 / spread[name] for name in found) for path, found in found_in.items()}
-    ranked = sorted(found_in, key=lambda path: (-scores[path], path))
-    return [(path, f"it mentions {', '.join(sorted(found_in[path])[:5])}") for path in ranked]
+        return _Found(listed, *_indexed(names, repository, frozenset(listed)))
+    return _Found(listed, *_read(names, listed, workspace, taken))
 
 
 def _is_whole(repository: Repository) -> bool:
@@ -299,26 +321,48 @@ def _is_whole(repository: Repository) -> bool:
     return state.files > 0 and not state.building and not state.problem
 
 
-def _indexed(names: Collection[str], repository: Repository, listed: Collection[str]) -> dict[str, set[str]]:
-    """Which of `names` the files mention, by the index."""
-    found_in: dict[str, set[str]] = {}
+def _indexed(
+    names: Collection[str], repository: Repository, listed: Collection[str]
+) -> tuple[_Names, _Names]:
+    """Which of `names` the files mention and which they define, by the index."""
+    found_in: _Names = {}
+    defining: _Names = {}
     for name in sorted(names):
         for mention in repository.mentions(name, limit=_MAX_MENTIONS):
             if mention.path in listed:
                 found_in.setdefault(mention.path, set()).add(name)
-    return found_in
+        for definition in repository.definitions([name], limit=MAX_FILES):
+            if definition.path in listed:
+                found_in.setdefault(definition.path, set()).add(name)
+                defining.setdefault(definition.path, set()).add(name)
+    return found_in, defining
 
 
-def _found(path: str, names: Collection[str], workspace: Workspace, taken: _Gatherer) -> set[str]:
-    """Those of `names` that the file mentions."""
+def _read(
+    names: Collection[str], listed: Iterable[str], workspace: Workspace, taken: _Gatherer
+) -> tuple[_Names, _Names]:
+    """Which of `names` the files mention and, going by keywords, which they define."""
+    found_in: _Names = {}
+    defining: _Names = {}
+    words = "|".join(map(re.escape, sorted(names)))
+    declared = re.compile(rf"\b{_KEYWORD}\s+(?:\([^)\n]*\)\s*)?({words})(?![\w$])")
+    for path in listed if names else ():
+        text = _text(path, workspace, taken)
+        likely = {name for name in names if name in text}
+        if found := likely.intersection(_WORD.findall(text)) if likely else set():
+            found_in[path] = found
+            if defined := set(declared.findall(text)):
+                defining[path] = defined
+    return found_in, defining
+
+
+def _text(path: str, workspace: Workspace, taken: _Gatherer) -> str:
     try:
         file = workspace.snapshot(workspace.uri(path))
     except EditError as exc:
         taken.skipped[path] = Skipped(path, str(exc))
-        return set()
-    text = file.text if file else ""
-    likely = {name for name in names if name in text}
-    return likely.intersection(_WORD.findall(text)) if likely else set()
+        return ""
+    return file.text if file else ""
 
 
 def _names(request: Request, files: Iterable[Snapshot]) -> frozenset[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from turnout.act.effects import Conflict, carry_out, edit_alone, is_edited, operation_alone, tidy
 from turnout.act.seams import Workspace
-from turnout.core.edits.changes import DeleteFile, FileChange, Transaction, inverse
+from turnout.core.edits.changes import DeleteFile, FileChange, Hunk, Transaction, inverse
 from turnout.core.edits.paths import draft_of
 from turnout.errors import EditError
 
@@ -93,6 +93,8 @@ def _created(workspace: Workspace, change: FileChange) -> list[FileChange]:
 def _renamed(workspace: Workspace, change: FileChange) -> list[FileChange]:
     assert change.new_uri is not None
     old, new = workspace.exists(change.uri), workspace.exists(change.new_uri)
+    if old and new and (linked := _linked(workspace, change)):
+        return linked
     if old == new:
         raise EditError(f"It is {'there' if old else 'gone'}, and so is {change.new_path}.")
     edit, move = edit_alone(change), operation_alone(change)
@@ -104,3 +106,18 @@ def _renamed(workspace: Workspace, change: FileChange) -> list[FileChange]:
         return [change]
     now = workspace.snapshot(change.new_uri)
     return [replace(move, before=now.lines, after=now.lines)] if now else []
+
+
+def _linked(workspace: Workspace, change: FileChange) -> list[FileChange]:
+    """The parts of a rename that was cut off while the file had both names; none where there are two files."""
+    assert change.new_uri is not None
+    one, other = workspace.identity(change.uri), workspace.identity(change.new_uri)
+    now = workspace.snapshot(change.uri)
+    if one is None or one != other or now is None:
+        return []
+    edit = edit_alone(change)
+    name = replace(
+        change, kind="create", uri=change.new_uri, path=change.new_path or "", new_uri=None, new_path=None,
+        before=(), after=now.lines, hunks=(Hunk("", 0, (), now.lines),),
+    )  # fmt: skip
+    return [edit, name] if edit and is_edited(workspace, edit, change.uri) else [name]

@@ -1,17 +1,15 @@
 """A workspace folder that is changed on disk, for the command line: nobody has documents open.
 
 Invariants: a file that is edited is the old one or the new one at any moment, with its permissions, byte order mark and
-line endings; a file is only edited if its text is the one that the edit was made for; nothing is ever overwritten, and
-nothing is written through a link or done to one.
+line endings; a file is only edited if its text is the one that the edit was made for, which is looked at again right
+before it is replaced; nothing is ever overwritten, and nothing is written through a link or done to one.
 """
 
 import asyncio
 import logging
-import os
-import stat
-from codecs import BOM_UTF8
 from collections.abc import Callable, Hashable, Iterator
-from pathlib import Path
+from contextlib import contextmanager
+from typing import NamedTuple
 
 from turnout.core.documents import Snapshot
 from turnout.core.edits.changes import (
@@ -23,12 +21,20 @@ from turnout.core.edits.changes import (
     Transaction,
     spliced,
 )
-from turnout.core.edits.paths import draft_of, through_link
+from turnout.core.edits.paths import through_link
 from turnout.errors import DocumentStale, EditError, PathRefused
 from turnout.files import Folder, path_to_uri
-from turnout.journal.files import sync_folder
+from turnout.journal.places import Place, held
 
 logger = logging.getLogger(__name__)
+
+
+class _Text(NamedTuple):
+    """A file with its content before and after."""
+
+    uri: str
+    before: bytes
+    after: bytes
 
 
 class DiskWorkspace:
@@ -36,6 +42,7 @@ class DiskWorkspace:
 
     def __init__(self, folder: Folder, may_read: Callable[[str], bool] = lambda _uri: True) -> None:
         self.folder = folder
+        self._real = folder.root.resolve()
         self._may_read = may_read
 
     def uri(self, path: str) -> str:
@@ -99,87 +106,53 @@ class DiskWorkspace:
 
     def _edit(self, edits: tuple[DocumentEdit, ...]) -> None:
         """Write every file, or put back what was there as far as that can be: all texts are made before."""
-        texts = [(self._place(edit.uri), self._edited(edit)) for edit in edits]
-        written: list[tuple[Path, bytes]] = []
+        texts = [self._text(edit) for edit in edits]
+        begun: list[_Text] = []
         try:
-            for path, data in texts:
-                before = path.read_bytes()
-                replace_whole(path, data)
-                written.append((path, before))
-        except OSError:
-            for path, before in reversed(written):
+            for text in texts:
+                begun.append(text)
+                with self._held(text.uri) as place:
+                    place.replace(text.before, text.after)
+        except (OSError, EditError):
+            for text in reversed(begun):
                 try:
-                    replace_whole(path, before)
-                except OSError as failure:  # the others can be put back all the same
-                    logger.warning("not put back: %s: %s", path, failure)
+                    with self._held(text.uri) as place:
+                        place.replace(text.after, text.before)
+                except (
+                    OSError,
+                    EditError,
+                ) as failure:  # not written, or its user was there: the others are put back
+                    logger.info("not put back: %s: %s", text.uri, failure)
             raise
 
-    def _edited(self, edit: DocumentEdit) -> bytes:
+    def _text(self, edit: DocumentEdit) -> _Text:
         now = self.snapshot(edit.uri)
         if now is None or (edit.before is not None and now.lines != edit.before):
             raise DocumentStale(f"{edit.uri} changed since the edit was made.")
-        mark = BOM_UTF8 if self._place(edit.uri).read_bytes().startswith(BOM_UTF8) else b""
-        return mark + "".join(spliced(now.lines, edit.edits)).encode("utf-8", "surrogatepass")
+        after = "".join(spliced(now.lines, edit.edits))
+        return _Text(edit.uri, _bytes(now.mark + now.text), _bytes(now.mark + after))
 
     def _operate(self, operation: FileOperation) -> None:
-        path = self._place(operation.uri)
         match operation:
-            case CreateFile(text=text, mode=mode):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                _create_whole(path, text.encode("utf-8", "surrogatepass"), mode)
-            case DeleteFile():
-                path.unlink()
-                sync_folder(path.parent)
-            case RenameFile(new_uri=new_uri):
-                target = self._place(new_uri)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                _move(path, target)
+            case CreateFile(uri=uri, text=text, mode=mode):
+                with self._held(uri, may_make=True) as place:
+                    place.create(_bytes(text), mode)
+            case DeleteFile(uri=uri):
+                with self._held(uri) as place:
+                    place.remove()
+            case RenameFile(uri=uri, new_uri=new_uri):
+                with self._held(uri) as place, self._held(new_uri, may_make=True) as target:
+                    place.move(target)
 
-    def _place(self, uri: str) -> Path:
-        """Where to write for `uri`, in the folder. Raises PathRefused where a link is on the way."""
+    @contextmanager
+    def _held(self, uri: str, *, may_make: bool = False) -> Iterator[Place]:
+        """Where to write for `uri`, in the folder. Raises PathRefused and OSError where a link is on the way."""
         path = self.path(uri)
         if link := self.link(path):
             raise PathRefused(through_link(path, link))
-        return self.folder.root / path
+        with held(self._real, path, may_make=may_make) as place:
+            yield place
 
 
-def replace_whole(path: Path, data: bytes) -> None:
-    """`data` as the content of `path`, with its permissions; the old content or the new one is there at any moment."""
-    _put(path, data, stat.S_IMODE(path.stat().st_mode))
-
-
-def _create_whole(path: Path, data: bytes, mode: int | None) -> None:
-    """A new file, there with all of its content or not at all. Raises FileExistsError where one is."""
-    _must_be_free(path)
-    _put(path, data, mode)
-
-
-def _move(path: Path, target: Path) -> None:
-    """Move a file. Raises FileExistsError where one is already."""
-    _must_be_free(target)
-    path.rename(target)
-    sync_folder(target.parent)
-    sync_folder(path.parent)
-
-
-def _must_be_free(path: Path) -> None:
-    if os.path.lexists(path):
-        raise FileExistsError(f"{path.name} exists")
-
-
-def _put(path: Path, data: bytes, mode: int | None) -> None:
-    draft = path.with_name(draft_of(path.name))
-    draft.unlink(missing_ok=True)  # of a process that was killed
-    try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            if mode is not None:
-                draft.chmod(mode)
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

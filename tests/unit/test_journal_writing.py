@@ -1,0 +1,219 @@
+"""Others change files at the very moment of writing: nothing of theirs is lost, and nothing goes elsewhere."""
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.act_kit import LOCAL, receipt
+from turnout.act.entries import Entry
+from turnout.act.proposals import Proposal
+from turnout.act.transactions import Proposals
+from turnout.core.documents import split_lines
+from turnout.core.edits.changes import (
+    CreateFile,
+    DeleteFile,
+    FileChange,
+    FileOperation,
+    RenameFile,
+    Transaction,
+    file_change,
+    numbered,
+)
+from turnout.files import Folder
+from turnout.journal import DiskWorkspace, Journal
+
+BEFORE = "one\ntwo\nthree\nfour\nfive\n"
+AFTER = BEFORE.replace("two", "2")
+MINE = "mine\n"
+
+
+class Meddled(DiskWorkspace):
+    """A folder in which somebody does something of their own right after the way to a file was looked at."""
+
+    meanwhile: Callable[[str], None] | None = None
+
+    def link(self, path: str) -> str | None:
+        found = super().link(path)
+        if self.is_writing and self.meanwhile:
+            self.meanwhile(path)
+        return found
+
+    is_writing = False
+
+    async def apply(self, transaction: Transaction) -> bool:
+        self.is_writing = True
+        try:
+            return await super().apply(transaction)
+        finally:
+            self.is_writing = False
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Meddled:
+    root = tmp_path / "project"
+    for folder in (root / "pkg", tmp_path / "elsewhere"):
+        folder.mkdir(parents=True)
+        (folder / "d.py").write_text(BEFORE)
+    for name in ("a.py", "b.py", "c.py"):
+        (root / name).write_text(BEFORE)
+    return Meddled(Folder(root))
+
+
+def edit(project: DiskWorkspace, path: str) -> FileChange:
+    return file_change("edit", project.uri(path), path, split_lines(BEFORE), split_lines(AFTER))
+
+
+async def applied(project: DiskWorkspace, tmp_path: Path, *changes: FileChange) -> bool:
+    proposals = Proposals(Journal(tmp_path / "journal"))
+    proposals.keep(Proposal("p", "label", "plan", numbered(changes), (), receipt("refactor", LOCAL, (), 1)))
+    return (await proposals.apply(project, "p")).done
+
+
+def once(path: str, do: Callable[[], object]) -> Callable[[str], None]:
+    """`do`, the first time that `path` is to be written."""
+    left = [do]
+
+    def meanwhile(asked: str) -> None:
+        if asked == path and left:
+            left.pop()()
+
+    return meanwhile
+
+
+def texts(project: DiskWorkspace) -> dict[str, str]:
+    root = project.folder.root
+    return {path.relative_to(root).as_posix(): path.read_text() for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("saved", "done", "now"),
+    [
+        (BEFORE + MINE, True, AFTER + MINE),
+        (BEFORE.replace("two", "zwei"), False, BEFORE.replace("two", "zwei")),
+    ],
+)
+async def test_a_save_while_other_files_are_written_is_kept(
+    project: Meddled, tmp_path: Path, saved: str, done: bool, now: str
+) -> None:
+    """The edit is made around it, or no file is edited; what was written before it came is taken back."""
+    project.meanwhile = once("b.py", lambda: (project.folder.root / "b.py").write_text(saved))
+    changes = [edit(project, path) for path in ("a.py", "b.py", "c.py")]
+    assert await applied(project, tmp_path, *changes) is done
+    others = AFTER if done else BEFORE
+    assert texts(project) == {"a.py": others, "b.py": now, "c.py": others, "pkg/d.py": BEFORE}
+
+
+async def test_typing_on_top_of_an_edit_is_kept_where_the_edit_is_taken_back(
+    project: Meddled, tmp_path: Path
+) -> None:
+    """A file that was saved with the edit in it is no longer what was written: only the edit is taken out of it."""
+    root = project.folder.root
+
+    def save_both() -> None:
+        (root / "a.py").write_text(AFTER + MINE)
+        (root / "c.py").write_text(MINE)
+
+    project.meanwhile = once("c.py", save_both)
+    changes = [edit(project, path) for path in ("a.py", "b.py", "c.py")]
+    assert not await applied(project, tmp_path, *changes)
+    assert texts(project) == {"a.py": BEFORE + MINE, "b.py": BEFORE, "c.py": MINE, "pkg/d.py": BEFORE}
+
+
+OPERATIONS: list[Callable[[DiskWorkspace], FileOperation]] = [
+    lambda project: CreateFile(project.uri("pkg/new.py"), "new\n"),
+    lambda project: CreateFile(project.uri("pkg/deep/new.py"), "new\n"),
+    lambda project: DeleteFile(project.uri("pkg/d.py")),
+    lambda project: RenameFile(project.uri("pkg/d.py"), project.uri("e.py")),
+    lambda project: RenameFile(project.uri("a.py"), project.uri("pkg/e.py")),
+]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no folders to hold open")
+@pytest.mark.parametrize("operation", [None, *OPERATIONS])
+async def test_a_folder_that_becomes_a_link_at_the_last_moment(
+    project: Meddled, tmp_path: Path, operation: Callable[[DiskWorkspace], FileOperation] | None
+) -> None:
+    """Nothing is written, made or removed where the link leads, and the change is refused."""
+    root, elsewhere = project.folder.root, tmp_path / "elsewhere"
+    wanted = operation(project) if operation else None
+    change = edit(project, "pkg/d.py")
+
+    def swap(path: str) -> None:
+        if path.startswith("pkg") and not (root / "pkg").is_symlink():
+            (root / "pkg").rename(root / "aside")
+            (root / "pkg").symlink_to(elsewhere)
+
+    project.meanwhile = swap
+    if wanted:
+        assert not await project.apply(Transaction("label", operations=(wanted,)))
+    else:
+        assert not await applied(project, tmp_path, change)
+    assert [path.name for path in elsewhere.iterdir()] == ["d.py"]
+    assert (elsewhere / "d.py").read_text() == BEFORE
+    assert (root / "aside/d.py").read_text() == BEFORE
+    assert (root / "a.py").read_text() == BEFORE
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+@pytest.mark.parametrize("old", [None, "a.py"])
+async def test_a_file_that_is_made_at_the_last_moment_stays(
+    project: Meddled, monkeypatch: pytest.MonkeyPatch, old: str | None, has_links: bool
+) -> None:
+    """A file that is created or moved takes nobody's place, also where files cannot have two names."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "no hard links")
+
+    if not has_links:
+        monkeypatch.setattr(os, "link", refused)
+    operation = (
+        RenameFile(project.uri(old), project.uri("n.py")) if old else CreateFile(project.uri("n.py"), "new\n")
+    )
+    before = texts(project)
+    project.meanwhile = once("n.py", lambda: (project.folder.root / "n.py").write_text(MINE))
+    assert not await project.apply(Transaction("label", operations=(operation,)))
+    assert texts(project) == {**before, "n.py": MINE}
+    (project.folder.root / "n.py").unlink()
+    assert await project.apply(Transaction("label", operations=(operation,)))
+    assert texts(project) == {
+        **{k: v for k, v in before.items() if k != old},
+        "n.py": BEFORE if old else "new\n",
+    }
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file is moved in one step there")
+@pytest.mark.parametrize("text", [BEFORE, AFTER])
+async def test_a_move_that_was_cut_off_between_two_names(project: Meddled, tmp_path: Path, text: str) -> None:
+    """A file that has its old and its new name is one that was not moved: it loses the new one, and its edit."""
+    root = project.folder.root
+    before = texts(project)
+    lines = split_lines(BEFORE), split_lines(AFTER)
+    change = file_change(
+        "rename", project.uri("a.py"), "a.py", *lines, new_uri=project.uri("n.py"), new_path="n.py"
+    )
+    proposal = Proposal("p", "label", "plan", numbered([change]), (), receipt("refactor", LOCAL, (), 1))
+    journal = Journal(tmp_path / "journal")
+    journal.write(Entry(proposal, str(root), "applying", 0.0, proposal.changes))
+    (root / "a.py").write_text(text)
+    os.link(root / "a.py", root / "n.py")
+    [said] = await Proposals(journal).recover(project, str(root))
+    assert "taken back" in said
+    assert texts(project) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no pipes with a name in a folder")
+async def test_what_is_no_file_is_not_waited_for(project: Meddled) -> None:
+    """A pipe in the place of a file keeps nobody waiting, and stays."""
+    root = project.folder.root
+
+    def put_pipe() -> None:
+        (root / "a.py").unlink()
+        os.mkfifo(root / "a.py")
+
+    project.meanwhile = once("a.py", put_pipe)
+    assert not await project.apply(Transaction("label", operations=(DeleteFile(project.uri("a.py")),)))
+    assert (root / "a.py").is_fifo()

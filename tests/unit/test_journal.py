@@ -218,6 +218,28 @@ async def test_nothing_is_changed_without_a_journal(project: DiskWorkspace, tmp_
     assert text(project, "a.py") == before
 
 
+@pytest.mark.parametrize("action", ["apply", "undo"])
+async def test_a_journal_that_is_full_at_the_end(project: DiskWorkspace, tmp_path: Path, action: str) -> None:
+    """What was done is said to be done, and can be undone, or applied again, once there is room."""
+
+    class Full(Journal):
+        def write(self, entry: Entry) -> None:
+            if entry.state == {"apply": "applied", "undo": "offered"}[action]:
+                raise Unrecorded("The journal of changes cannot be written: no space.")
+            super().write(entry)
+
+    before, journal = text(project, "a.py"), Journal(tmp_path / "journal")
+    name = kept(project, Proposals(journal), edit(project, "a.py", "two", "zwei"))
+    if action == "undo":
+        assert (await Proposals(journal).apply(project, name)).done
+    full = Proposals(Full(tmp_path / "journal"))
+    assert (await getattr(full, action)(project, name)).done
+    assert (text(project, "a.py") == before) is (action == "undo")
+    other = {"apply": "undo", "undo": "apply"}[action]
+    assert (await getattr(Proposals(journal), other)(project, name)).done
+    assert (text(project, "a.py") == before) is (action == "apply")
+
+
 def cut_off(
     project: DiskWorkspace, tmp_path: Path, state: State, *changes: FileChange
 ) -> tuple[Proposals, Journal]:

@@ -119,7 +119,7 @@ class Proposals:
                 record = self._recorder(entry, "applying")
                 done, conflicts = await carry_out(workspace, entry.proposal.label, changes, record)
                 untouched = conflicts and not done
-                await self._write(entry if untouched else self._came_to(entry, "applied", done))
+                await self._note(entry if untouched else self._came_to(entry, "applied", done))
                 return Outcome(not conflicts, conflicts, bool(conflicts and done))
 
     async def _undo(self, workspace: Workspace, proposal_id: str | None) -> Outcome:
@@ -135,10 +135,10 @@ class Proposals:
                 undone, conflicts = await carry_out(workspace, label, left, self._recorder(entry, "undoing"))
                 if not conflicts:
                     await tidy(workspace, whole)
-                    await self._write(self._came_to(entry, "offered"))
+                    await self._note(self._came_to(entry, "offered"))
                     return Outcome(True)
                 still = tuple(_not_undone(whole, undone)) if undone else entry.changes
-                await self._write(replace(entry, changes=still))
+                await self._note(replace(entry, changes=still))
                 return Outcome(False, conflicts, bool(undone))
 
     async def _unfinished_first(self, workspace: Workspace, entry: Entry, state: State) -> Entry:
@@ -184,11 +184,18 @@ class Proposals:
     async def _write(self, entry: Entry) -> None:
         await asyncio.to_thread(self._journal.write, entry)
 
+    async def _note(self, entry: Entry) -> None:
+        """Write down what was done; where that fails, it is known to be under way, and is looked at again."""
+        try:
+            await self._write(entry)
+        except Unrecorded as failure:
+            logger.warning("what was done is not noted: %s", failure)
+
     def _entry(self, proposal_id: str, state: State) -> Entry:
-        """The entry of that id in that state, or in the middle of leaving it. Raises ProposalUnknown."""
+        """The entry of that id in that state, or in the middle of something. Raises ProposalUnknown."""
         entry = self._journal.find(proposal_id)
-        leaving = {"offered": "applying", "applied": "undoing"}[state]
-        if entry is None or entry.state not in (state, leaving) or entry.head.is_over(self._clock()):
+        fits = entry is not None and (entry.state == state or entry.head.is_under_way)
+        if entry is None or not fits or entry.head.is_over(self._clock()):
             raise (
                 _unknown(proposal_id) if state == "offered" else ProposalUnknown("There is nothing to undo.")
             )

@@ -15,16 +15,19 @@ from urllib.parse import quote, unquote, urlsplit
 
 from turnout.core.documents import Snapshot, split_lines
 from turnout.core.edits.paths import normalise, same_place
+from turnout.core.edits.readable import MAX_FILE_BYTES
 from turnout.core.languages import language_of
 from turnout.errors import FileUnusable, FileWithheld, PathRefused
 
 if TYPE_CHECKING:  # a server has answered an editor before it looks into a folder
     from turnout.ignores import Ignores
 
-MAX_FILE_BYTES = 1_000_000
 MAX_LISTED = 20_000
 _BOM = "\ufeff"
 _PERMISSIONS = 0o777
+_PACKAGES = frozenset({"__pycache__", "bower_components", "node_modules", "site-packages"})
+_MARKS = ("CACHEDIR.TAG", "pyvenv.cfg")
+"""In a cache or a build, as many programs mark theirs, and in a virtual environment."""
 
 
 def path_to_uri(path: Path) -> str:
@@ -209,9 +212,10 @@ class Folder:
     def paths(self, *, hidden: bool = False) -> Iterator[str]:
         """Files nearest the top first, without ignored ones and, unless wanted, hidden ones; at most MAX_LISTED.
 
-        Links are not followed, so a loop of them ends nowhere; git's own folder is never looked into.
+        Links are not followed, so a loop of them ends nowhere; git's own folder is never looked into. Outside of a git
+        repository, where nothing says what is ignored, folders that a program filled are left out as well.
         """
-        ignores = _ignores(self._real, kept=True)
+        ignores, tracked = _ignores(self._real, kept=True), _is_tracked(self._real)
         queue = [PurePosixPath()]
         listed = 0
         while queue:
@@ -221,7 +225,8 @@ class Folder:
                 if ignores.left_out(path, is_folder=is_folder):
                     continue
                 if is_folder:
-                    queue.append(path)
+                    if tracked or not _is_filled(self._real / path):
+                        queue.append(path)
                 else:
                     yield path.as_posix()
                     listed += 1
@@ -261,6 +266,17 @@ def _is_unicode(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _is_filled(folder: Path) -> bool:
+    """Whether a program filled `folder` with packages, or with what it can make anew."""
+    return folder.name in _PACKAGES or any(os.path.lexists(folder / mark) for mark in _MARKS)
+
+
+def _is_tracked(folder: Path) -> bool:
+    from turnout.ignores import is_tracked
+
+    return is_tracked(folder)
 
 
 def _ignores(folder: Path, *, kept: bool = False) -> "Ignores":

@@ -256,10 +256,16 @@ async def test_a_broken_answer_gets_a_second_chance() -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    ["No.", "```python\ndef f(self", "```\na\n```\n```\nb\n```", "```\n# ... rest unchanged ...\n```"],
+    [
+        "No.",
+        "```python\ndef f(self",
+        "```\na\n```\n```\nb\n```",
+        "```\n# ... rest unchanged ...\n```",
+        "```\na = '\ud83d'\n```",
+    ],
 )
 async def test_an_answer_of_another_form_is_refused(answer: str) -> None:
-    """Prose, half a block, two blocks and code left out are no rewrite."""
+    """Prose, half a block, two blocks, code left out and half a character are no rewrite."""
     with pytest.raises(ReplyUnusable):
         await run(offered("rewrite"), answer, answer)
 

@@ -16,10 +16,11 @@ from turnout.act.refactor import propose
 from turnout.act.scope import Reference, Request
 from turnout.act.seams import Seams
 from turnout.core.documents import Position, Span
+from turnout.core.edits.readable import MAX_FILE_BYTES
 from turnout.core.models import Model
 from turnout.core.requests import Kind, Route
 from turnout.errors import FileUnusable, PathRefused
-from turnout.files import MAX_FILE_BYTES, Folder
+from turnout.files import Folder
 from turnout.journal import DiskWorkspace
 
 FILES = {

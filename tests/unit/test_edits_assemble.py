@@ -113,6 +113,11 @@ def test_what_changes_nothing_is_no_change() -> None:
         ("*** Delete File: b.py\n" + block("b.py", "y = 2\n", "y = 3\n"), "contradict"),
         (block("n.py", "", "a\n") + block("n.py", "", "b\n"), "contradict"),
         (block("b.py", "y = 2\n", "# ... rest of the code unchanged\n"), "leaves code out"),
+        (block("b.py", "y = 2\n", "y = '\0'\n"), "has a NUL character"),
+        (block("b.py", "y = 2\n", "y = '\ud83d'\n"), "has half a character"),
+        (block("b.py", "x = 1\ny = 2\n", "\ufeffx = 2\n"), "begins with a byte order mark"),
+        (block("b.py", "y = 2\n", f"y = '{'é' * 500_000}'\n"), "has more than 1,000,000 bytes"),
+        (block("n.txt", "", "\ufeffa\n"), "n.txt could not be read again"),
     ],
 )
 def test_what_may_not_be_done_is_refused(reply: str, why: str) -> None:

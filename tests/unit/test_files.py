@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from turnout.core.edits.readable import MAX_FILE_BYTES
 from turnout.errors import FileUnusable, PathRefused
-from turnout.files import MAX_FILE_BYTES, Folder, path_to_uri, uri_to_path
+from turnout.files import Folder, path_to_uri, uri_to_path
 
 
 @pytest.fixture
@@ -51,6 +52,25 @@ def test_only_ordinary_files_are_listed(folder: Folder) -> None:
         "pkg/b.py", "pkg/keep.log",
         "pkg/deep/c.py",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("tracked", [False, True])
+def test_what_programs_filled_is_not_listed(tmp_path: Path, tracked: bool) -> None:
+    """Packages, caches and virtual environments are nobody's own; in a repository its ignore files say what is."""
+    filled = (
+        "env/lib/a.py",
+        "env/pyvenv.cfg",
+        "node_modules/b/c.js",
+        "out/CACHEDIR.TAG",
+        "out/d.rs",
+        "src/node_modules/e.js",
+    )
+    for path in (*filled, "src/f.js"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("")
+    if tracked:
+        (tmp_path / ".git").mkdir()
+    assert set(Folder(tmp_path).paths()) == {"src/f.js", *(filled if tracked else ())}
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from turnout.core.edits.changes import FileChange, file_change
 from turnout.core.edits.fences import parse_region
 from turnout.core.edits.formats import Format, Formats
 from turnout.core.edits.matching import new_file, part, replace_regions
+from turnout.core.edits.readable import must_read_back
 from turnout.core.edits.regions import indented_like, unindented
 from turnout.core.edits.replies import Reply
 from turnout.core.models import Model
@@ -231,6 +232,7 @@ def _equal(body: str, other: str, front: bool, end: bool) -> bool:
 async def _drafted(
     change: FileChange, answer: Answer, seams: Seams, *checks: Check
 ) -> tuple[Draft, Sequence[str]]:
+    must_read_back(change)
     syntax = await asyncio.to_thread(syntax_check, change, seams.syntax)
     changes = (change,) if change.hunks else ()
     draft = Draft(Reply(""), changes, (syntax, *checks), (), (), prompts.style_for(answer.model))

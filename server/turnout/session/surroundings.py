@@ -10,6 +10,7 @@ from typing import Protocol
 from turnout.complete import Rules
 from turnout.complete.prompts import CompletionKind
 from turnout.core.context import stands_in
+from turnout.core.edits.readable import MAX_FILE_BYTES
 from turnout.core.fim import budget
 from turnout.core.fim.budget import Pace
 from turnout.core.fim.layout import Window
@@ -19,7 +20,7 @@ from turnout.core.repository import Repository
 from turnout.core.requests import Kind, Route
 from turnout.core.withholding import why_apart
 from turnout.errors import PathRefused, TurnoutError
-from turnout.files import MAX_FILE_BYTES, Folder, uri_to_path
+from turnout.files import Folder, uri_to_path
 
 _KIND: Kind = "inline"
 

@@ -18,6 +18,7 @@ from turnout.core.edits.elision import stands_for_code
 from turnout.core.edits.locating import Region, bodies_of
 from turnout.core.edits.matching import Moved, moved_rows, new_file, regions, replace_regions, whole
 from turnout.core.edits.paths import as_written, is_hidden, normalise, same_file, same_place
+from turnout.core.edits.readable import must_read_back
 from turnout.core.edits.replies import Delete, Rename, Replace, Reply, Step, Write
 from turnout.core.symbols import Problem
 from turnout.errors import EditError, EditUnmatched, PathRefused, ReplyUnusable
@@ -75,6 +76,7 @@ def assemble(reply: Reply, shown: Shown) -> Assembly:
         try:
             change = _change(path, steps, shown)
             if change is not None:
+                must_read_back(change)
                 _must_have_its_own_place(change, changes)
                 _must_be_its_only_name(change, shown.identity(change.uri), names)
                 changes.append(change)

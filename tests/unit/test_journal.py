@@ -1,5 +1,6 @@
 """The journal keeps proposals and transactions on disk: whole, private, bounded, and of use to the next process."""
 
+import errno
 import os
 import stat
 import sys
@@ -80,6 +81,20 @@ def test_entries_expire(tmp_path: Path, state: State, kept_s: float) -> None:
     assert journal.find("p") is None
     assert journal.heads() == ()
     assert list(tmp_path.rglob("*.entry")) == []
+
+
+def test_what_cannot_be_removed_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a disk that cannot be written an entry that is over stays, and is none."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "read-only")
+
+    journal = Journal(tmp_path, lambda: 0.0)
+    journal.write(entry("p"))
+    monkeypatch.setattr(Path, "unlink", refused)
+    late = Journal(tmp_path, lambda: 10 * APPLIED_S)
+    assert (late.heads(), late.find("p")) == ((), None)
+    late.discard("p")
 
 
 def test_what_is_under_way_never_goes(tmp_path: Path) -> None:
@@ -289,6 +304,25 @@ async def test_an_undo_that_was_cut_off_can_be_asked_again(project: DiskWorkspac
     assert "Nothing had been changed" in said
     assert (await proposals.undo(project, "p")).done
     assert text(project, "a.py") == b"one = 1\r\ntwo = 2\r\n"
+
+
+@pytest.mark.parametrize("state", ["applying", "undoing"])
+async def test_a_link_on_the_way_does_not_end_recovery(
+    project: DiskWorkspace, tmp_path: Path, state: State
+) -> None:
+    """A folder that became a link out of the workspace is named and left alone, and the next start finds an end."""
+    (project.folder.root / "pkg").mkdir()
+    (project.folder.root / "pkg/d.py").write_bytes(b"d = 1\n")
+    changes = [edit(project, "a.py", "two", "zwei"), edit(project, "pkg/d.py", "1", "2")]
+    proposals, _ = cut_off(project, tmp_path, state, *changes)
+    before = text(project, "a.py")
+    (project.folder.root / "a.py").write_bytes(before.replace(b"two", b"zwei"))
+    (project.folder.root / "pkg").rename(tmp_path / "pkg")
+    (project.folder.root / "pkg").symlink_to(tmp_path / "pkg")
+    [said] = await proposals.recover(project, root(project))
+    assert "pkg/d.py" in said
+    assert text(project, "a.py") == before
+    assert await proposals.recover(project, root(project)) == ()
 
 
 async def test_recovery_leaves_a_living_transaction_alone(project: DiskWorkspace, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ same, so recovery may be cut off as well.
 """
 
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from turnout.act.effects import Conflict, carry_out, edit_alone, is_edited, operation_alone, tidy
@@ -62,9 +63,10 @@ async def sweep(workspace: Workspace, label: str, changes: Collection[FileChange
     """Remove what a process left when it was killed: drafts beside its files, and folders without any."""
     for change in changes:
         for path in filter(None, (change.path, change.new_path)):
-            draft = workspace.uri(draft_of(path))
-            if workspace.exists(draft):
-                await workspace.apply(Transaction(f"Take back: {label}", operations=(DeleteFile(draft),)))
+            with suppress(EditError):  # a link is on the way by now: what is behind it is not ours
+                draft = workspace.uri(draft_of(path))
+                if workspace.exists(draft):
+                    await workspace.apply(Transaction(f"Take back: {label}", operations=(DeleteFile(draft),)))
     await tidy(workspace, changes)
 
 

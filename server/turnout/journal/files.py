@@ -67,7 +67,7 @@ class Journal:
         found = []
         for kept in self._kept():
             if kept.head.is_over(now):
-                kept.path.unlink(missing_ok=True)
+                _forget(kept.path)
             else:
                 found.append(kept.head)
         return tuple(sorted(found, key=lambda head: head.since))
@@ -76,7 +76,7 @@ class Journal:
         """Forget an entry; one that is unknown is forgotten already."""
         for kept in self._kept():
             if kept.head.id == proposal_id:
-                kept.path.unlink(missing_ok=True)
+                _forget(kept.path)
 
     @contextmanager
     def locked(self, root: str) -> Iterator[None]:
@@ -121,8 +121,16 @@ class Journal:
         for one in kept:
             expendable = not one.head.is_under_way and one.head.id != newest
             if expendable and (one.head.id in over or one.head.is_over(now) or total > MAX_BYTES):
-                one.path.unlink(missing_ok=True)
+                _forget(one.path)
                 total -= one.size
+
+
+def _forget(path: Path) -> None:
+    """Remove an entry; one that has to stay is found again, and is over then, too."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        logger.warning("an entry of the journal is not removed: %s", error)
 
 
 def _read(path: Path) -> Entry | None:

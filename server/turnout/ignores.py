@@ -44,6 +44,11 @@ def top_of(folder: Path) -> Path:
     return folder
 
 
+def is_tracked(folder: Path) -> bool:
+    """Whether `folder` is in a git repository, whose ignore files then say what is the user's own."""
+    return os.path.exists(top_of(folder) / ".git")  # noqa: PTH110  # a path may be too long to be one
+
+
 class Ignores:
     """The ignore files of a folder, those below it, and those above it in its git repository.
 

@@ -11,7 +11,7 @@ import pytest
 from support.act_kit import LOCAL, receipt
 from turnout.act.entries import Entry
 from turnout.act.proposals import Proposal
-from turnout.act.transactions import Proposals
+from turnout.act.transactions import Outcome, Proposals
 from turnout.core.documents import split_lines
 from turnout.core.edits.changes import (
     CreateFile,
@@ -67,10 +67,14 @@ def edit(project: DiskWorkspace, path: str) -> FileChange:
     return file_change("edit", project.uri(path), path, split_lines(BEFORE), split_lines(AFTER))
 
 
-async def applied(project: DiskWorkspace, tmp_path: Path, *changes: FileChange) -> bool:
+async def outcome(project: DiskWorkspace, tmp_path: Path, *changes: FileChange) -> Outcome:
     proposals = Proposals(Journal(tmp_path / "journal"))
     proposals.keep(Proposal("p", "label", "plan", numbered(changes), (), receipt("refactor", LOCAL, (), 1)))
-    return (await proposals.apply(project, "p")).done
+    return await proposals.apply(project, "p")
+
+
+async def applied(project: DiskWorkspace, tmp_path: Path, *changes: FileChange) -> bool:
+    return (await outcome(project, tmp_path, *changes)).done
 
 
 def once(path: str, do: Callable[[], object]) -> Callable[[str], None]:
@@ -217,3 +221,14 @@ async def test_what_is_no_file_is_not_waited_for(project: Meddled) -> None:
     project.meanwhile = once("a.py", put_pipe)
     assert not await project.apply(Transaction("label", operations=(DeleteFile(project.uri("a.py")),)))
     assert (root / "a.py").is_fifo()
+
+
+async def test_a_write_protected_file_is_not_edited(project: Meddled, tmp_path: Path) -> None:
+    """Who took the right to write a file away is not got around, by root neither; the file is named."""
+    (project.folder.root / "b.py").chmod(0o444)
+    before = texts(project)
+    found = await outcome(project, tmp_path, edit(project, "a.py"), edit(project, "b.py"))
+    assert [conflict.message for conflict in found.conflicts] == ["b.py is write-protected."]
+    assert texts(project) == before
+    (project.folder.root / "b.py").chmod(0o644)
+    assert await applied(project, tmp_path, edit(project, "a.py"), edit(project, "b.py"))

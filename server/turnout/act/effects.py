@@ -24,7 +24,7 @@ from turnout.core.edits.changes import (
 )
 from turnout.core.edits.paths import same_file
 from turnout.core.edits.rebase import rebase
-from turnout.errors import EditError
+from turnout.errors import EditError, FileUnusable
 
 _ATTEMPTS = 3
 _VERBS = {
@@ -71,8 +71,11 @@ async def carry_out(
             return (), conflicts
         await record(fitted)
         done = [edit for change in fitted if (edit := edit_alone(change))]
-        if await _apply_edits(workspace, label, fitted):
-            break
+        try:
+            if await _apply_edits(workspace, label, fitted):
+                break
+        except FileUnusable as unusable:
+            return (), (Conflict("", str(unusable)),)
         refused = Conflict("", "The editor did not apply the edits.")
         edited = await asyncio.to_thread(_edited_all_the_same, workspace, done)
         if len(edited) == len(done):

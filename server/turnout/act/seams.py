@@ -73,7 +73,8 @@ class Workspace(Protocol):
     async def apply(self, transaction: Transaction) -> bool:
         """Carry out `transaction`, which has either edits or operations; False where the editor did not.
 
-        Edits take effect all together or not at all, and only if every document is at the version given.
+        Edits take effect all together or not at all, and only if every document is at the version given. Raises
+        FileUnusable, with nothing done, where it can say which file must not be edited, and why.
         """
         ...
 

@@ -7,6 +7,7 @@ before it is replaced; nothing is ever overwritten, and nothing is written throu
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -22,11 +23,14 @@ from turnout.core.edits.changes import (
     spliced,
 )
 from turnout.core.edits.paths import through_link
-from turnout.errors import DocumentStale, EditError, PathRefused
+from turnout.errors import DocumentStale, EditError, FileUnusable, PathRefused
 from turnout.files import Folder, path_to_uri
 from turnout.journal.places import Place, held
 
 logger = logging.getLogger(__name__)
+
+_WRITABLE = 0o222
+"""Who may write anything has taken these bits away to be kept from it."""
 
 
 class _Text(NamedTuple):
@@ -91,7 +95,10 @@ class DiskWorkspace:
         return self.folder.snapshot(uri)
 
     async def apply(self, transaction: Transaction) -> bool:
-        """Carry out `transaction`; False where a file is not as it was or cannot be written, and then none is."""
+        """Carry out `transaction`; False where a file is not as it was or cannot be written, and then none is.
+
+        Raises FileUnusable, before anything is written, where a file must not be.
+        """
         return await asyncio.to_thread(self._apply, transaction)
 
     def _apply(self, transaction: Transaction) -> bool:
@@ -99,6 +106,8 @@ class DiskWorkspace:
             self._edit(transaction.edits)
             for operation in transaction.operations:
                 self._operate(operation)
+        except FileUnusable:
+            raise
         except (OSError, EditError) as failure:
             logger.info("not written: %s", failure)
             return False
@@ -129,6 +138,9 @@ class DiskWorkspace:
         now = self.snapshot(edit.uri)
         if now is None or (edit.before is not None and now.lines != edit.before):
             raise DocumentStale(f"{edit.uri} changed since the edit was made.")
+        path, mode = self.path(edit.uri), self.mode(edit.uri)
+        if mode is not None and not (mode & _WRITABLE and os.access(self.folder.root / path, os.W_OK)):
+            raise FileUnusable(f"{path} is write-protected.")
         after = "".join(spliced(now.lines, edit.edits))
         return _Text(edit.uri, _bytes(now.mark + now.text), _bytes(now.mark + after))
 

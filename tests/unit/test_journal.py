@@ -163,6 +163,23 @@ def test_one_at_a_time_per_folder(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="locks are not shared there")
+def test_one_at_a_time_in_folders_inside_each_other(tmp_path: Path) -> None:
+    """A folder of an open folder is the same files; two folders of one are not each other's."""
+    one, other = Journal(tmp_path, lambda: 0.0), Journal(tmp_path, lambda: 0.0)
+    inside, beside, alike = f"{ROOT}/a", f"{ROOT}/b", f"{ROOT}-a"
+    for number, folder in enumerate((ROOT, inside, beside, alike)):
+        one.write(entry(f"p{number}", root=folder))
+    for mine, busy, free in [(ROOT, [inside, beside], [alike]), (inside, [ROOT, inside], [beside, alike])]:
+        with one.locked(mine):
+            for folder in busy:
+                with pytest.raises(FolderBusy, match="Try again"), other.locked(folder):
+                    pass
+            for folder in free:
+                with other.locked(folder):
+                    pass
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> DiskWorkspace:
     root = tmp_path / "project"

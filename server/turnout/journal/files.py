@@ -11,8 +11,8 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path, PurePath
 from typing import IO, NamedTuple
 
 from turnout.act.entries import Entry, Head, past_limit
@@ -80,19 +80,35 @@ class Journal:
 
     @contextmanager
     def locked(self, root: str) -> Iterator[None]:
-        """Nobody else applies or undoes anything in `root` meanwhile; a process that dies lets go."""
-        try:
-            file = (self._folder(root) / "lock").open("ab")
-        except OSError as error:
-            raise Unrecorded(
-                f"The journal of changes cannot be opened: {error.strerror or error}."
-            ) from error
-        with file:
-            if not _try_lock(file):
-                raise FolderBusy(
-                    f"Another editor or command is changing files in {root}.", advice="Try again in a moment."
-                )
+        """Nobody else applies or undoes anything in `root`, around it or inside it; a process that dies lets go.
+
+        Folders that are known to the journal around and inside `root` are shared with others that do the same: only one
+        who works in such a folder itself is kept out. Raises FolderBusy, Unrecorded.
+        """
+        with ExitStack() as stack:
+            for folder in (root, *self._related(root)):
+                try:
+                    file = stack.enter_context((self._folder(folder) / "lock").open("ab"))
+                except OSError as error:
+                    raise Unrecorded(
+                        f"The journal of changes cannot be opened: {error.strerror or error}."
+                    ) from error
+                if not _try_lock(file, shared=folder != root):
+                    raise FolderBusy(
+                        f"Another editor or command is changing files in {folder}.",
+                        advice="Try again in a moment.",
+                    )
             yield
+
+    def _related(self, root: str) -> list[str]:
+        """Folders with entries around `root` and inside it."""
+        known = {kept.head.root for kept in self._kept()} - {root, ""}
+        here = PurePath(root)
+        return sorted(
+            other
+            for other in known
+            if root and (here.is_relative_to(other) or PurePath(other).is_relative_to(here))
+        )
 
     def _folder(self, root: str) -> Path:
         name = hashlib.sha256(root.encode("utf-8", "surrogatepass")).hexdigest()[:16]
@@ -173,7 +189,8 @@ def sync_folder(folder: Path) -> None:
 if sys.platform == "win32":
     import msvcrt
 
-    def _try_lock(file: IO[bytes]) -> bool:
+    def _try_lock(file: IO[bytes], *, shared: bool) -> bool:
+        """Locks are never shared there: two folders in one that is known take turns."""
         try:
             file.seek(0)
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
@@ -183,9 +200,9 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _try_lock(file: IO[bytes]) -> bool:
+    def _try_lock(file: IO[bytes], *, shared: bool) -> bool:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True

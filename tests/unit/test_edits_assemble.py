@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from turnout import syntax
 from turnout.core.documents import Snapshot, split_lines
-from turnout.core.edits.assemble import Assembly, Shown, assemble, elided
+from turnout.core.edits.assemble import Assembly, Shown, assemble
 from turnout.core.edits.blocks import parse_blocks
+from turnout.core.edits.elision import elided
 from turnout.core.edits.fences import parse_whole_files
 from turnout.core.edits.paths import as_written, normalise
 from turnout.core.edits.regions import indented_like, shared_indent, unindented
@@ -157,6 +158,24 @@ def test_a_whole_file_keeps_every_line_that_it_repeats() -> None:
         ("    ...", False),
         ("print('...existing')", False),
         ("# the rest of the values", False),
+        ("# ...", True),
+        ("    // ...", True),
+        ("/* ... */", True),
+        ("{/* … */}", True),
+        ("# rest of the code remains the same", True),
+        ("# (unchanged)", True),
+        ("// (rest unchanged)", True),
+        ("-- existing code here", True),
+        ("<!-- rest of the file -->", True),
+        ("# Other code", True),
+        ("# same here", False),
+        ("# the rest", False),
+        ("# Other imports", False),
+        ("# This file is the same", True),
+        ("# This file is", False),
+        ("# existing users keep their name", False),
+        ("## Unchanged", False),
+        ("----", False),
         ("x = [*rest, ...]", False),
     ],
 )
@@ -164,6 +183,13 @@ def test_code_left_out_is_noticed(line: str, is_elided: bool) -> None:
     """A line that stands for code is never taken for code, unless the file already had it."""
     assert (elided(["x = 1\n"], [line]) is not None) == is_elided
     assert elided([f"  {line}\n"], [line]) is None
+
+
+def test_an_example_in_documentation_leaves_no_code_out() -> None:
+    """A comment of dots where nothing goes away is text; where lines go away, it stands for them."""
+    old = ["a\n", "\n", "b\n"]
+    assert elided(old, ["a", "# ...", "b"]) is None
+    assert elided(old, ["b", "# ...", "a"]) == "# ..."
 
 
 @pytest.mark.parametrize(

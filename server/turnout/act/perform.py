@@ -20,8 +20,8 @@ from turnout.act.testfiles import free_test_path
 from turnout.act.totals import combined, proposal_from
 from turnout.core.answers import Answer
 from turnout.core.documents import Snapshot, line_body
-from turnout.core.edits.assemble import elided
 from turnout.core.edits.changes import FileChange, file_change
+from turnout.core.edits.elision import elided
 from turnout.core.edits.fences import parse_region
 from turnout.core.edits.formats import Format, Formats
 from turnout.core.edits.matching import new_file, part, replace_regions

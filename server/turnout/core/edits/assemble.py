@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from turnout.core.documents import Snapshot, line_body
 from turnout.core.edits.blanks import mean_nothing
 from turnout.core.edits.changes import FileChange, file_change
-from turnout.core.edits.elision import stands_for_code
+from turnout.core.edits.elision import elided
 from turnout.core.edits.locating import Region, bodies_of
 from turnout.core.edits.matching import Moved, moved_rows, new_file, regions, replace_regions, whole
 from turnout.core.edits.paths import as_written, is_hidden, normalise, same_file, same_place
@@ -83,15 +83,6 @@ def assemble(reply: Reply, shown: Shown) -> Assembly:
         except* EditError as group:
             failures += [failure for failure in group.exceptions if isinstance(failure, EditError)]
     return Assembly(tuple(changes), tuple(failures))
-
-
-def elided(before: Iterable[str], after: Iterable[str]) -> str | None:
-    """The first line of `after` that stands for code left out ("... rest unchanged"), unless `before` has it too."""
-    known = {line_body(line).strip() for line in before}
-    for line in after:
-        if stands_for_code(line) and line_body(line).strip() not in known:
-            return line_body(line).strip()
-    return None
 
 
 def _by_file(steps: Iterable[Step], known: Collection[str]) -> tuple[dict[str, list[Step]], list[EditError]]:
@@ -190,9 +181,11 @@ def _text_after(path: str, file: Snapshot, steps: list[Step], shown: Shown) -> t
         if failures:
             raise ExceptionGroup(f"edits of {path}", failures)
     after = _sound(path, file, found, shown.parser)
-    left_out = elided(file.lines, after)
-    if left_out is not None:
-        raise ReplyUnusable(f"The new text of {path} leaves code out: {left_out!r}.")
+    known = frozenset(line_body(line).strip() for line in file.lines)
+    for region in found:
+        left_out = elided(file.lines[region.start : region.end], region.bodies, known)
+        if left_out is not None:
+            raise ReplyUnusable(f"The new text of {path} leaves code out: {left_out!r}.")
     return after
 
 

@@ -4,6 +4,7 @@ Invariant: nothing is ever filled in for them; what is around them is found line
 """
 
 import re
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from turnout.core.documents import line_body
@@ -14,6 +15,19 @@ _WORDY = re.compile(
     r"|\s*(?:#|//|/\*|--|<!--)\s*.{0,40}\b(?:rest of|existing|unchanged|remaining)\b.{0,40}(?:\.\.\.|…)",
     re.IGNORECASE,
 )
+_TERSE = re.compile(r"(?:#|//|\{?/\*|--|<!--)([a-z().,:;\[\] \t…-]*)(?:\*/\}?|>)?", re.IGNORECASE)
+_LEFT = frozenset({
+    "existing", "omitted", "remain", "remaining", "remains", "rest", "same", "stays", "unchanged", "untouched",
+})  # fmt: skip
+_ABOUT = frozenset({
+    "before", "body", "brevity", "class", "code", "definitions", "file", "function", "functions", "implementation",
+    "imports", "is", "logic", "method", "methods", "module", "tests",
+})  # fmt: skip
+_FILLERS = frozenset(
+    {"a", "all", "and", "are", "as", "for", "goes", "here", "in", "of", "other", "the", "this"}
+)
+_ENOUGH = frozenset({"omitted", "unchanged"})
+"""What says alone that code is left out; another word of `_LEFT` wants one beside it."""
 _BARE = re.compile(r"\s*(?:#|//|/\*|--|<!--)?\s*(?:\.\.\.|…)\s*(?:\*/|-->)?\s*")
 _LONGEST = 160  # a longer line is not looked at, which also bounds the search
 
@@ -22,6 +36,43 @@ def stands_for_code(line: str) -> bool:
     """Whether `line` says in words that code is left out."""
     body = line_body(line)
     return len(body) <= _LONGEST and _WORDY.match(body) is not None
+
+
+def elided(before: Iterable[str], after: Iterable[str], known: Collection[str] = ()) -> str | None:
+    """The first line of `after` that stands for code left out, unless `before` has it too, or it is among `known`.
+
+    A comment of dots, or of few words ("# rest unchanged"), only stands for code where lines of `before` are gone:
+    examples in documentation have such lines as well.
+    """
+    old = [line_body(line).strip() for line in before]
+    new = [line_body(line).strip() for line in after]
+    fresh = [line for line in new if line not in known and _may_stand(line) and line not in old]
+    if any(map(stands_for_code, fresh)):
+        return next(filter(stands_for_code, fresh))
+    return fresh[0] if fresh and not _holds(new, old) else None
+
+
+def _may_stand(line: str) -> bool:
+    return stands_for_code(line) or _is_terse(line)
+
+
+def _is_terse(line: str) -> bool:
+    """Whether `line` is a comment of dots, or of nothing but words for code that stays as it is."""
+    found = _TERSE.fullmatch(line) if len(line) <= _LONGEST else None
+    if found is None:
+        return False
+    words = frozenset(re.findall("[a-z]+", found[1].lower()))
+    if not words:
+        return "..." in line or "…" in line
+    said = words & _LEFT
+    is_about = len(said) > 1 or not words.isdisjoint(_ABOUT) or not words.isdisjoint(_ENOUGH)
+    return words <= _LEFT | _ABOUT | _FILLERS and is_about and (bool(said) or {"other", "code"} <= words)
+
+
+def _holds(new: Iterable[str], old: Iterable[str]) -> bool:
+    """Whether all lines of `old` with text are in `new`, in order."""
+    rest = iter(new)
+    return all(line in rest for line in old if line)
 
 
 def around_elisions(edit: Replace) -> list[Replace]:

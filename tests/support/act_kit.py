@@ -78,6 +78,9 @@ class MemoryWorkspace:
     def mode(self, uri: str) -> int | None:
         return None
 
+    def mark(self, uri: str) -> str:
+        return ""
+
     def missing(self, path: str) -> tuple[str, ...]:
         return ()
 

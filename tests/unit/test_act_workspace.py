@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from lsprotocol import types
 
+from turnout.act.effects import carry_out
 from turnout.core.documents import Document
 from turnout.core.edits.changes import (
     CreateFile,
@@ -18,6 +19,8 @@ from turnout.core.edits.changes import (
     RenameFile,
     TextEdit,
     Transaction,
+    file_change,
+    inverse,
     line_span,
 )
 from turnout.errors import DocumentStale, EditError
@@ -138,3 +141,21 @@ async def test_files_have_their_permissions_after_the_editor_made_them(tmp_path:
         assert await subject.apply(Transaction("label", operations=(operation,)))
     assert [stat.S_IMODE(path.stat().st_mode) for path in (made, moved)] == [0o755, 0o751]
     assert (subject.mode(moved.as_uri()), subject.mode(link.as_uri())) == (0o751, None)
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+async def test_a_deleted_file_that_was_open_comes_back_with_its_mark(tmp_path: Path, mark: str) -> None:
+    """A document in an editor has no byte order mark; the one of its file is in the text that makes it anew."""
+    file = tmp_path / "a.py"
+    file.write_text(mark + "one\n", encoding="utf-8")
+    client = Client(KINDS.Delete, KINDS.Create)
+    client.documents = {file.as_uri(): Document(file.as_uri(), "python", 1, "one\n")}
+    subject = workspace(client, tmp_path)
+    change = file_change("delete", file.as_uri(), "a.py", ("one\n",), (), version=1)
+    [done], _ = await carry_out(subject, "label", [change])
+    file.unlink()
+    client.documents = {}
+    assert (await carry_out(subject, "label", [inverse(done)]))[1] == ()
+    created = (client.applied[-1].document_changes or ())[-1]
+    assert isinstance(created, types.TextDocumentEdit)
+    assert [edit.new_text for edit in created.edits if isinstance(edit, types.TextEdit)] == [f"{mark}one\n"]

@@ -287,7 +287,7 @@ def _fit(workspace: Workspace, change: FileChange) -> tuple[FileChange, list[Con
     ]
     hunks = change.hunks[: len(change.hunks) - len(moved) - len(touched)] + moved
     after = () if change.kind == "delete" else apply_hunks(now.lines, moved)
-    mark = now.mark if change.kind == "delete" else change.mark
+    mark = now.mark or workspace.mark(change.uri) if change.kind == "delete" else change.mark
     mode = None if change.kind == "edit" else workspace.mode(change.uri)
     fitted = replace(
         change, before=now.lines, after=after, hunks=hunks, version=now.version, mark=mark, mode=mode

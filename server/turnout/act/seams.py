@@ -58,6 +58,10 @@ class Workspace(Protocol):
         """The permissions of the file on disk; None where there is none, or where nobody can tell."""
         ...
 
+    def mark(self, uri: str) -> str:
+        """The byte order mark of the file on disk, whoever has it open; empty without one."""
+        ...
+
     def missing(self, path: str) -> tuple[str, ...]:
         """The folders on the way to `path` that are not there, the outermost first."""
         ...

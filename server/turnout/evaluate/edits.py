@@ -183,6 +183,10 @@ class Past:
         """Nobody can tell."""
         return None
 
+    def mark(self, uri: str) -> str:
+        """Nobody can tell."""
+        return ""
+
     def missing(self, path: str) -> tuple[str, ...]:
         """A tree has no folders of its own."""
         return ()

@@ -82,6 +82,10 @@ class DiskWorkspace:
         """The permissions of a file."""
         return self.folder.mode(uri)
 
+    def mark(self, uri: str) -> str:
+        """The byte order mark of a file."""
+        return self.folder.mark(uri)
+
     def missing(self, path: str) -> tuple[str, ...]:
         """The folders on the way to `path` that are not there."""
         return self.folder.missing(path)

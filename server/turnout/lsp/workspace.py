@@ -81,6 +81,10 @@ class EditorWorkspace:
         """The permissions of the file on disk, whether or not the editor has it open."""
         return self.folder.mode(uri)
 
+    def mark(self, uri: str) -> str:
+        """The byte order mark of the file on disk: a document that an editor has open shows none."""
+        return self.folder.mark(uri)
+
     def missing(self, path: str) -> tuple[str, ...]:
         """The folders on the way to `path` that are not on disk."""
         return self.folder.missing(path)

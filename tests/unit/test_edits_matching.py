@@ -100,6 +100,16 @@ def test_several_places_are_none() -> None:
         apply("x\n" * 1000, ("x", "z"))
 
 
+def test_places_that_nobody_looked_at_make_no_place_the_only_one() -> None:
+    """The one that fits among the first of very many places may not be the only one that does."""
+    other = "if a:\n  b\n"
+    several = other * 8 + "  if a:\n      b\n" + other * 8 + "    if a:\n        b\n"
+    with pytest.raises(EditAmbiguous, match="indentation"):
+        apply(several, ("if a:\n    b", "z"))
+    few = other * 8 + "  if a:\n      b\n"
+    assert apply(few, ("if a:\n    b", "z")) == other * 8 + "  z\n"
+
+
 def test_blocks_that_share_lines_are_refused() -> None:
     """Two edits of the same lines contradict each other, also two insertions in one place."""
     with pytest.raises(EditAmbiguous, match="Blocks 1 and 2"):

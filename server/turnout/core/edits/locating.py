@@ -79,7 +79,7 @@ class Matcher:
 
     def _starts(self, search: tuple[str, ...], how: How) -> list[int]:
         starts = self._views[how].starts(search)
-        if how != "indent":
+        if how != "indent" or len(starts) > _RARE:  # of so many nobody looks which ones fit
             return starts
         return [start for start in starts if _shift(search, self._bodies[start : start + len(search)])]
 
@@ -169,7 +169,7 @@ class _View:
         return self._places if self.keys else {}
 
     def starts(self, search: Sequence[str]) -> list[int]:
-        """Where `search` stands; up to _MAX_PLACES + 1 places of a text made of common lines."""
+        """Where `search` stands; up to _RARE + 1 places of a text made of common lines."""
         wanted = [self._key(body) for body in search]
         places = self.places
         rarest = min(range(len(wanted)), key=lambda i: len(places.get(wanted[i], ())))
@@ -186,7 +186,7 @@ class _View:
         text = "\n" + "\n".join(wanted) + "\n"
         starts: list[int] = []
         line = at = 0
-        while len(starts) <= _MAX_PLACES:
+        while len(starts) <= _RARE:
             found = self._joined.find(text, at)
             if found < 0:
                 break

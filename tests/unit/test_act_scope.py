@@ -86,6 +86,20 @@ def test_what_defines_a_name_comes_first(line: str, indexed: bool) -> None:
     assert found.whys["f000.py"] == "it mentions get_all"
 
 
+def test_references_leave_room_for_what_the_instruction_speaks_of() -> None:
+    """What is at the cursor need not be what is to change; what is past the limit is counted once."""
+    some = {f"a{number:02}.py": "other()\n" for number in range(scope.MAX_FILES)}
+    files = {**some, "z.py": "get_all(1)\n", "y.py": "def get_all(): pass\n", "x.py": "x" * scope.MAX_BYTES}
+    places = tuple(scope.Reference(uri(path), 0) for path in (*some, "x.py"))
+    found = gather(Request("Rename get_all", uri("z.py"), references=places), MemoryWorkspace(files))
+    assert list(found.files)[:2] == ["z.py", "y.py"]
+    assert len(found.files) == scope.MAX_FILES
+    assert sorted(found.beyond) == ["a18.py", "a19.py", "x.py"]
+    found = gather(Request("Rename get_all", uri("a00.py"), references=places), MemoryWorkspace(files))
+    assert list(found.files)[:2] == ["a00.py", "y.py"]
+    assert "z.py" in found.files
+
+
 def test_lines_that_mention_a_name() -> None:
     """Whole words only, counted from 1; no name, no line."""
     file = Snapshot("u", "python", 1, ("area = 1\r\n", "surface_area = 2\n", "print(area)"))

@@ -146,7 +146,7 @@ class _Gatherer:
         self.take(path, uri, why)
 
     def take(self, path: str, uri: str, why: str) -> None:
-        if path in self.files:
+        if path in self.files or path in self.skipped:
             return
         try:
             file = self._workspace.snapshot(uri)
@@ -200,9 +200,10 @@ def gather(request: Request, workspace: Workspace, repository: Repository | None
         found = _mentioning(names, workspace, taken, repository)
         for path in filter(found.defining.get, found.ranked):
             taken.take_path(path, found.why(path))
-        _take_referring(request, workspace, taken)
+        _take_referring(request, workspace, taken, most=MAX_FILES // 2)
         for path in found.ranked:
             taken.take_path(path, found.why(path))
+        _take_referring(request, workspace, taken)
         for path in () if taken.files else found.listed:
             taken.take_path(path, "nothing else tells files apart")
     return Scope(
@@ -215,8 +216,11 @@ def gather(request: Request, workspace: Workspace, repository: Repository | None
     )
 
 
-def _take_referring(request: Request, workspace: Workspace, taken: _Gatherer) -> None:
-    """Files that the editor's other language servers name, those with the most references first."""
+def _take_referring(request: Request, workspace: Workspace, taken: _Gatherer, most: int = MOST_NAMED) -> None:
+    """Files that the editor's other language servers name, those with the most references first, up to `most` in all.
+
+    What is at the cursor need not be what the instruction speaks of, so these alone do not fill a request.
+    """
     if not request.references:
         return
     counts = Counter(reference.uri for reference in request.references)
@@ -224,7 +228,7 @@ def _take_referring(request: Request, workspace: Workspace, taken: _Gatherer) ->
     for uri in sorted(counts, key=lambda uri: (-counts[uri], uri)):
         with suppress(EditError):
             path = workspace.path(uri)
-            if path in listed:
+            if path in listed and len(taken.files) < most:
                 taken.take(path, uri, f"the editor finds {counts[uri]} references in it")
 
 

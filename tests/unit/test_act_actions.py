@@ -55,6 +55,8 @@ def test_a_fix_is_about_the_function_around_it() -> None:
     assert (outside.first, outside.end) == (0, 6)
     titles = [action.title for action in available(place(span(0, 0, 0, 0), *[FAULT] * 20))]
     assert (len(titles), titles[-1]) == (6, "Fix all 20 problems")
+    last = available(place(span(0, 0, 0, 0), *[FAULT] * 60, Fault(span(0, 0, 0, 1), "first")))[-1]
+    assert (last.title, last.faults[0].message) == ("Fix the first 50 of 61 problems", "first")
 
 
 @pytest.mark.parametrize(

@@ -111,11 +111,13 @@ def _fix(place: Place, fault: Fault) -> Action:
 
 
 def _fix_all(place: Place) -> Action:
-    """The fix of all faults that the editor speaks of, from the first line of them to the last."""
-    faults = tuple(sorted(place.faults[:_MAX_FAULTS], key=lambda fault: fault.span))
+    """The fix of all faults that the editor speaks of, or the first of very many, with all lines between them."""
+    faults = tuple(sorted(place.faults, key=lambda fault: fault.span)[:_MAX_FAULTS])
     each = [_fix(place, fault) for fault in faults]
     first, end = min(one.first for one in each), max(one.end for one in each)
-    return Action("fix", f"Fix all {len(faults)} problems", place.file.uri, first, end, faults=faults)
+    many = len(place.faults)
+    said = f"all {many}" if len(faults) == many else f"the first {len(faults)} of {many}"
+    return Action("fix", f"Fix {said} problems", place.file.uri, first, end, faults=faults)
 
 
 def _comment(place: Place) -> list[Action]:

@@ -1,6 +1,7 @@
 /** Shows what a request would send now, and what the last ones did send: pages of the server, which nothing changes. */
 import vscode = require("vscode");
 
+import { referencesOf } from "./elsewhere";
 import type { Reports } from "./explain";
 import { KINDS, Outgoing, type OutgoingParams, Sent } from "./protocol";
 import type { Server } from "./server";
@@ -18,7 +19,8 @@ export async function showOutgoing(server: Server, reports: Reports): Promise<vo
   const prompt = ASKS.get(kind);
   const instruction = prompt === undefined ? "" : await vscode.window.showInputBox({ prompt });
   if (instruction === undefined) return;
-  const params = { kind, ...(instruction ? { instruction } : {}), ...place() };
+  const references = kind === "refactor" ? await referencesOf(vscode.window.activeTextEditor) : {};
+  const params = { kind, ...(instruction ? { instruction } : {}), ...references, ...place() };
   const { report } = await server.request(Outgoing, params);
   await reports.showText(`What ${kind} would send`, report);
 }

@@ -12,11 +12,19 @@ import {
   type TextDocumentIdentifier,
 } from "./lsp";
 
+/** A place in a file, as the protocol has it. */
+export interface Place {
+  uri: string;
+  range: Range;
+}
+
 export interface RefactorParams {
   instruction: string;
   textDocument?: TextDocumentIdentifier;
   range?: Range;
   scope?: string[];
+  /** Where other language servers find what is at the caret. */
+  references?: Place[];
   /** The plan that the user approved. */
   plan?: { id: string };
   workDoneToken?: string;
@@ -218,6 +226,7 @@ export interface OutgoingParams extends Partial<DocumentPosition> {
   kind: string;
   range?: Range;
   instruction?: string;
+  references?: Place[];
   diagnostics?: { range: Range; message: string; source?: string; code?: string | number }[];
 }
 

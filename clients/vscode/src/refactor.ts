@@ -2,6 +2,7 @@
 import vscode = require("vscode");
 
 import { registerCommand } from "./commands";
+import { referencesOf } from "./elsewhere";
 import type { Reports } from "./explain";
 import { askInstruction } from "./instruction";
 import { decideOnPlan } from "./plan";
@@ -74,9 +75,10 @@ export class Refactoring implements vscode.Disposable {
 
   private async propose(): Promise<void> {
     const editor = vscode.window.activeTextEditor;
+    const elsewhere = referencesOf(editor); // found while the user is typing
     const instruction = await askInstruction(this.memory, "Refactor", this.destination(editor?.document));
     if (!instruction) return;
-    const params = paramsFor(instruction, editor);
+    const params = { ...paramsFor(instruction, editor), ...(await elsewhere) };
     const approved = this.server.advertised?.turnout?.plan
       ? await decideOnPlan(params, (query) => work(this.server, "Turnout: planning", PlanFirst, query))
       : {};

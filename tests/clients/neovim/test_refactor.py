@@ -93,6 +93,46 @@ def open_preview(editor: Neovim) -> None:
     editor.until_shown("Rename one to uno")
 
 
+OTHER_SERVER = """
+local start = { line = 3, character = 0 }
+local place = { uri = "file:///w/far.py", range = { start = start, ["end"] = start } }
+for _, answers in ipairs({ true, ... }) do
+  vim.lsp.start({
+    name = answers and "other" or "slow",
+    cmd = function()
+      return {
+        request = function(method, params, callback)
+          if method == "initialize" then
+            callback(nil, { capabilities = { referencesProvider = true } })
+          elseif method == "textDocument/references" and answers then
+            asked = params
+            callback(nil, { place })
+          end
+          return true, 1
+        end,
+        notify = function() return true end,
+        is_closing = function() return false end,
+        terminate = function() end,
+      }
+    end,
+  })
+end
+"""
+
+
+def test_a_refactor_is_told_where_other_servers_find_the_symbol(three_files: Neovim) -> None:
+    """What they answer goes with the request; one that does not answer in time holds nothing up."""
+    editor = three_files
+    script_renaming(editor)
+    editor.lua('require("turnout.references").patience_ms = 50')
+    editor.lua(OTHER_SERVER, False)
+    editor.until(lambda: editor.lua("return #vim.lsp.get_clients({ bufnr = 0 })") == 3, "the other servers")
+    open_preview(editor)
+    (params,) = methods(editor, "turnout/refactor")
+    assert [place["uri"] for place in params["references"]] == ["file:///w/far.py"]
+    assert editor.lua("return asked.context.includeDeclaration and asked.position.line") == 0
+
+
 def texts(editor: Neovim) -> dict[str, str]:
     """Text of every loaded file buffer by name."""
     found: dict[str, str] = editor.lua(

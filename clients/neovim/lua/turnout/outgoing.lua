@@ -42,9 +42,17 @@ function M.show(kind, instruction, range)
     instruction = instruction ~= "" and instruction or nil,
     diagnostics = vim.lsp.diagnostic.from(problems),
   }
-  client.request(server, "turnout/preview", params, function(result)
-    open("outgoing", result.report)
-  end)
+  local function go_on(references)
+    params.references = references
+    client.request(server, "turnout/preview", params, function(result)
+      open("outgoing", result.report)
+    end)
+  end
+  if kind == "refactor" then
+    require("turnout.references").gather(server, go_on)
+  else
+    go_on()
+  end
 end
 
 ---Open the last prompts that were sent.

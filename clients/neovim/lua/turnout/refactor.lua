@@ -142,12 +142,20 @@ end
 ---@param opts turnout.RefactorOptions
 local function ask(server, instruction, opts)
   local params = parameters(server, instruction, opts)
-  require("turnout.plan").decide(server, params, function(plan_id)
-    params.plan = plan_id and { id = plan_id } or nil
-    M.work(server, "turnout/refactor", params, "refactor", function(proposal)
-      receive(server, proposal)
+  local function go_on(references)
+    params.references = references
+    require("turnout.plan").decide(server, params, function(plan_id)
+      params.plan = plan_id and { id = plan_id } or nil
+      M.work(server, "turnout/refactor", params, "refactor", function(proposal)
+        receive(server, proposal)
+      end)
     end)
-  end)
+  end
+  if params.textDocument then
+    require("turnout.references").gather(server, go_on)
+  else
+    go_on()
+  end
 end
 
 ---Refactor as `instruction` says; asks for the instruction where it is nil or empty.

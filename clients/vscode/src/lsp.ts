@@ -5,6 +5,7 @@
  */
 export {
   CloseAction,
+  CodeActionRequest,
   CompletionRequest,
   DidChangeConfigurationNotification,
   ErrorAction,

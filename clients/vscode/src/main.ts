@@ -7,6 +7,7 @@ import { registerCommand } from "./commands";
 import { CommitMessages } from "./commitmessage";
 import { CursorReports } from "./cursor";
 import { explainRoute, Reports, whyNothing } from "./explain";
+import { fixFile } from "./fixfile";
 import { InlineReports } from "./inline";
 import { PrivateServer } from "./install";
 import { registerKeys } from "./keys";
@@ -57,6 +58,7 @@ export function start(context: vscode.ExtensionContext, took: () => string): voi
     new Refactoring(running, context.workspaceState, reports),
     new SettingsFiles(running),
     new CursorReports(running),
+    registerCommand("turnout.fixFile", () => fixFile(running)),
     registerCommand("turnout.menu", () => showMenu(pause)),
     registerCommand("turnout.why", () => whyNothing(running)),
     registerCommand("turnout.explainRoute", () => explainRoute(running, reports)),

@@ -375,6 +375,31 @@ def test_an_explanation_is_shown_in_a_window(scripted: Scripted) -> None:
     editor.until_shown("adds")
 
 
+def test_all_problems_of_a_file_are_sent_for_one_fix(scripted: Scripted) -> None:
+    """What diagnostics name anywhere in the buffer, hints aside, and the last fix that is offered is taken."""
+    editor = scripted(text="x = 1\ny = 2\n")
+    editor.command("Turnout fix")
+    editor.until(lambda: "no problem of this buffer" in editor.messages(), "the message")
+    editor.lua(
+        """
+        local severity = vim.diagnostic.severity
+        vim.diagnostic.set(vim.api.nvim_create_namespace("other"), 0, {
+          { lnum = 0, col = 0, message = "first", severity = severity.ERROR },
+          { lnum = 1, col = 0, message = "second", severity = severity.WARN },
+          { lnum = 1, col = 0, message = "grey", severity = severity.HINT },
+        })
+        """
+    )
+    editor.command("Turnout fix")
+    editor.until(lambda: methods(editor, "workspace/executeCommand"), "the command")
+    (params,) = methods(editor, "textDocument/codeAction")
+    assert [problem["message"] for problem in params["context"]["diagnostics"]] == ["first", "second"]
+    assert params["context"]["only"] == ["quickfix"]
+    assert (params["range"]["start"]["line"], params["range"]["end"]["line"]) == (0, 2)
+    (ran,) = methods(editor, "workspace/executeCommand")
+    assert ran["command"] == "turnout.explain", "the last that the scripted server offers"
+
+
 def test_a_commit_message_goes_where_it_is_needed(scripted: Scripted) -> None:
     """It is shown and kept in the unnamed register; in the buffer of a commit it stands at the top."""
     editor = scripted(text="\n# Changes to be committed:\n")

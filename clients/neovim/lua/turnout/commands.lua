@@ -199,6 +199,13 @@ M.commands = {
       require("turnout.refactor").start(args, { range = range })
     end,
   },
+  fix = {
+    args = "",
+    help = "Mend all problems that diagnostics name in this buffer, in one go.",
+    run = function()
+      require("turnout.actions").fix_file()
+    end,
+  },
   cancel = {
     args = "",
     help = "Stop the refactor or code action that is being worked on.",

@@ -48,13 +48,10 @@ class Place:
         """A new file, there with all of its content or not at all. Raises FileExistsError where one is."""
         with self._drafted(data, mode) as draft:
             draft._take(self)
-        self._sync()
 
     def move(self, target: "Place") -> None:
         """Move the file to where none is. Raises FileExistsError where one is, DocumentStale where it was replaced."""
-        _must_be_regular(self.name, self._stat())
         self._take(target)
-        target._sync()
         self._sync()
 
     def remove(self) -> None:
@@ -65,6 +62,8 @@ class Place:
 
     def _take(self, target: "Place") -> None:
         """Give the file the name of `target`, which nobody has, in the place of its own."""
+        before = self._stat()
+        _must_be_regular(self.name, before)
         if sys.platform == "win32":
             Path(self.name).rename(target.name)  # refuses to overwrite there
             return
@@ -78,8 +77,10 @@ class Place:
                 target._stat()
                 raise FileExistsError(errno.EEXIST, "there is a file already", target.name) from error
             os.rename(self.name, target.name, src_dir_fd=here, dst_dir_fd=there)
+            target._sync()
             return
-        if not os.path.samestat(self._stat(), target._stat()):
+        target._sync()  # the new name is on the disk before the old one is gone
+        if not os.path.samestat(before, self._stat()):
             os.unlink(target.name, dir_fd=there)
             raise DocumentStale(f"{self.name} was replaced while it was moved.")
         os.unlink(self.name, dir_fd=here)

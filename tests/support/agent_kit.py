@@ -60,6 +60,8 @@ class Calling:
     prompts: list[ChatPrompt] = field(default_factory=list)
     files: list[tuple[SentFile, ...]] = field(default_factory=list)
     finish: Finish = "stop"
+    text: str = ""
+    """What it says in front of its calls."""
 
     async def ask(
         self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
@@ -78,7 +80,7 @@ class Calling:
             )
             for number, (name, said) in enumerate(turn)
         )
-        return Answer("", "stop", found, self.model, calls)
+        return Answer(self.text, "stop", found, self.model, calls)
 
     @property
     def said(self) -> list[str]:

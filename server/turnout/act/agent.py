@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from turnout.act.accepted import Accepted, spelled
+from turnout.act.arriving import plan_in_short
 from turnout.act.bounds import Bounds
 from turnout.act.conversation import Question
 from turnout.act.drafts import Draft, without_withdrawn
@@ -17,9 +18,9 @@ from turnout.act.findings import Findings, asked_anew, findings, quotable, vette
 from turnout.act.fitting import fitting, size_of
 from turnout.act.overlay import Overlay
 from turnout.act.proposals import Check
-from turnout.act.seams import Seams
+from turnout.act.seams import SO_FAR, Seams
+from turnout.act.spent import so_far
 from turnout.act.tools import Toolbox, rejected, told
-from turnout.act.totals import so_far
 from turnout.core.answers import Answer
 from turnout.core.documents import Snapshot
 from turnout.core.edits.paths import normalise
@@ -45,6 +46,8 @@ _MOST_REPEATS = 3
 _MOST_BROKEN = 2
 _LEAST_REPLY = 200
 """Tokens that a turn has to have room for: a small edit, or a word at the end."""
+_NAMED = 5
+"""Files that its progress names."""
 _FEW_TURNS = 3
 """So many before the last, the model is told."""
 _MOST_CALLS = 16
@@ -163,6 +166,8 @@ class _Work:
             raise _Stopped("Its answer was cut off.")
         if not answer.calls:
             return self._is_unfinished(answer)
+        if answer.text.strip():
+            self._tell(plan_in_short(answer.text))
         self.is_last = False
         for number, call in enumerate(answer.calls):
             said = await self._answered(number, call, answer.model)
@@ -211,7 +216,7 @@ class _Work:
         def on_text(text: str) -> None:
             nonlocal characters
             characters += len(text)
-            self._tell(f"the answer so far: {characters:,} characters")
+            self._tell(f"{SO_FAR}: {characters:,} characters")
 
         self._tell(f"turn {len(self.receipts) + 1}")
         self.hearers = await self.tools.readers()
@@ -337,6 +342,9 @@ class _Work:
         # What was looked up or checked before may well be worth another look now.
         self.seen = {key: count for key, count in self.seen.items() if key[0] == "propose_edits"}
         self.seams.show(self.draft.changes)
+        written = [change.new_path or change.path for change in self.draft.changes]
+        if written:
+            self._tell(f"written: {', '.join(written[:_NAMED])}{', ...' if len(written) > _NAMED else ''}")
 
     async def _find(self, reply: Reply, model: Model) -> None:
         """Take in files that `model` found, and let go of one that another model did and this one may not have."""

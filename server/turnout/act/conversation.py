@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
+from turnout.act.arriving import Arrival
 from turnout.act.findings import Findings, asked_anew, vetted
 from turnout.act.pieces import Piece
 from turnout.act.prompts import Style, complaint, continued
@@ -175,19 +176,14 @@ async def ask(
 
     Each model is told of these what it may hear by the settings as they are now.
     """
-    seen = 0
     await asked_anew(heard, seams)
 
     def render(model: Model) -> ChatPrompt:
         told = [(text, said(model)) for text, said in turns]
         return vetted(continued(question.render(model), told, model), model, heard, seams)
 
-    def on_text(text: str) -> None:
-        nonlocal seen
-        seen += len(text)
-        seams.tell(f"the answer so far: {seen:,} characters", 0, 0)
-
-    return await seams.asker.ask(question.kind, render, question.sent, on_text)
+    async with Arrival(question.files, question.objection, seams) as arrival:
+        return await seams.asker.ask(question.kind, arrival.of(render), question.sent, arrival.on_text)
 
 
 def _size(text: str) -> int:

@@ -15,10 +15,11 @@ from turnout.act.conversation import Question
 from turnout.act.drafts import Draft, asked_about, draft_edits
 from turnout.act.groups import Division
 from turnout.act.mending import mended
+from turnout.act.newfiles import misplaced
 from turnout.act.rounds import Groups, Meter, Unread, in_rounds
 from turnout.act.scope import Request, focused, mentions
 from turnout.act.seams import Seams
-from turnout.act.totals import so_far
+from turnout.act.spent import so_far
 from turnout.core.documents import Snapshot
 from turnout.core.edits.changes import FileChange
 from turnout.core.edits.formats import Format, sizes_of
@@ -65,13 +66,17 @@ class Job:
         if takes_tools(self.seams, asked):
             with suppress(ToolsUnavailable):
                 return [await self._with_tools(asked)], []
-        return await self._each(asked, self.seams, alone=False)
+        return await self._each(asked, self._metered(), alone=False)
 
     async def _one_by_one(self) -> tuple[list[Draft], Unread]:
         """A draft for each of many files, within the limits of one refactor but for its turns."""
         asked = self._about(next(iter(self._files)))
-        meter = Meter(self.seams.asker, replace(self._bounds(), turns=_ANY_NUMBER), [*self.spent])
-        return await self._each(asked, replace(self.seams, asker=meter), alone=True)
+        return await self._each(asked, self._metered(), alone=True)
+
+    def _metered(self) -> Seams:
+        """The seams of a refactor whose requests keep to the limits of one, but for their number."""
+        bounds = replace(self._bounds(), turns=_ANY_NUMBER)
+        return Meter(self.seams.asker, bounds, [*self.spent]).within(self.seams)
 
     async def _each(self, asked: Question, seams: Seams, *, alone: bool) -> tuple[list[Draft], Unread]:
         """The draft that answers `asked`, and one for each other file where it is about one `alone`."""
@@ -82,8 +87,7 @@ class Job:
         seams.show(drafts[first].changes)
         unread: Unread = []
         for done, path in enumerate(rest if alone else [], start=1):
-            spent = so_far([receipt for draft in drafts.values() for receipt in draft.receipts])
-            seams.tell(f"{path}{spent}", done, len(self._files))
+            seams.tell(f"{path}{so_far(seams.spent)}", done, len(self._files))
             try:
                 drafts[path] = await draft_edits(self._about(path), seams)
                 seams.show(drafts[path].changes)
@@ -203,7 +207,9 @@ class Job:
         return quoted_by(text, uris, "the plan and the rounds before quote it")
 
     def _objection(self, change: FileChange) -> str | None:
-        """Why a change may not be made: the project puts its file off limits, or the plan says otherwise."""
+        """Why a change may not be made: its file is off limits or out of place, or the plan says otherwise."""
         barred = self.context.guard.against(change, self.context.quotable)
         approved = self.request.approved
-        return barred or (approved.objection(change) if approved else None)
+        if approved:
+            return barred or approved.objection(change)
+        return barred or misplaced(change, self.request, self.seams.workspace)

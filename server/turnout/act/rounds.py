@@ -15,7 +15,7 @@ from turnout.act.drafts import Draft, draft_edits
 from turnout.act.mending import mended
 from turnout.act.overviews import changed
 from turnout.act.seams import Seams
-from turnout.act.totals import so_far
+from turnout.act.spent import so_far
 from turnout.core.answers import Answer, Asker, PromptFor
 from turnout.core.receipts import Receipt, SentFile
 from turnout.core.requests import Kind
@@ -50,6 +50,10 @@ class Meter:
     bounds: Bounds
     receipts: list[Receipt] = field(default_factory=list)
 
+    def within(self, seams: Seams) -> Seams:
+        """`seams` with this for who is asked, and for what is said to be spent."""
+        return replace(seams, asker=self, spent=self.receipts)
+
     async def ask(
         self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
     ) -> Answer:
@@ -67,7 +71,7 @@ async def in_rounds(groups: Groups, asking: Asking, seams: Seams, meter: Meter) 
     A group whose answer is cut off is asked about in halves. The receipts of all answers are with the first draft.
     Raises what the first round raises; a later one that fails ends it.
     """
-    work = _Rounds([*groups], asking, replace(seams, asker=meter), meter)
+    work = _Rounds([*groups], asking, meter.within(seams), meter)
     return await work.run()
 
 

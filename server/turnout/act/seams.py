@@ -10,6 +10,7 @@ from turnout.core.documents import Snapshot
 from turnout.core.edits.changes import FileChange, Transaction
 from turnout.core.edits.formats import History, NoHistory
 from turnout.core.models import Model
+from turnout.core.receipts import Receipt
 from turnout.core.repository import Repository
 from turnout.core.requests import Kind, Route
 from turnout.core.symbols import Problem, Symbol
@@ -138,6 +139,10 @@ Show = Callable[[Sequence[FileChange]], None]
 """Shown files as they are drafted, before they are checked and before all of them are there."""
 
 
+SO_FAR = "the answer so far"
+"""How what is told of an answer that arrives begins, for who shows not every piece of it."""
+
+
 def show_nobody(changes: Sequence[FileChange]) -> None:
     """The `Show` for a caller that waits for the whole."""
 
@@ -161,6 +166,8 @@ class Seams:
     check: Callable[[Sequence[FileChange]], Awaitable[Sequence[Check]]] | None = None
     """Runs the project's checks on changes, for a model that mends what they find."""
     show: Show = show_nobody
+    spent: Sequence[Receipt] = ()
+    """Of the requests before, which may grow: what they came to is told with the progress."""
     left_out: Hear | None = None
     """Hears which files were left out of what is about to be asked, and why, where somebody wants to know."""
     history: History = field(default_factory=NoHistory)

@@ -67,13 +67,6 @@ def _each_file_once(changes: Iterable[FileChange]) -> tuple[tuple[FileChange, ..
     return numbered(kept.values()), doubled
 
 
-def so_far(receipts: Sequence[Receipt]) -> str:
-    """What requests have come to, for a progress display; empty before the first."""
-    tokens = sum(receipt.tokens_in + receipt.tokens_out for receipt in receipts)
-    usd = sum(receipt.cost_usd or 0.0 for receipt in receipts)
-    return f" ({tokens:,} tokens, ${usd:.3f} so far)" if tokens else ""
-
-
 def combined(receipts: Sequence[Receipt], outcome: str) -> Receipt:
     """One receipt for several questions: sums, with the id, route and first times of the first."""
     first, last = receipts[0], receipts[-1]

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pygls.exceptions import JsonRpcException
 
 from turnout import syntax
-from turnout.act.seams import Seams, Tell
+from turnout.act.seams import SO_FAR, Seams, Tell
 from turnout.errors import TurnoutError
 from turnout.lsp.services import Operation, Services
 from turnout.lsp.workspace import EditorWorkspace
@@ -55,7 +55,7 @@ def told(progress: Progress, clock: Callable[[], float] = time.monotonic) -> Tel
 
     def tell(what: str, done: int, of: int) -> None:
         nonlocal shown_s
-        if of or clock() - shown_s >= _SHOW_EVERY_S:
+        if not what.startswith(SO_FAR) or clock() - shown_s >= _SHOW_EVERY_S:
             shown_s = clock()
             progress.report(what, done * 100 // of if of else None)
 

@@ -187,6 +187,17 @@ async def test_instructions_that_cannot_be_read_put_everything_off_limits(
     assert all(why in out.reason for out in found.scope.skipped)
 
 
+async def test_what_is_only_quoted_is_said() -> None:
+    """The receipt names the lines that seem to forbid something and name no path, and none where all is held to."""
+    notes = "Never change the parser.\nDo not delete `main.py`.\n" + NOTES
+    found = await gather_context(HERE, seams({**FILES, "AGENTS.md": notes}))
+    said = "AGENTS.md:1 seems to forbid something; it is at most quoted to the model, not enforced"
+    assert pieces(found)["AGENTS.md"] == f"instructions: instructions of the project; {said}"
+    assert found.guard.notes(["main.py"]) == (said,)
+    assert found.guard.objection("main.py") is None
+    assert "off limits" in (found.guard.objection("main.py", removed=True) or "")
+
+
 def test_instructions_on_disk_are_held_to_or_bar_everything(tmp_path: Path) -> None:
     """Too long to be read, or in another encoding: no change below them. What their user keeps back is none."""
     guard = Guard(DiskWorkspace(Folder(tmp_path)))

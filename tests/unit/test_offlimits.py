@@ -4,7 +4,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from turnout.core.offlimits import forbidding, parse_off_limits
+from turnout.core.barring import forbidding
+from turnout.core.offlimits import parse_off_limits
+from turnout.core.prohibitions import unheld
 from turnout.errors import FileUnusable
 
 SAID = [
@@ -52,6 +54,26 @@ SAID = [
     ("| `gen/x.py` | never edit |", ["gen/x.py"]),
     ("Do not edit: src/{a,b}/**, app/(group)/x.tsx\n", ["src/{a,b}/**", "app/(group)/x.tsx"]),
     ("# Off limits\n- $lib/a=b.ts\n- `a,b.py`\n", ["$lib/a=b.ts", "a,b.py"]),
+    ("Don't modify a.py.", ["a.py"]),
+    ("Never edit files in vendor/.", ["vendor/"]),
+    ("- Do not edit vendor/", ["vendor/"]),
+    ("Never touch src/generated or lib/old.", ["src/generated"]),
+    ("Leave `x` alone.", ["x"]),
+    ("- Please leave `a.py` and b.py as they are.", ["a.py", "b.py"]),
+    ("Avoid editing `a/`", ["a/"]),
+    ("* Avoid any changes to `a.py`.", ["a.py"]),
+    ("Refrain from touching `a/` by hand", ["a/"]),
+    ("Keep `a.py` unchanged", ["a.py"]),
+    ("`a.py` must stay untouched.", ["a.py"]),
+    ("Don't make changes to `a.py`", ["a.py"]),
+    ("Never update `a.lock`", ["a.lock"]),
+    ("Never write to `a/`", ["a/"]),
+    ("🚫 **Never do:** edit `a/`", ["a/"]),
+    ("- 🚫 **Never:** Modify `a/`, commit secrets", ["a/"]),
+    ("You are not allowed to modify `a.py`", ["a.py"]),
+    ("vendor/ is off limits, and a.py must not be changed.", ["vendor/", "a.py"]),
+    ("- gen/x.py - DO NOT EDIT", ["gen/x.py"]),
+    ("src/a.py is generated; do not edit it.", ["src/a.py"]),
     ("## Do not edit\n### Generated\n- `gen/` comes from `tools/make.py`\n", ["gen/"]),
 ]  # fmt: skip
 
@@ -98,19 +120,111 @@ FALSE_FRIENDS = [
     "- `src/a.py`: do not edit what it imports.",
     "- `src/a.py`, where you never edit.",
     "Do not make changes to the API of `src/a.py`.",
+    "Do not modify a.py's behaviour.",
+    "Do not change README.md formatting.",
+    "Never edit code as in a.py.",
+    "Don't change Node.js or Vue.js.",
+    "Do not change e.g. the API, i.e. its names.",
+    "Do not change client/server code.",
+    "Never touch and/or change it.",
+    "Do not edit tests.",
+    "Never modify v1.2.",
+    "You may leave `a.py` unchanged.",
+    "Do not leave `a.py` unchanged.",
+    "We leave `a.py` alone.",
+    "Leave the style of `a.py` unchanged.",
+    "Leave a comment in `a.py` as it is read first.",
+    "Keep `a.py` short.",
+    "Keep the API of `a.py` intact.",
+    "Keep `a.py` and `b.py` in step.",
+    "Keep tests/ up to date.",
+    "To avoid editing `a.py`, use `b.py`.",
+    "This avoids changes to `a.py`.",
+    "Avoid unnecessary changes to `a.py`.",
+    "Avoid editing `a.py` unless it is necessary.",
+    "Avoid `a.py`.",
+    "Avoid using src/a.py.",
+    "Avoid importing from `a.py`.",
+    "There are no changes to `a.py`.",
+    "Never update `user.name` here.",
+    "Do not write to `sys.stdout`; use `log.py`.",
+    "Never overwrite `self.total`.",
+    "Do not update the header of `a.py`.",
+    "Update `a.lock` by hand.",
+    "You are allowed to modify `a.py`.",
+    "You are not allowed to modify the API of `a.py`.",
+    "Never do this: edit with `sed`.",
+    "**Never:** print in `a.py`",
+    "a.py is where the rest must not be changed.",
+    "Never change how a.py is read.",
+    "src/a.py is slow; do not change it.",
+    "a.py must be left before b.py must stay unchanged.",
+    "`a.py` does not change.",
+    "Edit src/a.py, never by hand.",
+]
+
+REMOVALS = [
+    ("Never delete `a.py`.", ["a.py"]),
+    ("Do not rename or move files in api/.", ["api/"]),
+    ("- Avoid deleting `tests/x.py`", ["tests/x.py"]),
+    ("Don't rename `a.py` to `b.py`.", ["a.py"]),
+]
+
+NO_REMOVALS = [
+    "Never remove `total` from `a.py`.",
+    "Do not delete the comments in `a.py`.",
+    "Do not remove code in `a.py`.",
+    "Do not delete `a.py` entries.",
+    "Never delete lines of a.py.",
+    "Delete `a.py`.",
+    "Never delete `a.py` before the release.",
+    "Do not move the body of `a.py`.",
+    "Never rename `Total`.",
 ]
 
 
 @pytest.mark.parametrize(("text", "patterns"), SAID)
 def test_what_is_forbidden(text: str, patterns: list[str]) -> None:
     """A prohibition is found in prose, below its heading and in a code block there."""
-    assert [rule.pattern for rule in parse_off_limits(text)] == patterns
+    found = parse_off_limits(text, {"src/generated"}.__contains__)
+    assert [rule.pattern for rule in found if not rule.only_removal] == patterns
 
 
 @pytest.mark.parametrize("text", FALSE_FRIENDS)
 def test_what_only_sounds_like_it(text: str) -> None:
     """Advice, conditions, names of code and other headings forbid nothing."""
     assert parse_off_limits(text) == ()
+
+
+@pytest.mark.parametrize(("text", "patterns"), [*REMOVALS, *((text, []) for text in NO_REMOVALS)])
+def test_what_must_only_not_be_removed(text: str, patterns: list[str]) -> None:
+    """What must not be deleted or renamed may be edited, and orders about what is in a file are none about the file."""
+    rules = parse_off_limits(text)
+    assert [rule.pattern for rule in rules] == patterns
+    for pattern in patterns:
+        assert forbidding(rules, pattern.rstrip("/"), removed=True) or forbidding(
+            rules, f"{pattern}x", removed=True
+        )
+        assert not forbidding(rules, pattern.rstrip("/"))
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("Be kind.\nNever edit the parser.\n", (2,)),
+        ("Never edit `vendor/` without asking.\nDo not rename the API.\n", (1, 2)),
+        ("## Do not touch\nThe parser.\n## Style\nEdit `a.py`.", (1,)),
+        ("## Do not touch\n- vendor/\n## Style\n", ()),
+        ("Do not touch:\n- vendor/\n", ()),
+        ("Never edit `vendor/`.\n", ()),
+        ("This does not change a thing; edit `a.py`.\n", ()),
+        ("```\nnever edit it\n```\nNever print.\n", ()),
+        ("Never commit secrets. Keep it short.", ()),
+    ],
+)
+def test_what_is_not_held_to_is_known(text: str, lines: tuple[int, ...]) -> None:
+    """A line that seems to forbid something, and of which no rule was made, is told by its number; no other is."""
+    assert unheld(text, {rule.line for rule in parse_off_limits(text)}) == lines
 
 
 @pytest.mark.parametrize(

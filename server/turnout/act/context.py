@@ -111,7 +111,8 @@ def _instructions(guard: Guard, files: Iterable[str], seams: Seams) -> Iterable[
         left -= _size(text)
         if text:
             uri = seams.workspace.uri(found.path)
-            yield Piece("instructions", found.path, uri, text, "instructions of the project")
+            why = "; ".join(filter(None, ("instructions of the project", found.note)))
+            yield Piece("instructions", found.path, uri, text, why)
 
 
 def _outlines(files: Mapping[str, Snapshot], seams: Seams) -> Iterable[Piece]:

@@ -7,16 +7,21 @@ folder, are none.
 """
 
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 
 from turnout.act.seams import Workspace
+from turnout.core.barring import OffLimits, forbidding
 from turnout.core.edits.changes import FileChange
 from turnout.core.edits.paths import through_link
-from turnout.core.offlimits import INSTRUCTION_FILES, RULES_FOLDER, OffLimits, forbidding, parse_off_limits
+from turnout.core.offlimits import INSTRUCTION_FILES, RULES_FOLDER, parse_off_limits
+from turnout.core.prohibitions import unheld
 from turnout.errors import FileUnusable, FileWithheld, PathRefused
 
 _MOST_RULES_FILES = 500
+_MOST_NOTED = 5
 _TOO_MANY = "*"
 
 
@@ -32,6 +37,18 @@ class Instructions:
     text: str
     off_limits: tuple[OffLimits, ...]
     problem: str = ""
+    unheld: tuple[int, ...] = ()
+    """Lines that seem to forbid something without a path that can be held to."""
+
+    @property
+    def note(self) -> str:
+        """What is quoted and not enforced; empty where all is."""
+        if not self.unheld:
+            return ""
+        shown = ", ".join(f"{self.path}:{line}" for line in self.unheld[:_MOST_NOTED])
+        more = f" and {len(self.unheld) - _MOST_NOTED} more" if len(self.unheld) > _MOST_NOTED else ""
+        verb = "seem" if len(self.unheld) > 1 else "seems"
+        return f"{shown}{more} {verb} to forbid something; it is at most quoted to the model, not enforced"
 
 
 def detour_to(workspace: Workspace, path: str) -> str | None:
@@ -56,8 +73,10 @@ class Guard:
         self._workspace = workspace
         self._read: dict[str, tuple[Instructions, ...]] = {}
 
-    def objection(self, path: str, quotable: Collection[str] | None = None) -> str | None:
-        """Why `path` must not change; None where nothing says so.
+    def objection(
+        self, path: str, quotable: Collection[str] | None = None, *, removed: bool = False
+    ) -> str | None:
+        """Why `path` must not change, or not be `removed`; None where nothing says so.
 
         The file and line that says so is named where it is `quotable` (None: any), since models may hear of it.
         """
@@ -69,7 +88,7 @@ class Guard:
                 why = f" {found.problem}" if is_quotable else ""
                 return f"{path} must not be changed: the project's instructions over it cannot be read.{why}"
             inside = PurePosixPath(path).relative_to(found.folder or ".").as_posix()
-            rule = forbidding(found.off_limits, inside)
+            rule = forbidding(found.off_limits, inside, removed=removed)
             if rule and is_quotable:
                 return (
                     f"{path} must not be changed: {found.path}:{rule.line} puts `{rule.pattern}` off limits."
@@ -80,8 +99,9 @@ class Guard:
 
     def against(self, change: FileChange, quotable: Collection[str] | None = None) -> str | None:
         """Why `change` must not be made, at either end of it; None where nothing says so."""
-        ends = (change.path, change.new_path or change.path)
-        return next(filter(None, (self.objection(path, quotable) for path in ends)), None)
+        removed = change.kind in ("delete", "rename")
+        there = self.objection(change.path, quotable, removed=removed)
+        return there or (self.objection(change.new_path, quotable) if change.new_path else None)
 
     def over(self, paths: Iterable[str]) -> tuple[Instructions, ...]:
         """The instructions that hold for any of `paths`, those of the whole workspace first."""
@@ -90,6 +110,10 @@ class Guard:
             folders.update(parent.as_posix() for parent in PurePosixPath(path).parents if parent.name)
         ordered = sorted(folders, key=lambda folder: (folder.count("/") + bool(folder), folder))
         return tuple(found for folder in ordered for found in self._in(folder))
+
+    def notes(self, paths: Iterable[str]) -> tuple[str, ...]:
+        """What the instructions over `paths` seem to forbid and nobody holds to, a line for each file of them."""
+        return tuple(found.note for found in self.over(paths) if found.note)
 
     def _in(self, folder: str) -> tuple[Instructions, ...]:
         if folder not in self._read:
@@ -117,9 +141,18 @@ class Guard:
             )
         try:
             file = self._workspace.snapshot(self._workspace.uri(path))
-            off_limits = parse_off_limits(file.text) if file else ()
+            off_limits = parse_off_limits(file.text, partial(self._exists, folder)) if file else ()
         except (FileWithheld, PathRefused):
             return None
         except FileUnusable as failure:
             return Instructions(path, folder, "", (), str(failure))
-        return Instructions(path, folder, file.text, off_limits) if file and file.text else None
+        if not file or not file.text:
+            return None
+        lines = unheld(file.text, {rule.line for rule in off_limits})
+        return Instructions(path, folder, file.text, off_limits, unheld=lines)
+
+    def _exists(self, folder: str, path: str) -> bool:
+        """Whether anything is at `path`, relative to `folder`."""
+        with suppress(PathRefused):
+            return self._workspace.exists(self._workspace.uri(f"{folder}/{path}" if folder else path))
+        return False

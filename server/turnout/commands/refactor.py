@@ -6,9 +6,10 @@ not committed, 130 and 143 stopped. Nothing is changed on disk but with `--apply
 """
 
 import argparse
+import asyncio
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,7 +116,8 @@ class _Job:
         status = _status(proposal)
         if self.args.apply and status == DONE:
             status = await self._apply(proposal, workspace)
-        self._print(proposal, status)
+        notes = await _notes(workspace, (change.path for change in proposal.changes))
+        self._print(proposal, status, notes)
         return status
 
     def _request(self, workspace: "DiskWorkspace") -> "Request":
@@ -164,7 +166,8 @@ class _Job:
             async with self.terminal.progress("Planning") as progress:
                 seams = self._seams(workspace, progress)
                 plan = await draw_up(request, seams, self._outlook, earlier, correction)
-            print("\n".join(_plan_lines(plan)), file=sys.stderr)
+            notes = await _notes(workspace, (step.path for step in plan.steps))
+            print("\n".join([*_plan_lines(plan), *(f"  {note}" for note in notes)]), file=sys.stderr)
             if not self.terminal.can_ask:
                 self.terminal.say("There is no terminal to approve it at; use --plan auto.", "warning")
                 return None
@@ -210,15 +213,22 @@ class _Job:
             self.terminal.say("Nothing was changed. Run it again, on the files as they are now.", "error")
         return DONE if outcome.done else FAILED
 
-    def _print(self, proposal: "Proposal", status: int) -> None:
+    def _print(self, proposal: "Proposal", status: int, notes: Sequence[str]) -> None:
         applied = bool(self.args.apply) and status == DONE
         if self.args.json:
-            print(json.dumps({**_to_wire(proposal), "applied": applied}, indent=2))
+            print(json.dumps({**_to_wire(proposal), "notes": notes, "applied": applied}, indent=2))
             return
         if not self.args.apply:
             print("".join(change.diff for change in proposal.changes), end="")
         if status != FAILED:  # what was found out is about files that are no more
-            print("\n".join(_summary(proposal, applied=applied)), file=sys.stderr)
+            print("\n".join([*notes, *_summary(proposal, applied=applied)]), file=sys.stderr)
+
+
+async def _notes(workspace: "DiskWorkspace", paths: Iterable[str]) -> tuple[str, ...]:
+    """What the project's instructions over `paths` seem to forbid, and nobody holds to."""
+    from turnout.act.guard import Guard
+
+    return await asyncio.to_thread(Guard(workspace).notes, tuple(paths))
 
 
 def _worked_on(proposal: "Proposal") -> dict[str, str | None]:

@@ -6,22 +6,19 @@ are too much to be read to their end are refused, never read in part.
 Below a heading such as `Do not touch`, `Never edit` or `Off limits` counts: every item of a list, every line of a code
 block, the first cell of a table's row that is a path, and every path in backquotes, until the next heading that is not
 below it. Below a line such as `Do not touch:` count the list, the code block or the table that follows at once, and in
-such a line the paths behind its colon. In any other line: paths in backquotes right behind
-`never`/`do not`/`must not` and `touch`, `edit`, `modify`, `change` or `alter`, or in front of `is off limits` or `must
-not be changed`, or of `is generated; do not edit it`. A sentence with a condition (`without`, `before`, `if`, ...) is
-advice that only a reader can follow, and so forbids nothing here. Paths are understood as in a `.gitignore` in the
-folder of the file, without regard to case or to how their accents are encoded.
+such a line the paths behind its colon. In any other line: paths right behind `never`/`do not`/`must not` and `touch`,
+`edit`, `modify`, `change`, `alter`, `update` or `overwrite`, or in front of `is off limits` or `must not be changed`,
+or of `is generated; do not edit it`, and what says the same (see `prohibitions`). What must never be deleted, renamed
+or moved may still be edited. A sentence with a condition (`without`, `before`, `if`, ...) is
+advice that only a reader can follow, and so forbids nothing here.
 """
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import PurePosixPath
 from unicodedata import normalize
 
-from turnout.core import gitignore
-from turnout.core.braces import unbraced
+from turnout.core.barring import OffLimits
+from turnout.core.prohibitions import is_file_or_folder, plainly, with_paths_quoted
 from turnout.errors import FileUnusable
 
 INSTRUCTION_FILES = ("AGENTS.md", "CLAUDE.md", ".github/copilot-instructions.md")
@@ -33,19 +30,27 @@ _MOST_TEXT = 1_000_000
 _MOST_RULES = 2_000
 _MOST_LINE = 10_000
 
-_VERBS = frozenset({"touch", "edit", "modify", "change", "alter"})
+_VERBS_OF_DATA = frozenset({"update", "overwrite"})
+"""What is done to variables and streams, too, so that only what has the form of a path is one behind them."""
+_VERBS = frozenset({"touch", "edit", "modify", "change", "alter"}) | _VERBS_OF_DATA
+_REMOVALS = frozenset({"delete", "remove", "rename", "move"})
 _VERBS_OF_FILES = frozenset({"touch", "edit"})
 """What nobody does to a variable, so that any name behind them is a path."""
-_TOUCHED = frozenset({"touched", "edited", "modified", "changed", "altered"})
+_TOUCHED = frozenset({"touched", "edited", "modified", "changed", "altered", "updated", "overwritten"})
 _NOT = frozenset({"never", "don't", "mustn't", "shouldn't", "cannot"})
 _AUXILIARIES = frozenset({"do", "must", "may", "should", "can"})
-_FILLERS = _VERBS | frozenset(
-    """
+_FILLERS = (
+    _VERBS
+    | _REMOVALS
+    | frozenset(
+        """
     the any all anything everything something file files folder folders directory directories path paths content
-    contents code under in inside within of below or and nor generated vendored these following delete remove rename
-    move , : / &
+    contents code under in inside within of below or and nor generated vendored these following , : / &
     """.split()  # noqa: SIM905 - prose, read and edited as prose
+    )
 )
+_OF_PATHS = _FILLERS - {"code", "content", "contents", "of"}
+_BEHIND_REMOVED = frozenset({"file", "files", "folder", "folders", "directory", "to", "or", "and", "by"})
 _BEFORE_BARRED = frozenset({",", "and", "or", "is", "are", "strictly", "files", "file", "folder"})
 _CONDITIONS = frozenset("without before until if when while after once during".split())  # noqa: SIM905
 
@@ -81,62 +86,30 @@ _PATH = re.compile(
 )
 _QUOTED_PATH = re.compile(r"/?[^\s/`](?:[^/`\n]*[^\s/`])?(?:/[^\s/`](?:[^/`\n]*[^\s/`])?)*/?")
 _NAME_OF_FILE = re.compile(r"[A-Z][a-z]*file|[A-Z]{4,}")  # Makefile, LICENSE
-_MAKING_CHANGES = re.compile(r"\bmake (?:any )?(?:changes|edits|modifications) (?:to|in)\b", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class OffLimits:
-    """One path that must not change, as it is written at `line` (from 1) of the instructions."""
-
-    pattern: str
-    line: int
+Exists = Callable[[str], bool]
 
 
-def parse_off_limits(text: str) -> tuple[OffLimits, ...]:
-    """The paths that `text`, in Markdown, says not to touch. Raises FileUnusable where that is too much to be read."""
+def parse_off_limits(text: str, exists: Exists = lambda _path: False) -> tuple[OffLimits, ...]:
+    """The paths that `text`, in Markdown, says not to touch; `exists` tells of words whether they are paths there.
+
+    Raises FileUnusable where that is too much to be read.
+    """
     if len(text) > _MOST_TEXT:
         raise FileUnusable(f"They have more than {_MOST_TEXT:,} characters.")
-    found: dict[str, OffLimits] = {}
-    for number, pattern in _patterns(normalize("NFC", text)):
-        found.setdefault(pattern, OffLimits(pattern, number))
+    found: dict[tuple[str, bool], OffLimits] = {}
+    for rule in _rules(normalize("NFC", text), exists):
+        found.setdefault((rule.pattern, rule.only_removal), rule)
         if len(found) > _MOST_RULES:
             raise FileUnusable(f"They put more than {_MOST_RULES:,} paths off limits.")
-    return tuple(found.values())
+    return tuple(
+        rule for rule in found.values() if not rule.only_removal or (rule.pattern, False) not in found
+    )
 
 
-def forbidding(rules: tuple[OffLimits, ...], path: str) -> OffLimits | None:
-    """The rule that keeps `path` (relative to the folder of the instructions) from being changed."""
-    target = PurePosixPath(_spelled(path))
-    parts = [*reversed(target.parents[:-1]), target]
-    for rule in rules:
-        lines = _lines(_spelled(rule.pattern))
-        if any(lines.deciding(part.as_posix(), is_folder=part != target) for part in parts):
-            return rule
-    return None
-
-
-def _spelled(path: str) -> str:
-    """The one spelling that stands for all those of `path` that a file system may take for the same."""
-    return normalize("NFC", normalize("NFC", path).casefold())
-
-
-@lru_cache(maxsize=2 * _MOST_RULES)
-def _lines(pattern: str) -> gitignore.Lines:
-    return gitignore.parse("\n".join(_readings(pattern)))
-
-
-def _readings(pattern: str) -> Iterator[str]:
-    """Lines of a `.gitignore` for all that `pattern` may mean: nobody knows which of them its author had in mind."""
-    for written in {pattern, *unbraced(pattern)}:
-        start = "\\" if written.startswith(("!", "#")) else ""
-        yield start + written
-        if "[" in written or "\\" in written:
-            yield re.sub(r"([\[\\!#])", r"\\\1", written)
-            yield start + written.replace("\\", "/")
-
-
-def _patterns(text: str) -> Iterator[tuple[int, str]]:
-    """Line number and pattern of every path that is forbidden, in order."""
+def _rules(text: str, exists: Exists) -> Iterator[OffLimits]:
+    """Every path that is forbidden, in order."""
     level = 0  # of the heading that forbids what is below it; 0 for none
     announced: int | None = None  # indentation of the line that forbids the list below it; -1 for a paragraph
     fenced = False
@@ -155,8 +128,10 @@ def _patterns(text: str) -> Iterator[tuple[int, str]]:
         if (level and heading is None) or (announced is not None and (fenced or _is_entry(line))):
             found = [*_listed(line, fenced=fenced)] if level or fenced or _names_paths(line) else []
         else:
-            found = [] if fenced else [*_said(line), *_labelled(line)]
-        yield from ((number, pattern) for pattern in found)
+            said = [] if fenced else [with_paths_quoted(part, exists) for part in _SENTENCE.split(line)]
+            found = [] if fenced else [*_said(said), *_labelled(line)]
+            yield from (OffLimits(pattern, number, only_removal=True) for pattern in _not_removed(said))
+        yield from (OffLimits(pattern, number) for pattern in found)
         if not fenced and _announces(line):
             announced = len(line) - len(line.lstrip()) if _ITEM.match(line) else -1
 
@@ -258,14 +233,14 @@ def _reason_follows(line: str) -> bool:
     )
 
 
-def _said(line: str) -> Iterator[str]:
+def _said(sentences: list[str]) -> Iterator[str]:
     """The paths of the sentences that forbid."""
     before: list[str] = []
-    for sentence in _SENTENCE.split(line):
+    for sentence in sentences:
         tokens = _tokens(sentence)
         if not _CONDITIONS.intersection(tokens):
             for place in _active(tokens):
-                is_path = _is_named if tokens[place - 1] in _VERBS_OF_FILES else _is_path
+                is_path = _test_behind(tokens[place - 1])
                 yield from _paths(_run(tokens[place:], _FILLERS | {"*", "|"}, is_path), _QUOTED_PATH)
                 if _means_what_was_named(tokens[place:]):
                     named = _made_elsewhere([*before, *tokens[:place]]) or _in_front(tokens[:place])
@@ -274,6 +249,28 @@ def _said(line: str) -> Iterator[str]:
                 named = _run(tokens[place - 1 :: -1] if place else [], _BEFORE_BARRED)[::-1]
                 yield from _paths(named, _QUOTED_PATH)
         before = tokens
+
+
+def _not_removed(sentences: list[str]) -> Iterator[str]:
+    """The paths that are not to be deleted, renamed or moved, and nothing in them."""
+    for tokens in map(_tokens, sentences):
+        if _CONDITIONS.intersection(tokens):
+            continue
+        for place in _active(tokens, _REMOVALS):
+            behind = tokens[place:]
+            end = next(
+                (at for at, word in enumerate(behind) if word[0] != "`" and word not in _OF_PATHS), None
+            )
+            word = "" if end is None else behind[end]
+            if not word[:1].isalnum() or word in _BEHIND_REMOVED:
+                yield from _paths(_run(behind, _OF_PATHS), _QUOTED_PATH)
+
+
+def _test_behind(verb: str) -> Callable[[str], bool]:
+    """What tells whether a piece in backquotes behind `verb` is a path."""
+    if verb in _VERBS_OF_DATA:
+        return is_file_or_folder
+    return _is_named if verb in _VERBS_OF_FILES else _is_path
 
 
 def _means_what_was_named(behind: list[str]) -> bool:
@@ -301,20 +298,21 @@ def _in_front(tokens: list[str]) -> list[str]:
 
 def _tokens(sentence: str) -> list[str]:
     """Words in lower case, marks, and pieces in backquotes as they are."""
-    found = _TOKEN.findall(_MAKING_CHANGES.sub("change", sentence.replace("\u2019", "'")))
+    found = _TOKEN.findall(plainly(sentence))
     return [token if token.startswith("`") else token.lower() for token in found]
 
 
-def _active(tokens: list[str]) -> Iterator[int]:
+def _active(tokens: list[str], verbs: frozenset[str] = _VERBS) -> Iterator[int]:
     """The places right behind `never edit`, `do not touch` and the like."""
     for place, token in enumerate(tokens):
-        if token in _VERBS and _negated(tokens[:place]):
+        if token in verbs and _negated(tokens[:place]):
             yield place + 1
 
 
 def _negated(before: list[str]) -> bool:
     """Whether a verb behind these words is forbidden: `never ever`, `do not`, or another such verb in between."""
-    kept = [token for token in before[-5:] if token not in ("ever", ",", "or", "*") and token not in _VERBS]
+    between = _VERBS | _REMOVALS | {"ever", ",", "or", "*"}
+    kept = [token for token in before[-5:] if token not in between]
     return kept[-1:] != [] and (
         kept[-1] in _NOT or (kept[-1] == "not" and len(kept) > 1 and kept[-2] in _AUXILIARIES)
     )

@@ -1,0 +1,132 @@
+"""The many ways in which a sentence forbids a change, said in the few that are read, and lines that only sound like it.
+
+Invariant: what is said anew forbids no more than what was written: an order is one only at the start of its sentence,
+and a name without backquotes is a path only where it has the form of one, or is there, and nothing of it is meant.
+"""
+
+import posixpath
+import re
+from collections.abc import Callable, Collection
+
+from turnout.core.languages import language_of
+
+_ENDINGS = frozenset(
+    """
+    .cfg .conf .csv .env .gradle .ini .ipynb .kt .kts .lock .mod .proto .properties .rst .scss .sql .sum .svelte .svg
+    .swift .txt .vue .xml
+    """.split()  # noqa: SIM905 - prose, read and edited as prose
+)
+_PRODUCTS = re.compile(
+    r"(?:node|vue|next|nuxt|react|express|three|d3|backbone|chart|ember)\.js", re.IGNORECASE
+)
+
+_DOING = {
+    "touching": "touch",
+    "editing": "edit",
+    "modifying": "modify",
+    "changing": "change",
+    "altering": "alter",
+}
+_DOING |= {"updating": "update", "overwriting": "overwrite", "deleting": "delete", "renaming": "rename"}
+_START = r"^(?P<start>\s*(?:(?:[-*+>]|\d{1,3}[.)])\s+)?(?:\[[ xX]\]\s+)?[^\w`]*(?:(?:please|always|you must|must)\s+)?)"
+_UNCHANGED = r"(?:alone|unchanged|untouched|intact|unmodified|as (?:it is|they are|is)|as-is)"
+_SOFT = re.compile(r"\b(?:unless|except|possible|necessary|needed)\b", re.IGNORECASE)
+_AVOID = re.compile(
+    rf"{_START}(?:avoid|refrain from)\s+(?:ever\s+)?(?P<doing>{'|'.join(_DOING)})\b", re.IGNORECASE
+)
+_LEAVE = re.compile(
+    rf"{_START}(?:leave|keep)\s+(?P<what>(?:`[^`]*`|[^`.;:])*?)\s+{_UNCHANGED}(?=\W*$|\s*[,;:.!(])",
+    re.IGNORECASE,
+)
+_STAYS = re.compile(
+    r"\b(?:must|should|has to|have to|needs? to)\s+(?:always\s+)?(?:stay|remain|be left|be kept)\s+"
+    + _UNCHANGED,
+    re.IGNORECASE,
+)
+_ALWAYS = (
+    (re.compile(r"\bmake (?:any )?(?:changes|edits|modifications) (?:to|in)\b", re.IGNORECASE), "change"),
+    (re.compile(rf"{_START}(?:make no|avoid|avoid any) (?:changes|edits|modifications) (?:to|in)\b", re.IGNORECASE),
+     r"\g<start>never change"),
+    (re.compile(r"\b(?:are|is) (?:not|never) (?:allowed|permitted|supposed) to\b", re.IGNORECASE), "must not"),
+    (re.compile(r"\b(?:are|is) (?:not|never) to be\b", re.IGNORECASE), "must not be"),
+    (re.compile(r"\bnever(?: do)?(?:\*\*|__)?:(?:\*\*|__)?\s+(?=[a-z])", re.IGNORECASE), "never "),
+    (re.compile(r"\bwrite (?:to|into)\b", re.IGNORECASE), "overwrite"),
+)  # fmt: skip
+
+_WORD = re.compile(
+    r"(?<![\w`/.@$~:-])(?P<path>(?:\./|/)?[\w.@+-]*[\w+-](?:/[\w.@+-]*[\w+-])*/?)"
+    r"(?=[\s*_]*(?:$|[,;!)(|\u2013\u2014]|[.:](?:\s|$)|\s-\s"
+    r"|\s(?:and|or|nor|by hand|manually|directly|yourself|files?|folders?|director(?:y|ies)|is|are|must|should|may"
+    r"|alone|unchanged|untouched|intact|as)\b))"
+)
+_SPAN = re.compile(r"(`[^`\n]*`)")
+
+_SEEMS = re.compile(
+    r"\b(?:never|(?:do|must|should|may) not|(?:don|mustn|shouldn)'t|not (?:allowed|permitted) to)\b(?:\W+\w+){0,3}?\W+"
+    r"(?:touch|edit|modify|change|alter|update|overwrite|rename|move|delete|remove|write to)\b"
+    r"|\b(?:leave|keep)\b.{1,80}\b(?:alone|unchanged|untouched|intact|as[ -]is)\b"
+    r"|(?<!to )\b(?:avoid|refrain from)\s+(?:any |making )?"
+    r"(?:touch|edit|modif|chang|alter|updat|overwrit|renam|delet)\w*"
+    r"|\b(?:off[ -]limits|hands off|stay out of)\b"
+    r"|\b(?:touch|edit|modify|chang|alter|updat|delet|renam)ing\b.{1,80}\b(?:forbidden|prohibited|not allowed)\b",
+    re.IGNORECASE,
+)
+
+
+def plainly(sentence: str) -> str:
+    """`sentence` with what it forbids said as `never edit X`, `do not change X` or `X must not be changed`."""
+    said = sentence.replace("\u2019", "'")
+    for form, plain in _ALWAYS:
+        said = form.sub(plain, said)
+    said = _STAYS.sub("must not be changed", said)
+    if _SOFT.search(said):
+        return said
+    said = _AVOID.sub(lambda found: f"{found['start']}never {_DOING[found['doing'].lower()]}", said)
+    return _LEAVE.sub(r"\g<start>never edit \g<what>", said)
+
+
+def with_paths_quoted(sentence: str, exists: Callable[[str], bool]) -> str:
+    """`sentence` with backquotes around each bare word that is a path; `exists` tells whether there is one."""
+
+    def quoted(found: re.Match[str]) -> str:
+        return f"`{found[0]}`" if _is_path(found["path"], exists) else found[0]
+
+    pieces = _SPAN.split(sentence)
+    return "".join(piece if piece.startswith("`") else _WORD.sub(quoted, piece) for piece in pieces)
+
+
+def is_file_or_folder(name: str) -> bool:
+    """Whether `name` has the form of a path, and not only that of a word or of a piece of code."""
+    ending = posixpath.splitext(name)[1].lower()
+    is_file = language_of(name) != "plaintext" or ending in _ENDINGS or name.startswith(".env")
+    return name.endswith("/") or (is_file and not _PRODUCTS.fullmatch(name))
+
+
+def _is_path(word: str, exists: Callable[[str], bool]) -> bool:
+    return is_file_or_folder(word) or ("/" in word.strip("/") and exists(word.removeprefix("./").strip("/")))
+
+
+def unheld(text: str, held: Collection[int]) -> tuple[int, ...]:
+    """The lines (from 1) of instructions that seem to forbid something, where none of the lines `held` says what.
+
+    A heading and a line that ends in a colon speak of what is below them, up to the next heading.
+    """
+    found: list[int] = []
+    pending = 0
+    fenced = False
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.lstrip().startswith(("```", "~~~")):
+            fenced = not fenced
+        if number in held:
+            pending = 0
+        is_heading = line.startswith("#") and not fenced
+        if pending and is_heading:
+            found.append(pending)
+            pending = 0
+        if fenced or number in held or not _SEEMS.search(line.replace("\u2019", "'")[:1_000]):
+            continue
+        if is_heading or line.rstrip("*_ ").endswith(":"):
+            pending = pending or number
+        else:
+            found.append(number)
+    return tuple(sorted({*found, *([pending] if pending else ())}))

@@ -14,6 +14,7 @@ from turnout.act.conversation import Question, Said, ask
 from turnout.act.estimates import Estimate, estimate
 from turnout.act.groups import Division, divided
 from turnout.act.guard import Guard
+from turnout.act.newfiles import out_of_place
 from turnout.act.overviews import overview
 from turnout.act.proposals import Skipped, new_id
 from turnout.act.scope import Request, Scope, focused, must_be_workable
@@ -79,7 +80,10 @@ async def draw_up(
     question = await asyncio.to_thread(_question, request, context, division, earlier, seams.syntax)
     sources = tuple(dict.fromkeys(file.uri for file in question.sent))
     answer = await ask(question, _said(turns), seams)
-    ground = _Ground(request, scope, seams.workspace, answer.model, outlook, context.guard)
+    told = "\n".join((request.instruction, *(said for _, said in turns)))
+    ground = _Ground(
+        replace(request, instruction=told), scope, seams.workspace, answer.model, outlook, context.guard
+    )
     plan = await asyncio.to_thread(_read, answer, ground)
     approved = _approved(request, plan.steps, turns, sources)
     carried_out = await gather_context(approved, seams)
@@ -227,6 +231,8 @@ class _Ground:
             raise PathRefused("It is hidden: a reply may not create it.")
         if self.workspace.exists(uri):
             raise PathRefused("It exists already.")
+        if why := out_of_place(path, self.request, self.workspace):
+            raise PathRefused(why)
         self._must_be_known(uri)
         return path
 

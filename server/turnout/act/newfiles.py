@@ -1,0 +1,47 @@
+"""Where a refactor of files that the user named may put a new one.
+
+Invariant: it is beside one of them, in a folder that was named or below, or where the user's own words say.
+"""
+
+import re
+from pathlib import PurePosixPath
+
+from turnout.act.scope import Request
+from turnout.act.seams import Workspace
+from turnout.core.edits.changes import FileChange
+from turnout.errors import EditError
+
+_TOKEN = re.compile(r"[\w./-]+")
+
+
+def out_of_place(path: str, request: Request, workspace: Workspace) -> str | None:
+    """Why no new file may be at `path`; None where one may. A request that has its files found says nothing of it."""
+    if not request.scope:
+        return None
+    place = PurePosixPath(path)
+    if _is_spoken_of(place, request.instruction) or any(
+        _has_room(place, uri, request, workspace) for uri in request.scope
+    ):
+        return None
+    return f"{path} is in none of the folders of this request: put it beside a file that may change."
+
+
+def misplaced(change: FileChange, request: Request, workspace: Workspace) -> str | None:
+    """Why `change` may not put a file where it would; None where it may."""
+    place = change.path if change.kind == "create" else change.new_path
+    return out_of_place(place, request, workspace) if place else None
+
+
+def _is_spoken_of(place: PurePosixPath, instruction: str) -> bool:
+    """Whether the user's words name the file, or a folder that it would be in."""
+    said = {token.removeprefix("./").rstrip("/.") for token in _TOKEN.findall(instruction)}
+    on_the_way = [place, *place.parents][:-1]
+    return any({step.as_posix(), step.name} & said for step in on_the_way)
+
+
+def _has_room(place: PurePosixPath, uri: str, request: Request, workspace: Workspace) -> bool:
+    try:
+        folder = PurePosixPath(workspace.path(uri)).parent
+    except EditError:
+        return False
+    return place.parent == folder or (uri in request.swept and folder in place.parents)

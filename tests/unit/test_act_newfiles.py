@@ -1,0 +1,55 @@
+"""A refactor of files that the user named puts new files beside those, and nowhere else."""
+
+import pytest
+
+from support.act_kit import MemoryWorkspace, ScriptedAsker, seams
+from turnout.act.newfiles import out_of_place
+from turnout.act.refactor import propose
+from turnout.act.scope import Request
+
+FILES = {"a.py": "x = 1\n", "pkg/b.py": "y = 2\n", "pkg/sub/c.py": "z = 3\n"}
+
+
+@pytest.mark.parametrize(
+    ("said", "scope", "swept", "path", "is_free"),
+    [
+        ("Split it.", ("pkg/b.py",), (), "pkg/d.py", True),
+        ("Split it.", ("pkg/b.py",), (), "conftest.py", False),
+        ("Split it.", ("pkg/b.py",), (), "pkg/new/d.py", False),
+        ("Split it.", ("pkg/b.py",), (), "pkg/sub/d.py", False),
+        ("Split it.", ("a.py",), (), "my_new/d.py", False),
+        ("Split it.", ("pkg/b.py",), ("pkg/b.py",), "pkg/new/d.py", True),
+        ("Split it.", ("pkg/sub/c.py",), ("pkg/sub/c.py",), "pkg/d.py", False),
+        ("Split it into `my_new/`.", ("a.py",), (), "my_new/d.py", True),
+        ("Move x to ./my_new/d.py.", ("a.py",), (), "my_new/d.py", True),
+        ("Add a conftest.py", ("pkg/b.py",), (), "conftest.py", True),
+        ("Split it.", (), (), "conftest.py", True),
+        ("Split it.", ("../elsewhere.py",), (), "conftest.py", False),
+    ],
+)
+def test_where_a_new_file_may_be(
+    said: str, scope: tuple[str, ...], swept: tuple[str, ...], path: str, is_free: bool
+) -> None:
+    """Beside a named file, below a named folder, where the instruction says, and anywhere if nothing was named."""
+    uris = (tuple(f"file:///w/{one}" for one in paths) for paths in (scope, swept))
+    files, folder = uris
+    request = Request(said, scope=files, swept=frozenset(folder))
+    assert (out_of_place(path, request, MemoryWorkspace(FILES)) is None) == is_free
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "my_new/d.py\n<<<<<<< SEARCH\n=======\ny = 1\n>>>>>>> REPLACE\n",
+        "*** Rename File: pkg/b.py -> my_new/b.py\n",
+    ],
+)
+async def test_a_change_out_of_place_is_refused(step: str) -> None:
+    """It goes back to the model, and what it did within its bounds is offered as incomplete."""
+    edit = "a.py\n<<<<<<< SEARCH\nx = 1\n=======\nx = 2\n>>>>>>> REPLACE\n"
+    asker = ScriptedAsker([edit + step, edit + step])
+    request = Request("Split it.", scope=("file:///w/a.py", "file:///w/pkg/b.py"))
+    proposal = await propose(request, seams(MemoryWorkspace(FILES), asker))
+    assert "my_new" in asker.asked[1][1].messages[-1].content
+    assert [change.path for change in proposal.changes] == ["a.py"]
+    assert not proposal.complete

@@ -5,7 +5,8 @@ import pytest
 from turnout import syntax
 from turnout.core.documents import split_lines
 from turnout.core.symbols import Problem
-from turnout.syntax.grammars import MAX_KEPT_CHARACTERS, MAX_KEPT_TREES, parse
+from turnout.syntax.following import followed
+from turnout.syntax.grammars import MAX_KEPT_CHARACTERS, MAX_KEPT_TREES, parse, parse_once
 
 GOOD = {
     "python": "@d\ndef f(a):\n    pass\n\n\nclass A:\n    async def g(self):\n        pass\n",
@@ -197,6 +198,36 @@ def test_a_text_is_parsed_once() -> None:
     assert parse("c", "") is not parse("python", "")
     large = "#" * (MAX_KEPT_CHARACTERS + 1)
     assert parse("python", large) is not parse("python", large)
+
+
+@pytest.mark.parametrize("language", ["python", "typescript", "ruby", "cpp", "go"])
+def test_a_text_that_is_typed_has_the_tree_of_a_parse(language: str) -> None:
+    """Whatever was put in or taken out, wherever the result is sound; and no tree changes once it is given out."""
+    text, sound = GOOD[language] * 2, 0
+    first, was = followed(language, text), str(parse_once(language, text).root_node)
+    comment = "\r\n# é𝕏\r\n" if language in ("python", "ruby") else "\r\n// é𝕏\r\n"
+    middle = len(GOOD[language])
+    typed = [text[:middle] + comment[:size] + text[middle:] for size in range(len(comment) + 1)]
+    cut = [text[:-size] for size in range(1, middle)]
+    for text in (*typed, *reversed(typed), *cut, *reversed(cut)):
+        tree, whole = followed(language, text).root_node, parse_once(language, text).root_node
+        assert (tree.end_byte, tree.end_point) == (whole.end_byte, whole.end_point)
+        if not whole.has_error:
+            assert str(tree) == str(whole)
+            sound += 1
+    assert sound > len(comment)
+    assert str(first.root_node) == was
+
+
+def test_a_text_that_was_typed_is_not_read_twice() -> None:
+    """The same tree again for the last two texts, and a text that is quite another has nothing of theirs."""
+    texts = ["def f():\n    pass\n", "class A:\n    x = 1\n"]
+    trees = [followed("python", text) for text in texts]
+    assert [followed("python", text) for text in texts] == trees
+    assert followed("python", texts[0]) is trees[0]
+    assert str(followed("python", texts[0] + "f()\n").root_node) == str(
+        parse_once("python", texts[0] + "f()\n").root_node
+    )
 
 
 def test_few_trees_are_kept() -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from turnout.core.documents import line_body, split_lines
 from turnout.core.edits.changes import line_span
 from turnout.core.symbols import Symbol
+from turnout.syntax.following import followed
 from turnout.syntax.grammars import MAX_KEPT_CHARACTERS, is_known, parse
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ _WRAPPERS = frozenset(
 def enclosing(language: str, text: str, line: int) -> Symbol | None:
     """The innermost function or class that `line` (from 0) belongs to; None where none, or without a grammar.
 
-    None in a text of more than MAX_KEPT_CHARACTERS too: this is asked at every cursor move. Takes about 5 ms per
-    1,000 lines for a text that has changed, next to nothing for one that has not.
+    None in a text of more than MAX_KEPT_CHARACTERS too: this is asked at every cursor move. Takes about 1 ms per
+    1,000 lines after a letter was typed, 5 ms for a text that was not seen yet.
     """
     if not is_known(language) or len(text) > MAX_KEPT_CHARACTERS:
         return None
@@ -76,7 +77,7 @@ def enclosing(language: str, text: str, line: int) -> Symbol | None:
     if line >= len(lines):
         return None
     point = (line, _indentation(lines[line]))
-    node = parse(language, text).root_node.descendant_for_point_range(point, point)
+    node = followed(language, text).root_node.descendant_for_point_range(point, point)
     while node is not None:
         defined = _defined_by(node)
         if defined is not None:
@@ -94,7 +95,7 @@ def below(language: str, text: str, line: int) -> Symbol | None:
     lines = split_lines(text)
     if not is_known(language) or len(text) > MAX_KEPT_CHARACTERS or line >= len(lines):
         return None
-    column, row, root = _indentation(lines[line]), line, parse(language, text).root_node
+    column, row, root = _indentation(lines[line]), line, followed(language, text).root_node
     while row < len(lines) and lines[row].strip() and (passed := _rows_passed(root, row, lines)):
         row += passed
     if row in (line, len(lines)) or _indentation(lines[row]) != column:

@@ -69,8 +69,12 @@ def parse_once(language: str, text: str) -> "Tree":
     """The same as `parse` for a text that is not asked about again."""
     from tree_sitter import Parser
 
-    rows = text.replace("\r\n", "\n").replace("\r", "\n")
-    return Parser(grammar(language)).parse(rows.encode("utf-8", "replace"))
+    return Parser(grammar(language)).parse(source(text))
+
+
+def source(text: str) -> bytes:
+    """`text` as it is parsed, whose rows are its lines."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace")
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -141,6 +142,26 @@ async def test_what_cannot_be_corrected_makes_it_incomplete() -> None:
         ScriptedAsker([SHAPES + WRONG, WRONG]), {"shapes.py": RENAMED["shapes.py"]}, ("edits",)
     )
     assert not proposal.complete
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked"),
+    [
+        ([WRONG, WRONG], 2),
+        ([WRONG, WRONG.replace("area", "Area"), MAIN], 3),
+        ([WRONG, "I would rather not.", WRONG.replace("area", "Area"), MAIN], 4),
+        ([WRONG, WRONG.replace("area", "Area"), WRONG], 3),
+        (["Not I.", "Nor I.", "No.", "Never."], 4),
+    ],
+    ids=["the same", "another", "no edit", "the same as the first", "none ever"],
+)
+async def test_it_is_mended_while_answers_differ(answers: list[str], asked: int) -> None:
+    """Up to three times, also where the same is wrong with each; a model that repeats itself is not asked again."""
+    asker = ScriptedAsker([*answers])
+    with suppress(ReplyUnusable):
+        await propose(RENAME, seams(MemoryWorkspace(FILES), asker))
+    assert len(asker.asked) == asked
+    assert not asker.answers
 
 
 @pytest.mark.parametrize(

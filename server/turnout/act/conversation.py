@@ -93,8 +93,8 @@ Read: TypeAlias = Callable[[Answer], Awaitable[tuple[Result, Sequence[Complaint]
 async def converse(question: Question, read: Read[Result], seams: Seams) -> Conversation[Result]:
     """Ask, and ask again with what `read` complains of.
 
-    A model that is told the same twice in a row will not do better the third time, so that ends it; and so does a
-    request for a correction that fails: what was read before it was paid for, and stands.
+    A model that only says again what it said will not do better the third time, so that ends it; and so does a request
+    for a correction that fails: what was read before it was paid for, and stands.
     Raises ReplyUnusable where `read` did so for every answer, or the first was cut off, and what the first request
     raises.
     """
@@ -128,7 +128,6 @@ class _Talk(Generic[Result]):
     receipts: list[Receipt] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
     heard: list[Findings] = field(default_factory=list)
-    last: Sequence[Complaint] = ()
 
     async def ask(self) -> Answer:
         answer = await ask(self.question, self.turns, self.seams, self.heard)
@@ -139,16 +138,17 @@ class _Talk(Generic[Result]):
 
     async def goes_on(self, answer: Answer, left: int) -> bool:
         """Read an answer; whether there is something to mend in it. Raises ReplyUnusable if no request is `left`."""
+        again = any(answer.text.strip() in earlier for earlier, _ in self.turns)
+        complaints: Sequence[Complaint]
         try:
             result, complaints = await self.read(answer)
             self.results.append(result)
         except ReplyUnusable as exc:
             complaints = (str(exc),)
-            if not self.results and (not left or complaints == self.last):
+            if not self.results and (not left or again):
                 raise
-        if not complaints or complaints == self.last:
+        if not complaints or again:
             return False
-        self.last = complaints
         self.heard += [complaint for complaint in complaints if isinstance(complaint, Findings)]
         said = partial(_complained, complaints, self.question.format(answer.model).style)
         self.turns.append((answer.text, said))

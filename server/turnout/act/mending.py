@@ -39,8 +39,8 @@ async def mended(
 ) -> dict[str, Draft]:
     """`drafts`, by the path of the (first) file that each is about, after at most three rounds with what checks find.
 
-    It ends early where nothing new is found, a round found what the last one did, `limit_usd` is spent, `seconds` are
-    over, or no model answers any more.
+    It ends early where nothing new is found, no answer of a round differs from the one before it, `limit_usd` is spent,
+    `seconds` are over, or no model answers any more.
     """
     work = _Mending(dict(drafts), asking, seams, limit_usd)
     if seams.check is not None:
@@ -84,18 +84,21 @@ class _Mending:
 
     async def run(self) -> None:
         """Check, and mend, until one of the limits is reached."""
-        now, fewest, last = self.drafts, float("inf"), None
+        now, fewest = self.drafts, float("inf")
         for round_ in range(MAX_REPAIRS + 1):
             failed = await self._failed(now)
             if (count := sum(max(1, len(check.problems)) for check in failed)) < fewest:
                 fewest, self.best = count, now
             wrong = _by_file(failed, now)
-            if not wrong or wrong == last or round_ == MAX_REPAIRS:
+            if not wrong or round_ == MAX_REPAIRS:
                 return
             try:
-                now, last = {**now, **await self._again(wrong, now)}, wrong
+                again = await self._again(wrong, now)
             except (BackendError, EditError, RouteError):
                 return  # what there is stands, and its checks say what is wrong with it
+            if all(draft.said == now[path].said for path, draft in again.items()):
+                return
+            now = {**now, **again}
 
     async def _failed(self, drafts: Mapping[str, Draft]) -> list[Check]:
         assert self.seams.check is not None

@@ -62,9 +62,9 @@ ROWS = [
         "",
     ),
     ("not a shell", "true && false", True, ""),
-    ("no such program", "no-such-program-here", False, "cannot be run"),
-    ("bad quoting", "echo 'open", False, "cannot be run"),
-    ("nothing", "", False, "cannot be run"),
+    ("no such program", "no-such-program-here", True, "not run: it cannot be started: "),
+    ("bad quoting", "echo 'open", True, "not run: it cannot be started: No closing quotation"),
+    ("nothing", "", True, "not run: it cannot be started: it is empty"),
 ]
 
 
@@ -76,6 +76,18 @@ async def test_only_new_failures_count(
     [check] = await run_checks(folder, [edit(folder, "pkg/a.py", "VALUE = 2\n")], [command])
     assert (check.name, check.ok) == (command, ok)
     assert message in check.message
+
+
+async def test_what_cannot_be_started_is_the_changes_doing_only_where_it_could_be(folder: Folder) -> None:
+    """A check that nothing can start did not run, and nothing is to be mended; one that the change removes fails."""
+    script = folder.root / "check.sh"
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    gone = file_change("delete", folder.uri("check.sh"), "check.sh", ("#!/bin/sh\n",), ())
+    missing, removed = await run_checks(folder, [gone], ["no-such-program-here", "./check.sh"])
+    assert (missing.ok, missing.ran) == (True, False)
+    assert (removed.ok, removed.ran) == (False, True)
+    assert "it cannot be started with the change" in removed.message
 
 
 async def test_the_work_tree_is_not_touched(folder: Folder) -> None:

@@ -257,6 +257,16 @@ def test_broken_text(kit: SettingsKit, editor: Mapping[str, object]) -> None:
     str(loaded.problems[0]).encode()
 
 
+def test_checks_that_cannot_be_started(kit: SettingsKit) -> None:
+    """A check with unbalanced quotes is a problem, and stays a check, which is then said not to have run."""
+    loaded = kit.load('[routes.refactor]\nchecks = ["ruff check", "echo \'open", " "]')
+    assert [(problem.key, problem.message) for problem in loaded.problems] == [
+        ("routes.refactor.checks", "entry 2 cannot be started: No closing quotation"),
+        ("routes.refactor.checks", "entry 3 cannot be started: it is empty"),
+    ]
+    assert len(loaded.settings.routes.refactor.checks) == 3
+
+
 def test_many_problems(kit: SettingsKit) -> None:
     """A file full of mistakes gives as many messages as somebody would read."""
     assert len(kit.load("\n".join(f"key{number} = 1" for number in range(2000))).problems) == 51

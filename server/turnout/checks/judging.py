@@ -82,10 +82,18 @@ class _Judge:
                 return Check(command, True)
             before = await self._run(command, changed=False)
         except (OSError, ValueError) as error:
-            return Check(command, False, f"it cannot be run: {error}")
+            return await self._not_started(command, error)
         if before.status == 0:
             return _failed(command, after, await asyncio.to_thread(self._problems, after))
         return await asyncio.to_thread(self._compared, command, after, before)
+
+    async def _not_started(self, command: str, error: OSError | ValueError) -> Check:
+        """A check that cannot be started; that is the change's doing only where it can be started without it."""
+        try:
+            await self._run(command, changed=False)
+        except (OSError, ValueError):
+            return Check(command, True, f"not run: it cannot be started: {error}", ran=False)
+        return Check(command, False, f"it cannot be started with the change: {error}")
 
     def _compared(self, command: str, after: Ran, before: Ran) -> Check:
         """A check that fails with and without the change. Reads and compares: call it in a thread."""

@@ -8,7 +8,8 @@ form than in the other. Loading never raises: whatever is wrong with a layer is 
 meant to hold text back, nothing leaves the machine without the user's yes, or at all if a whole file cannot be read.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,13 @@ def load(
     return Loaded(
         settings=settings,
         policy=policy,
-        problems=(*read.problems, *merged.problems, *endpoints.problems, *unknown),
+        problems=(
+            *read.problems,
+            *merged.problems,
+            *endpoints.problems,
+            *unknown,
+            *_no_commands(merged.leaves),
+        ),
         files=read.files,
         sources=_source_table(merged),
         nested=merged.nested,
@@ -213,6 +220,20 @@ def _fail_closed(leaves: dict[KeyPath, Leaf], read: _Read) -> None:
             leaves[path] = Leaf(
                 limit, before.layer, note=f"{where} (cannot be used, so this is the safe value)"
             )
+
+
+def _no_commands(leaves: Mapping[KeyPath, Leaf]) -> Iterator[Problem]:
+    """Checks that cannot be read; they stay, so that a refactor names them among those that did not run."""
+    path: KeyPath = ("routes", "refactor", "checks")
+    leaf = leaves.get(path)
+    for number, command in enumerate(leaf.value if leaf else (), start=1):
+        try:
+            why = "" if shlex.split(command) else "it is empty"
+        except ValueError as error:
+            why = str(error)
+        if leaf and why:
+            message = f"entry {number} cannot be started: {why}"
+            yield Problem(leaf.layer.where(path), dotted(path), message)
 
 
 def _settings(leaves: Mapping[KeyPath, Leaf], rules: Iterable[CheckedRule] = ()) -> Settings:

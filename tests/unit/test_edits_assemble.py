@@ -286,6 +286,13 @@ def test_a_region_moves_to_the_margin_and_back() -> None:
         ("a.md", "a\n\nb\n", "a  \n  \nb  ", "c  \nd  \n  \ne    ", "c\nd\n\ne  \n"),
         ("a.md", "a\nb\n", "a  \nb  ", "a  \nc  ", None),
         ("a.md", "a\n\nb\n", "a  \n\nb  ", "c  \n\nb  ", None),
+        # Whether a new line shall have the blanks of a line that was named without them, nobody knows.
+        ("a.py", 's = """\na  \nb\n"""\n', "a\nb", "c\nb", None),
+        ("a.py", 's = """\na  \nb\n"""\n', "a\nb", "a\nc", 's = """\na  \nc\n"""\n'),
+        ("a.py", 's = """\na  \nb\n"""\n', "a\nb", "b", 's = """\nb\n"""\n'),
+        ("a.py", "a = 1  \n", "a = 1", "a = 2", "a = 2\n"),
+        ("a.md", "a  \nb\n", "a", "c", None),
+        ("a.md", "a  \n\nb\n", "a", "c", "c\n\nb\n"),
         ("a.c", "#define A \\\n  b\n", "#define A \\ \n  b ", "#define A \\ \n  c ", "#define A \\\n  c\n"),
         (
             "a.py",

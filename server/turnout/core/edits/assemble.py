@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import NamedTuple, Protocol
 
 from turnout.core.documents import Snapshot, line_body
-from turnout.core.edits.blanks import mean_nothing
+from turnout.core.edits.blanks import breaks, mean_nothing
 from turnout.core.edits.changes import FileChange, file_change
 from turnout.core.edits.elision import elided
 from turnout.core.edits.locating import Region, bodies_of
@@ -197,6 +197,7 @@ def counting_ends(file: Snapshot, parser: Parser | None) -> frozenset[int] | Non
 
 def _sound(path: str, file: Snapshot, found: list[Region], parser: Parser | None) -> tuple[str, ...]:
     """The lines after the edits at `found`, where those that were not found to the letter are proven to be sound."""
+    _must_keep_what_counts(path, file, found, parser)
     found = _without_shared_blanks(file, found, parser)
     after = replace_regions(file.lines, found)
     if why := _unsound_move(file, found, after, parser):
@@ -213,6 +214,23 @@ def _sound(path: str, file: Snapshot, found: list[Region], parser: Parser | None
         f"The edits of {path} have blanks at the ends of lines that the file has not: "
         "copy lines exactly as they are."
     )
+
+
+def _must_keep_what_counts(path: str, file: Snapshot, found: Iterable[Region], parser: Parser | None) -> None:
+    """Raises EditUnmatched where nobody knows whether new lines shall have blanks at the end that mean something."""
+    rows = [row for region in found for row in region.dropped]
+    if not rows:
+        return
+    if file.language == "markdown":
+        bodies = bodies_of(file.lines)
+        counting: Collection[int] = [row for row in rows if breaks(bodies, row)]
+    else:
+        counting = counting_ends(file, parser) or ()
+    if lost := [row for row in rows if row in counting]:
+        raise EditUnmatched(
+            f"Line {lost[0] + 1} of {path} ends with blanks that mean something there: "
+            "copy lines exactly as they are."
+        )
 
 
 def _without_shared_blanks(file: Snapshot, found: list[Region], parser: Parser | None) -> list[Region]:

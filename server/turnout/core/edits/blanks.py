@@ -7,7 +7,7 @@ new line unless all of its lines have the same ones, or a parser finds that they
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from turnout.core.edits.diff import equal_blocks
+from turnout.core.edits.diff import changed_ranges, equal_blocks
 
 Counting = Collection[int] | None
 """The lines (from 0) of a file whose blanks at the end mean something, as those in a string of several lines do.
@@ -50,6 +50,16 @@ def carry(old: Sequence[str], given: Sequence[str], bodies: Sequence[str]) -> tu
     return tuple(result), bool(added)
 
 
+def dropped(old: Sequence[str], given: Sequence[str], bodies: Sequence[str]) -> list[int]:
+    """The lines of `old` that something else replaces, and that the reply copied as `given` without their blanks."""
+    bare = [row for row, line in enumerate(old) if len(given[row]) < len(line) and line.strip()]
+    if not bare:
+        return []
+    ranges = changed_ranges([line.rstrip() for line in given], [line.rstrip() for line in bodies])
+    replaced = {row for c in ranges if c.new_start < c.new_end for row in range(c.start, c.end)}
+    return [row for row in bare if row in replaced]
+
+
 def own_blanks(
     old: Sequence[str], given: Sequence[str], counting: Counting, *, in_markdown: bool
 ) -> tuple[list[str], bool]:
@@ -63,13 +73,13 @@ def own_blanks(
     added = [pair for pair in pairs if given[pair[1]].startswith(old[pair[0]])]
     result = list(given)
     for row, index in pairs:
-        if _breaks(old, row) if in_markdown else counting is None or row in counting:
+        if breaks(old, row) if in_markdown else counting is None or row in counting:
             result[index] = old[row]
     fresh = _fresh(old, given)
     if counting is not None:
         meant = not fresh and all(row in counting for row, _ in added)
     else:
-        meant = in_markdown and all(_breaks(given, index) for index in (*fresh, *(i for _, i in added)))
+        meant = in_markdown and all(breaks(given, index) for index in (*fresh, *(i for _, i in added)))
     if meant:
         for _, index in added:
             result[index] = given[index]
@@ -100,7 +110,7 @@ def _fresh(old: Sequence[str], given: Sequence[str]) -> list[int]:
     return [i for i, body in enumerate(given) if body != (bare := body.rstrip()) and bare not in known]
 
 
-def _breaks(bodies: Sequence[str], index: int) -> bool:
+def breaks(bodies: Sequence[str], index: int) -> bool:
     """Whether the blanks at the end of a line of Markdown break it: two, with text before and in the next line."""
     text, blanks = bodies[index].strip(), _end(bodies[index])
     follows = index + 1 < len(bodies) and bodies[index + 1].strip()

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import Literal, NamedTuple
 
 from turnout.core.documents import line_body
-from turnout.core.edits.blanks import blanks_everywhere, carry
+from turnout.core.edits.blanks import blanks_everywhere, carry, dropped
 from turnout.core.edits.replies import Replace
 from turnout.errors import EditAmbiguous, EditUnmatched
 
@@ -36,7 +36,8 @@ class Region(NamedTuple):
 
     `sloppy` says that the reply has blanks at the ends of lines where the file has none, so that those of its new
     lines mean nothing either, unless they stand in a string. Where it has the same `blanks` at the end of every line,
-    more than the file has there, `bare` are the new lines without those.
+    more than the file has there, `bare` are the new lines without those. `dropped` are lines of the file that
+    change and were named without the blanks at their ends.
     """
 
     start: int
@@ -46,6 +47,7 @@ class Region(NamedTuple):
     sloppy: bool = False
     blanks: str = ""
     bare: tuple[str, ...] = ()
+    dropped: tuple[int, ...] = ()
 
 
 class Matcher:
@@ -112,7 +114,8 @@ class Matcher:
                 )
             searched, bodies = shift.apply(edit.search) or (), moved
         carried, sloppy = carry(old, searched, bodies)
-        return Region(start, end, carried, how, sloppy)
+        lost = tuple(start + row for row in dropped(old, searched, bodies))
+        return Region(start, end, carried, how, sloppy, dropped=lost)
 
     def _ambiguous(self, where: str, starts: Sequence[int], how: How) -> EditAmbiguous:
         places = ", ".join(str(start + 1) for start in starts[:_MAX_PLACES])

@@ -102,6 +102,7 @@ def test_apply(turnout: Run, home: Home) -> None:
     [
         ("x = 'same'\n", 4, "near"),
         ("x = 'breaks'\n", 3, "failed: syntax d/a.py"),
+        ("x = 'elided'\n", 3, "failed: edits"),
     ],
 )
 def test_nothing_to_apply(turnout: Run, home: Home, text: str, status: int, said: str) -> None:

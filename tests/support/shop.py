@@ -46,6 +46,7 @@ SCRIPT = {
                 ("a.py", "endless", "x ", {"repeat": 4000, "token_delay_s": 0.1}),
                 ("a.py", "broken", "", {"error": "out of memory"}),
                 ("a.py", "breaks", "```python\ndef (\n```", {}),
+                ("a.py", "elided", "```python\n# ... rest unchanged\n```", {}),
             )
         ),
         *({"contains": f"{name}:\n```python\n", "text": _reply(text)} for name, text in FILES.items()),

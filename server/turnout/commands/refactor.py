@@ -242,9 +242,11 @@ def _worked_on(proposal: "Proposal") -> dict[str, str | None]:
 
 
 def _status(proposal: "Proposal") -> int:
-    if not proposal.changes:
-        return UNCHANGED
-    return DONE if proposal.complete and all(check.ok for check in proposal.checks) else UNSOUND
+    """That nothing changes is a result of its own, but not where there were edits that cannot be used."""
+    failed = any(not check.ok and check.name != "changes" for check in proposal.checks)
+    if failed or not proposal.complete:
+        return UNSOUND
+    return DONE if proposal.changes else UNCHANGED
 
 
 def _plan_lines(plan: "Plan") -> Iterator[str]:

@@ -410,8 +410,11 @@ FORGOTTEN = "def compute_area(w, h):\n    return w * h\n"
         ("Rename area to compute_area.", [FORGOTTEN, FORGOTTEN], ("definitions shapes.py",), FORGOTTEN),
         ("Rename area to compute_area and scale to resize.", [RENAMED_TWO], (), RENAMED_TWO),
         ("Remove what is unused, call area compute_area.", [FORGOTTEN], (), FORGOTTEN),
+        ("Replace * by @ and area by compute_area.", [FORGOTTEN, RENAMED_TWO], (), RENAMED_TWO),
+        ("Split long lines, call area compute_area.", [FORGOTTEN, RENAMED_TWO], (), RENAMED_TWO),
+        ("Move scale to other.py, call area compute_area.", [FORGOTTEN], (), FORGOTTEN),
     ],
-    ids=["mended", "not mended", "all there", "asked to remove"],
+    ids=["mended", "not mended", "all there", "asked to remove", "replace", "split", "move it"],
 )
 async def test_a_file_written_anew_keeps_its_definitions(
     instruction: str, answers: list[str], failed: tuple[str, ...], after: str

@@ -30,7 +30,7 @@ from turnout.core.receipts import Receipt
 from turnout.errors import EditError, PathRefused
 
 _NAME = re.compile(r"\w+")
-_REMOVES = re.compile(r"\b(?:delete|drop|inline|merge|move|remove|replace|split)", re.IGNORECASE)
+_REMOVES = re.compile(r"\b(?:delete|drop|inline|merge|remove)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,9 +85,15 @@ def test_rewrite_selection(real: OpenReal) -> None:
 
 
 def test_fix_of_another_server(real: OpenReal) -> None:
-    """A diagnostic of the editor's own CSS server gets a fix."""
-    reply = {"contains": "Unknown property", "text": "```css\na { color: red; }\n```\n"}
-    editor = real({"a.css": "a { colr: red; }\n"}, {"chat": [reply]})
+    """A diagnostic of the editor's own CSS server gets a fix, and then all that are left in the file."""
+    right = [f"{name} {{ color: red; }}\n" for name in "abc"]
+    wrong = [line.replace("color", "colr") for line in right]
+    one, every = ("".join([right[0], *wrong[1:]]), "".join(right))
+    replies = [
+        {"contains": "fix this problem", "text": f"```css\n{one}```\n"},
+        {"contains": "fix these problems", "text": f"```css\n{every}```\n"},
+    ]
+    editor = real({"a.css": "".join(wrong)}, {"chat": replies})
     editor.open("a.css")
     editor.wait_ready()
 
@@ -95,7 +101,10 @@ def test_fix_of_another_server(real: OpenReal) -> None:
     editor.press("Control+Home", *["ArrowRight"] * 5)
     editor.choose_action("Fix: Unknown property")
     wait_until(editor.screen, lambda text: "color" in text, "the fix")
-    editor.saved("a.css", "a { color: red; }\n")
+    editor.saved("a.css", one)
+    editor.command("Turnout: Fix All Problems in File")
+    wait_until(editor.screen, lambda text: "colr" not in text, "the fix of all")
+    editor.saved("a.css", every)
 
 
 def test_refactor(real: OpenReal) -> None:

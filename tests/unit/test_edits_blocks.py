@@ -54,6 +54,36 @@ def test_names_without_a_dot_are_known_from_the_files_shown() -> None:
     check("with spaces/a b.txt\n" + BLOCK, edit(1, "with spaces/a b.txt"), paths=("with spaces/a b.txt",))
 
 
+@pytest.mark.parametrize(
+    ("line", "path"),
+    [
+        ("`new notes.txt`", "new notes.txt"),
+        ('### "new notes.txt":', "new notes.txt"),
+        ("File: `new notes.txt`", "new notes.txt"),
+        ("file: new folder/new notes.txt", "new folder/new notes.txt"),
+        ("with spaces/c d.txt", "with spaces/c d.txt"),
+        ("`with spaces/c d.txt`", "with spaces/c d.txt"),
+        ("I create new notes.txt", None),
+        ("I create src/notes.txt", None),
+        ("src/a.py now reads notes.txt", None),
+        ("This is in `src/notes.txt`", None),
+        ("`a` and `b.txt`", None),
+        ("`Here it comes`", None),
+    ],
+)
+def test_the_path_of_a_new_file_may_have_blanks(line: str, path: str | None) -> None:
+    """Where quotes, a label or a known folder tell it from prose; a file that is there is never meant."""
+    new = "<<<<<<< SEARCH\n=======\nnew\n>>>>>>> REPLACE\n"
+    shown = ("with spaces/a b.txt", "src/a.py")
+    if path is None:
+        with pytest.raises(ReplyUnusable, match="no line above it names its file"):
+            parse_blocks(f"{line}\n{new}", shown)
+    else:
+        check(f"So be it.\n{line}\n{new}", edit(1, path, search=""), paths=shown)
+    with pytest.raises(ReplyUnusable):
+        parse_blocks(f"{line}\n{BLOCK}", shown)
+
+
 def test_several_blocks_belong_to_the_file_named_last() -> None:
     """A block right after another, with nothing but fences between, is in the same file."""
     check(

@@ -27,6 +27,10 @@ _DECORATION = " \t*`'\"#:>"
 _LABELS = ("file:", "path:", "filename:", "file path:")
 _PLACE = re.compile(r"(?::\d+[\d:,-]*|#L\d+[\dL-]*|[ ,]+\(?lines? \d+[\d ,-]*\)?|@@.*)$", re.IGNORECASE)
 """Line numbers behind a path: models count badly, so they say nothing."""
+_QUOTED = re.compile(
+    r"[#>*\s]*(?:(?:file|path|filename|file path):[*\s]*)?([`\"])([^`\"]+)\1[*:\s]*", re.IGNORECASE
+)
+_WITH_BLANKS = re.compile(r"[^\s/](?:[^\s]| (?! ))*\.\w{1,12}")
 _MAX_PATH = 300
 _ADVICE = "Ask again, or choose another model for this kind of request."
 
@@ -44,10 +48,7 @@ def named_path(line: str, paths: Collection[str]) -> str | None:
     """The path that `line` consists of, heading marks, quotes and a label aside; None for prose."""
     if len(line) > _MAX_PATH:
         return None
-    bare = line.strip().removeprefix("//").strip(_DECORATION)
-    for label in _LABELS:
-        if bare.lower().startswith(label):
-            bare = bare[len(label) :].strip(_DECORATION)
+    bare, _ = _undressed(line)
     if bare in paths:
         return bare
     without_place = _PLACE.sub("", bare).strip(_DECORATION)
@@ -55,6 +56,31 @@ def named_path(line: str, paths: Collection[str]) -> str | None:
         return without_place
     plausible = bare and not any(c.isspace() for c in bare) and not bare.endswith((".", ",", ";", "!", "?"))
     return bare if plausible and ("/" in bare or "." in bare) and "://" not in bare else None
+
+
+def new_path(line: str, paths: Collection[str]) -> str | None:
+    """The path with blanks of a new file that `line` consists of: in quotes, labelled, or in a known such folder.
+
+    Without one of those nobody can tell it from prose that ends with the name of a file.
+    """
+    if len(line) > _MAX_PATH:
+        return None
+    quoted = _QUOTED.fullmatch(line)
+    bare, is_labelled = (quoted[2], True) if quoted else _undressed(line)
+    folder = bare.rpartition("/")[0]
+    is_known = " " in folder and any(path.startswith(f"{folder}/") for path in paths)
+    is_path = _WITH_BLANKS.fullmatch(bare) is not None and "://" not in bare
+    return bare if is_path and (is_labelled or is_known) else None
+
+
+def _undressed(line: str) -> tuple[str, bool]:
+    """`line` without heading marks, quotes and a label, and whether it had one."""
+    bare = line.strip().removeprefix("//").strip(_DECORATION)
+    is_labelled = False
+    for label in _LABELS:
+        if bare.lower().startswith(label):
+            bare, is_labelled = bare[len(label) :].strip(_DECORATION), True
+    return bare, is_labelled
 
 
 def is_fence(line: str) -> bool:
@@ -66,7 +92,10 @@ def prose(lines: Sequence[str], paths: Collection[str]) -> str:
     """`lines` in front of the first step, without the fence and the path that belong to the step."""
     end = len(lines)
     while end and (
-        not lines[end - 1].strip() or is_fence(lines[end - 1]) or named_path(lines[end - 1], paths)
+        not (last := lines[end - 1]).strip()
+        or is_fence(last)
+        or named_path(last, paths)
+        or new_path(last, paths)
     ):
         end -= 1
     return "\n".join(lines[:end]).strip()
@@ -106,10 +135,11 @@ class _BlockReader:
     def _block(self) -> None:
         if not _is_start(self._lines[self._at]):
             raise self._unusable("its <<<<<<< SEARCH line is indented")
-        path = self._path()
+        gap = self._lines[self._gap_start : self._at]
         self._at += 1
         search = self._until(lambda line: line.rstrip() == _DIVIDER, _DIVIDER)
         replace = self._until(_is_end, ">>>>>>> REPLACE")
+        path = self._path(gap, is_new=not search)
         self._add(Replace(self._number, path, search, replace))
         self._last = path
 
@@ -149,21 +179,23 @@ class _BlockReader:
             if _is_start(line) or line.startswith((_DELETE, _RENAME))
         )
 
-    def _path(self) -> str:
-        """The file of the block at `_at`: named right above it, or the one of the block before if nothing is between.
+    def _path(self, gap: Sequence[str], *, is_new: bool) -> str:
+        """The file of the block below `gap`: named right above it, or that of the block before if nothing is between.
 
         Prose in between may speak of another file, so then a name is wanted.
         """
-        gap = self._lines[self._gap_start : self._at]
         fences = [line for line in gap if is_fence(line)]
         words = [line for line in gap if line.strip() and not is_fence(line)]
         found = named_path(words[-1], self._paths) if words else None
         if found is None and fences:
             info = fences[-1].strip("`~ ").rpartition(" ")[2]
             found = info if info in self._paths else None
+        if found is None and is_new and words:
+            found = new_path(words[-1], self._paths)
         path = found or self._default or (None if words else self._last)
         if path is None:
-            raise self._unusable("no line above it names its file")
+            quoted = " (in quotes if it has blanks)" if is_new else ""
+            raise self._unusable(f"no line above it names its file{quoted}")
         return path
 
     @property

@@ -42,11 +42,11 @@ def turnout(home: Home) -> Run:
     return run
 
 
-def undo(home: Home) -> "subprocess.CompletedProcess[str]":
+def undo(home: Home, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Runs `turnout undo` in the workspace."""
     return subprocess.run(
-        [TURNOUT, "undo"], cwd=home.work, env=home.environment(), stdin=subprocess.DEVNULL, capture_output=True,
-        text=True, timeout=60, check=False,
+        [TURNOUT, "undo", *arguments], cwd=home.work, env=home.environment(), stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
 
@@ -79,8 +79,9 @@ def test_apply(turnout: Run, home: Home) -> None:
     repository(home.work, FILES)
     commit(home.work, "Begin")
     home.write("shop/basket.py", FILES["shop/basket.py"] + "\n")
-    dirty = turnout(RENAME, "shop", "--apply")
+    dirty = turnout(RENAME, "shop", "--apply", "--json")
     assert (dirty.returncode, "shop/basket.py has changes" in dirty.stderr) == (6, True)
+    assert [found["path"] for found in json.loads(dirty.stdout)["conflicts"]] == ["shop/basket.py"]
     assert home.read("shop/prices.py") == FILES["shop/prices.py"]
     home.write("shop/basket.py", FILES["shop/basket.py"])
     done = turnout(RENAME, "shop", "--apply", "--json")
@@ -93,8 +94,9 @@ def test_apply(turnout: Run, home: Home) -> None:
     assert answer["receipt"]["model"] == "near"
     undone = undo(home)
     assert (undone.returncode, undone.stdout, texts(home)) == (0, f"undone: {RENAME}\n", list(FILES.values()))
-    again = undo(home)
-    assert (again.returncode, "nothing to undo" in again.stderr) == (1, True)
+    again = undo(home, "--json")
+    assert (again.returncode, "nothing to undo" in again.stderr.lower()) == (1, True)
+    assert json.loads(again.stdout)["undone"] is False
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,9 @@ def test_nobody_to_ask(turnout: Run, home: Home) -> None:
     assert "no terminal to ask at" in done.stderr
     assert "you did not agree" in done.stderr
     home.configure("")
-    assert turnout(RENAME, "shop", "--plan", "ask").returncode == 5
+    planless = turnout(RENAME, "shop", "--plan", "ask", "--json")
+    assert (planless.returncode, json.loads(planless.stdout)["applied"]) == (5, False)
+    assert "Planning" not in planless.stderr  # nobody pays for a plan that nobody can approve
     assert texts(home) == list(FILES.values())
 
 
@@ -132,8 +136,9 @@ def test_a_path_outside(turnout: Run, home: Home) -> None:
     """A file outside of the workspace is refused by name."""
     outside = home.root / "outside.py"
     outside.write_text("x = 1\n")
-    done = turnout(RENAME, str(outside))
+    done = turnout(RENAME, str(outside), "--json")
     assert (done.returncode, "outside" in done.stderr) == (1, True)
+    assert "outside" in json.loads(done.stdout)["error"]
     assert "Traceback" not in done.stderr
 
 

@@ -70,8 +70,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Propose, and apply where that is wanted."""
-    from turnout.commands.ending import run_to_end
+    from turnout.commands.ending import failing_in_json, run_to_end
 
+    if args.json:
+        return failing_in_json(lambda: run_to_end(_run(args)), {"applied": False})
     return run_to_end(_run(args))
 
 
@@ -107,18 +109,27 @@ class _Job:
         workspace = DiskWorkspace(Folder(self.root), self.parts.workspaces.may_read)
         request = self._request(workspace)
         if self._asks(workspace, request):
-            planned = await self._planned(request, workspace)
+            planned = await self._planned(request, workspace) if self._can_approve() else None
             if planned is None:
                 self.terminal.say("Nothing was changed.")
+                if self.args.json:
+                    print(json.dumps({"applied": False, "error": "The plan was not approved."}, indent=2))
                 return DECLINED
             request = planned.approved
         proposal = await self._proposed(request, workspace)
         status = _status(proposal)
+        found: list[dict[str, Any]] = []
         if self.args.apply and status == DONE:
-            status = await self._apply(proposal, workspace)
+            status, found = await self._apply(proposal, workspace)
         notes = await _notes(workspace, (change.path for change in proposal.changes))
-        self._print(proposal, status, notes)
+        self._print(proposal, status, {"notes": notes, "conflicts": found})
         return status
+
+    def _can_approve(self) -> bool:
+        """Whether there is somebody to show a plan to: without, nobody pays for one."""
+        if not self.terminal.can_ask:
+            self.terminal.say("There is no terminal to approve a plan at; use --plan auto.", "warning")
+        return self.terminal.can_ask
 
     def _request(self, workspace: "DiskWorkspace") -> "Request":
         from turnout.act.scope import UNSAYABLE, Request
@@ -168,9 +179,6 @@ class _Job:
                 plan = await draw_up(request, seams, self._outlook, earlier, correction)
             notes = await _notes(workspace, (step.path for step in plan.steps))
             print("\n".join([*_plan_lines(plan), *(f"  {note}" for note in notes)]), file=sys.stderr)
-            if not self.terminal.can_ask:
-                self.terminal.say("There is no terminal to approve it at; use --plan auto.", "warning")
-                return None
             answer = await self.terminal.line("Go on? [y/N, or what to change in the plan] ")
             if answer.lower() in ("y", "yes") and not plan.problem:
                 return plan
@@ -188,9 +196,12 @@ class _Job:
             checks = await check(proposal.changes)
         return replace(proposal, checks=(*proposal.checks, *checks))
 
-    async def _apply(self, proposal: "Proposal", workspace: "DiskWorkspace") -> int:
+    async def _apply(
+        self, proposal: "Proposal", workspace: "DiskWorkspace"
+    ) -> tuple[int, list[dict[str, Any]]]:
+        """The exit status, and why it was not applied."""
         from turnout import git
-        from turnout.commands.undo import conflicts, journalled, recovered
+        from turnout.commands.undo import conflicts, in_words, journalled, recovered
 
         # As they were when the work began: what was edited meanwhile is a matter of lines, and of `apply`.
         worked_on = _worked_on(proposal)
@@ -201,27 +212,29 @@ class _Job:
                 "Commit them, or use --allow-dirty.",
                 "error",
             )
-            return DIRTY
+            message = "it has changes that are not committed"
+            return DIRTY, [{"path": path, "line": None, "message": message} for path in changed]
         proposals = journalled()
         proposals.keep(proposal, await recovered(proposals, workspace))
         outcome = await proposals.apply(workspace, proposal.id)
-        for text in conflicts(outcome):
-            self.terminal.say(text, "error")
+        found = conflicts(outcome, workspace)
+        for conflict in found:
+            self.terminal.say(in_words(conflict), "error")
         if outcome.is_half_done:
             self.terminal.say("What is left of it can be taken back with: turnout undo", "error")
         elif not outcome.done:
             self.terminal.say("Nothing was changed. Run it again, on the files as they are now.", "error")
-        return DONE if outcome.done else FAILED
+        return DONE if outcome.done else FAILED, found
 
-    def _print(self, proposal: "Proposal", status: int, notes: Sequence[str]) -> None:
+    def _print(self, proposal: "Proposal", status: int, more: dict[str, Sequence[Any]]) -> None:
         applied = bool(self.args.apply) and status == DONE
         if self.args.json:
-            print(json.dumps({**_to_wire(proposal), "notes": notes, "applied": applied}, indent=2))
+            print(json.dumps({**_to_wire(proposal), **more, "applied": applied}, indent=2))
             return
         if not self.args.apply:
             print("".join(change.diff for change in proposal.changes), end="")
         if status != FAILED:  # what was found out is about files that are no more
-            print("\n".join([*notes, *_summary(proposal, applied=applied)]), file=sys.stderr)
+            print("\n".join([*more["notes"], *_summary(proposal, applied=applied)]), file=sys.stderr)
 
 
 async def _notes(workspace: "DiskWorkspace", paths: Iterable[str]) -> tuple[str, ...]:

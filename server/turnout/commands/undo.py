@@ -2,9 +2,10 @@
 
 import argparse
 import asyncio
+import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from turnout.act.transactions import Outcome, Proposals
@@ -22,29 +23,60 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "path", nargs="?", type=Path, metavar="FOLDER", help="workspace (default: around this folder)"
     )
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Undo; the exit status is 1 where there is nothing to take back, or it is refused."""
+    from turnout.commands.ending import failing_in_json
+
+    return failing_in_json(lambda: _run(args), {"undone": False}) if args.json else _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from turnout.files import Folder
+    from turnout.journal import DiskWorkspace
     from turnout.settings.workspace import find_workspace
 
-    root = (args.path or find_workspace(Path())).absolute()
-    outcome, label = asyncio.run(_undo(root))
-    for text in conflicts(outcome):
-        print(text, file=sys.stderr)
-    if outcome.done:
+    workspace = DiskWorkspace(Folder((args.path or find_workspace(Path())).absolute()))
+    outcome, label = asyncio.run(_undo(workspace))
+    found = conflicts(outcome, workspace)
+    for conflict in found:
+        print(in_words(conflict), file=sys.stderr)
+    if args.json:
+        print(json.dumps({"undone": outcome.done, "label": label, "conflicts": found}, indent=2))
+    elif outcome.done:
         print(f"undone: {label}")
     return 0 if outcome.done else 1
 
 
-def conflicts(outcome: "Outcome") -> list[str]:
-    """Why something was not applied or undone, place by place."""
-    found = []
-    for conflict in outcome.conflicts:
-        line = "" if conflict.line is None else f":{conflict.line + 1}"
-        found.append(f"{conflict.uri}{line}: {conflict.message}".removeprefix(": "))
-    return found
+def conflicts(outcome: "Outcome", workspace: "DiskWorkspace") -> list[dict[str, Any]]:
+    """Why something was not applied or undone: `path` in the workspace and `line` (from 1) where known, `message`."""
+    return [
+        {
+            "path": _path(conflict.uri, workspace),
+            "line": None if conflict.line is None else conflict.line + 1,
+            "message": conflict.message,
+        }
+        for conflict in outcome.conflicts
+    ]
+
+
+def in_words(conflict: dict[str, Any]) -> str:
+    """One of `conflicts`, as a compiler words it."""
+    place = ":".join(str(part) for part in (conflict["path"], conflict["line"]) if part is not None)
+    return ": ".join(filter(None, (place, conflict["message"])))
+
+
+def _path(uri: str, workspace: "DiskWorkspace") -> str | None:
+    """The path of a place that is named by its URI; None for none."""
+    from turnout.errors import PathRefused
+
+    try:
+        return workspace.path(uri) if uri else None
+    except PathRefused:
+        return uri
 
 
 def journalled() -> "Proposals":
@@ -67,11 +99,8 @@ async def recovered(proposals: "Proposals", workspace: "DiskWorkspace") -> str:
     return root
 
 
-async def _undo(folder: Path) -> "tuple[Outcome, str]":
-    from turnout.files import Folder
-    from turnout.journal import DiskWorkspace
-
-    proposals, workspace = journalled(), DiskWorkspace(Folder(folder))
+async def _undo(workspace: "DiskWorkspace") -> "tuple[Outcome, str]":
+    proposals = journalled()
     root = await recovered(proposals, workspace)
     proposal_id = proposals.last_applied((root,))
     outcome = await proposals.undo(workspace, proposal_id)

@@ -237,7 +237,7 @@ def proposal_of(*changes: FileChange) -> Proposal:
 async def test_a_form_is_measured_by_itself(folder: Path, style: EditStyle) -> None:
     """A model is asked in the form that is measured, and what it was asked for is known with the size of files."""
     replay = [replay async for replay in replays(folder, 2)][1]
-    whole: list[str | BackendError] = [f"```python\n{AFTER[name]}```\n" for name in ("main.py", "shapes.py")]
+    whole: list[str | BackendError] = [f"```python\n{AFTER[name]}```\n" for name in ("shapes.py", "main.py")]
     asker = ScriptedAsker([GOOD] if style == "blocks" else whole)
     past = Past(replay, Folder(folder), lambda uri: not uri.endswith("secret.py"))
     only = Only(replace(REMOTE, edits=style), Outlook(), asker, past)

@@ -357,6 +357,54 @@ async def test_a_model_that_writes_whole_files_takes_them_one_by_one() -> None:
     assert len(asker.asked) == COUNT
 
 
+@pytest.mark.parametrize("few", [True, False], ids=["few", "many"])
+@pytest.mark.parametrize("limit", ["money", "time"])
+async def test_files_one_by_one_keep_to_the_limits(
+    few: bool, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After what one refactor may cost, or its time, no file is asked about, and those that are left are named."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    class Whole(Answering):
+        def _answer(self, prompt: ChatPrompt) -> str:
+            if len(self.asked) == 2 and limit == "time":
+                monkeypatch.setattr(loop, "time", lambda: began + 10_000)
+            (path,) = self.shown(prompt)
+            return f"```python\n{AFTER[path]}```\n"
+
+    request = replace(RENAME, scope=RENAME.scope[:4]) if few else RENAME
+    asker = Whole(models=(LOCAL,), limit_usd=0.02 if limit == "money" else None)
+    proposal = await propose(request, around(asker))
+    stopped = "It was stopped after $0.02." if limit == "money" else "It was stopped after 600 s."
+    assert len(asker.asked) == len(proposal.changes) == 2
+    failures = proposal.checks[0].message.splitlines()
+    assert len(failures) == len(request.scope) - 2
+    assert all(stopped in failure for failure in failures)
+    assert not proposal.complete
+
+
+async def test_a_time_that_is_over_ends_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer that is under way then is not waited for; what was drafted before is offered."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    class Slow(Answering):
+        def _answer(self, prompt: ChatPrompt) -> str:
+            (path,) = self.shown(prompt)
+            if len(self.asked) == 2:
+                self.wait_at = 2
+            return f"```python\n{AFTER[path]}```\n"
+
+    asker = Slow(models=(LOCAL,))
+    work = asyncio.ensure_future(propose(replace(RENAME, scope=RENAME.scope[:4]), around(asker)))
+    await asker.waiting.wait()
+    monkeypatch.setattr(loop, "time", lambda: began + 10_000)
+    proposal = await work
+    assert (len(proposal.changes), len(asker.asked)) == (2, 3)
+    assert "It was stopped after 600 s." in proposal.checks[0].message
+
+
 async def test_a_model_with_tools_takes_rounds_too() -> None:
     """What it is shown does not fit one request, whatever else it can do."""
     asker = Answering(models=(replace(REMOTE, tools=True),))

@@ -27,7 +27,7 @@ from turnout.core.edits.plans import PlannedStep
 from turnout.core.models import Model
 from turnout.core.prompts import ChatPrompt
 from turnout.core.receipts import Receipt, SentFile
-from turnout.errors import BackendError, EditError
+from turnout.errors import BackendError, EditError, RouteError
 
 _ANY_NUMBER = 10**6
 """Of turns: a model that writes one file at a time takes one for each, and the other limits hold."""
@@ -66,21 +66,18 @@ class Job:
         if takes_tools(self.seams, asked):
             with suppress(ToolsUnavailable):
                 return [await self._with_tools(asked)], []
-        return await self._each(asked, self._metered(), alone=False)
+        return await self._each(asked, alone=False)
 
     async def _one_by_one(self) -> tuple[list[Draft], Unread]:
         """A draft for each of many files, within the limits of one refactor but for its turns."""
         asked = self._about(next(iter(self._files)))
-        return await self._each(asked, self._metered(), alone=True)
+        return await self._each(asked, alone=True)
 
-    def _metered(self) -> Seams:
-        """The seams of a refactor whose requests keep to the limits of one, but for their number."""
-        bounds = replace(self._bounds(), turns=_ANY_NUMBER)
-        return Meter(self.seams.asker, bounds, [*self.spent]).within(self.seams)
-
-    async def _each(self, asked: Question, seams: Seams, *, alone: bool) -> tuple[list[Draft], Unread]:
+    async def _each(self, asked: Question, *, alone: bool) -> tuple[list[Draft], Unread]:
         """The draft that answers `asked`, and one for each other file where it is about one `alone`."""
-        first, *rest = self._files
+        first, *rest = self._files or ("new files",)
+        meter = Meter(self.seams.asker, replace(self._bounds(), turns=_ANY_NUMBER), [*self.spent])
+        seams = meter.within(self.seams)
         seams.tell(first, 0, len(self._files))
         drafts = {first: await draft_edits(asked, seams)}
         alone = alone or drafts[first].alone
@@ -91,10 +88,10 @@ class Job:
             try:
                 drafts[path] = await draft_edits(self._about(path), seams)
                 seams.show(drafts[path].changes)
-            except (BackendError, EditError) as exc:
+            except (BackendError, EditError, RouteError) as exc:
                 unread.append((path, exc))
         if alone and self.repairs:
-            drafts = await mended(drafts, self._about, seams, self._bounds().usd)
+            drafts = await mended(drafts, self._about, seams, meter.bounds.usd, meter.left_s)
         seams.tell("done", len(self._files), len(self._files))
         return list(drafts.values()), unread
 
@@ -131,12 +128,13 @@ class Job:
         return self._question({path: self._files[path]})
 
     def _question(self, files: Mapping[str, Snapshot]) -> Question:
-        path, file = next(iter(files.items()))
         said, plan, pieces = self.request.instruction, self._plan, self.context.pieces
         focus = focused(self.request, files)
         sizes = sizes_of(files.values())
 
         def form(model: Model) -> Format:
+            if not files:
+                return Format("blocks", "there is no file to write out")
             return self.context.formats.choose(model, sizes)
 
         def render(model: Model) -> ChatPrompt:
@@ -145,6 +143,7 @@ class Job:
                 shown = asked_about(chosen, files)
                 prompt = prompts.refactor_blocks(model, said, shown, focus, plan, pieces)
             else:
+                path, file = next(iter(files.items()))
                 listed = mentions(file, self.context.scope.names)
                 prompt = prompts.refactor_whole_file(model, said, path, file, listed, plan)
             return replace(prompt, edits=str(chosen))

@@ -22,6 +22,7 @@ from turnout.core.requests import Kind
 from turnout.errors import (
     BackendError,
     BudgetExceeded,
+    DeadlineExceeded,
     EditError,
     ReplyCutOff,
     ReplyUnusable,
@@ -29,6 +30,7 @@ from turnout.errors import (
     TurnoutError,
 )
 
+_FEWER = "Name fewer files at once."
 _NAMED = 3
 """Files of a round that its progress names."""
 
@@ -44,11 +46,22 @@ Unread: TypeAlias = list[tuple[str, TurnoutError]]
 
 @dataclass
 class Meter:
-    """Passes questions on while all of them together keep to `bounds`, and has the receipts of all answers."""
+    """Passes questions on while all of them together keep to `bounds`, and has the receipts of all answers.
+
+    Its time begins with it; make it in a running event loop.
+    """
 
     asker: Asker
     bounds: Bounds
     receipts: list[Receipt] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.until = asyncio.get_running_loop().time() + self.bounds.seconds
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until its time is over; less than 0 after that."""
+        return self.until - asyncio.get_running_loop().time()
 
     def within(self, seams: Seams) -> Seams:
         """`seams` with this for who is asked, and for what is said to be spent."""
@@ -57,10 +70,20 @@ class Meter:
     async def ask(
         self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
     ) -> Answer:
-        """As `Asker`; raises BudgetExceeded where the answers before used the limits up."""
+        """As `Asker`; raises BudgetExceeded or DeadlineExceeded where the limits are used up."""
         if reached := self.bounds.reached(self.receipts, len(self.receipts)):
-            raise BudgetExceeded(reached, advice="Name fewer files at once.")
-        answer = await self.asker.ask(kind, prompt, files, on_text)
+            raise BudgetExceeded(reached, advice=_FEWER)
+        stopped = DeadlineExceeded(f"It was stopped after {self.bounds.seconds:g} s.", advice=_FEWER)
+        if self.left_s <= 0:
+            raise stopped
+        limit = asyncio.timeout_at(self.until)
+        try:
+            async with limit:
+                answer = await self.asker.ask(kind, prompt, files, on_text)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise stopped from None
         self.receipts.append(answer.receipt)
         return answer
 
@@ -91,12 +114,10 @@ class _Rounds:
         self.before = len(self.meter.receipts)
 
     async def run(self) -> tuple[list[Draft], Unread]:
-        until = asyncio.get_running_loop().time() + self.meter.bounds.seconds
         failure = await self._draft()
         drafts = {group[0]: draft for group, draft in zip(self.groups, self.drafts, strict=False)}
         if not failure:
-            left_s = until - asyncio.get_running_loop().time()
-            drafts = await mended(drafts, self._again, self.seams, seconds=left_s)
+            drafts = await mended(drafts, self._again, self.seams, seconds=self.meter.left_s)
         self.seams.tell("done", len(self.groups), len(self.groups))
         first, *others = (replace(draft, receipts=()) for draft in drafts.values())
         paid = tuple(self.meter.receipts[self.before :])
@@ -105,13 +126,8 @@ class _Rounds:
     async def _draft(self) -> TurnoutError | None:
         """Make the drafts; what ended it early, if anything did."""
         try:
-            async with asyncio.timeout(self.meter.bounds.seconds):
-                while len(self.drafts) < len(self.groups):
-                    await self._round(len(self.drafts))
-        except TimeoutError:
-            if not self.drafts:
-                raise ReplyUnusable(f"Nothing came in {self.meter.bounds.seconds:g} s.") from None
-            return ReplyUnusable(f"It was stopped after {self.meter.bounds.seconds:g} s.")
+            while len(self.drafts) < len(self.groups):
+                await self._round(len(self.drafts))
         except (BackendError, EditError, RouteError) as failure:
             if not self.drafts:
                 raise

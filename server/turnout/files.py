@@ -7,7 +7,7 @@ is hidden is not listed; what is kept from AI tools, or is not text of sensible 
 import os
 import stat
 import sys
-from codecs import BOM_UTF8
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -202,6 +202,8 @@ class Folder:
             data = target.read_bytes()
         except OSError as error:
             raise FileUnusable(f"{path} cannot be read: {error.strerror or error}.") from error
+        if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+            raise _unusable(path, "it is UTF-16 text, and not UTF-8")
         if b"\0" in data:
             raise _unusable(path, "it is binary")
         try:

@@ -139,6 +139,10 @@ def test_a_path_outside(turnout: Run, home: Home) -> None:
     done = turnout(RENAME, str(outside), "--json")
     assert (done.returncode, "outside" in done.stderr) == (1, True)
     assert "outside" in json.loads(done.stdout)["error"]
+    nowhere = turnout(RENAME, "--workspace", str(home.root / "gone"))
+    assert (nowhere.returncode, "gone is not a folder" in nowhere.stderr) == (1, True)
+    undone = undo(home, "gone")
+    assert (undone.returncode, "gone is not a folder" in undone.stderr) == (1, True)
     assert "Traceback" not in done.stderr
 
 

@@ -196,7 +196,12 @@ async def test_two_folders(home: Home) -> None:
 
 
 async def test_no_folder(home: Home) -> None:
-    """A single file outside of every folder gets completions under the user's own settings."""
+    """A file outside of every folder is completed under the user's settings, whose file is known wherever it is."""
+    own, other = home.configure(""), home.write("config.toml", "")
     async with editing(home, options={}, folders=()) as editor:
+        for uri in (own.as_uri(), other.as_uri()):
+            editor.open(uri, "[privcy]\n")
+            found = await editor.request("turnout/settingsFile", {"textDocument": {"uri": uri}})
+            assert bool(found["problems"]) is (uri == own.as_uri())
         buffer = editor.open(home.uri("alone.py"), "hel")
         assert await editor.ghost(buffer, 3) == "lo_from_fake(42)"

@@ -32,6 +32,7 @@ def folder(tmp_path: Path) -> Folder:
         "bom.py": b"\xef\xbb\xbfx = 1\r\n",
         "latin.py": "é = 1\n".encode("latin-1"),
         "binary.bin": b"ab\0cd",
+        "wide.py": "x = 1\n".encode("utf-16"),
         "big.py": b"x" * (MAX_FILE_BYTES + 1),
     }.items():
         (root / name).write_bytes(data)
@@ -48,7 +49,7 @@ def folder(tmp_path: Path) -> Folder:
 def test_only_ordinary_files_are_listed(folder: Folder) -> None:
     """Hidden, ignored and linked files are not listed; the nearest come first; a deeper ignore file decides."""
     assert list(folder.paths()) == [
-        "a.py", "big.py", "binary.bin", "bom.py", "latin.py",
+        "a.py", "big.py", "binary.bin", "bom.py", "latin.py", "wide.py",
         "pkg/b.py", "pkg/keep.log",
         "pkg/deep/c.py",
     ]  # fmt: skip
@@ -75,7 +76,13 @@ def test_what_programs_filled_is_not_listed(tmp_path: Path, tracked: bool) -> No
 
 @pytest.mark.parametrize(
     ("path", "reason"),
-    [("latin.py", "not UTF-8"), ("binary.bin", "binary"), ("big.py", "bytes"), ("pkg", "not a regular file")],
+    [
+        ("latin.py", "not UTF-8"),
+        ("binary.bin", "binary"),
+        ("wide.py", "UTF-16"),
+        ("big.py", "bytes"),
+        ("pkg", "not a regular file"),
+    ],
 )
 def test_unusable_files_are_refused_with_a_reason(folder: Folder, path: str, reason: str) -> None:
     """A file that cannot be worked on says why."""

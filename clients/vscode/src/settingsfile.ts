@@ -5,9 +5,10 @@ import { State } from "./lsp";
 import { type SettingsItem, SettingsFile } from "./protocol";
 import type { Server } from "./server";
 
+/** Of files with the second name, only the server knows which is the user's; it says nothing of any other. */
 const FILES: vscode.DocumentSelector = [
   { scheme: "file", pattern: "**/.turnout.toml" },
-  { scheme: "file", pattern: "**/turnout/config.toml" },
+  { scheme: "file", pattern: "**/config.toml" },
 ];
 const PAUSE_MS = 250;
 const KINDS = {

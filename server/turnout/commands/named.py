@@ -13,6 +13,16 @@ if TYPE_CHECKING:
     from turnout.journal import DiskWorkspace
 
 
+def workspace_root(folder: Path | None) -> Path:
+    """The workspace that is meant: `folder`, or the one around the current folder. Raises PathRefused for no folder."""
+    from turnout.settings.workspace import find_workspace
+
+    root = (find_workspace(Path()) if folder is None else folder).absolute()
+    if not root.is_dir():
+        raise PathRefused(f"{root} is not a folder.", advice="Name the folder of a workspace.")
+    return root
+
+
 class Named(NamedTuple):
     """The URIs of files; those that `swept` has were in a folder and not named one by one.
 

@@ -8,6 +8,7 @@ not committed, 130 and 143 stopped. Nothing is changed on disk but with `--apply
 import argparse
 import asyncio
 import json
+import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -79,12 +80,12 @@ def run(args: argparse.Namespace) -> int:
 
 async def _run(args: argparse.Namespace) -> int:
     from turnout.commands.index import searchable
+    from turnout.commands.named import workspace_root
     from turnout.commands.terminal import Terminal
-    from turnout.settings.workspace import find_workspace
     from turnout.workbench import bench
 
     terminal = Terminal()
-    root = (args.workspace or find_workspace(Path())).absolute()
+    root = workspace_root(args.workspace)
     async with bench(terminal, root) as parts:
         loaded = parts.workspaces.settings("")
         # Named files are all that may change: their neighbours are worth a look into an index, and not the building.
@@ -270,10 +271,10 @@ def _plan_lines(plan: "Plan") -> Iterator[str]:
         yield f"  {plan.problem}"
     guess, most = plan.estimate, plan.estimate.most
     cost = "an unknown price" if guess.cost_usd is None else f"about ${guess.cost_usd:.4f}"
-    time = "" if guess.seconds is None else f", about {guess.seconds:.0f} s"
+    time = "" if guess.seconds is None else f", about {math.ceil(guess.seconds)} s"
     if most:
         cost += "" if most.cost_usd is None else f" to ${most.cost_usd:.4f}"
-        time = "" if most.seconds is None else f"{time.removesuffix(' s')} to {most.seconds:.0f} s"
+        time = "" if most.seconds is None else f"{time.removesuffix(' s')} to {math.ceil(most.seconds)} s"
         time += f", in {guess.turns} to {most.turns} turns"
     if guess.rounds > 1:
         time += f", in {guess.rounds} rounds"

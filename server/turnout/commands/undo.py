@@ -35,11 +35,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from turnout.commands.named import workspace_root
     from turnout.files import Folder
     from turnout.journal import DiskWorkspace
-    from turnout.settings.workspace import find_workspace
 
-    workspace = DiskWorkspace(Folder((args.path or find_workspace(Path())).absolute()))
+    workspace = DiskWorkspace(Folder(workspace_root(args.path)))
     outcome, label = asyncio.run(_undo(workspace))
     found = conflicts(outcome, workspace)
     for conflict in found:

@@ -60,7 +60,7 @@ def test_a_diff_changes_nothing(turnout: Run, home: Home) -> None:
     done = turnout(RENAME, "shop")
     assert (done.returncode, texts(home)) == (0, list(FILES.values()))
     assert "+def grand_total(prices):" in done.stdout
-    assert done.stdout.startswith("--- a/shop/")
+    assert done.stdout.startswith("diff --git a/shop/")
     assert "would change: edit shop/basket.py" in done.stderr
     assert "has no index yet (`turnout index` builds it)" in done.stderr
     assert "Refactoring" in done.stderr

@@ -1,5 +1,8 @@
 """Changes are cut into hunks, any subset of which gives exactly the text it should, also in a file that moved."""
 
+import subprocess
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -153,17 +156,55 @@ def test_the_diff_reads_like_any_diff() -> None:
     )
     after = (*after[:-1], "fin")
     assert edit(before, after).diff == (
-        "--- a/a.py\n+++ b/a.py\n"
+        "diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n"
         "@@ -1,9 +1,9 @@\n 1\n-2\n+two\n 3\n 4\n 5\n-6\n+six\n 7\n 8\n 9\n"
         "@@ -18,4 +18,4 @@\n 18\n 19\n 20\n"
         "-end\n\\ No newline at end of file\n+fin\n\\ No newline at end of file\n"
     )
-    assert (
-        file_change("create", "u", "n", (), ("x\n",)).diff == "--- /dev/null\n+++ b/n\n@@ -0,0 +1,1 @@\n+x\n"
+    assert file_change("create", "u", "n", (), ("x\n",)).diff == (
+        "diff --git a/n b/n\nnew file mode 100644\n--- /dev/null\n+++ b/n\n@@ -0,0 +1,1 @@\n+x\n"
     )
-    assert (
-        file_change("delete", "u", "n", ("x\n",), ()).diff == "--- a/n\n+++ /dev/null\n@@ -1,1 +0,0 @@\n-x\n"
+    assert file_change("delete", "u", "n", ("x\n",), ()).diff == (
+        "diff --git a/n b/n\ndeleted file mode 100644\n--- a/n\n+++ /dev/null\n@@ -1,1 +0,0 @@\n-x\n"
     )
+
+
+MARK = "\ufeff"
+DIFFED = [
+    ("edit", "crlf.py", None, "a\r\nb\r\n", "a\r\nc\r\n", ""),
+    ("edit", "cr.py", None, "a\rb\rc", "a\rd\rc", ""),
+    ("edit", "mixed one.py", None, "a\nb\r\nc\rd\n", "a\nb\nc\rd\re", ""),
+    ("edit", "marked.py", None, "a\nb\n", "a\nc\n", MARK),
+    ("edit", 'quo"ted.py', None, "a\f\n", "b\f\n", ""),
+    ("edit", "emptied.py", None, "a\n", "", ""),
+    ("edit", "filled.py", None, "", "ü\n", ""),
+    ("rename", "old one.py", "new/one.py", "a\n", "a\n", ""),
+    ("rename", "two.py", "with blank.py", "a\nb\n", "a\nc\n", MARK),
+    ("create", "made/n.py", None, "", "a\r\nb", ""),
+    ("create", "made/empty.py", None, "", "", ""),
+    ("create", "made/marked.py", None, "", "a\n", MARK),
+    ("delete", "gone.py", None, "a\rb\n", "", MARK),
+    ("delete", "empty.py", None, "", "", ""),
+]  # fmt: skip
+
+
+def test_git_applies_the_diff(tmp_path: Path) -> None:
+    """Line endings of any kind, byte order marks, moves without edits and empty files come out byte for byte."""
+    diff = ""
+    for kind, path, new_path, before, after, mark in DIFFED:
+        sides = (tuple(split_lines(text)) for text in (before, after))
+        change = file_change(kind, "u:a", path, *sides, new_uri="u:b", new_path=new_path, mark=mark)  # type: ignore[arg-type]
+        diff += change.diff
+        if kind != "create":
+            (tmp_path / path).write_bytes((mark + before).encode())
+    command = ["git", "-c", "core.autocrlf=false", "apply", "--whitespace=nowarn", "-"]
+    subprocess.run(command, cwd=tmp_path, input=diff.encode(), check=True)
+    there = {file.relative_to(tmp_path).as_posix(): file.read_bytes() for file in tmp_path.rglob("*.py")}
+    assert there == {
+        new_path or path: (mark + after).encode()
+        for kind, path, new_path, _, after, mark in DIFFED
+        if kind != "delete"
+    }
 
 
 BASE = tuple(f"line {number}\n" for number in range(20))

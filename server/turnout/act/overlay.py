@@ -121,7 +121,9 @@ def composed(first: FileChange, then: FileChange) -> FileChange | None:
     if then.kind == "delete":
         if first.kind == "create":
             return None
-        return file_change("delete", first.uri, first.path, first.before, (), version=first.version)
+        return file_change(
+            "delete", first.uri, first.path, first.before, (), version=first.version, mark=first.mark
+        )
     uri, path = then.new_uri or then.uri, _place(then)
     if first.kind == "create":
         return file_change("create", uri, path, (), then.after)
@@ -135,10 +137,13 @@ def composed(first: FileChange, then: FileChange) -> FileChange | None:
             version=first.version,
             new_uri=uri,
             new_path=path,
+            mark=first.mark,
         )
     if then.after == first.before:
         return None
-    return file_change("edit", first.uri, path, first.before, then.after, version=first.version)
+    return file_change(
+        "edit", first.uri, path, first.before, then.after, version=first.version, mark=first.mark
+    )
 
 
 def _place(change: FileChange) -> str:

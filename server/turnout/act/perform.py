@@ -195,7 +195,7 @@ def _region_change(
     counting = None if literal is None else frozenset(row - 1 for row in literal)
     region = part(file.lines, action.first, action.end, bodies, counting)
     after = replace_regions(file.lines, [region])
-    return file_change("edit", file.uri, path, file.lines, after, version=file.version)
+    return file_change("edit", file.uri, path, file.lines, after, version=file.version, mark=file.mark)
 
 
 def _documentation_check(

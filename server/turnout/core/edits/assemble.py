@@ -129,7 +129,7 @@ def _change(path: str, steps: list[Step], shown: Shown) -> FileChange | None:
     if any(isinstance(step, Delete) for step in steps):
         if len(steps) > 1:
             raise _contradiction(path, steps)
-        return file_change("delete", file.uri, path, file.lines, (), version=file.version)
+        return file_change("delete", file.uri, path, file.lines, (), version=file.version, mark=file.mark)
     renames = [step for step in steps if isinstance(step, Rename)]
     if len(renames) > 1:
         raise _contradiction(path, steps)
@@ -145,10 +145,11 @@ def _change(path: str, steps: list[Step], shown: Shown) -> FileChange | None:
             version=file.version,
             new_uri=shown.uri(new_path),
             new_path=new_path,
+            mark=file.mark,
         )
     if after == file.lines:
         return None
-    return file_change("edit", file.uri, path, file.lines, after, version=file.version)
+    return file_change("edit", file.uri, path, file.lines, after, version=file.version, mark=file.mark)
 
 
 def _creation(path: str, steps: list[Step], shown: Shown) -> FileChange:

@@ -43,9 +43,9 @@ class TextEdit:
 class FileChange:
     """One file of a proposal; `path` and `new_path` are workspace-relative, `version` is the document's, if open.
 
-    `mark` is the byte order mark of a file that is deleted, or created anew, which is no part of its text. `mode` are
-    the permissions of a file that is deleted, renamed or created anew, where they are known. `folders` are those that
-    were not there before this change, or the one that it takes back, put a file into them.
+    `mark` is the byte order mark of a file, which is no part of its text. `mode` are the permissions of a file that is
+    deleted, renamed or created anew, where they are known. `folders` are those that were not there before this change,
+    or the one that it takes back, put a file into them.
     """
 
     uri: str
@@ -63,7 +63,7 @@ class FileChange:
 
     @property
     def diff(self) -> str:
-        """The change as unified diff text; for people, since it cannot say which ending a line has."""
+        """The change as unified diff text, which `git apply` takes."""
         return unified_diff(self)
 
     def span(self, hunk: Hunk) -> Span:
@@ -131,6 +131,7 @@ def file_change(
     version: int | None = None,
     new_uri: str | None = None,
     new_path: str | None = None,
+    mark: str = "",
 ) -> FileChange:
     """The change of one file, cut into hunks that are named by their number."""
     whole = kind in ("create", "delete")
@@ -138,7 +139,7 @@ def file_change(
     if kind == "rename":
         pieces.insert(0, (0, (), ()))
     hunks = tuple(Hunk(str(number), *piece) for number, piece in enumerate(pieces))
-    return FileChange(uri, path, kind, tuple(before), tuple(after), hunks, version, new_uri, new_path)
+    return FileChange(uri, path, kind, tuple(before), tuple(after), hunks, version, new_uri, new_path, mark)
 
 
 def numbered(changes: Iterable[FileChange]) -> tuple[FileChange, ...]:
@@ -274,12 +275,61 @@ def _line_start(lines: Sequence[str], line: int) -> Position:
 
 
 def unified_diff(change: FileChange) -> str:
-    """The change in the format of `diff -u`, with `/dev/null` for a side that does not exist."""
-    old = "/dev/null" if change.kind == "create" else f"a/{change.path}"
-    new = "/dev/null" if change.kind == "delete" else f"b/{change.new_path or change.path}"
-    hunks = [hunk for hunk in change.hunks if hunk.before or hunk.after]
-    body = "".join(_group_text(change.before, group) for group in _groups(hunks))
-    return f"--- {old}\n+++ {new}\n{body}"
+    """The change in the format of git, byte for byte: whatever ends a line but `\\n` is part of it."""
+    old = "/dev/null" if change.kind == "create" else _named("a/", change.path)
+    new = "/dev/null" if change.kind == "delete" else _named("b/", change.new_path or change.path)
+    exact = _by_newlines(change)
+    hunks = [hunk for hunk in exact.hunks if hunk.before or hunk.after]
+    body = "".join(_group_text(exact.before, group) for group in _groups(hunks))
+    sides = f"--- {_ended(old)}\n+++ {_ended(new)}\n" if body else ""
+    return f"{_heading(change)}{sides}{body}"
+
+
+def _heading(change: FileChange) -> str:
+    """What git says of the file itself in front of its hunks."""
+    place = change.new_path or change.path
+    heading = f"diff --git {_named('a/', change.path)} {_named('b/', place)}\n"
+    mode = "100755" if (change.mode or 0) & 0o111 else "100644"
+    match change.kind:
+        case "create":
+            return f"{heading}new file mode {mode}\n"
+        case "delete":
+            return f"{heading}deleted file mode {mode}\n"
+        case "rename":
+            return f"{heading}rename from {_named('', change.path)}\nrename to {_named('', place)}\n"
+        case "edit":
+            return heading
+
+
+def _named(prefix: str, path: str) -> str:
+    """A path as git writes it."""
+    if '"' not in path and "\\" not in path:
+        return prefix + path
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{prefix}{escaped}"'
+
+
+def _ended(name: str) -> str:
+    """A name with blanks ends with a tab, as what follows could be a date."""
+    return f"{name}\t" if " " in name else name
+
+
+def _by_newlines(change: FileChange) -> FileChange:
+    """`change` with lines that end with `\\n` only, and with the byte order mark in its text."""
+    if not change.mark and not any(line.endswith("\r") for line in (*change.before, *change.after)):
+        return change
+    before, after = (_cut(change.mark + "".join(lines)) for lines in (change.before, change.after))
+    if change.kind == "create":
+        before = []
+    elif change.kind == "delete":
+        after = []
+    hunks = tuple(Hunk("", *piece) for piece in _pieces(before, after))
+    return replace(change, before=tuple(before), after=tuple(after), hunks=hunks)
+
+
+def _cut(text: str) -> list[str]:
+    *lines, last = text.split("\n")
+    return [*(f"{line}\n" for line in lines), *([last] if last else [])]
 
 
 def _groups(hunks: Sequence[Hunk]) -> list[list[tuple[Hunk, int]]]:
@@ -318,6 +368,6 @@ def _range(start: int, count: int) -> str:
 
 def _rows(mark: str, lines: Sequence[str]) -> list[str]:
     return [
-        f"{mark}{line_body(line)}\n" + ("" if line_body(line) != line else "\\ No newline at end of file\n")
+        f"{mark}{line}" if line.endswith("\n") else f"{mark}{line}\n\\ No newline at end of file\n"
         for line in lines
     ]

@@ -16,6 +16,7 @@ from turnout.act.refactor import propose
 from turnout.act.scope import Request
 from turnout.act.seams import Seams
 from turnout.act.spent import so_far
+from turnout.act.totals import combined
 from turnout.core.answers import Answer, PromptFor
 from turnout.core.edits.blocks import parse_blocks
 from turnout.core.edits.changes import FileChange
@@ -137,3 +138,10 @@ async def test_a_price_that_is_not_known_is_no_number(model: Model, price: str) 
     one = replace(receipt("refactor", model, (), 1), cost_usd=0.01 if model is PRICED else None)
     assert price in so_far([one])
     assert so_far([]) == ""
+
+
+@pytest.mark.parametrize(("read", "all_read"), [((3, 4), 7), ((3, None), None)])
+def test_one_receipt_has_what_all_prompts_came_to(read: tuple[int | None, ...], all_read: int | None) -> None:
+    """Tokens that were read count for every answer, and where one is not known, nobody is told a part of it."""
+    receipts = [replace(receipt("refactor", REMOTE, (), 1), tokens_evaluated=tokens) for tokens in read]
+    assert combined(receipts, "proposed").tokens_evaluated == all_read

@@ -75,6 +75,7 @@ def combined(receipts: Sequence[Receipt], outcome: str) -> Receipt:
     for sent in (file for receipt in receipts for file in receipt.files):
         files[sent.uri] = max(sent, files.get(sent.uri, sent), key=lambda file: file.bytes)
     costs = [receipt.cost_usd for receipt in receipts]
+    evaluated = [receipt.tokens_evaluated for receipt in receipts]
     return replace(
         first,
         model=", ".join(models) or None,
@@ -85,6 +86,9 @@ def combined(receipts: Sequence[Receipt], outcome: str) -> Receipt:
         tokens_out=sum(receipt.tokens_out for receipt in receipts),
         tokens_cached=sum(receipt.tokens_cached for receipt in receipts),
         cost_usd=sum(cost for cost in costs if cost is not None) if None not in costs else None,
+        tokens_evaluated=sum(read for read in evaluated if read is not None)
+        if None not in evaluated
+        else None,
         total_ms=sum(receipt.total_ms for receipt in receipts),
         outcome=outcome,
         reason=last.reason,

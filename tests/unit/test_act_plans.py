@@ -83,6 +83,19 @@ async def test_a_plan_is_asked_for_like_the_refactor() -> None:
     assert plan.estimate.model == "far"
 
 
+async def test_the_first_files_of_an_empty_folder_can_be_planned() -> None:
+    """There is nothing that could change, so the plan creates, and the refactor keeps to it."""
+    plan = await drawn("SUMMARY: Begin.\nCREATE a.py: x\n", Request("Start a package"), {})
+    assert (plan.problem, [step.path for step in plan.steps]) == ("", ["a.py"])
+    assert plan.estimate.model == "far"
+    asker = ScriptedAsker(["a.py\n<<<<<<< SEARCH\n=======\na = 1\n>>>>>>> REPLACE\n"], PRICED)
+    proposal = await propose(
+        plan.approved, replace(seams(MemoryWorkspace({}), asker), outlook=MemoryOutlook())
+    )
+    assert [change.path for change in proposal.changes] == ["a.py"]
+    assert all(check.ok for check in proposal.checks)
+
+
 @pytest.mark.parametrize(
     ("line", "path", "reason"),
     [

@@ -328,6 +328,29 @@ async def test_files_that_a_model_found_itself_were_looked_at() -> None:
     assert "not looked at: f21.py" in [check.message for check in proposal.checks]
 
 
+@pytest.mark.parametrize("model", [LOCAL, REMOTE])
+async def test_an_empty_folder_gets_its_first_files(model: Model) -> None:
+    """Where nothing was named and nothing is there, files can only be created, by a model of any size."""
+    asker = ScriptedAsker(["a/b.py\n<<<<<<< SEARCH\n=======\nb = 1\n>>>>>>> REPLACE\n"], model)
+    proposal = await propose(Request("Start a package"), seams(MemoryWorkspace({}), asker))
+    assert [(change.kind, change.path, change.after) for change in proposal.changes] == [
+        ("create", "a/b.py", ("b = 1\n",))
+    ]
+    assert proposal.complete
+    assert "There are no files yet." in asker.asked[0][1].messages[-1].content
+    with pytest.raises(FileUnusable, match="no file to work on"):
+        await propose(Request("x", scope=("file:///w/a.py",)), seams(MemoryWorkspace({}), asker))
+
+
+async def test_a_model_with_tools_fills_an_empty_folder() -> None:
+    """It has nothing to look up, and goes by what is divided and estimated for no files at all."""
+    call = {"summary": "x", "create": [{"path": "a.py", "text": "a = 1\n"}], "done": True}
+    asker = Calling([[("propose_edits", call)]])
+    proposal = await propose(Request("Start a package"), around(asker, {}))
+    assert [(change.kind, change.path) for change in proposal.changes] == [("create", "a.py")]
+    assert proposal.complete
+
+
 async def test_progress_names_each_file() -> None:
     """Whoever waits is told which file is being worked on, of how many, and what it came to so far."""
     told: list[tuple[str, int, int]] = []

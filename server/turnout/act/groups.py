@@ -67,7 +67,7 @@ async def divided(request: Request, context: Context, outlook: Outlook | None) -
 
 def _divided(request: Request, context: Context, candidates: Sequence[Model]) -> Division:
     files = context.scope.files
-    if not candidates:
+    if not (candidates and files):
         return Division((tuple(files),))
     if _writes_alone(candidates[0], files, context.formats):
         division = Division(tuple((path,) for path in files), candidates[0], alone=True)

@@ -227,6 +227,8 @@ def _said_room(model: Model) -> int:
 
 
 def _shown(files: Mapping[str, Snapshot], focus: str) -> str:
+    if not files:
+        return "There are no files yet."
     texts = "\n\n".join(f"{path}\n{_fenced(file)}" for path, file in files.items())
     return f"Files:\n\n{texts}{_selected(focus)}"
 

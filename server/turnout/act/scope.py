@@ -79,7 +79,7 @@ class Scope:
     """Files by path, the most important first, those left out, and the names that the instruction speaks of.
 
     `whys` says of each path why it was chosen. Of those left out, `beyond` are past the limit of one request, and
-    `missed` were named one by one.
+    `missed` were named one by one. `is_new` is where nothing was named and there is nothing that could change.
     """
 
     files: dict[str, Snapshot]
@@ -88,6 +88,7 @@ class Scope:
     whys: dict[str, str] = field(default_factory=dict)
     beyond: tuple[str, ...] = ()
     missed: tuple[Skipped, ...] = ()
+    is_new: bool = False
 
     def without(self, objections: Mapping[str, str], request: Request) -> "Scope":
         """This scope without files that there are `objections` to, by path."""
@@ -213,6 +214,7 @@ def gather(request: Request, workspace: Workspace, repository: Repository | None
         taken.whys,
         tuple(taken.beyond),
         tuple(taken.missed),
+        is_new=not (request.scope or request.document or taken.files or taken.skipped),
     )
 
 
@@ -255,10 +257,10 @@ def selected_text(file: Snapshot, selection: Span) -> str:
 
 def focused(request: Request, files: Mapping[str, Snapshot]) -> str:
     """The text that the user had selected, where it is in the first of `files`."""
-    file = next(iter(files.values()))
-    return (
-        selected_text(file, request.selection) if request.selection and file.uri == request.document else ""
-    )
+    file = next(iter(files.values()), None)
+    if file is None or request.selection is None or file.uri != request.document:
+        return ""
+    return selected_text(file, request.selection)
 
 
 def must_be_workable(request: Request, scope: Scope) -> None:
@@ -266,7 +268,7 @@ def must_be_workable(request: Request, scope: Scope) -> None:
 
     What was named and is not even looked at would be missing from a change that is called whole.
     """
-    if not scope.files:
+    if not (scope.files or scope.is_new):
         reasons = " ".join(f"{skipped.path}: {skipped.reason}" for skipped in scope.skipped[:5])
         raise FileUnusable(
             f"There is no file to work on. {reasons}".strip(),

@@ -357,6 +357,20 @@ async def test_a_model_that_writes_whole_files_takes_them_one_by_one() -> None:
     assert len(asker.asked) == COUNT
 
 
+@pytest.mark.parametrize("swept", [True, False], ids=["swept in", "named"])
+async def test_an_empty_file_is_asked_about_alone_only_where_it_is_named(swept: bool) -> None:
+    """A small model writes something into each, so those that only came with their folder are left out, and said."""
+    files = {"a.py": "x = 1\n", "pkg/__init__.py": ""}
+    uris = tuple(f"file:///w/{path}" for path in files)
+    asker = Answering((LOCAL,), others=dict.fromkeys(range(2), "```python\nx = 2\n```\n"))
+    request = Request("Set x to 2", scope=uris, swept=frozenset(uris if swept else ()))
+    proposal = await propose(request, around(asker, files))
+    assert [*texts(proposal)] == (["a.py"] if swept else [*files])
+    left_out = [("pkg/__init__.py", "It holds nothing, and nobody named it.")] if swept else []
+    assert [(skipped.path, skipped.reason) for skipped in proposal.skipped] == left_out
+    assert proposal.complete
+
+
 @pytest.mark.parametrize("few", [True, False], ids=["few", "many"])
 @pytest.mark.parametrize("limit", ["money", "time"])
 async def test_files_one_by_one_keep_to_the_limits(

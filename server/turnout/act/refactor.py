@@ -29,7 +29,11 @@ async def propose(request: Request, seams: Seams, *, repairs: int = MAX_REPAIRS)
     seams.tell("choosing files", 0, 0)
     context = await gather_context(request, seams)
     must_be_workable(request, context.scope)
-    job = Job(request, context, await divided(request, context, seams.outlook), seams, repairs)
+    division = await divided(request, context, seams.outlook)
+    if division.alone and (blank := _blank(request, context.scope)):
+        context = replace(context, scope=context.scope.without(blank, request))
+        division = await divided(request, context, seams.outlook)
+    job = Job(request, context, division, seams, repairs)
     if job.division.rounds > 1 and request.approved is None:
         job = await _planned(job)
     drafts, unread = await job.drafts()
@@ -39,6 +43,18 @@ async def propose(request: Request, seams: Seams, *, repairs: int = MAX_REPAIRS)
     approved = job.request.approved
     more = [_plan_check(approved, proposal)] if approved else _reach(scope, proposal)
     return replace(proposal, checks=(*proposal.checks, *more))
+
+
+def _blank(request: Request, scope: Scope) -> dict[str, str]:
+    """Files that hold nothing and that nobody named, with that, where others hold something.
+
+    A model that is asked about such a file alone writes something into it, or was paid for nothing.
+    """
+    named = {*request.scope, request.document} - request.swept
+    blank = [path for path, file in scope.files.items() if file.uri not in named and not file.text.strip()]
+    if request.approved or len(blank) == len(scope.files):
+        return {}
+    return dict.fromkeys(blank, "It holds nothing, and nobody named it.")
 
 
 async def _planned(job: Job) -> Job:

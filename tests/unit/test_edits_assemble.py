@@ -1,6 +1,7 @@
 """The steps of a reply become changes of files the model was shown, or are refused with the reason."""
 
 from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -212,6 +213,7 @@ def test_paths_that_lead_elsewhere_are_refused(path: str) -> None:
     [
         "new.py.", "new.py ./x", "pkg /x.py", "new.py::$DATA", "pkg/new.py:stream", "nul", "pkg/NUL.txt", "com1.py",
         "aux .c", "ne\u200bw.py", "new\u2028.py", ".Git/hooks/x", "a/.git", "sub/.GIT/config", ".git\u200d/hooks/x",
+        "COM¹.txt", "pkg/lpt³", "CONIN$", "conout$.py",
     ],
 )  # fmt: skip
 def test_names_that_are_others_somewhere_are_refused(path: str) -> None:
@@ -223,11 +225,13 @@ def test_names_that_are_others_somewhere_are_refused(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("New.py", "new.py"), ("\u00e9.py", "e\u0301.py"), ("n.py", "./n.py")]
+    ("one", "other"),
+    [("New.py", "new.py"), ("\u00e9.py", "e\u0301.py"), ("\u00c9.py", "\u00e9.py"), ("n.py", "./n.py")],
 )
 def test_two_files_that_are_one_somewhere_are_refused(one: str, other: str) -> None:
     """The second would overwrite the first on a disk that folds letters."""
-    found = assemble(parse_blocks(block(one, "", "1\n") + block(other, "", "2\n")), shown())
+    escaped = replace(shown(), uri=lambda path: f"w:{quote(path)}")
+    found = assemble(parse_blocks(block(one, "", "1\n") + block(other, "", "2\n")), escaped)
     assert len(found.changes) <= 1
     assert found.failures
 

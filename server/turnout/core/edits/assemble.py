@@ -111,9 +111,9 @@ def _spelled(path: str, known: Collection[str]) -> str:
 
 
 def _must_have_its_own_place(change: FileChange, others: Iterable[FileChange]) -> None:
-    place = same_place(change.new_uri or change.uri)
-    if place in {same_place(other.new_uri or other.uri) for other in others}:
-        raise PathRefused(f"{change.new_path or change.path} is the place of two files.")
+    place = change.new_path or change.path
+    if same_place(place) in {same_place(other.new_path or other.path) for other in others}:
+        raise PathRefused(f"{place} is the place of two files.")
 
 
 def _must_be_its_only_name(change: FileChange, identity: Hashable, names: dict[Hashable, str]) -> None:

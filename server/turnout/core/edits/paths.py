@@ -10,7 +10,7 @@ from turnout.errors import PathRefused
 
 _ELSEWHERE = re.compile(r"/|~(?:[^/]*/|$)|[A-Za-z][A-Za-z0-9+.-]*:")
 """How a path begins that is one from the root, from somebody's home, on a drive or in a scheme."""
-_DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)\s*", re.IGNORECASE)
+_DEVICE = re.compile(r"(?:con|conin\$|conout\$|prn|aux|nul|(?:com|lpt)[\d¹²³])\s*", re.IGNORECASE)
 _MAX_LENGTH = 1024
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import PurePosixPath
 from typing import NamedTuple, Protocol
 
 from turnout.core.documents import Snapshot, line_body
@@ -70,6 +71,7 @@ def assemble(reply: Reply, shown: Shown) -> Assembly:
     changes: list[FileChange] = []
     failures: list[EditError] = []
     names: dict[Hashable, str] = {}
+    places: dict[str, bool] = {}
     steps_of, refused = _by_file(reply.steps, shown.files)
     failures += refused
     for path, steps in steps_of.items():
@@ -77,7 +79,7 @@ def assemble(reply: Reply, shown: Shown) -> Assembly:
             change = _change(path, steps, shown)
             if change is not None:
                 must_read_back(change)
-                _must_have_its_own_place(change, changes)
+                _must_have_its_own_place(change, places)
                 _must_be_its_only_name(change, shown.identity(change.uri), names)
                 changes.append(change)
         except* EditError as group:
@@ -110,10 +112,14 @@ def _spelled(path: str, known: Collection[str]) -> str:
     return normal if normal in known else as_written(path)
 
 
-def _must_have_its_own_place(change: FileChange, others: Iterable[FileChange]) -> None:
+def _must_have_its_own_place(change: FileChange, places: dict[str, bool]) -> None:
+    """Takes the place of `change`; `places` are those taken before, and whether each is a file and no folder of one."""
     place = change.new_path or change.path
-    if same_place(place) in {same_place(other.new_path or other.path) for other in others}:
+    folders = [same_place(folder.as_posix()) for folder in PurePosixPath(place).parents][:-1]
+    if same_place(place) in places or any(places.get(folder) for folder in folders):
         raise PathRefused(f"{place} is the place of two files.")
+    places.update(dict.fromkeys(folders, False))
+    places[same_place(place)] = True
 
 
 def _must_be_its_only_name(change: FileChange, identity: Hashable, names: dict[Hashable, str]) -> None:
@@ -295,6 +301,11 @@ def _free(path: str, shown: Shown) -> str:
         raise PathRefused(f"{free} is hidden: a reply may not create it.")
     if shown.exists(shown.uri(free)):
         raise PathRefused(f"{free} exists already.")
+    file = next(
+        (path for folder in PurePosixPath(free).parents if (path := str(folder)) in shown.files), None
+    )
+    if file is not None:
+        raise PathRefused(f"{free} cannot be there: {file} is a file.")
     return free
 
 

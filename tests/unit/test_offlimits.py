@@ -57,7 +57,7 @@ SAID = [
     ("Don't modify a.py.", ["a.py"]),
     ("Never edit files in vendor/.", ["vendor/"]),
     ("- Do not edit vendor/", ["vendor/"]),
-    ("Never touch src/generated or lib/old.", ["src/generated"]),
+    ("Never touch src/generated or lib/old.", ["src/generated", "lib/old"]),
     ("Leave `x` alone.", ["x"]),
     ("- Please leave `a.py` and b.py as they are.", ["a.py", "b.py"]),
     ("Avoid editing `a/`", ["a/"]),
@@ -73,6 +73,9 @@ SAID = [
     ("You are not allowed to modify `a.py`", ["a.py"]),
     ("vendor/ is off limits, and a.py must not be changed.", ["vendor/", "a.py"]),
     ("- gen/x.py - DO NOT EDIT", ["gen/x.py"]),
+    ("Do not edit a.py, `b.py` or files in c/, since they are made.", ["a.py", "b.py", "c/"]),
+    ("Do not modify the `.env` file.", [".env"]),
+    ("Avoid making changes to vendor/.", ["vendor/"]),
     ("src/a.py is generated; do not edit it.", ["src/a.py"]),
     ("## Do not edit\n### Generated\n- `gen/` comes from `tools/make.py`\n", ["gen/"]),
 ]  # fmt: skip
@@ -157,6 +160,16 @@ FALSE_FRIENDS = [
     "**Never:** print in `a.py`",
     "a.py is where the rest must not be changed.",
     "Never change how a.py is read.",
+    "Never edit src/ and tests/ in the same commit.",
+    "Do not change src/, lib/ and tests/x.py at once.",
+    "Tests must never change files in /etc/.",
+    "Never write to `/tmp/`.",
+    "Always edit files in src/, never in dist/.",
+    "Do not change tests/ layout.",
+    "Never change config.yml in production.",
+    "Do not edit more than one file in src/ at a time.",
+    "Do not modify code in lib/ that is covered by tests.",
+    "Never touch src/lib in one go.",
     "src/a.py is slow; do not change it.",
     "a.py must be left before b.py must stay unchanged.",
     "`a.py` does not change.",
@@ -186,7 +199,7 @@ NO_REMOVALS = [
 @pytest.mark.parametrize(("text", "patterns"), SAID)
 def test_what_is_forbidden(text: str, patterns: list[str]) -> None:
     """A prohibition is found in prose, below its heading and in a code block there."""
-    found = parse_off_limits(text, {"src/generated"}.__contains__)
+    found = parse_off_limits(text, {"src/generated", "lib/old"}.__contains__)
     assert [rule.pattern for rule in found if not rule.only_removal] == patterns
 
 
@@ -220,6 +233,7 @@ def test_what_must_only_not_be_removed(text: str, patterns: list[str]) -> None:
         ("This does not change a thing; edit `a.py`.\n", ()),
         ("```\nnever edit it\n```\nNever print.\n", ()),
         ("Never commit secrets. Keep it short.", ()),
+        ("Migrations must not be edited after a merge.", (1,)),
     ],
 )
 def test_what_is_not_held_to_is_known(text: str, lines: tuple[int, ...]) -> None:

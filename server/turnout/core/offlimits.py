@@ -361,7 +361,8 @@ def _looks_like_path(text: str) -> bool:
 
 def _is_path(piece: str) -> bool:
     """Whether a piece in backquotes is a path and not one of code."""
-    return _is_named(piece) and (_has_parts(piece) or bool(_NAME_OF_FILE.fullmatch(piece)))
+    has_form = _has_parts(piece) or is_file_or_folder(piece) or bool(_NAME_OF_FILE.fullmatch(piece))
+    return has_form and _is_named(piece)
 
 
 def _is_named(piece: str) -> bool:

@@ -45,28 +45,40 @@ _STAYS = re.compile(
 )
 _ALWAYS = (
     (re.compile(r"\bmake (?:any )?(?:changes|edits|modifications) (?:to|in)\b", re.IGNORECASE), "change"),
-    (re.compile(rf"{_START}(?:make no|avoid|avoid any) (?:changes|edits|modifications) (?:to|in)\b", re.IGNORECASE),
-     r"\g<start>never change"),
+    (
+        re.compile(
+            rf"{_START}(?:make no|avoid(?: making)?(?: any)?) (?:changes|edits|modifications) (?:to|in)\b",
+            re.IGNORECASE,
+        ),
+        r"\g<start>never change",
+    ),
     (re.compile(r"\b(?:are|is) (?:not|never) (?:allowed|permitted|supposed) to\b", re.IGNORECASE), "must not"),
     (re.compile(r"\b(?:are|is) (?:not|never) to be\b", re.IGNORECASE), "must not be"),
     (re.compile(r"\bnever(?: do)?(?:\*\*|__)?:(?:\*\*|__)?\s+(?=[a-z])", re.IGNORECASE), "never "),
     (re.compile(r"\bwrite (?:to|into)\b", re.IGNORECASE), "overwrite"),
 )  # fmt: skip
 
-_WORD = re.compile(
-    r"(?<![\w`/.@$~:-])(?P<path>(?:\./|/)?[\w.@+-]*[\w+-](?:/[\w.@+-]*[\w+-])*/?)"
-    r"(?=[\s*_]*(?:$|[,;!)(|\u2013\u2014]|[.:](?:\s|$)|\s-\s"
-    r"|\s(?:and|or|nor|by hand|manually|directly|yourself|files?|folders?|director(?:y|ies)|is|are|must|should|may"
-    r"|alone|unchanged|untouched|intact|as)\b))"
+_PIECE = re.compile(r"`[^`\n]*`|(?<![\w`/.@$~:-])(?:\./)?[\w.@+-]*[\w+-](?:/[\w.@+-]*[\w+-])*/?")
+_JOINING = re.compile(r"(?=[,\s]),?\s*(?:(?:and|or|nor|&)\s+)?(?:(?:files?\s+)?in\s+)?")
+_END = re.compile(
+    r"[\s*_]*(?:$|[,;!)(|\u2013\u2014]|[.:](?:\s|$)|\s-\s"
+    r"|\s(?:by hand|manually|directly|yourself|files?|folders?|director(?:y|ies)|is|are|must|should|may"
+    r"|alone|unchanged|untouched|intact|as)\b)"
 )
-_SPAN = re.compile(r"(`[^`\n]*`)")
+_FORBIDDING = re.compile(
+    r"touch|edit|modif|chang|alter|updat|overwrit|write|delet|remov|renam|move|leave|keep|off[ -]limits|read[ -]only",
+    re.IGNORECASE,
+)
 
 _SEEMS = re.compile(
-    r"\b(?:never|(?:do|must|should|may) not|(?:don|mustn|shouldn)'t|not (?:allowed|permitted) to)\b(?:\W+\w+){0,3}?\W+"
+    r"\b(?:never|(?:do|must|should|may) not|(?:don|mustn|shouldn)'t|not (?:allowed|permitted|supposed) to)\b"
+    r"(?:\W+\w+){0,3}?\W+"
     r"(?:touch|edit|modify|change|alter|update|overwrite|rename|move|delete|remove|write to)\b"
     r"|\b(?:leave|keep)\b.{1,80}\b(?:alone|unchanged|untouched|intact|as[ -]is)\b"
     r"|(?<!to )\b(?:avoid|refrain from)\s+(?:any |making )?"
     r"(?:touch|edit|modif|chang|alter|updat|overwrit|renam|delet)\w*"
+    r"|\b(?:must|should|may|is|are) (?:not|never) (?:to )?be "
+    r"(?:touched|edited|modified|changed|altered|renamed|deleted)"
     r"|\b(?:off[ -]limits|hands off|stay out of)\b"
     r"|\b(?:touch|edit|modify|chang|alter|updat|delet|renam)ing\b.{1,80}\b(?:forbidden|prohibited|not allowed)\b",
     re.IGNORECASE,
@@ -86,20 +98,30 @@ def plainly(sentence: str) -> str:
 
 
 def with_paths_quoted(sentence: str, exists: Callable[[str], bool]) -> str:
-    """`sentence` with backquotes around each bare word that is a path; `exists` tells whether there is one."""
+    """`sentence` with backquotes around each bare word that is a path; `exists` tells whether there is one.
 
-    def quoted(found: re.Match[str]) -> str:
-        return f"`{found[0]}`" if _is_path(found["path"], exists) else found[0]
-
-    pieces = _SPAN.split(sentence)
-    return "".join(piece if piece.startswith("`") else _WORD.sub(quoted, piece) for piece in pieces)
+    What is said has to end with it or with the paths behind it: `a/ and b/ in one commit` is about neither.
+    """
+    if not _FORBIDDING.search(sentence):
+        return sentence
+    said, start, is_end = sentence, -1, False
+    for found in reversed([*_PIECE.finditer(sentence)]):
+        word, end = found[0], found.end()
+        if not (is_span := word.startswith("`")) and not _is_path(word, exists):
+            continue
+        is_joined = start >= 0 and _JOINING.fullmatch(sentence, end, start) is not None
+        is_end = is_span or (is_end if is_joined else _END.match(sentence, end) is not None)
+        start = found.start()
+        if is_end and not is_span:
+            said = f"{said[:start]}`{word}`{said[end:]}"
+    return said
 
 
 def is_file_or_folder(name: str) -> bool:
     """Whether `name` has the form of a path, and not only that of a word or of a piece of code."""
     ending = posixpath.splitext(name)[1].lower()
     is_file = language_of(name) != "plaintext" or ending in _ENDINGS or name.startswith(".env")
-    return name.endswith("/") or (is_file and not _PRODUCTS.fullmatch(name))
+    return (name.endswith("/") and not name.startswith("/")) or (is_file and not _PRODUCTS.fullmatch(name))
 
 
 def _is_path(word: str, exists: Callable[[str], bool]) -> bool:

@@ -119,6 +119,8 @@ async def test_the_first_files_of_an_empty_folder_can_be_planned() -> None:
         ("DELETE shapes.py: gone", "shapes.py", "speaks of it twice"),
         ("CREATE ./new.py: a\nCREATE new.py: b", "new.py", "speaks of it twice"),
         ("RENAME main.py -> main.py", "main.py", "exists already"),
+        ("DELETE main.py: x", "main.py", "off limits"),
+        ("RENAME main.py -> other/main.py", "main.py", "off limits"),
     ],
 )
 async def test_a_step_that_is_none_to_offer(line: str, path: str, reason: str) -> None:
@@ -128,7 +130,7 @@ async def test_a_step_that_is_none_to_offer(line: str, path: str, reason: str) -
         def paths(self, *, hidden: bool = False) -> Iterator[str]:
             return (path for path in super().paths() if path != "unlisted.py")
 
-    workspace = Ignoring({**FILES, "unlisted.py": "x\n"})
+    workspace = Ignoring({**FILES, "unlisted.py": "x\n", "AGENTS.md": "Never delete or rename `main.py`.\n"})
     asker = ScriptedAsker([f"EDIT shapes.py: the definition\n{line}"], PRICED)
     plan = await draw_up(HERE, seams(workspace, asker), MemoryOutlook())
     assert plan.steps[0] == EDITS[0]

@@ -204,7 +204,8 @@ class _Ground:
         path = self._new(step.path) if step.kind == "create" else self._present(step.path)
         new_path = None if step.new_path is None else self._new(step.new_path)
         for place in (path, *([new_path] if new_path else ())):
-            if barred := self.guard.objection(place):
+            removed = place == path and step.kind in ("delete", "rename")
+            if barred := self.guard.objection(place, removed=removed):
                 raise PathRefused(barred)
         places = {path} if new_path is None else {path, new_path}
         if (len(places) < 2 and new_path) or places & self.taken:

@@ -222,7 +222,10 @@ async def test_files_that_come_and_go(home: Home, api: str) -> None:
         home.configure(house(server, api))
         async with editing(home, neovim(), options={}) as editor:
             buffer = editor.open(home.uri("shop/prices.py"), TEXT)
-            params = {"instruction": "Split it", "scope": [home.uri(name) for name in files]}
+            params = {
+                "instruction": "Split it, old.py to shop/kept",
+                "scope": [home.uri(name) for name in files],
+            }
             proposal = await editor.request("turnout/refactor", params)
             await editor.displayed()
             kinds = {file["uri"].rsplit("/", 1)[-1]: file["kind"] for file in proposal["files"]}

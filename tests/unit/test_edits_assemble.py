@@ -312,6 +312,8 @@ def test_a_region_moves_to_the_margin_and_back() -> None:
         # Another indentation needs a parser that finds the result sound.
         ("a.py", "if x:\n    go()\n", "go()", "stop()", "if x:\n    stop()\n"),
         ("a.py", "if x:\n    go()\n", "go()", "  if y:\nstop()", None),
+        ("a.json", '{\n  "a": 1\n}\n', '"a": 1', '"a": 2', '{\n  "a": 2\n}\n'),
+        ("a.json", '{\n  "a": 1\n}\n', '"a": 1', '"a": 2,', None),
         ("a.yaml", "x:\n  a: 1\n", "a: 1", "a: 2", None),
         # What stands in a string is not moved along, unless the file itself has it moved; docstrings are.
         ("a.py", "if x:\n    go()\n", "go()", 'y = """\nabc\n"""', None),

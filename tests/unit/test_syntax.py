@@ -55,6 +55,42 @@ def test_errors_are_found_where_there_are_any(language: str) -> None:
     assert syntax.check(language, BAD[language], BAD[language]) == ()
 
 
+@pytest.mark.parametrize(
+    ("language", "before", "after", "line"),
+    [
+        ("json", None, '{"a": 1}\n', None),
+        ("json", '{"a": 1}\n', '{\n  "a": 1,\n}\n', 2),
+        ("json", "[]", f"[{'9' * 5_000}]", None),
+        ("toml", None, "a = 1\r\nb = 2\r\n", None),
+        ("toml", "a = 1\n", "a = 1\nb =\n", 1),
+        ("toml", "a = 1\n", "a = [\n", 1),
+        ("toml", "", f"a = {'9' * 5_000}", None),
+    ],
+)
+def test_data_that_cannot_be_read_is_an_error(
+    language: str, before: str | None, after: str, line: int | None
+) -> None:
+    """JSON and TOML have no grammar here, and are read as whoever uses the file would."""
+    found = syntax.check(language, before, after)
+    assert found is not None
+    assert [problem.line for problem in found] == ([] if line is None else [line])
+
+
+@pytest.mark.parametrize(
+    ("language", "before", "after"),
+    [
+        ("json", "{a: 1}", "{a: "),
+        ("json", None, '// Compiler\n{"a": 1,}'),
+        ("json", None, "[" * 100_000),
+        ("toml", "a = ", "b = "),
+        ("toml", None, "a = " + "[" * 10_000),
+    ],
+)
+def test_data_of_another_dialect_is_not_judged(language: str, before: str | None, after: str) -> None:
+    """What could not be read before, has comments or is nested too deep, is not held against an edit."""
+    assert syntax.check(language, before, after) is None
+
+
 def test_an_unknown_language_is_not_checked() -> None:
     """No grammar, no verdict."""
     assert syntax.check("plaintext", None, "(((") is None

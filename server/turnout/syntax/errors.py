@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from turnout.core.documents import line_body, split_lines
 from turnout.core.symbols import Problem
+from turnout.syntax import data
 from turnout.syntax.grammars import is_known, parse
 from turnout.syntax.indentation import misindented
 
@@ -23,6 +24,8 @@ def check(language: str, before: str | None, after: str) -> tuple[Problem, ...] 
 
     At most 50. Takes about 10 ms per 1,000 lines of both texts: call it in a thread.
     """
+    if language in data.READ:
+        return data.check(language, before, after)
     if not is_known(language):
         return None
     lines = split_lines(after)

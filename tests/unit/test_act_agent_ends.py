@@ -62,3 +62,24 @@ async def test_an_answer_that_breaks_off_is_asked_for_once_more() -> None:
     limit = StreamTruncated("It reached its limit of tokens.", remedy="fall_back")
     with pytest.raises(StreamTruncated, match="limit of tokens"):
         await run([limit, edits()])
+
+
+def _new(number: int) -> tuple[str, object]:
+    made = {"path": f"new{number}.py", "text": "X = 1\n"}
+    return "propose_edits", {"summary": "x", "create": [made], "done": True}
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        [_new(0), ("propose_edits", "{")],
+        [("propose_edits", {"summary": "x", "edits": [{"path": "shapes.py", "search": "", "replace": "x"}]}), _new(0)],
+        [_new(number) for number in range(17)],
+    ],
+    ids=["one that is broken", "one with an empty search", "more than are taken at once"],
+)  # fmt: skip
+async def test_a_call_that_was_not_taken_is_no_end(calls: Turn) -> None:
+    """A model that calls its work done hears first of each call of that turn that came to nothing."""
+    proposal, asker = await run([calls, edits()])
+    assert len(asker.prompts) == 2
+    assert "shapes.py" in {change.path for change in proposal.changes}

@@ -103,6 +103,8 @@ class _Work:
     """Whether no check of the project failed with the last draft."""
     is_last: bool = False
     """Whether the model called the proposal of this turn the last."""
+    proposals: int = 0
+    """How many calls of this turn were proposals that could be taken up."""
     is_reminded: bool = False
     """Whether it was told, when it would have ended, what of the plan is not done."""
     broken: int = 0
@@ -168,7 +170,7 @@ class _Work:
             return self._is_unfinished(answer)
         if answer.text.strip():
             self._tell(plan_in_short(answer.text))
-        self.is_last = False
+        self.is_last, self.proposals = False, 0
         for number, call in enumerate(answer.calls):
             said = await self._answered(number, call, answer.model)
             if self.found:
@@ -288,7 +290,7 @@ class _Work:
 
     def _is_done(self, answer: Answer) -> bool:
         """Whether the model called its work done and nothing speaks against it: no other turn has to be paid for."""
-        proposed = all(call.name == "propose_edits" for call in answer.calls)
+        proposed = self.proposals == len(answer.calls)
         if not (proposed and self.is_last and self.draft and not self.draft.complaints and self.passed):
             return False
         was_reminded, self.is_reminded = self.is_reminded, True
@@ -315,6 +317,7 @@ class _Work:
         if self.may_find:
             await self._find(reply, model)
         already = await self.accepted.take(reply, self.files, model)
+        self.proposals += 1
         # Who sends again what is in place already has nothing more to say.
         self.is_last = is_last or len(already) == len(reply.steps)
         self._take_stock()

@@ -57,6 +57,7 @@ def apply(text: str, *edits: tuple[str, str]) -> str:
         ("a\nb\nc\nd\n", "a\n...\nd\n", "A\n...\nD\n", "A\nb\nc\nD\n"),
         ("a\nb\nc\nd\n", "# ... existing code ...\nc\n", "# ... existing code ...\nC\n", "a\nb\nC\nd\n"),
         ("a\n...\nb\n", "a\n...\n", "A\n...\n", "A\n...\nb\n"),
+        (" f:\n  a\n#b\n\n  c\n", "f:\n # ...\n c\n", "f:\n # ...\n C\n", " f:\n  a\n#b\n\n  C\n"),
     ],
 )
 def test_only_the_lines_named_change(text: str, old: str, new: str, after: str) -> None:
@@ -84,6 +85,13 @@ def test_what_is_not_exactly_there_is_not_there(text: str, search: str) -> None:
     """No case folding, no blanks ignored, no similarity."""
     with pytest.raises(EditUnmatched, match="Block 1"):
         apply(text, (search, "new"))
+
+
+@pytest.mark.parametrize("text", ["f:\n  a\n  b\ng:\n  c\n", "\tf:\n\t\ta\n\tg:\n\t\tc\n"])
+def test_lines_left_out_are_those_of_their_block(text: str) -> None:
+    """What follows them is not taken from the block behind it, which nobody meant."""
+    with pytest.raises(EditUnmatched, match=r"Block 1: `# \.\.\.` .* another block"):
+        apply(text, ("f:\n  # ...\n  c", "f:\n  # ...\n  C"))
 
 
 def test_several_places_are_none() -> None:

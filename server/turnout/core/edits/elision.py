@@ -6,6 +6,7 @@ Invariant: nothing is ever filled in for them; what is around them is found line
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from typing import NamedTuple
 
 from turnout.core.documents import line_body
 from turnout.core.edits.replies import Replace
@@ -75,22 +76,34 @@ def _holds(new: Iterable[str], old: Iterable[str]) -> bool:
     return all(line in rest for line in old if line)
 
 
-def around_elisions(edit: Replace) -> list[Replace]:
+class Around(NamedTuple):
+    """A part of an edit, and the line in front of it that leaves code out; empty where there is none."""
+
+    edit: Replace
+    mark: str
+
+
+def around_elisions(edit: Replace) -> list[Around]:
     """The parts of `edit` around the lines that leave code out, on both sides the same number; empty without any."""
     searched, replaced = _parts(edit.search), _parts(edit.replace)
     if len(searched) < 2 or len(searched) != len(replaced):
         return []
-    pairs = [(a, b) for a, b in zip(searched, replaced, strict=True) if a or b]
-    if not pairs or not all(a for a, _ in pairs):
+    marks = ["", *filter(_leaves_out, edit.search)]
+    parts = [(a, b, mark) for a, b, mark in zip(searched, replaced, marks, strict=True) if a or b]
+    if not parts or not all(a for a, _, _ in parts):
         return []
-    return [replace(edit, search=a, replace=b) for a, b in pairs]
+    return [Around(replace(edit, search=a, replace=b), mark) for a, b, mark in parts]
 
 
 def _parts(lines: tuple[str, ...]) -> list[tuple[str, ...]]:
     parts: list[tuple[str, ...]] = []
     start = 0
     for index, line in enumerate(lines):
-        if stands_for_code(line) or (len(line) <= _LONGEST and _BARE.fullmatch(line)):
+        if _leaves_out(line):
             parts.append(lines[start:index])
             start = index + 1
     return [*parts, lines[start:]]
+
+
+def _leaves_out(line: str) -> bool:
+    return stands_for_code(line) or (len(line) <= _LONGEST and _BARE.fullmatch(line) is not None)

@@ -30,7 +30,7 @@ def regions(
     failures: list[EditError] = []
     for edit in edits:
         try:
-            found += [(region, edit.number) for region in _places(matcher, edit)]
+            found += [(region, edit.number) for region in _places(matcher, lines, edit)]
         except EditError as failure:
             failures.append(failure)
             if len(failures) == _MAX_FAILURES:
@@ -42,7 +42,7 @@ def regions(
     return [region for region, _ in found], failures
 
 
-def _places(matcher: Matcher, edit: Replace) -> list[Region]:
+def _places(matcher: Matcher, lines: Sequence[str], edit: Replace) -> list[Region]:
     """The place of `edit`, or those of its parts where it leaves lines out in between."""
     try:
         return [matcher.region(edit)]
@@ -50,10 +50,31 @@ def _places(matcher: Matcher, edit: Replace) -> list[Region]:
         parts = around_elisions(edit)
         if not parts:
             raise
-        found = [matcher.region(part) for part in parts]
-    if any(one.end > other.start for one, other in pairwise(found)):
-        raise EditUnmatched(f"Block {edit.number}: the parts of its SEARCH text are not in that order.")
+        found = [matcher.region(part.edit) for part in parts]
+    for (one, other), (part, following) in zip(pairwise(found), pairwise(parts), strict=True):
+        if one.end > other.start:
+            raise EditUnmatched(f"Block {edit.number}: the parts of its SEARCH text are not in that order.")
+        mark = _moved_along(following.mark, part.edit.search, lines[one.start : one.end])
+        if _leave_block(lines[one.end : other.start], mark):
+            raise EditUnmatched(
+                f"Block {edit.number}: `{following.mark.strip()}` in its SEARCH text stands for lines of another block:"
+                " copy the lines that it leaves out."
+            )
     return found
+
+
+def _moved_along(mark: str, search: Sequence[str], there: Sequence[str]) -> str:
+    """The indentation of `mark` where the lines `search` above it stand in the file as `there`."""
+    blanks = mark[: len(mark) - len(mark.lstrip())]
+    margin = shared_indent(search)
+    return shared_indent(there) + blanks.removeprefix(margin) if blanks.startswith(margin) else blanks
+
+
+def _leave_block(lines: Iterable[str], indent: str) -> bool:
+    """Whether one of `lines` ends the block that begins with `indent`; comments and directives may stand anywhere."""
+    texts = (line for line in lines if line.strip() and not line.startswith("#"))
+    blanks = (line[: len(line) - len(line.lstrip())] for line in texts)
+    return any(blank != indent and indent.startswith(blank) for blank in blanks)
 
 
 def replace_regions(lines: Sequence[str], found: Iterable[Region]) -> tuple[str, ...]:

@@ -54,6 +54,21 @@ async def test_what_was_accepted_stays(turns: Sequence[Turn]) -> None:
     assert failed(proposal) == {}
 
 
+async def test_an_empty_file_that_was_filled_is_not_made_again() -> None:
+    """A create without text that is sent again once its file has some is answered as any other, and no end of it all."""
+    empty = {"path": "pkg/__init__.py", "text": ""}
+    proposal, asker = await after(
+        call(create=[empty]),
+        call(rewrite=[{"path": "pkg/__init__.py", "text": "X = 1\n"}]),
+        call(create=[empty], edits=[{"path": "prices.py", "search": "A = 1", "replace": "A = 10"}]),
+        "Done.",
+    )
+    assert "Block 2 is in pkg/__init__.py already." in asker.said[2]
+    assert texts(proposal)["pkg/__init__.py"] == "X = 1\n"
+    assert "A = 10" in texts(proposal)["prices.py"]
+    assert failed(proposal) == {}
+
+
 async def test_the_same_again_is_the_end() -> None:
     """A model that never says that it is done, and only sends again what is in place, has nothing more to say."""
     proposal, asker = await after(DEF, DEF)
@@ -158,6 +173,23 @@ async def test_edits_that_were_refused_with_others_are_missed() -> None:
     assert "A = 1\nB = 20\n" in texts(proposal)["prices.py"]
     assert not proposal.complete
     assert "A = 1" in failed(proposal)["edits"]
+
+
+async def test_a_file_that_is_quoted_is_not_the_one_that_failed() -> None:
+    """What is wrong with the edits of a file is over once they are mended, whatever other file its lines speak of."""
+    files = {**PRICES, "Makefile": "run:\n\tpython prices.py --all\n"}
+    both = call(
+        edits=[
+            {"path": "prices.py", "search": "A = 1", "replace": "A = 10"},
+            {"path": "Makefile", "search": "\tpython prices.py --every", "replace": "\tpython prices.py"},
+        ]
+    )
+    proposal, asker = await after(
+        both, edits("Makefile", "\tpython prices.py --all", "\tpython prices.py"), files=files
+    )
+    assert len(asker.prompts) == 2
+    assert set(texts(proposal)) == {"prices.py", "Makefile"}
+    assert "edits" not in failed(proposal)
 
 
 async def test_what_of_the_plan_is_not_done_is_told() -> None:

@@ -105,7 +105,7 @@ class Accepted:
         for path in ("", *spoken_of):
             self._open.pop(path, None)
         for failure in failures:
-            path = next(iter(meant(reply, (), [failure])), "")
+            path = _path_of(failure, reply)
             self._open.setdefault(path, []).append(failure)
         self._steps |= {step.path: step for step in reply.steps}
         self._made |= {replace(step, number=0) for step in reply.steps if step.path not in self._open}
@@ -121,7 +121,8 @@ class Accepted:
         if not isinstance(step, Replace) or step.path not in files:
             return False
         there = bodies_of(files[step.path].lines)
-        return _holds(there, step.replace) if step.replace else not _holds(there, step.search)
+        is_removal = step.search and not step.replace
+        return not _holds(there, step.search) if is_removal else _holds(there, step.replace)
 
     def _forget(self, path: str) -> None:
         self._open.pop(path, None)
@@ -143,8 +144,19 @@ def spelled(reply: Reply) -> Reply:
     return replace(reply, steps=tuple(steps))
 
 
+def _path_of(failure: EditError, reply: Reply) -> str:
+    """The path of the step of `reply` that failed; "" for none.
+
+    A failure names its file before it quotes lines, which may name others.
+    """
+    text = str(failure)
+    return min(meant(reply, (), [failure]), key=text.find, default="")
+
+
 def _holds(lines: Sequence[str], part: Sequence[str]) -> bool:
-    """Whether `part` stands in `lines`, as it is."""
+    """Whether `part` stands in `lines`, as it is; one without lines stands anywhere."""
+    if not part:
+        return True
     starts = (at for at, line in enumerate(lines) if line == part[0])
     return any(tuple(lines[at : at + len(part)]) == tuple(part) for at in starts)
 

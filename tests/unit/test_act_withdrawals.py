@@ -73,6 +73,25 @@ async def test_edits_that_a_repair_forgets_are_missing(repair: str, lost: str) -
 
 
 @pytest.mark.parametrize(
+    ("first", "repair", "complete"),
+    [
+        (block("    return older(1)", "    return newer(1)"), F, True),
+        (block("    return older(1)", "    return newer(1)"), A, False),
+        (
+            block("    return older(1)", "    return newer(1)")
+            + block("return oldest(1)", "return newest(1)"),
+            F,
+            False,
+        ),
+    ],
+    ids=["corrected", "something else", "two for one"],
+)
+async def test_what_was_misremembered_may_be_corrected(first: str, repair: str, *, complete: bool) -> None:
+    """An edit that fitted nowhere is kept where a line of the repair is close to it, each such line for one edit."""
+    assert (await proposed(first, repair, checked=False)).complete is complete
+
+
+@pytest.mark.parametrize(
     ("first", "repair", "lost"),
     [
         (A + F + P, A + F + P, ""),

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import NamedTuple
 
 from turnout.act.proposals import Skipped
@@ -18,6 +19,9 @@ from turnout.errors import EditError, PathRefused
 _MOST_OF_A_REASON = 500
 """In characters: what a check prints may be long."""
 _MOST_OF_A_LINE = 80
+_CLOSE = 0.7
+"""As difflib counts: what a line that was misremembered has in common with the right one."""
+_MOST_COMPARED = 1_000
 _BLANKS = re.compile(r"\s+")
 _WORD = re.compile(r"\w")
 
@@ -105,16 +109,33 @@ def _lines(lines: Iterable[str]) -> Counter[str]:
 
 
 def _lost(parts: Sequence[_Part], change: FileChange) -> Iterator[_Part]:
-    """Those of `parts` that `change` has neither in their words, as often as they were meant, nor at their place."""
+    """Those of `parts` that `change` has neither in their words, as often as they were meant, nor at their place.
+
+    One that never had a place is kept where `change` has it corrected.
+    """
     hunks = text_hunks(change)
     if change.kind not in ("edit", "rename"):
         return
     wanted = _words(parts)
     there = _words(_part(hunk.before, hunk.after, "") for hunk in hunks)
+    spare = there - wanted
     for part in parts:
-        is_said = any(there[line] >= wanted[line] for line in _words([part]))
-        if not (is_said or (part.hunk and any(_touch(part.hunk, hunk) for hunk in hunks))):
+        if any(there[line] >= wanted[line] for line in _words([part])):
+            continue
+        is_kept = any(_touch(part.hunk, hunk) for hunk in hunks) if part.hunk else _is_corrected(part, spare)
+        if not is_kept:
             yield part
+
+
+def _is_corrected(part: _Part, spare: Counter[str]) -> bool:
+    """Whether a line close to one of `part` is among those that no other part says; it is then taken from `spare`."""
+    sign = "-" if part.removed else "+"
+    free = [line for line in +spare if line.startswith(sign)][:_MOST_COMPARED]
+    for line in _words([part]):
+        if line.startswith(sign) and (close := get_close_matches(line, free, 1, _CLOSE)):
+            spare[close[0]] -= 1
+            return True
+    return False
 
 
 def _words(parts: Iterable[_Part]) -> Counter[str]:

@@ -4,7 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from support.act_kit import receipt
 from support.agent_kit import HERE, MODEL, Calling, MemoryOutlook, Turn, around, edits, failed, run
+from turnout.act.context import gather_context
+from turnout.act.groups import divided
+from turnout.act.job import Job
 from turnout.act.refactor import propose
 from turnout.core.requests import Kind, Route
 from turnout.errors import StreamTruncated
@@ -48,6 +52,23 @@ async def test_no_turn_is_begun_that_is_not_paid_for() -> None:
     assert (second, second < first) == (1039, True)
     assert "what is left does not pay for another turn" in failed(proposal)["finished"]
     assert [change.path for change in proposal.changes] == ["shapes.py"]
+
+
+async def test_what_the_plan_cost_is_spent() -> None:
+    """The request for a plan and the turns after it keep to one limit together."""
+    asker = Calling([edits(done=False), [("list_files", {})], "Done."])
+
+    class Limited(MemoryOutlook):
+        def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+            return Route(kind, (MODEL,), (), "test", limit_usd=0.025)
+
+    seams = replace(around(asker), outlook=Limited())
+    context = await gather_context(HERE, seams)
+    division = await divided(HERE, context, seams.outlook)
+    plan = receipt("refactor", MODEL, (), 0)
+    (draft,), _ = await Job(HERE, context, division, seams, 1, (plan, plan)).drafts()
+    assert len(asker.prompts) == 1
+    assert [check.name for check in draft.checks if not check.ok] == ["finished"]
 
 
 async def test_an_answer_that_breaks_off_is_asked_for_once_more() -> None:

@@ -55,7 +55,7 @@ async def test_what_was_accepted_stays(turns: Sequence[Turn]) -> None:
 
 
 async def test_an_empty_file_that_was_filled_is_not_made_again() -> None:
-    """A create without text that is sent again once its file has some is answered as any other, and no end of it all."""
+    """A create without text that is sent again once its file has some is answered as any other, and ends nothing."""
     empty = {"path": "pkg/__init__.py", "text": ""}
     proposal, asker = await after(
         call(create=[empty]),

@@ -4,7 +4,7 @@ Invariant: what a limit has no room for is not begun.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from turnout.core.models import Model
 from turnout.core.receipts import Receipt
@@ -18,6 +18,13 @@ class Bounds:
     tokens: int = 600_000
     seconds: float = 600.0
     usd: float | None = None
+
+    def after(self, receipts: Sequence[Receipt]) -> "Bounds":
+        """What is left of the tokens and the money after `receipts`."""
+        tokens = sum(receipt.tokens_in + receipt.tokens_out for receipt in receipts)
+        usd = sum(receipt.cost_usd or 0.0 for receipt in receipts)
+        left_usd = None if self.usd is None else self.usd - usd
+        return replace(self, tokens=self.tokens - tokens, usd=left_usd)
 
     def reached(self, receipts: Sequence[Receipt], turns: int) -> str:
         """Which of them is reached after so many turns, in a sentence; empty where none is."""

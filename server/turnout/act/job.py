@@ -112,7 +112,8 @@ class Job:
         approved = self.request.approved
         may_find = not self.request.scope and approved is None
         asked = replace(question, render=render)
-        return await work_out(asked, self.seams, self._bounds(), may_find=may_find, approved=approved)
+        bounds = self._bounds().after(self.spent)
+        return await work_out(asked, self.seams, bounds, may_find=may_find, approved=approved)
 
     def _bounds(self) -> Bounds:
         """What all requests of the refactor may come to together, as far as its route says."""

@@ -533,6 +533,21 @@ def test_fewer_failures_are_none_more(before: str, after: str) -> None:
     assert compared(OLD + before, OLD + after) == ([], 1, "")
 
 
+RUFF_HIDDEN = "No fixes available (1 hidden fix can be enabled with the `--unsafe-fixes` option)."
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("[*] 2 fixable with the `--fix` option.", "1 unsafe fix available with `--unsafe-fixes`"),
+        ("[*] 1 fixable with the `--fix` option (1 hidden fix with `--unsafe-fixes`).", RUFF_HIDDEN),
+    ],
+)
+def test_how_problems_can_be_mended_is_none(before: str, after: str) -> None:
+    """Where the change mends those that a linter could have mended, it offers something else for the others."""
+    assert compared(OLD + before, OLD + after) == ([], 1, "")
+
+
 @pytest.mark.parametrize(("before", "after"), [(1, 3), (1, -9), (-9, -9), (None, None), (1, None)])
 def test_a_check_that_ends_in_another_way_is_not_judged(before: int | None, after: int | None) -> None:
     """A crash, a signal and a time-out may stand for anything, whatever was printed before them."""

@@ -53,6 +53,7 @@ _HARMLESS = re.compile(
     r"(?:running|Ran|collected|collecting) .*\b\d+ (?:tests?|items?)(?: in [\d.]+s)?"
     r"|test .* \.\.\. (?:ok|ignored)|\S+::.* (?:PASSED|SKIPPED|XFAIL)(?: +\(.*\))?(?: +\[ *\d+%\])?"  # cargo, pytest
     r"|=== (?:RUN|PAUSE|CONT|NAME) .*|--- (?:PASS|SKIP): .*|(?:ok|\?) *\t.*"  # go
+    r"|(?:\[\*\] )?(?:\d+|No) [a-z ]*\bfix(?:es|able)?\b.*`--(?:unsafe-fixes|fix)\b.*"  # ruff
     r"|PASS(?: +\S+)?(?: \([\d.]+ m?s\))?|[✓√○] .*"  # jest, and go at the end
     r"|(?:Compiling|Checking) \S+ v\d\S*(?: \(.*\))?|Finished `\w+` profile .*|Running .*\(target/.*\)|Doc-tests \S+"
     r"|Blocking waiting for file lock on .*|(?:For more information about|Some errors have detailed expl).*"

@@ -500,6 +500,8 @@ UNCLEAR = [
     ("cargo test", OLD, OLD + "error: test failed, to rerun pass `--lib`", "stops"),
     ("mypy", OLD, OLD + "Found 1 error in 1 file (errors prevented further checking)", "stops"),
     ("go", OLD, OLD + "FAIL\tm/a [build failed]", "stops"),
+    ("coverage", OLD, OLD + "FAIL Required test coverage of 90% not reached.", "coverage"),
+    ("a process of xdist", OLD, OLD + "[gw0] [ 50%] FAILED test_a.py::t", "FAILED"),
     ("nothing known", "it is bad", "it is bad", "no problem in a known form"),
 ]  # fmt: skip
 
@@ -545,6 +547,24 @@ RUFF_HIDDEN = "No fixes available (1 hidden fix can be enabled with the `--unsaf
 )
 def test_how_problems_can_be_mended_is_none(before: str, after: str) -> None:
     """Where the change mends those that a linter could have mended, it offers something else for the others."""
+    assert compared(OLD + before, OLD + after) == ([], 1, "")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("a.py  10   2  80%\nTOTAL  10   2  80%", "a.py  12   2   4   1  83.5%   3-5\nTOTAL  12   2  83%"),
+        (
+            "0.30s call     test_a.py::test_old",
+            "1.20s setup    test_a.py::test_old\n0.01s call  test_a.py::test_new",
+        ),
+        ("(3 durations < 0.005s hidden.  Use -vv)", "(5 durations < 0.005s hidden.  Use -vv)"),
+        ("[gw0] linux -- Python 3.12\n[gw0] [ 50%] PASSED test_a.py::t", "[gw1] linux -- Python 3.12"),
+        ("2 workers [3 items]", "2 workers [4 items]\n[gw1] [ 25%] PASSED test_a.py::test_new"),
+    ],
+)
+def test_what_tells_of_no_failure_may_differ(before: str, after: str) -> None:
+    """What pytest says of coverage, of slow tests and of the process that ran them."""
     assert compared(OLD + before, OLD + after) == ([], 1, "")
 
 

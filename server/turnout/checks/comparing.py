@@ -34,7 +34,7 @@ _NOISE = re.compile(
     r"|^(?P<vitest> *\u00d7 .*) \d+ms$"
     r"|\b0x[0-9a-fA-F]{6,}\b|(?<=-)[0-9a-f]{16}\b|(?<=[Ss]eed)[=: ]+\d+|(?<=\bpid)[=: ]+\d+"
     r"|(?<=/pytest-)\d+|(?<=/go-build)\d+|(?<=/tmp)[a-z0-9_]{8}\b|(?<=turnout-check-)\w+"
-    r"|(?<=^thread ')(?P<thread>[^']*)' \(\d+\)|\[ *\d+%\]"
+    r"|(?<=^thread ')(?P<thread>[^']*)' \(\d+\)|\[ *\d+%\]|\[gw\d+\]"
 )
 _BAD = r"(?:fail\w*|errors?|problems?|issues?|warnings?|violations?|broken|fatal|crash\w*|findings?|offen[cs]es?)"
 _BAD_COUNT = re.compile(
@@ -53,6 +53,9 @@ _HARMLESS = re.compile(
     r"(?:running|Ran|collected|collecting) .*\b\d+ (?:tests?|items?)(?: in [\d.]+s)?"
     r"|test .* \.\.\. (?:ok|ignored)|\S+::.* (?:PASSED|SKIPPED|XFAIL)(?: +\(.*\))?(?: +\[ *\d+%\])?"  # cargo, pytest
     r"|=== (?:RUN|PAUSE|CONT|NAME) .*|--- (?:PASS|SKIP): .*|(?:ok|\?) *\t.*"  # go
+    r"|(?:\S+\.py|TOTAL)(?: +\d+){2,4} +[\d.]+%.*"  # coverage
+    r"|\d+\.\d+s +(?:call|setup|teardown) +\S+.*|\(\d+ durations < .*"  # pytest --durations
+    r"|\d+ workers? \[\d+ items?\]|\[gw\d+\] \[ *\d+%\] (?:PASSED|SKIPPED|XFAIL) .*"  # pytest-xdist
     r"|(?:\[\*\] )?(?:\d+|No) [a-z ]*\bfix(?:es|able)?\b.*`--(?:unsafe-fixes|fix)\b.*"  # ruff
     r"|PASS(?: +\S+)?(?: \([\d.]+ m?s\))?|[✓√○] .*"  # jest, and go at the end
     r"|(?:Compiling|Checking) \S+ v\d\S*(?: \(.*\))?|Finished `\w+` profile .*|Running .*\(target/.*\)|Doc-tests \S+"

@@ -102,6 +102,14 @@ async def test_a_line_of_a_key_is_no_row() -> None:
     assert "(a line of a private key)" in asker.said[1]
 
 
+async def test_a_long_line_is_not_cut_in_a_search() -> None:
+    """A secret that stands across the end of what a row shows is no secret any more to who takes it out."""
+    key = "AKIA" + "Q3ZX7MWN2PLK9RTB"
+    files = {**FILES, "conf/a.txt": f"{'area ' * 45}id = {key}\n"}
+    _, asker = await run([[("search_text", {"text": "area area"})], edits(), "Done."], files=files)
+    assert asker.said[0] == f"conf/a.txt:1: (a line of {45 * 5 + 5 + len(key)} characters)"
+
+
 @pytest.mark.parametrize(("first", "last"), [(9, 9), (9, 11), (3, 3), (8, 9), (1, 4), (1, 11)])
 async def test_no_piece_of_a_key_is_read(first: int, last: int) -> None:
     """Each line of a key that is read is told for one without the lines that are not, or is not read out."""

@@ -257,14 +257,17 @@ class Toolbox:
             return []
         # A line of a key is known by its neighbours, and nobody can tell once it stands alone.
         hidden = _lines_of_keys(file.lines)
-        return [
-            f"{path}:{at + 1}: {_KEY if at in hidden else line_body(file.lines[at])[:_MOST_LINE]}"
-            for at in found
-        ]
+        return [f"{path}:{at + 1}: {_KEY if at in hidden else _row(file.lines[at])}" for at in found]
 
 
 def _lines_of_keys(lines: Sequence[str]) -> frozenset[int]:
     return lines_of_keys("".join(f"{line_body(line)}\n" for line in lines))
+
+
+def _row(line: str) -> str:
+    """A line as a search shows it: whole or not at all, as a secret that is cut is not known to be one."""
+    body = line_body(line)
+    return body if len(body) <= _MOST_LINE else f"(a line of {len(body):,} characters)"
 
 
 def _read(lines: Sequence[str], first: int, last: int) -> str:

@@ -74,3 +74,14 @@ def test_what_is_refused_leaves_what_was_accepted() -> None:
     with suppress(PathRefused):
         overlay.take(gone, lambda change: "no" if change.kind == "delete" else None)
     assert overlay.changes == {"a.py": first}
+
+
+def test_a_file_that_is_made_anew_keeps_its_ends_of_lines() -> None:
+    """A file that was deleted and created again is an edit of it, and no line changes by its end alone."""
+    overlay = Overlay(MemoryWorkspace({"a.py": "a = 1\r\nb = 1\r\n"}))
+    before = ("a = 1\r\n", "b = 1\r\n")
+    overlay.take(file_change("delete", ROOT + "a.py", "a.py", before, ()), lambda _change: None)
+    anew = file_change("create", ROOT + "a.py", "a.py", (), ("a = 1\n", "b = 2\n", "c = 3\n"))
+    overlay.take(anew, lambda _change: None)
+    change = overlay.changes["a.py"]
+    assert (change.kind, change.after) == ("edit", ("a = 1\r\n", "b = 2\r\n", "c = 3\r\n"))

@@ -4,13 +4,15 @@ Invariants: there is one change of each file, from the text that its user has to
 are about one place; a change that is refused leaves all others, and what was accepted of its own file, as they were.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from turnout.act.seams import Workspace
 from turnout.core.documents import Snapshot
 from turnout.core.edits.assemble import Parser, Shown
 from turnout.core.edits.changes import FileChange, file_change
+from turnout.core.edits.locating import Region, bodies_of
+from turnout.core.edits.matching import replace_regions
 from turnout.core.edits.paths import same_file, same_place
 from turnout.core.languages import language_of
 from turnout.errors import PathRefused
@@ -139,11 +141,15 @@ def composed(first: FileChange, then: FileChange) -> FileChange | None:
             new_path=path,
             mark=first.mark,
         )
-    if then.after == first.before:
+    after = _in_style_of(first.before, then.after) if then.kind == "create" else then.after
+    if after == first.before:
         return None
-    return file_change(
-        "edit", first.uri, path, first.before, then.after, version=first.version, mark=first.mark
-    )
+    return file_change("edit", first.uri, path, first.before, after, version=first.version, mark=first.mark)
+
+
+def _in_style_of(before: Sequence[str], lines: Sequence[str]) -> tuple[str, ...]:
+    """`lines` with the ends of lines that the text `before` them had in their place."""
+    return replace_regions(before, [Region(0, len(before), tuple(bodies_of(lines)))])
 
 
 def _place(change: FileChange) -> str:

@@ -48,6 +48,9 @@ SAID = [
     ("Never edit `Makefile`.", ["Makefile"]),
     ("Do not change `Dockerfile` or `LICENSE`.", ["Dockerfile", "LICENSE"]),
     ("Do not touch `vendor` or `my docs/x.md`.", ["vendor", "my docs/x.md"]),
+    ("Never edit `vendor` or `src/gen` directly.", ["vendor", "src/gen"]),
+    ("Never touch `old` directly.", ["old"]),
+    ("Do not edit `old.py` in `web/`.", ["old.py", "web/"]),
     ("Do not make any changes to `gen/x.py`.", ["gen/x.py"]),
     ("- `gen/x.py` - DO NOT EDIT", ["gen/x.py"]),
     ("`gen/x.py`, `b.lock`: do not edit.", ["gen/x.py", "b.lock"]),
@@ -84,6 +87,8 @@ FALSE_FRIENDS = [
     "Never edit `vendor/` without running `make vendor` first.",
     "Do not change the behaviour of `parse.py`.",
     "Don't modify `total` directly.",
+    "Never edit `main` directly.",
+    "Do not touch `version` in `package.json`.",
     "Never commit `.env`.",
     "Do not use `os.path`; prefer `pathlib.Path`.",
     "Edit `a.py`, never by hand.",
@@ -199,7 +204,7 @@ NO_REMOVALS = [
 @pytest.mark.parametrize(("text", "patterns"), SAID)
 def test_what_is_forbidden(text: str, patterns: list[str]) -> None:
     """A prohibition is found in prose, below its heading and in a code block there."""
-    found = parse_off_limits(text, {"src/generated", "lib/old"}.__contains__)
+    found = parse_off_limits(text, {"src/generated", "lib/old", "old"}.__contains__)
     assert [rule.pattern for rule in found if not rule.only_removal] == patterns
 
 

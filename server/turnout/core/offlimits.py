@@ -15,6 +15,7 @@ advice that only a reader can follow, and so forbids nothing here.
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from unicodedata import normalize
 
 from turnout.core.barring import OffLimits
@@ -36,6 +37,8 @@ _VERBS = frozenset({"touch", "edit", "modify", "change", "alter"}) | _VERBS_OF_D
 _REMOVALS = frozenset({"delete", "remove", "rename", "move"})
 _VERBS_OF_FILES = frozenset({"touch", "edit"})
 """What nobody does to a variable, so that any name behind them is a path."""
+_BEHIND_A_PART = frozenset({"in", "directly"})
+"""What is said of a branch, or of a value in a file, as well as of a folder."""
 _TOUCHED = frozenset({"touched", "edited", "modified", "changed", "altered", "updated", "overwritten"})
 _NOT = frozenset({"never", "don't", "mustn't", "shouldn't", "cannot"})
 _AUXILIARIES = frozenset({"do", "must", "may", "should", "can"})
@@ -129,7 +132,7 @@ def _rules(text: str, exists: Exists) -> Iterator[OffLimits]:
             found = [*_listed(line, fenced=fenced)] if level or fenced or _names_paths(line) else []
         else:
             said = [] if fenced else [with_paths_quoted(part, exists) for part in _SENTENCE.split(line)]
-            found = [] if fenced else [*_said(said), *_labelled(line)]
+            found = [] if fenced else [*_said(said, exists), *_labelled(line)]
             yield from (OffLimits(pattern, number, only_removal=True) for pattern in _not_removed(said))
         yield from (OffLimits(pattern, number) for pattern in found)
         if not fenced and _announces(line):
@@ -233,7 +236,7 @@ def _reason_follows(line: str) -> bool:
     )
 
 
-def _said(sentences: list[str]) -> Iterator[str]:
+def _said(sentences: list[str], exists: Exists) -> Iterator[str]:
     """The paths of the sentences that forbid."""
     before: list[str] = []
     for sentence in sentences:
@@ -241,7 +244,8 @@ def _said(sentences: list[str]) -> Iterator[str]:
         if not _CONDITIONS.intersection(tokens):
             for place in _active(tokens):
                 is_path = _test_behind(tokens[place - 1])
-                yield from _paths(_run(tokens[place:], _FILLERS | {"*", "|"}, is_path), _QUOTED_PATH)
+                behind = _without_parts(tokens[place:], exists)
+                yield from _paths(_run(behind, _FILLERS | {"*", "|"}, is_path), _QUOTED_PATH)
                 if _means_what_was_named(tokens[place:]):
                     named = _made_elsewhere([*before, *tokens[:place]]) or _in_front(tokens[:place])
                     yield from _paths(named, _QUOTED_PATH)
@@ -271,6 +275,15 @@ def _test_behind(verb: str) -> Callable[[str], bool]:
     if verb in _VERBS_OF_DATA:
         return is_file_or_folder
     return _is_named if verb in _VERBS_OF_FILES else _is_path
+
+
+def _without_parts(behind: list[str], exists: Exists) -> list[str]:
+    """The tokens in front of a name that is no path there, but of a branch, or of something in what follows it."""
+    for place, (token, following) in enumerate(pairwise(behind)):
+        name = token.strip("`")
+        if name != token and following in _BEHIND_A_PART and not (_is_path(name) or exists(name)):
+            return behind[:place]
+    return behind
 
 
 def _means_what_was_named(behind: list[str]) -> bool:

@@ -54,6 +54,21 @@ async def test_what_was_accepted_stays(turns: Sequence[Turn]) -> None:
     assert failed(proposal) == {}
 
 
+async def test_a_move_that_is_sent_again_with_edits_is_no_failure() -> None:
+    """Edits that come with a move go by the old path, whether the move was made just now or in an earlier call."""
+    moved = [{"path": "basket.py", "new_path": "cart.py"}]
+    first = {"path": "basket.py", "search": "SUM = total([1])", "replace": "SUM = 1"}
+    second = {"path": "basket.py", "search": "from prices import total", "replace": "import prices"}
+    for sent in ([first], [first, second], [second]):
+        proposal, asker = await after(
+            call(rename=moved, edits=[first]),
+            call(rename=moved, edits=[second]),
+            call(rename=moved, edits=sent, done=True),
+        )
+        assert texts(proposal) == {"basket.py": "import prices\n\nSUM = 1\n"}
+        assert (len(asker.prompts), failed(proposal)) == (3, {})
+
+
 async def test_an_empty_file_that_was_filled_is_not_made_again() -> None:
     """A create without text that is sent again once its file has some is answered as any other, and ends nothing."""
     empty = {"path": "pkg/__init__.py", "text": ""}

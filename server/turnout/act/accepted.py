@@ -19,7 +19,7 @@ from turnout.core.documents import Snapshot
 from turnout.core.edits.assemble import Shown, assemble
 from turnout.core.edits.locating import bodies_of
 from turnout.core.edits.paths import normalise
-from turnout.core.edits.replies import Delete, Rename, Replace, Reply, Step
+from turnout.core.edits.replies import Delete, Rename, Replace, Reply, Step, Write
 from turnout.core.models import Model
 from turnout.errors import EditError, PathRefused
 
@@ -54,7 +54,15 @@ class Accepted:
         """Take the edits of a call by `model`, which may have `files`; those that are in place already, in words."""
         now = self.overlay.files(files)
         made = [step for step in reply.steps if self._is_in_place(step, now)]
-        wanted = replace(reply, steps=tuple(step for step in reply.steps if step not in made))
+        moved = {step.path for step in made if isinstance(step, Rename)}
+        wanted = replace(
+            reply,
+            steps=tuple(
+                self._where_it_is(step) if step.path in moved else step
+                for step in reply.steps
+                if step not in made
+            ),
+        )
         usable, refused = await without_closed(wanted, now, self.question.kind, model, self.seams)
         shown = self.overlay.shown(now, self.seams.syntax)
         failures = await asyncio.to_thread(self._accept, usable, shown)
@@ -112,17 +120,23 @@ class Accepted:
 
     def _is_in_place(self, step: Step, files: Mapping[str, Snapshot]) -> bool:
         """Whether `files` are as `step` left them when it was made before: to make it again would do harm or fail."""
-        if replace(step, number=0) not in self._made:
+        sent, path = replace(step, number=0), self.overlay.present(step.path)
+        if self._made.isdisjoint((sent, replace(sent, path=path))):
             return False
         if isinstance(step, Rename):
             return self.overlay.is_gone(step.path) and self.overlay.origin(step.new_path) == step.path
         if isinstance(step, Delete):
             return self.overlay.is_gone(step.path)
-        if not isinstance(step, Replace) or step.path not in files:
+        if not isinstance(step, Replace) or path not in files:
             return False
-        there = bodies_of(files[step.path].lines)
+        there = bodies_of(files[path].lines)
         is_removal = step.search and not step.replace
         return not _holds(there, step.search) if is_removal else _holds(there, step.replace)
+
+    def _where_it_is(self, step: Step) -> Step:
+        """`step` by the name that its file has now; one that makes a file is for the place that it names."""
+        is_edit = isinstance(step, Write) or (isinstance(step, Replace) and bool(step.search))
+        return replace(step, path=self.overlay.present(step.path)) if is_edit else step
 
     def _forget(self, path: str) -> None:
         self._open.pop(path, None)

@@ -38,6 +38,11 @@ class Overlay:
         change = self.changes.get(path)
         return change is not None and change.kind in ("delete", "rename") and self.at(path) is None
 
+    def present(self, path: str) -> str:
+        """Where the file is now that was at `path` before; `path` itself for one that was not moved."""
+        change = self.changes.get(path)
+        return _place(change) if change is not None and self.is_gone(path) else path
+
     def origin(self, path: str) -> str | None:
         """The path that the file at `path` had before; None for one that is new."""
         change = self.at(path)

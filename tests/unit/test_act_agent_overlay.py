@@ -165,6 +165,43 @@ async def test_no_two_files_in_one_place(there: Calls) -> None:
     assert {(change.path, change.new_path) for change in proposal.changes} == {("basket.py", "cart.py")}
 
 
+SHIM = [{"path": "basket.py", "text": "from cart import SUM\n"}]
+CART = [{"path": "cart.py", "text": "SUM = 1\n"}]
+
+
+@pytest.mark.parametrize(
+    ("turns", "said", "texts_then"),
+    [
+        (
+            [
+                call(rename=[{"path": "basket.py", "new_path": "cart.py"}]),
+                call(create=SHIM),
+                [("reset_files", {"paths": ["basket.py"]}), *call(create=CART, rewrite=SHIM)],
+            ],
+            "Use reset_files for basket.py, then create cart.py and rewrite basket.py.",
+            {"basket.py": "from cart import SUM\n", "cart.py": "SUM = 1\n"},
+        ),
+        (
+            [
+                call(delete=["prices.py"]),
+                call(rename=[{"path": "basket.py", "new_path": "prices.py"}]),
+                call(create=[{"path": "prices.py", "text": "SUM = 1\n"}], delete=["basket.py"]),
+            ],
+            "Create prices.py with its new text and delete basket.py.",
+            {"prices.py": "SUM = 1\n", "basket.py": ""},
+        ),
+    ],
+    ids=["the old place is kept", "onto a file that is gone"],
+)
+async def test_a_move_that_cannot_be_is_made_otherwise(
+    turns: Sequence[Turn], said: str, texts_then: dict[str, str]
+) -> None:
+    """Where one place would be of two files, the model is told what comes to the same, and that is taken."""
+    proposal, asker = await after(*turns, "Done.")
+    assert said in asker.said[1]
+    assert (texts(proposal), failed(proposal)) == (texts_then, {})
+
+
 async def test_a_file_is_let_go_of() -> None:
     """After `reset_files` it is as it was, and what comes then is made to that; what is left out is said."""
     proposal, asker = await after(

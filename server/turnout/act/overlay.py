@@ -118,7 +118,7 @@ class Overlay:
             if other is first:
                 continue
             if not places.isdisjoint((same_place(other.path), same_place(_place(other)))):
-                raise PathRefused(f"{_place(change)} is the place of two files.")
+                raise PathRefused(f"{_place(change)} is the place of two files.{_instead(change, other)}")
             if identity is not None and identity == self.workspace.identity(other.uri):
                 raise PathRefused(same_file(change.path, other.path))
 
@@ -150,6 +150,19 @@ def composed(first: FileChange, then: FileChange) -> FileChange | None:
     if after == first.before:
         return None
     return file_change("edit", first.uri, path, first.before, after, version=first.version, mark=first.mark)
+
+
+def _instead(change: FileChange, other: FileChange) -> str:
+    """What does the same as `change`, which takes a place of `other`, for the model; empty where nothing does."""
+    if (
+        change.kind == "create"
+        and other.kind == "rename"
+        and same_place(change.path) == same_place(other.path)
+    ):
+        return f" Use reset_files for {other.path}, then create {other.new_path} and rewrite {other.path}."
+    if change.kind == "rename" and other.kind == "delete":
+        return f" Create {change.new_path} with its new text and delete {change.path}."
+    return ""
 
 
 def _in_style_of(before: Sequence[str], lines: Sequence[str]) -> tuple[str, ...]:

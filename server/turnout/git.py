@@ -51,6 +51,7 @@ _DROPPED = re.compile(
     r"GIT_(?:TRACE\w*|EXTERNAL_DIFF|PAGER|SSH\w*|ASKPASS|PROXY\w*|EDITOR|CONFIG\w*|ATTR_SOURCE)"
 )
 _SUBJECTS = 12
+_MOST_COMPLAINTS = 10_000
 
 
 async def staged(folder: Path) -> Staged:
@@ -222,7 +223,9 @@ async def run(
 async def dirty(
     folder: Path, paths: Sequence[str], texts: Mapping[str, str | None] = MappingProxyType({})
 ) -> tuple[str, ...]:
-    """Those of `paths` (in `folder`) that the last commit does not hold as they are on disk; none without a repository.
+    """Those of `paths` (in `folder`) that the last commit does not hold as they are on disk.
+
+    None without a repository or a commit; all of them where git does not say, as of the repository of another user.
 
     Nor is one that it holds as it was a while ago, where `texts` says how that was (None: no file; a byte order mark is
     no part of a text).
@@ -231,14 +234,24 @@ async def dirty(
     """
     try:
         listed = await run(folder, "ls-tree", "-z", "HEAD", "--", *paths)
-    except GitFailed:
+    except (_Missing, _NoRepository):
         return ()
+    except GitFailed:
+        return () if await _has_no_commit(folder) else tuple(paths)
     known = {}
     for entry in listed.decode("utf-8", "surrogateescape").split("\0"):
         head, _, path = entry.partition("\t")
         if path:
             known[path] = head.split(" ")[2]
     return await asyncio.to_thread(_changed, folder, paths, known, texts)
+
+
+async def _has_no_commit(folder: Path) -> bool:
+    """Whether git reads the repository around `folder`, and there is none in it."""
+    try:
+        return not await run(folder, "rev-list", "--all", "--max-count=1")
+    except GitFailed:
+        return False
 
 
 def _changed(
@@ -276,8 +289,16 @@ def _is_blob(data: bytes | None, oid: str | None) -> bool:
     )
 
 
+class _Missing(GitFailed):
+    """There is no git."""
+
+
 class _Refused(GitFailed):
     """git ran, and said no."""
+
+
+class _NoRepository(_Refused):
+    """It said that it finds no repository."""
 
 
 class _Call:
@@ -299,20 +320,21 @@ class _Call:
         try:
             with (
                 self._input() as given,
+                tempfile.TemporaryFile() as complaints,
                 subprocess.Popen(  # noqa: S603 - fixed arguments, and paths behind `--`
                     ["git", *self._arguments],  # noqa: S607 - the user's own git, wherever it is
                     cwd=self._folder,
                     env=_environment(),
                     stdin=given,
                     stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
+                    stderr=complaints,
                 ) as process,
             ):
-                return self._read(process)
+                return self._read(process, complaints)
         except OSError as error:
             if not self._folder.is_dir():
                 raise GitFailed(f"There is no folder {self._folder}.") from error
-            raise GitFailed(f"git cannot be run: {error}.", advice="Install git.") from error
+            raise _Missing(f"git cannot be run: {error}.", advice="Install git.") from error
 
     def _input(self) -> IO[bytes]:
         """What git reads from: a file, so that neither side waits for the other."""
@@ -321,7 +343,7 @@ class _Call:
         given.seek(0)
         return given
 
-    def _read(self, process: "subprocess.Popen[bytes]") -> bytes:
+    def _read(self, process: "subprocess.Popen[bytes]", complaints: IO[bytes]) -> bytes:
         self._process = process
         timer = threading.Timer(self._timeout_s, self.stop)
         timer.start()
@@ -339,7 +361,10 @@ class _Call:
             raise GitFailed(f"git did not finish within {self._timeout_s:g} s.")
         if status and not is_cut:
             command = next(word for word in self._arguments[len(_SAFE) :])
-            raise _Refused(f"git {command} failed in {self._folder} with exit status {status}.")
+            complaints.seek(0)
+            is_none = b"not a git repository (or any" in complaints.read(_MOST_COMPLAINTS)
+            kind = _NoRepository if is_none else _Refused
+            raise kind(f"git {command} failed in {self._folder} with exit status {status}.")
         return data
 
     def stop(self) -> None:

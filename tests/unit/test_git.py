@@ -193,6 +193,17 @@ async def test_no_repository(tmp_path: Path) -> None:
     assert await git.dirty(tmp_path, ["a"]) == ()
 
 
+async def test_what_git_does_not_say_is_not_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files in a repository of another user may hold anything; without a commit or without git, none is asked for."""
+    repository(tmp_path, FILES)
+    assert await git.dirty(tmp_path, ["a.py"]) == ()
+    commit(tmp_path, "Begin")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert await git.dirty(tmp_path, ["a.py", "new"]) == ("a.py", "new")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert await git.dirty(tmp_path, ["a.py"]) == ()
+
+
 async def test_a_work_tree_that_is_elsewhere(tmp_path: Path) -> None:
     """A repository that claims another folder as its own is refused."""
     repository(tmp_path / "repo", FILES)

@@ -297,6 +297,16 @@ async def test_a_folder_that_is_too_large_is_not_copied(
     assert "not run" in check.message
 
 
+async def test_files_that_are_read_only_are_changed_in_the_copy(folder: Folder) -> None:
+    """Their other permissions stay; those of the work tree are left alone."""
+    script = folder.root / "pkg/a.py"
+    script.chmod(0o555)
+    async with shadow.shadow(folder, [edit(folder, "pkg/a.py", "VALUE = 2\n")], changed=True) as copy:
+        assert (copy.root / "pkg/a.py").read_text() == "VALUE = 2\n"
+        assert (copy.root / "pkg/a.py").stat().st_mode & 0o777 == 0o755
+    assert script.stat().st_mode & 0o777 == 0o555
+
+
 async def test_nothing_gets_out_of_the_copy(folder: Folder, tmp_path: Path) -> None:
     """Files are never shared with the work tree, and links of it are not there: a check writes into its copy alone."""
     outside = tmp_path / "outside.txt"

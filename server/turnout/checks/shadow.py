@@ -192,6 +192,8 @@ def _change(root: Path, target: Path, change: FileChange) -> None:
 
 def _write(path: Path, mark: bytes, lines: Sequence[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileNotFoundError):  # it may have been copied from one that nobody may write
+        path.chmod(stat.S_IMODE(path.stat().st_mode) | stat.S_IWUSR)
     path.write_bytes(mark + "".join(lines).encode("utf-8", "surrogatepass"))
 
 

@@ -14,6 +14,7 @@ from turnout.errors import ModelFailed, RequestRejected, TurnoutError
 from turnout.evaluate.arms import ARMS, Arm
 from turnout.evaluate.cutting import Gap
 from turnout.evaluate.pipeline import Answered, Pipeline, ask_every_way
+from turnout.evaluate.report import filled
 from turnout.evaluate.run import Progress, Site, Wanted, find_holes, interleaved, measure, run
 from unit.test_complete_context import Index, passage
 
@@ -57,6 +58,13 @@ def pipeline(local: Local, index: Index | None = None) -> Pipeline:
 
 async def answers(local: Local, index: Index | None = None) -> dict[Arm, Answered]:
     return await ask_every_way(pipeline(local, index), GAP, 0)
+
+
+async def test_an_answer_is_judged_by_the_text_that_comes_of_it() -> None:
+    """Who writes the bracket that an editor had closed, in its place, has written what the author wrote."""
+    found = await answers(Local("customer)"))
+    assert {(answer.text, answer.replaces) for answer in found.values()} == {("customer)", 1)}
+    assert all(score.exact for score in filled(GAP, found).scores.values())
 
 
 async def test_ways_of_asking_differ_in_their_surroundings_alone() -> None:

@@ -37,7 +37,10 @@ class Local(Backend, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What was shown at a hole, and what it took; `reason` says why nothing was, where `text` is empty."""
+    """What was shown at a hole, and what it took; `reason` says why nothing was, where `text` is empty.
+
+    `text` stands for the next `replaces` characters behind the hole, too: brackets that an editor closed by itself.
+    """
 
     text: str
     reason: str
@@ -47,6 +50,7 @@ class Answered:
     evaluated_tokens: int
     generated_tokens: int
     sources: tuple[str, ...]
+    replaces: int = 0
 
 
 class Pipeline:
@@ -89,6 +93,8 @@ class Pipeline:
             raise self._error
         text = shown.text if shown is not None else ""
         answered = self._answered(text, self._completer.why(uri), total_ms)
+        if shown is not None:
+            answered = replace(answered, replaces=shown.replaces)
         self._completer.forget(uri)
         self._gatherer.forget(uri)
         return answered

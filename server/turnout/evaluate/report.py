@@ -24,8 +24,12 @@ class Filled:
 
 
 def filled(gap: Gap, answers: Mapping[Arm, Answered]) -> Filled:
-    """Compare the answers at a hole with what its author wrote."""
-    return Filled(gap, answers, {arm: score(answer.text, gap.truth) for arm, answer in answers.items()})
+    """Compare the answers at a hole with what its author wrote, by the text that comes of them."""
+
+    def scored(answer: Answered) -> Score:
+        return score(answer.text, gap.truth + gap.after[: answer.replaces])
+
+    return Filled(gap, answers, {arm: scored(answer) for arm, answer in answers.items()})
 
 
 def groups(holes: Sequence[Filled]) -> Iterator[tuple[str, list[Filled]]]:

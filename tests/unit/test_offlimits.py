@@ -81,7 +81,28 @@ SAID = [
     ("Avoid making changes to vendor/.", ["vendor/"]),
     ("src/a.py is generated; do not edit it.", ["src/a.py"]),
     ("## Do not edit\n### Generated\n- `gen/` comes from `tools/make.py`\n", ["gen/"]),
+    ("Do not touch the vendor directory.", ["vendor/"]),
+    ("Never touch vendor", ["vendor"]),
+    ("Never touch old, vendor or the `dist` folder.", ["old", "vendor", "dist/"]),
+    ("The vendor folder must not be edited.", ["vendor/"]),
+    ("Do not change anything in the `vendor` directory!", ["vendor/"]),
+    ("Hands off `a/`", ["a/"]),
+    ("**Hands off** vendor!", ["vendor"]),
+    ("No changes to `a.py`.", ["a.py"]),
+    ("- No edits in vendor/.", ["vendor/"]),
+    ("No manual changes to `a.lock` are allowed.", ["a.lock"]),
+    ("Treat `a/` as read-only.", ["a/"]),
+    ("Always treat vendor/ and `a.py` as strictly off limits.", ["vendor/", "a.py"]),
+    ("Under no circumstances edit `a.py`.", ["a.py"]),
+    ("Under no circumstances should you touch vendor/.", ["vendor/"]),
+    ("`a.py` must under no circumstances be edited.", ["a.py"]),
+    ("It is forbidden to edit `a.py`.", ["a.py"]),
+    ("You are strictly prohibited to modify vendor/.", ["vendor/"]),
+    ("Nothing under `gen/` may be edited.", ["gen/"]),
+    ("Nothing in vendor/ should ever be changed.", ["vendor/"]),
 ]  # fmt: skip
+
+THERE = {"src/generated", "lib/old", "old", "vendor", "dist"}
 
 FALSE_FRIENDS = [
     "Never edit `vendor/` without running `make vendor` first.",
@@ -179,6 +200,46 @@ FALSE_FRIENDS = [
     "a.py must be left before b.py must stay unchanged.",
     "`a.py` does not change.",
     "Edit src/a.py, never by hand.",
+    "Do not touch the vendor directory structure.",
+    "Do not edit the vendor directory's readme.",
+    "Never touch vendor code.",
+    "Never touch the missing directory.",
+    "Never touch vendor without asking.",
+    "Never touch up vendor.",
+    "Never edit vendor.",
+    "Do not change old names.",
+    "The vendor folder must not be large.",
+    "The vendor folder is where the rest must not be changed.",
+    "Touch the vendor folder.",
+    "Vendor things in the vendor folder; do not change names.",
+    "Do not change names in the style of the vendor folder.",
+    "Hands off to `b.py` when done.",
+    "This hands off `a.py` to the next step.",
+    "Hands off the keyboard: `a.py` runs.",
+    "No changes to `a.py` are needed.",
+    "No changes to `a.py` were made.",
+    "No changes to the API of `a.py`.",
+    "No changes in `a.py` since then.",
+    "No edits in `a.py` have been kept.",
+    "No edits to `a.py` unless necessary.",
+    "No changes to `total`.",
+    "There are no edits in `a.py`.",
+    "Treat `total` as read-only.",
+    "Treat lines of `a.py` as read-only.",
+    "Treat `a/` as a library.",
+    "We treat `a/` as read-only.",
+    "Do not treat `a/` as read-only.",
+    "Treat `a/` as read-only unless asked.",
+    "Under no circumstances print in `a.py`.",
+    "Under no circumstances edit the API of `a.py`.",
+    "Under no circumstances edit `a.py` before the release.",
+    "It is not forbidden to edit `a.py`.",
+    "It is forbidden to edit the style of `a.py`.",
+    "If it is forbidden to edit `a.py`, ask.",
+    "Nothing in `a.py` may be slow.",
+    "Nothing in `Total` may be changed.",
+    "There is nothing in `a.py` that may be edited.",
+    "Only edit files in `shop/`.",
 ]
 
 REMOVALS = [
@@ -204,14 +265,14 @@ NO_REMOVALS = [
 @pytest.mark.parametrize(("text", "patterns"), SAID)
 def test_what_is_forbidden(text: str, patterns: list[str]) -> None:
     """A prohibition is found in prose, below its heading and in a code block there."""
-    found = parse_off_limits(text, {"src/generated", "lib/old", "old"}.__contains__)
+    found = parse_off_limits(text, THERE.__contains__)
     assert [rule.pattern for rule in found if not rule.only_removal] == patterns
 
 
 @pytest.mark.parametrize("text", FALSE_FRIENDS)
 def test_what_only_sounds_like_it(text: str) -> None:
     """Advice, conditions, names of code and other headings forbid nothing."""
-    assert parse_off_limits(text) == ()
+    assert parse_off_limits(text, THERE.__contains__) == ()
 
 
 @pytest.mark.parametrize(("text", "patterns"), [*REMOVALS, *((text, []) for text in NO_REMOVALS)])
@@ -239,6 +300,14 @@ def test_what_must_only_not_be_removed(text: str, patterns: list[str]) -> None:
         ("```\nnever edit it\n```\nNever print.\n", ()),
         ("Never commit secrets. Keep it short.", ()),
         ("Migrations must not be edited after a merge.", (1,)),
+        ("Only edit files in `shop/`.", (1,)),
+        ("You may change only files in shop/.\nIt only changes files.\nOnly change what is asked for.", (1,)),
+        (
+            "No edits to generated code.\nTreat the parser as read-only.\nNothing in it may be edited.",
+            (1, 2, 3),
+        ),
+        ("It is forbidden to edit the parser.\nUnder no circumstances should you edit it.", (1, 2)),
+        ("No changes to `a.py`.\nTreat `a/` as read-only.\nNothing under `gen/` may be edited.", ()),
     ],
 )
 def test_what_is_not_held_to_is_known(text: str, lines: tuple[int, ...]) -> None:

@@ -38,6 +38,22 @@ _LEAVE = re.compile(
     rf"{_START}(?:leave|keep)\s+(?P<what>(?:`[^`]*`|[^`.;:])*?)\s+{_UNCHANGED}(?=\W*$|\s*[,;:.!(])",
     re.IGNORECASE,
 )
+_TREAT = re.compile(
+    rf"{_START}(?:treat|consider)\s+(?P<what>(?:`[^`]*`|[^`.;:])*?)\s+as\s+"
+    r"(?:strictly\s+)?(?:read[ -]only|off[ -]limits|immutable)\b",
+    re.IGNORECASE,
+)
+_NOTHING = re.compile(
+    rf"{_START}nothing\s+(?:under|in|inside|within|below)\s+(?P<what>(?:`[^`]*`|[^`.;:])*?)\s+"
+    r"(?:may|must|should|can)\s+(?:ever\s+)?be\s+(?:touched|edited|modified|changed|altered)\b",
+    re.IGNORECASE,
+)
+_NO_CHANGES = re.compile(
+    rf"{_START}no\s+(?:(?:direct|manual)\s+)?(?:changes|edits|modifications)\s+(?:to|in|under|inside)\b"
+    # What is told of changes is no order.
+    r"(?!.*\b(?:(?:are|is)\b(?! (?:allowed|permitted))|were|was|ha[sd]|have|will|yet|since|required?)\b)",
+    re.IGNORECASE,
+)
 _STAYS = re.compile(
     r"\b(?:must|should|has to|have to|needs? to)\s+(?:always\s+)?(?:stay|remain|be left|be kept)\s+"
     + _UNCHANGED,
@@ -54,19 +70,32 @@ _ALWAYS = (
     ),
     (re.compile(r"\b(?:are|is) (?:not|never) (?:allowed|permitted|supposed) to\b", re.IGNORECASE), "must not"),
     (re.compile(r"\b(?:are|is) (?:not|never) to be\b", re.IGNORECASE), "must not be"),
+    (re.compile(r"\b(?:are|is) (?:strictly )?(?:forbidden|prohibited) to\b", re.IGNORECASE), "must not"),
+    (re.compile(r"\bunder no circumstances,?(?: (?:should|may|must)(?: you| we)?)?", re.IGNORECASE), "never"),
+    (re.compile(rf"{_START}hands off\b[*_:]*", re.IGNORECASE), r"\g<start>never touch"),
     (re.compile(r"\bnever(?: do)?(?:\*\*|__)?:(?:\*\*|__)?\s+(?=[a-z])", re.IGNORECASE), "never "),
     (re.compile(r"\bwrite (?:to|into)\b", re.IGNORECASE), "overwrite"),
 )  # fmt: skip
 
 _PIECE = re.compile(r"`[^`\n]*`|(?<![\w`/.@$~:-])(?:\./)?[\w.@+-]*[\w+-](?:/[\w.@+-]*[\w+-])*/?")
-_JOINING = re.compile(r"(?=[,\s]),?\s*(?:(?:and|or|nor|&)\s+)?(?:(?:files?\s+)?in\s+)?")
+_JOINING = re.compile(r"(?=[,\s]),?\s*(?:(?:and|or|nor|&)\s+)?(?:(?:files?\s+)?in\s+)?(?:the\s+)?")
 _END = re.compile(
     r"[\s*_]*(?:$|[,;!)(|\u2013\u2014]|[.:](?:\s|$)|\s-\s"
     r"|\s(?:by hand|manually|directly|yourself|files?|folders?|director(?:y|ies)|is|are|must|should|may"
     r"|alone|unchanged|untouched|intact|as)\b)"
 )
+_KIND = re.compile(r"\s(?:files?|folders?|director(?:y|ies))\b")
+_FOLDER = re.compile(rf"\s(?:folders?|director(?:y|ies))(?={_END.pattern})")
+_BEHIND_TOUCH = re.compile(
+    r"\b(?:touch(?:ing)?|hands off)[*_:]*\s+(?:(?:the|any|all|files?|anything|in|under|inside|within)\s+)*"
+    r"(?:[`\w./-]+(?:,|,?\s+(?:or|and|nor))\s+(?:the\s+)?)*$",
+    re.IGNORECASE,
+)
+_MOST_BEFORE = 200
+"""Characters in front of a name that are looked through for a verb."""
 _FORBIDDING = re.compile(
-    r"touch|edit|modif|chang|alter|updat|overwrit|write|delet|remov|renam|move|leave|keep|off[ -]limits|read[ -]only",
+    r"touch|edit|modif|chang|alter|updat|overwrit|write|delet|remov|renam|move|leave|keep|off[ -]limits|read[ -]only"
+    r"|hands off",
     re.IGNORECASE,
 )
 
@@ -80,6 +109,14 @@ _SEEMS = re.compile(
     r"|\b(?:must|should|may|is|are) (?:not|never) (?:to )?be "
     r"(?:touched|edited|modified|changed|altered|renamed|deleted)"
     r"|\b(?:off[ -]limits|hands off|stay out of)\b"
+    r"|\b(?:forbidden|prohibited) to (?:touch|edit|modify|change|alter)\b"
+    r"|\bunder no circumstances\b.{1,40}?\b(?:touch|edit|modif|chang|alter|updat|delet|renam)"
+    r"|\b(?:treat|consider)\b.{1,80}\bas (?:read[ -]only|immutable)\b"
+    r"|^\W*no (?:direct |manual )?(?:changes|edits|modifications) (?:to|in|under|inside)\b"
+    r"|^\W*nothing (?:under|in|inside|within|below)\b.{1,80}\b(?:may|must|should) (?:ever )?be "
+    r"(?:touch|edit|modifi|chang|alter)ed"
+    r"|\bonly (?:touch|edit|modify|change|write to) (?:the |any )?(?:files?|code|folders?|director\w+|`|\S+/)"
+    r"|\b(?:touch|edit|modify|change) (?:files |code )?only (?:files |code )?(?:in|under|inside|within|`|\S+/)"
     r"|\b(?:touch|edit|modify|chang|alter|updat|delet|renam)ing\b.{1,80}\b(?:forbidden|prohibited|not allowed)\b",
     re.IGNORECASE,
 )
@@ -94,6 +131,9 @@ def plainly(sentence: str) -> str:
     if _SOFT.search(said):
         return said
     said = _AVOID.sub(lambda found: f"{found['start']}never {_DOING[found['doing'].lower()]}", said)
+    said = _NO_CHANGES.sub(r"\g<start>never change", said)
+    for form in (_TREAT, _NOTHING):
+        said = form.sub(r"\g<start>never change \g<what>", said)
     return _LEAVE.sub(r"\g<start>never edit \g<what>", said)
 
 
@@ -107,13 +147,14 @@ def with_paths_quoted(sentence: str, exists: Callable[[str], bool]) -> str:
     said, start, is_end = sentence, -1, False
     for found in reversed([*_PIECE.finditer(sentence)]):
         word, end = found[0], found.end()
-        if not (is_span := word.startswith("`")) and not _is_path(word, exists):
+        is_span, is_folder = word.startswith("`"), _is_folder(found, exists)
+        if not (is_span or is_folder or _is_path(word, exists) or _is_touched(found, exists)):
             continue
         is_joined = start >= 0 and _JOINING.fullmatch(sentence, end, start) is not None
         is_end = is_span or (is_end if is_joined else _END.match(sentence, end) is not None)
         start = found.start()
-        if is_end and not is_span:
-            said = f"{said[:start]}`{word}`{said[end:]}"
+        if is_folder or (is_end and not is_span):
+            said = f"{said[:start]}`{word.strip('`')}{'/' * is_folder}`{said[end:]}"
     return said
 
 
@@ -122,6 +163,20 @@ def is_file_or_folder(name: str) -> bool:
     ending = posixpath.splitext(name)[1].lower()
     is_file = language_of(name) != "plaintext" or ending in _ENDINGS or name.startswith(".env")
     return (name.endswith("/") and not name.startswith("/")) or (is_file and not _PRODUCTS.fullmatch(name))
+
+
+def _is_folder(found: re.Match[str], exists: Callable[[str], bool]) -> bool:
+    """Whether a name that is there is called a folder: `the vendor directory`."""
+    name = found[0].strip("`")
+    return _FOLDER.match(found.string, found.end()) is not None and "/" not in name and exists(name)
+
+
+def _is_touched(found: re.Match[str], exists: Callable[[str], bool]) -> bool:
+    """Whether a name that is there stands behind `touch`, which is done to files only."""
+    is_behind = (
+        _BEHIND_TOUCH.search(found.string, max(0, found.start() - _MOST_BEFORE), found.start()) is not None
+    )
+    return is_behind and not _KIND.match(found.string, found.end()) and exists(found[0])
 
 
 def _is_path(word: str, exists: Callable[[str], bool]) -> bool:

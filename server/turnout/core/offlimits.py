@@ -8,9 +8,9 @@ block, the first cell of a table's row that is a path, and every path in backquo
 below it. Below a line such as `Do not touch:` count the list, the code block or the table that follows at once, and in
 such a line the paths behind its colon. In any other line: paths right behind `never`/`do not`/`must not` and `touch`,
 `edit`, `modify`, `change`, `alter`, `update` or `overwrite`, or in front of `is off limits` or `must not be changed`,
-or of `is generated; do not edit it`, and what says the same (see `prohibitions`), as `Treat X as read-only` does. What must never be deleted, renamed
-or moved may still be edited. A sentence with a condition (`without`, `before`, `if`, ...) is
-advice that only a reader can follow, and so forbids nothing here.
+or of `is generated; do not edit it`, and what says the same (see `prohibitions`), as `treat X as read-only` does. What
+must never be deleted, renamed or moved may still be edited. A sentence with a condition (`without`, `before`, `if`,
+...) is advice that only a reader can follow, and so forbids nothing here.
 """
 
 import re

@@ -212,6 +212,32 @@ async def test_a_file_is_let_go_of() -> None:
     assert "A = 10" in texts(proposal)["prices.py"]
 
 
+TENFOLD = edits("basket.py", "SUM = total([1])", "SUM = 10", done=False)
+BACK = edits("basket.py", "SUM = 10", "SUM = total([1])")
+SCRATCH = call(create=[{"path": "new.py", "text": "X = 1\n"}])
+
+
+@pytest.mark.parametrize(
+    ("turns", "told"),
+    [
+        ([SCRATCH, call(rename=[{"path": "new.py", "new_path": "new2.py"}]), "Done."], ""),
+        ([SCRATCH, call(delete=["new.py"]), "Done."], "new.py"),
+        ([TENFOLD, [("reset_files", {"paths": ["basket.py"]})], "Done."], "basket.py"),
+        ([TENFOLD, BACK], "basket.py"),
+    ],
+    ids=["called otherwise", "made and deleted", "reset", "edited back"],
+)
+async def test_what_a_model_takes_back_of_its_own_accord_is_told(turns: Sequence[Turn], told: str) -> None:
+    """Where nothing was wrong with a change it is the model's to take it back: that is a note, and no failure."""
+    proposal, _ = await after(DEF, *turns)
+    assert (proposal.complete, failed(proposal)) == (True, {})
+    notes = {
+        check.name: check.message for check in proposal.checks if not check.ran and "taken" in check.name
+    }
+    said = {f"edits taken back in {told}": f"{told}: the model took its change back."}
+    assert notes == (said if told else {})
+
+
 async def test_edits_that_were_refused_with_others_are_missed() -> None:
     """A file's edits in one call are made together or not at all, and those that are never sent again are told."""
     both = call(

@@ -89,15 +89,29 @@ class Accepted:
         )
         self.attempts.append(Attempt(draft.meant, wrong, reply, changes))
 
+    def chosen(self, draft: Draft) -> Draft:
+        """`draft`, where what the model took back with nothing wrong in it was its choice: told, and not missing."""
+        wrong = {path: attempt.wrong for attempt in self.attempts for path in attempt.meant}
+        free = [
+            lost for lost in draft.withdrawn if not wrong.get(lost.path, "") and lost.path not in draft.meant
+        ]
+        told = (replace(lost, reason="the model took its change back.") for lost in free)
+        missing = tuple(lost for lost in draft.withdrawn if lost not in free)
+        return replace(draft, withdrawn=missing, reconsidered=(*draft.reconsidered, *told))
+
     def _accept(self, reply: Reply, shown: Shown) -> list[EditError]:
         """Take what can be made of `reply` into the overlay; what is wrong with the rest. Parses and reads files."""
         found = assemble(reply, shown)
         failures = list(found.failures)
         for change in found.changes:
+            is_new = self.overlay.origin(change.path) is None
             try:
                 self.overlay.take(change, self.question.objection)
             except PathRefused as failure:
                 failures.append(failure)
+            else:
+                if is_new and change.new_path:
+                    self._called(change.path, change.new_path)
         self._checks = {path: check for path, check in self._checks.items() if path in self.overlay.changes}
         touched = {change.path for change in found.changes} | {change.new_path for change in found.changes}
         for path, whole in self.overlay.changes.items():
@@ -106,6 +120,13 @@ class Accepted:
             elif not touched.isdisjoint((path, whole.new_path)):
                 self._checks[path] = syntax_check(whole, self.seams.syntax)
         return failures
+
+    def _called(self, path: str, new_path: str) -> None:
+        """A file that was made at `path` is meant by `new_path` from now on, also where it was spoken of before."""
+        self.attempts = [
+            replace(attempt, meant=[new_path if name == path else name for name in attempt.meant])
+            for attempt in self.attempts
+        ]
 
     def _note(self, reply: Reply, failures: Sequence[EditError]) -> None:
         """Remember what is wrong with `reply`, in the place of what was before with its files."""

@@ -152,7 +152,7 @@ class _Work:
                 f"The model proposed no change. {unfinished}".strip(),
                 advice="Ask for less at once, or choose another model.",
             )
-        draft = await without_withdrawn(self.draft, self.accepted.attempts)
+        draft = self.accepted.chosen(await without_withdrawn(self.draft, self.accepted.attempts))
         draft = replace(draft, receipts=tuple(self.receipts))
         if not unfinished:
             return draft

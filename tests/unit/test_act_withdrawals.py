@@ -98,7 +98,6 @@ async def test_what_was_misremembered_may_be_corrected(first: str, repair: str, 
         (A + F + P, A + F + block("print(old(1))", "print(2)"), ""),
         (TWICE, block("import os", "import new\nimport os") + A + F + P, ""),
         (A + F + P, A + F, "line 12"),
-        (A + F + P, P, "line 3, line 9"),
         (A + block("    return old(1)", "    return new(1)\n\n\n# end"), A + F, ""),
         (A + F + block("print(old(1))", ""), A + F, "line 12"),
     ],
@@ -107,13 +106,12 @@ async def test_what_was_misremembered_may_be_corrected(first: str, repair: str, 
         "another text",
         "another place",
         "one hunk",
-        "two hunks",
         "a part of a hunk",
         "what was gone",
     ],
 )
 async def test_sound_edits_that_a_repair_takes_back_are_told(first: str, repair: str, lost: str) -> None:
-    """It may be right to do so, since a check complained: the change is whole, and verified in part."""
+    """It may be right to do so, since a check complained of them: the change is whole, and verified in part."""
     proposal = await proposed(first, repair, checked=True)
     assert proposal.complete
     told = [check for check in proposal.checks if not check.ran]
@@ -121,6 +119,26 @@ async def test_sound_edits_that_a_repair_takes_back_are_told(first: str, repair:
     if lost:
         assert told[0].message == f"a.py: a repair took a part of its change ({lost}) back after: lint: lint"
         assert verdict(proposal.checks).state == "partly"
+
+
+@pytest.mark.parametrize(
+    ("first", "repair", "lost"),
+    [
+        (A, P, "line 3"),
+        (P, A, "line 12"),
+        (A + F + P, P, "line 3, line 9"),
+        (A + F + P, F, "line 3, line 12"),
+    ],
+    ids=["one on top", "the wrong one alone", "two not blamed", "one of two not blamed"],
+)
+async def test_sound_edits_that_a_repair_may_have_forgotten_are_missing(
+    first: str, repair: str, lost: str
+) -> None:
+    """Where no check spoke of them, or the repair gives none of the file's edits again, it is not to be applied."""
+    proposal = await proposed(first, repair, checked=True)
+    edits = proposal.checks[0]
+    assert (proposal.complete, edits.ok) == (False, False)
+    assert edits.message == f"a.py: a repair took a part of its change ({lost}) back after: lint: lint"
 
 
 async def test_a_model_that_writes_whole_files_is_held_to_it_too() -> None:

@@ -7,6 +7,7 @@ import asyncio
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from turnout.act.closed import without_closed
 from turnout.act.conversation import Complaint, Conversation, Question, converse
@@ -26,6 +27,7 @@ from turnout.core.edits.paths import normalise
 from turnout.core.edits.replies import Reply
 from turnout.core.languages import language_of
 from turnout.core.models import Model
+from turnout.core.problems import Problem
 from turnout.core.receipts import Receipt
 from turnout.errors import EditError, PathRefused
 
@@ -48,7 +50,7 @@ class Draft:
     said: str = ""
     """The last answer that it was read from."""
     withdrawn: tuple[Skipped, ...] = ()
-    """Files whose change a repair took back, or edits of it that never fitted."""
+    """Files whose change a repair took back, or edits of it that never fitted or may only have been forgotten."""
     reconsidered: tuple[Skipped, ...] = ()
     """Files of whose change a repair took back a part that was sound."""
 
@@ -63,9 +65,9 @@ class Draft:
         """The paths of the files that it changes, or would if its edits could be applied."""
         return meant(self.reply, self.changes, self.failures)
 
-    def attempt(self, wrong: str) -> Attempt:
-        """This draft as one that something is `wrong` with."""
-        return Attempt(self.meant, wrong, self.reply, self.changes)
+    def attempt(self, wrong: str, problems: tuple[Problem, ...] = ()) -> Attempt:
+        """This draft as one that something is `wrong` with, and the `problems` of it whose place is known."""
+        return Attempt(self.meant, wrong, self.reply, self.changes, problems)
 
 
 async def draft_edits(question: Question, seams: Seams) -> Draft:
@@ -81,7 +83,8 @@ async def draft_edits(question: Question, seams: Seams) -> Draft:
         draft = await read_edits(answer, draft, question, seams)
         wrong = draft.complaints or await _failed_checks(draft, question, seams)
         said = (complaint if isinstance(complaint, str) else complaint.whole for complaint in wrong)
-        attempts.append(draft.attempt("\n".join(said)))
+        placed = (complaint.problems for complaint in wrong if isinstance(complaint, Findings))
+        attempts.append(draft.attempt("\n".join(said), tuple(chain.from_iterable(placed))))
         return draft, wrong
 
     talk = await converse(question, read, seams)

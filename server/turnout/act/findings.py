@@ -56,6 +56,8 @@ class Findings:
     sources: tuple[str, ...] | None = field(compare=False)
     readers: frozenset[Model] = field(default=frozenset(), compare=False)
     is_quoted: bool = field(default=False, compare=False)
+    problems: tuple[Problem, ...] = field(default=(), compare=False)
+    """Those of the `whole` whose place is known."""
 
     def told(self, model: Model) -> str:
         """What `model` hears. Raises RequestRejected where an answer in the conversation may quote what it may not."""
@@ -81,6 +83,7 @@ def findings(failed: Sequence[Check], known: Mapping[str, str], sources: tuple[s
         "\n".join(f"{check.name}: {check.message}" for check in failed),
         "\n".join(f"{check.name}: {_part(check, known, words)}" for check in failed),
         sources,
+        problems=tuple(problem for check in failed for problem in check.problems),
     )
 
 

@@ -62,7 +62,7 @@ class _Mending:
     spent: dict[str, list[Receipt]] = field(default_factory=dict)
     heard: dict[str, list[Findings]] = field(default_factory=dict)
     """What the answers about a file may quote."""
-    wrong: dict[str, str] = field(default_factory=dict)
+    wrong: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
     """What was last found wrong with a file."""
     sources: tuple[str, ...] | None = None
     """The URIs of all files that the last check may quote."""
@@ -73,7 +73,9 @@ class _Mending:
 
     def _settled(self, path: str, best: Draft) -> Draft:
         first = self.drafts[path]
-        lost = taken_back([first.attempt(self.wrong.get(path, ""))], best.attempt(""))
+        wrong = self.wrong.get(path, ())
+        said = "\n".join(problem.shown for problem in wrong)
+        lost = taken_back([first.attempt(said, wrong)], best.attempt(""))
         done = set(best.meant) - set(first.meant)
         earlier = tuple(skipped for skipped in first.withdrawn if skipped.path not in done)
         receipts = (*first.receipts, *self.spent.get(path, ()))
@@ -124,7 +126,7 @@ class _Mending:
     async def _mend(self, path: str, problems: Sequence[Problem], draft: Draft) -> Draft:
         """The answer about one file, which stands where the new one cannot be applied."""
         question = self.asking(path)
-        self.wrong[path] = "\n".join(problem.shown for problem in problems)
+        self.wrong[path] = tuple(problems)
         known = [f"{name} {file.text}" for name, file in question.files.items()]
         known += ["".join(change.after) for change in draft.changes]
         about = ", ".join(change.path for change in draft.changes) or path

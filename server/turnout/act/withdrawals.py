@@ -14,6 +14,7 @@ from turnout.act.proposals import Skipped
 from turnout.core.documents import line_body
 from turnout.core.edits.changes import FileChange, Hunk, text_hunks
 from turnout.core.edits.replies import Replace, Reply, Write
+from turnout.core.problems import Problem
 from turnout.errors import EditError, PathRefused
 
 _MOST_OF_A_REASON = 500
@@ -34,6 +35,8 @@ class Attempt:
     wrong: str
     reply: Reply
     changes: tuple[FileChange, ...]
+    problems: tuple[Problem, ...] | None = None
+    """What was found at which lines of the changed files; None where sound edits go only by being taken back."""
 
 
 class Withdrawn(NamedTuple):
@@ -59,32 +62,53 @@ def taken_back(attempts: Sequence[Attempt], kept: Attempt) -> Withdrawn:
     files = [Skipped(path, _reason("its change", wrong)) for path, wrong in reasons.items()]
     missing = {file.path: file for file in files if file.path not in kept.meant}
     reconsidered: dict[str, Skipped] = {}
+    problems = [problem for attempt in attempts for problem in attempt.problems or ()]
     for change in kept.changes:
         for attempt in attempts:
             before = next((one for one in attempt.changes if one.path == change.path), None)
-            parts = _of_change(before, attempt.reply) if before else _of_steps(change.path, attempt.reply)
-            lost = list(_lost(list(parts), change))
+            steps = _of_steps(change.path, attempt.reply)
+            parts = list(_of_change(before, attempt.reply) if before else steps)
+            lost = list(_lost(parts, change))
             if lost:
                 what = f"a part of its change ({', '.join(part.place for part in lost[:5])})"
-                told = reconsidered if before else missing
+                is_wanted = attempt.problems is None or _is_wanted(lost, parts, problems)
+                told = reconsidered if before and is_wanted else missing
                 told[change.path] = Skipped(change.path, _reason(what, attempt.wrong))
     return Withdrawn(tuple(missing.values()), tuple(reconsidered.values()))
 
 
 class _Part(NamedTuple):
-    """One edit of a file, by the lines that it takes out and puts in, without blanks; `hunk` says where, if known."""
+    """One edit of a file, by the lines that it takes out and puts in, without blanks; `hunk` says where, if known.
+
+    `path` and `lines` (from 1) are where it is in the text after it.
+    """
 
     removed: Counter[str]
     added: Counter[str]
     place: str
     hunk: Hunk | None = None
+    path: str = ""
+    lines: range = range(0)
+
+
+def _is_wanted(lost: Sequence[_Part], parts: Sequence[_Part], problems: Sequence[Problem]) -> bool:
+    """Whether a repair left `lost` out on purpose: a problem is in each, and others of `parts` were given again.
+
+    A repair that gives none of them again may as well have been thought to come on top of them.
+    """
+    blamed = all(any(one.path == part.path and one.line in part.lines for one in problems) for part in lost)
+    return blamed and len(lost) < len(parts)
 
 
 def _of_change(change: FileChange, reply: Reply) -> Iterator[_Part]:
     """The edits of a file; not what is only gone where it was written anew: to put that back is what was asked for."""
     anew = any(isinstance(step, Write) and step.path == change.path for step in reply.steps)
+    path, shift = change.new_path or change.path, 0
     for hunk in text_hunks(change):
+        first = hunk.start + shift + 1
+        shift += len(hunk.after) - len(hunk.before)
         part = _part(hunk.before, hunk.after, f"line {hunk.start + 1}", hunk)
+        part = part._replace(path=path, lines=range(first, first + max(1, len(hunk.after))))
         if part.added or (part.removed and not anew):
             yield part
 

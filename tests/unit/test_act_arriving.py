@@ -113,6 +113,7 @@ async def test_files_are_told_and_shown_as_they_are_written(begun: str) -> None:
     last = before[before.index("plan: I set x to 2.") :]
     [written] = [said for said in last if said.startswith("written: a.py")]
     assert "tokens, $" in written
+    assert "written: b.py (110 tokens, $0.010 so far)" in asker.seen, "no estimate on top"
     assert "shown ['a.py']" in asker.seen
     assert asker.seen.index("shown ['b.py']") > asker.seen.index("shown ['a.py']")
     assert [change.path for change in proposal.changes] == ["a.py", "b.py"]

@@ -133,6 +133,7 @@ class Arrival:
 
     async def __aexit__(self, failed: type[BaseException] | None, *_: object) -> None:
         if failed is None:
+            self._model = None  # its receipt is among those of what is spent
             self._told(self._stream.end())
             if self._showing is not None:
                 await self._showing

@@ -69,6 +69,18 @@ async def test_a_move_that_is_sent_again_with_edits_is_no_failure() -> None:
         assert (len(asker.prompts), failed(proposal)) == (3, {})
 
 
+async def test_edits_by_the_old_path_find_a_file_that_was_moved() -> None:
+    """Where nothing took its place, the old path means the file, and what is wrong is said by its new one."""
+    proposal, asker = await after(
+        call(rename=[{"path": "basket.py", "new_path": "cart.py"}]),
+        edits("basket.py", "SUM = 0", "SUM = 1", done=False),
+        edits("basket.py", "SUM = total([1])", "SUM = 1"),
+    )
+    assert "its SEARCH text is not in cart.py" in asker.said[1]
+    assert texts(proposal) == {"basket.py": "from prices import total\n\nSUM = 1\n"}
+    assert failed(proposal) == {}
+
+
 async def test_an_empty_file_that_was_filled_is_not_made_again() -> None:
     """A create without text that is sent again once its file has some is answered as any other, and ends nothing."""
     empty = {"path": "pkg/__init__.py", "text": ""}

@@ -58,7 +58,7 @@ class Accepted:
         wanted = replace(
             reply,
             steps=tuple(
-                self._where_it_is(step) if step.path in moved else step
+                self._where_it_is(step, is_moved_again=step.path in moved)
                 for step in reply.steps
                 if step not in made
             ),
@@ -87,7 +87,9 @@ class Accepted:
             for change in draft.changes
             if self._open.keys().isdisjoint(_names(change.path, change.new_path))
         )
-        self.attempts.append(Attempt(draft.meant, wrong, reply, changes))
+        # A file that was moved goes by the path that it had, as its change does.
+        meant_now = dict.fromkeys(self.overlay.origin(path) or path for path in draft.meant)
+        self.attempts.append(Attempt(meant_now, wrong, reply, changes))
 
     def chosen(self, draft: Draft) -> Draft:
         """`draft`, where what the model took back with nothing wrong in it was its choice: told, and not missing."""
@@ -154,10 +156,14 @@ class Accepted:
         is_removal = step.search and not step.replace
         return not _holds(there, step.search) if is_removal else _holds(there, step.replace)
 
-    def _where_it_is(self, step: Step) -> Step:
-        """`step` by the name that its file has now; one that makes a file is for the place that it names."""
-        is_edit = isinstance(step, Write) or (isinstance(step, Replace) and bool(step.search))
-        return replace(step, path=self.overlay.present(step.path)) if is_edit else step
+    def _where_it_is(self, step: Step, *, is_moved_again: bool) -> Step:
+        """`step` by the name that its file has now; one that makes a file is for the place that it names.
+
+        A whole text is for the file that was there only where the same call speaks of its move.
+        """
+        is_edit = isinstance(step, Replace) and bool(step.search)
+        is_rewrite = isinstance(step, Write) and is_moved_again
+        return replace(step, path=self.overlay.present(step.path)) if is_edit or is_rewrite else step
 
     def _forget(self, path: str) -> None:
         self._open.pop(path, None)

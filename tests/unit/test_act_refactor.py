@@ -311,12 +311,16 @@ async def test_what_was_named_and_left_out_makes_it_incomplete() -> None:
 
 
 async def test_more_files_than_fit_are_said() -> None:
-    """Of what was found for one request, it is said that there is more."""
+    """Where they mention what the instruction speaks of, a change without them is not whole; else it is said."""
     many = {f"f{number:02}.py": "area_x = 1\n" for number in range(MAX_FILES + 5)}
     asker = ScriptedAsker([block("f00.py", "area_x = 1", "area_x = 2")])
     proposal = await propose(Request("Rename area_x"), seams(MemoryWorkspace(many), asker))
-    assert verdict(proposal.checks).state == "partly"
+    assert (proposal.complete, verdict(proposal.checks).state) == (False, "failed")
     assert "5 files past the limit" in verdict(proposal.checks).text
+    assert "Name the files that the change is about" in proposal.checks[-1].message
+    asker = ScriptedAsker([block("f00.py", "area_x = 1", "area_x = 2")])
+    proposal = await propose(Request("Add docstrings"), seams(MemoryWorkspace(many), asker))
+    assert (proposal.complete, verdict(proposal.checks).state) == (True, "partly")
 
 
 async def test_files_that_a_model_found_itself_were_looked_at() -> None:

@@ -126,6 +126,32 @@ async def test_many_files_are_one_transaction() -> None:
     assert workspace.files == FILES
 
 
+async def test_files_that_were_found_go_in_rounds_as_well() -> None:
+    """Nobody named a file: all that mention the name are changed, and what it takes is said beforehand."""
+    asker = Answering()
+    request = replace(RENAME, scope=(), document="file:///w/shapes.py")
+    foreseen = await only_estimate(request, around(asker), asker)
+    assert (foreseen.estimate.rounds, len(foreseen.estimate.files)) == (2, COUNT)
+    proposal = await propose(request, around(asker))
+    assert texts(proposal) == AFTER
+    assert (proposal.complete, verdict(proposal.checks).state) == (True, "verified")
+
+
+async def test_found_files_that_its_models_may_not_have_change_no_route() -> None:
+    """What nobody named is left out for that, and a change that lacks them is not whole."""
+
+    class Private(Answering):
+        def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+            route = super().route(kind, uris, input_tokens)
+            return replace(route, candidates=(LOCAL,)) if "file:///w/use24.py" in uris else route
+
+    asker = Private()
+    proposal = await propose(replace(RENAME, scope=(), document="file:///w/shapes.py"), around(asker))
+    assert list(texts(proposal)) == list(FILES)[:MAX_FILES]
+    assert not proposal.complete
+    assert f"{COUNT - MAX_FILES} files past the limit" in verdict(proposal.checks).text
+
+
 async def test_what_a_round_is_told() -> None:
     """The plan sees lines of every file; a round the instruction, the plan, its files, and what changed before."""
     asker = Answering()

@@ -116,10 +116,15 @@ def test_there_are_limits() -> None:
     assert skipped == {}
     for request, most in (
         (Request("area", scope=tuple(uri(path) for path in many)), scope.MOST_NAMED),
-        (Request("area", uri("f000.py")), scope.MAX_FILES),
+        (Request("area", uri("f000.py")), scope.MOST_NAMED),
+        (Request("Add docstrings"), scope.MAX_FILES),
     ):
         found = gather(request, MemoryWorkspace(many))
         assert (len(found.files), len(found.skipped), len(found.beyond)) == (most, *[len(many) - most] * 2)
+        assert len(found.of_one_request().files) == scope.MAX_FILES
+        assert len(found.of_one_request().beyond) == len(many) - scope.MAX_FILES
+    assert len(gather(Request("area", uri("f000.py")), MemoryWorkspace(many)).unseen) == 10
+    assert not gather(Request("Add docstrings"), MemoryWorkspace(many)).unseen
     big = {"a.py": "x" * scope.MOST_NAMED_BYTES, "b.py": "y\n"}
     assert list(check(Request("x", scope=(uri("a.py"), uri("b.py"))), "a.py", files=big)) == ["b.py"]
 

@@ -47,7 +47,13 @@ class Accepted:
         failures = tuple(failure for found in self._open.values() for failure in found)
         reply = Reply(self.plan, tuple(self._steps.values()))
         return Draft(
-            reply, tuple(self.overlay.changes.values()), tuple(self._checks.values()), failures, (), "blocks"
+            reply,
+            tuple(self.overlay.changes.values()),
+            tuple(self._checks.values()),
+            failures,
+            (),
+            "blocks",
+            has_tools=True,
         )
 
     async def take(self, reply: Reply, files: Mapping[str, Snapshot], model: Model) -> tuple[str, ...]:

@@ -50,7 +50,10 @@ class Context:
 
 async def gather_context(request: Request, seams: Seams, kind: Kind = "refactor") -> Context:
     """The context of `request`; files that the project's instructions put off limits are among those left out."""
-    scope, pieces, guard = await asyncio.to_thread(_collect, request, seams)
+    guard = Guard(seams.workspace)
+    scope = await asyncio.to_thread(_chosen, request, seams, guard)
+    scope = await _reaching(request, scope, seams, kind)
+    pieces = await asyncio.to_thread(_beside, scope.files, seams, guard)
     sources, formats = _sources(request, scope), Formats(await asyncio.to_thread(seams.history.evidence))
     if seams.outlook is None or not scope.files:
         return Context(scope, (), guard, sources, formats)
@@ -78,14 +81,31 @@ def quoted_by(text: str, uris: Sequence[str], why: str) -> tuple[SentFile, ...]:
     return tuple(SentFile(uri, -(-_size(text) // len(uris)), why) for uri in uris)
 
 
-def _collect(request: Request, seams: Seams) -> tuple[Scope, tuple[Piece, ...], Guard]:
-    guard = Guard(seams.workspace)
+def _chosen(request: Request, seams: Seams, guard: Guard) -> Scope:
     scope = gather(replace(request, symbol=_symbol(request, seams)), seams.workspace, seams.repository)
     objections = {path: found for path in scope.files if (found := guard.objection(path))}
-    scope = scope.without(objections, request)
-    files = scope.files
-    pieces = [*_instructions(guard, files, seams), *_outlines(files, seams)]
-    return scope, tuple(piece for piece in pieces if piece.path not in files), guard
+    return scope.without(objections, request)
+
+
+async def _reaching(request: Request, scope: Scope, seams: Seams, kind: Kind) -> Scope:
+    """`scope`, of what was found only as much as one request takes where its model need not or may not have more.
+
+    A model with tools looks for the rest itself, and what nobody named does not change who is asked.
+    """
+    one = scope.of_one_request()
+    if request.scope or request.approved or one is scope:
+        return scope
+    if seams.outlook is None:
+        return one
+    few, many = (tuple(file.uri for file in some.files.values()) for some in (one, scope))
+    await seams.outlook.ready(kind, many)
+    first, those = (seams.outlook.route(kind, uris, 0).candidates[:1] for uris in (few, many))
+    return scope if those and those == first and not those[0].tools else one
+
+
+def _beside(files: Mapping[str, Snapshot], seams: Seams, guard: Guard) -> tuple[Piece, ...]:
+    pieces = (*_instructions(guard, files, seams), *_outlines(files, seams))
+    return tuple(piece for piece in pieces if piece.path not in files)
 
 
 def _symbol(request: Request, seams: Seams) -> str:

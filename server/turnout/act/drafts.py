@@ -47,6 +47,8 @@ class Draft:
     style: Style
     alone: bool = False
     """Whether its model was asked about one file at a time."""
+    has_tools: bool = False
+    """Whether its model could look for more files."""
     said: str = ""
     """The last answer that it was read from."""
     withdrawn: tuple[Skipped, ...] = ()

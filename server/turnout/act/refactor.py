@@ -17,6 +17,8 @@ from turnout.act.totals import proposal_from
 from turnout.core.edits.plans import Approved
 from turnout.errors import FileUnusable, ReplyUnusable
 
+_NARROW = "Name the files that the change is about, or use a model with tools."
+
 
 async def propose(request: Request, seams: Seams, *, repairs: int = MAX_REPAIRS) -> Proposal:
     """A proposal for `request`, not kept anywhere yet.
@@ -41,8 +43,11 @@ async def propose(request: Request, seams: Seams, *, repairs: int = MAX_REPAIRS)
     unread += [(missed.path, FileUnusable(missed.reason)) for missed in scope.missed]
     proposal = proposal_from(request.instruction, drafts, unread, scope.skipped, job.spent)
     approved = job.request.approved
-    more = [_plan_check(approved, proposal)] if approved else _reach(scope, proposal)
-    return replace(proposal, checks=(*proposal.checks, *more))
+    more = [_plan_check(approved, proposal)] if approved else []
+    if request.approved is None:
+        more += _reach(scope, proposal, must_see=not any(draft.has_tools for draft in drafts))
+    complete = proposal.complete and all(check.ok or check.name == "plan" for check in more)
+    return replace(proposal, checks=(*proposal.checks, *more), complete=complete)
 
 
 def _blank(request: Request, scope: Scope) -> dict[str, str]:
@@ -77,20 +82,33 @@ async def _planned(job: Job) -> Job:
     must_be_workable(request, context.scope)
     left_out = {out.path: out for out in (*scope.skipped, *plan.dropped, *context.scope.skipped)}
     missed = (*scope.missed, *context.scope.missed)
-    context = replace(context, scope=replace(context.scope, skipped=tuple(left_out.values()), missed=missed))
+    left = replace(
+        context.scope,
+        skipped=tuple(left_out.values()),
+        missed=missed,
+        beyond=scope.beyond,
+        mentioning=scope.mentioning,
+    )
+    context = replace(context, scope=left)
     division = await divided(request, context, seams.outlook)
     return replace(job, request=request, context=context, division=division, spent=(plan.receipt,))
 
 
-def _reach(scope: Scope, proposal: Proposal) -> list[Check]:
+def _reach(scope: Scope, proposal: Proposal, *, must_see: bool) -> list[Check]:
     """That files which were found were not looked at, where that is so: the change may be due in them as well.
 
-    A model with tools finds some of them itself.
+    It fails where `must_see` and they mention what the instruction speaks of. A model with tools finds them itself.
     """
     changed = {path for change in proposal.changes for path in (change.path, change.new_path)}
     left = [path for path in scope.beyond if path not in changed]
-    name = f"{len(left)} files past the limit"
-    return [Check(name, True, f"not looked at: {', '.join(left)}", ran=False)] if left else []
+    if not left:
+        return []
+    name, said = f"{len(left)} files past the limit", f"not looked at: {', '.join(left)}"
+    unseen = [path for path in left if path in scope.mentioning]
+    if must_see and unseen and proposal.changes:
+        said += f"\n{len(unseen)} of them mention what the instruction speaks of. {_NARROW}"
+        return [Check(name, False, said)]
+    return [Check(name, True, said, ran=False)]
 
 
 def _plan_check(approved: Approved, proposal: Proposal) -> Check:

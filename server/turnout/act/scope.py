@@ -6,14 +6,16 @@ looked at unless the user named it. An index only says where to look: what is ta
 
 import re
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from turnout.act.finding import WORD, Found, indexed, is_whole, read
 from turnout.act.proposals import Skipped
 from turnout.act.seams import Workspace
 from turnout.core.documents import Snapshot, Span, line_body
+from turnout.core.edits.formats import sizes_of
 from turnout.core.edits.paths import normalise, same_file
 from turnout.core.edits.plans import Approved
 from turnout.core.languages import language_of
@@ -22,15 +24,11 @@ from turnout.errors import EditError, FileUnusable
 
 MAX_FILES = 20
 MAX_BYTES = 120_000
-"""Of one request, and of files that nobody named."""
+"""Of one request, and of files that nobody named and that mention nothing of what the instruction speaks of."""
 MOST_NAMED, MOST_NAMED_BYTES = 200, 1_200_000
-"""Of a refactor whose files were named or planned: more than one request takes are worked on in rounds."""
+"""Of a refactor: what is named, planned or mentioned, and more than one request takes, is worked on in rounds."""
 UNSAYABLE = "An edit cannot name it: its name reads as another place."
 _MAX_LOOKED_AT = 5_000
-_MAX_MENTIONS = 1_000
-_WORD = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]+")
-_KEYWORD = r"(?:class|const|def|enum|fn|func|function|interface|let|record|struct|trait|type|var)"
-"""What a name that is declared stands behind, in most languages."""
 _NOT_CODE = frozenset({"css", "html", "json", "markdown", "plaintext", "toml", "yaml"})
 _STOP = frozenset(
     """
@@ -41,10 +39,6 @@ _STOP = frozenset(
     var variable when where which with without write
     """.split()  # noqa: SIM905 - prose, read and edited as prose
 )
-
-
-_Names = dict[str, set[str]]
-"""Names by the path of the file that they are found in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +72,9 @@ class Request:
 class Scope:
     """Files by path, the most important first, those left out, and the names that the instruction speaks of.
 
-    `whys` says of each path why it was chosen. Of those left out, `beyond` are past the limit of one request, and
-    `missed` were named one by one. `is_new` is where nothing was named and there is nothing that could change.
+    `whys` says of each path why it was chosen. Of those left out, `beyond` are past the limit, and `missed` were
+    named one by one. `mentioning` are those found by the names. `is_new` is where nothing was named and there is
+    nothing that could change.
     """
 
     files: dict[str, Snapshot]
@@ -88,7 +83,28 @@ class Scope:
     whys: dict[str, str] = field(default_factory=dict)
     beyond: tuple[str, ...] = ()
     missed: tuple[Skipped, ...] = ()
+    mentioning: frozenset[str] = frozenset()
     is_new: bool = False
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """Files past the limit that mention what the instruction speaks of."""
+        return tuple(path for path in self.beyond if path in self.mentioning)
+
+    def of_one_request(self) -> "Scope":
+        """This scope with the files that one request takes; itself where that is all."""
+        left = MAX_BYTES
+        kept: dict[str, Snapshot] = {}
+        for path, file in self.files.items():
+            size = sizes_of([file])[0]
+            if len(kept) < MAX_FILES and (not kept or size <= left):
+                kept[path] = file
+                left -= size
+        if len(kept) == len(self.files):
+            return self
+        out = tuple(path for path in self.files if path not in kept)
+        past = (_past(path, (MAX_FILES, MAX_BYTES)) for path in out)
+        return replace(self, files=kept, skipped=(*self.skipped, *past), beyond=(*out, *self.beyond))
 
     def without(self, objections: Mapping[str, str], request: Request) -> "Scope":
         """This scope without files that there are `objections` to, by path."""
@@ -105,9 +121,9 @@ class Scope:
 class _Gatherer:
     """Takes files until one of the limits is reached."""
 
-    def __init__(self, workspace: Workspace, *, named: bool) -> None:
+    def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._most = (MOST_NAMED, MOST_NAMED_BYTES) if named else (MAX_FILES, MAX_BYTES)
+        self.most = (MOST_NAMED, MOST_NAMED_BYTES)
         self._bytes = 0
         self._names: dict[Hashable, str] = {}
         self.files: dict[str, Snapshot] = {}
@@ -162,16 +178,20 @@ class _Gatherer:
             self.skipped[path] = Skipped(path, same_file(path, self._names[identity]))
             return
         size = len(file.text.encode("utf-8", "replace"))
-        files, bytes_ = self._most
+        files, bytes_ = self.most
         if len(self.files) >= files or (self.files and self._bytes + size > bytes_):
             self.beyond.append(path)
-            self.skipped[path] = Skipped(path, f"It is past the limit of {files} files or {bytes_} bytes.")
+            self.skipped[path] = _past(path, self.most)
             return
         self._bytes += size
         if identity is not None:
             self._names[identity] = path
         self.files[path] = file
         self.whys[path] = why
+
+
+def _past(path: str, most: tuple[int, int]) -> Skipped:
+    return Skipped(path, f"It is past the limit of {most[0]} files or {most[1]} bytes.")
 
 
 def is_sayable(path: str) -> bool:
@@ -188,7 +208,7 @@ def gather(request: Request, workspace: Workspace, repository: Repository | None
     A plan that only creates files is shown those of the scope, or the document. A `repository` whose index is whole
     says which files mention a name; without one, up to 5,000 files are read. Call it in a thread.
     """
-    taken = _Gatherer(workspace, named=bool(request.scope or request.approved))
+    taken = _Gatherer(workspace)
     for path in request.approved.present if request.approved else ():
         taken.take_path(path, "it is in the plan")
     if not taken.files:
@@ -197,6 +217,7 @@ def gather(request: Request, workspace: Workspace, repository: Repository | None
         if request.document and not request.scope:
             taken.take_uri(request.document, "it is the document of the request")
     names = _names(request, taken.files.values())
+    mentioning: Collection[str] = ()
     if not (request.scope or request.approved):
         found = _mentioning(names, workspace, taken, repository)
         for path in filter(found.defining.get, found.ranked):
@@ -204,6 +225,7 @@ def gather(request: Request, workspace: Workspace, repository: Repository | None
         _take_referring(request, workspace, taken, most=MAX_FILES // 2)
         for path in found.ranked:
             taken.take_path(path, found.why(path))
+        mentioning, taken.most = found.mentioned, (MAX_FILES, MAX_BYTES)
         _take_referring(request, workspace, taken)
         for path in () if taken.files else found.listed:
             taken.take_path(path, "nothing else tells files apart")
@@ -214,6 +236,7 @@ def gather(request: Request, workspace: Workspace, repository: Repository | None
         taken.whys,
         tuple(taken.beyond),
         tuple(taken.missed),
+        frozenset(mentioning),
         is_new=not (request.scope or request.document or taken.files or taken.skipped),
     )
 
@@ -282,93 +305,20 @@ def must_be_workable(request: Request, scope: Scope) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """Files of code by path: all that are `listed`, which names they mention, and which they define."""
-
-    listed: Sequence[str]
-    mentioned: _Names
-    defining: _Names
-
-    @property
-    def ranked(self) -> list[str]:
-        """Those that define a name come first, since a change without the definition is none, then the rarest names."""
-        spread = Counter(name for names in self.mentioned.values() for name in names)
-        scores = {path: sum(1 / spread[name] for name in names) for path, names in self.mentioned.items()}
-        return sorted(scores, key=lambda path: (path not in self.defining, -scores[path], path))
-
-    def why(self, path: str) -> str:
-        """Why a file of `ranked` is taken."""
-        verb, names = "mentions", self.mentioned[path]
-        if path in self.defining:
-            verb, names = "defines", self.defining[path]
-        return f"it {verb} {', '.join(sorted(names)[:5])}"
-
-
 def _mentioning(
     names: Collection[str], workspace: Workspace, taken: _Gatherer, repository: Repository | None
-) -> _Found:
+) -> Found:
     """Other files of code, and where `names` are in them."""
-    indexed = repository is not None and _is_whole(repository)
-    looked_at = islice(workspace.paths(), None if indexed else _MAX_LOOKED_AT)
+    in_index = repository is not None and is_whole(repository)
+    looked_at = islice(workspace.paths(), None if in_index else _MAX_LOOKED_AT)
     listed = [
         path
         for path in looked_at
         if path not in taken.files and language_of(path) not in _NOT_CODE and taken.can_name(path)
     ]
-    if repository is not None and indexed:
-        return _Found(listed, *_indexed(names, repository, frozenset(listed)))
-    return _Found(listed, *_read(names, listed, workspace, taken))
-
-
-def _is_whole(repository: Repository) -> bool:
-    """Whether the index can be taken at its word: half of one would leave files out without a trace."""
-    state = repository.state()
-    return state.files > 0 and not state.building and not state.problem
-
-
-def _indexed(
-    names: Collection[str], repository: Repository, listed: Collection[str]
-) -> tuple[_Names, _Names]:
-    """Which of `names` the files mention and which they define, by the index."""
-    found_in: _Names = {}
-    defining: _Names = {}
-    for name in sorted(names):
-        for mention in repository.mentions(name, limit=_MAX_MENTIONS):
-            if mention.path in listed:
-                found_in.setdefault(mention.path, set()).add(name)
-        for definition in repository.definitions([name], limit=MAX_FILES):
-            if definition.path in listed:
-                found_in.setdefault(definition.path, set()).add(name)
-                defining.setdefault(definition.path, set()).add(name)
-    return found_in, defining
-
-
-def _read(
-    names: Collection[str], listed: Iterable[str], workspace: Workspace, taken: _Gatherer
-) -> tuple[_Names, _Names]:
-    """Which of `names` the files mention and, going by keywords, which they define."""
-    found_in: _Names = {}
-    defining: _Names = {}
-    words = "|".join(map(re.escape, sorted(names)))
-    declared = re.compile(rf"\b{_KEYWORD}\s+(?:\([^)\n]*\)\s*)?({words})(?![\w$])")
-    for path in listed if names else ():
-        text = _text(path, workspace, taken)
-        likely = {name for name in names if name in text}
-        if found := likely.intersection(_WORD.findall(text)) if likely else set():
-            found_in[path] = found
-            if defined := set(declared.findall(text)):
-                defining[path] = defined
-    return found_in, defining
-
-
-def _text(path: str, workspace: Workspace, taken: _Gatherer) -> str:
-    try:
-        file = workspace.snapshot(workspace.uri(path))
-    except EditError as exc:
-        taken.skipped[path] = Skipped(path, str(exc))
-        return ""
-    return file.text if file else ""
+    if repository is not None and in_index:
+        return Found(listed, *indexed(names, repository, frozenset(listed)))
+    return Found(listed, *read(names, listed, workspace, taken.skipped))
 
 
 def _names(request: Request, files: Iterable[Snapshot]) -> frozenset[str]:
@@ -377,13 +327,13 @@ def _names(request: Request, files: Iterable[Snapshot]) -> frozenset[str]:
     The first name in a selection is what it defines or calls, so that counts too.
     """
     given = list(files)
-    spoken = {word for word in _WORD.findall(request.instruction) if word.lower() not in _STOP}
-    known = {word for file in given for word in _WORD.findall(file.text)} if given else spoken
+    spoken = {word for word in WORD.findall(request.instruction) if word.lower() not in _STOP}
+    known = {word for file in given for word in WORD.findall(file.text)} if given else spoken
     names = {word for word in spoken if word in known or _looks_like_code(word)}
     if request.symbol and not names:
         names.add(request.symbol)
     if given and request.selection and given[0].uri == request.document:
-        selected = _WORD.findall(selected_text(given[0], request.selection))
+        selected = WORD.findall(selected_text(given[0], request.selection))
         names |= set([word for word in selected if word.lower() not in _STOP][:1])
     return frozenset(names)
 

@@ -13,6 +13,7 @@ from typing import get_args
 from turnout import git
 from turnout.act.context import gather_context
 from turnout.act.estimates import Estimate, estimate
+from turnout.act.groups import divided
 from turnout.act.proposals import Proposal
 from turnout.act.refactor import propose
 from turnout.act.scope import Request
@@ -289,8 +290,10 @@ class Only:
 async def expected(replay: Replay, seams: Seams) -> Estimate:
     """What doing a commit once more will take. Raises FileUnusable where no file of it can be found."""
     assert seams.outlook is not None
-    context = await gather_context(Request(replay.instruction), seams)
-    return await estimate(context, None, seams.outlook, seams.history)
+    request = Request(replay.instruction)
+    context = await gather_context(request, seams)
+    division = await divided(request, context, seams.outlook)
+    return await estimate(context, None, seams.outlook, seams.history, division)
 
 
 async def done_again(replay: Replay, seams: Seams) -> tuple[EditScore, Proposal]:

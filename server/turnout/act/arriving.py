@@ -126,6 +126,7 @@ class Arrival:
         self._objection = objection
         self._seams = seams
         self._showing: asyncio.Task[None] | None = None
+        self._model: Model | None = None
         self._begin(None, 0)
 
     async def __aenter__(self) -> Self:

@@ -250,6 +250,21 @@ async def test_what_a_model_takes_back_of_its_own_accord_is_told(turns: Sequence
     assert notes == (said if told else {})
 
 
+async def test_an_edit_that_is_refused_can_be_let_go_of() -> None:
+    """A model that tried a file that it may not change hears how to go on without it, and that is no failure then."""
+    both = call(
+        edits=[
+            {"path": "prices.py", "search": "A = 1", "replace": "A = 10"},
+            {"path": "basket.py", "search": "SUM = total([1])", "replace": "SUM = 1"},
+        ]
+    )
+    asker = Calling([both, [("reset_files", {"paths": ["basket.py"]})], "Done."])
+    proposal = await propose(replace(START, scope=("file:///w/prices.py",)), around(asker, PRICES))
+    assert "Let go of what may not be changed with reset_files" in asker.said[0]
+    assert asker.said[1].startswith("Let go of the edits of basket.py.")
+    assert (set(texts(proposal)), failed(proposal), proposal.complete) == ({"prices.py"}, {}, True)
+
+
 async def test_edits_that_were_refused_with_others_are_missed() -> None:
     """A file's edits in one call are made together or not at all, and those that are never sent again are told."""
     both = call(

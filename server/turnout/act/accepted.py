@@ -79,7 +79,10 @@ class Accepted:
     def let_go(self, path: str) -> bool:
         """Forget all that was proposed for a file; whether there was anything."""
         change = self.overlay.reset(path)
-        known = path in self._open
+        refused = self._open.pop("", [])
+        if others := [failure for failure in refused if not str(failure).startswith(f"{path} ")]:
+            self._open[""] = others
+        known = path in self._open or len(others) < len(refused)
         for name in {path, *((change.path, change.new_path or change.path) if change else ())}:
             self._forget(name)
         return known or change is not None

@@ -306,6 +306,8 @@ def rejected(draft: Draft) -> str:
         wrong = [f"- {failure}" for failure in draft.failures]
         may_be_mended = not all(isinstance(failure, PathRefused) for failure in draft.failures)
         again = " Propose them again, for the files as they are now." if may_be_mended else ""
+        if any(isinstance(failure, PathRefused) for failure in draft.failures):
+            again += " Let go of what may not be changed with reset_files, and do without it."
         said += ["That cannot be applied:", *wrong, f"None of the edits of those files was made.{again}"]
     if broken := [f"- {check.name}: {check.message}" for check in draft.checks if not check.ok]:
         said += ["What was accepted breaks files:", *broken, "Mend it with more edits, or use reset_files."]

@@ -1,5 +1,7 @@
 """An edit takes effect where its lines are, exactly and once, and leaves every other byte of the file alone."""
 
+import re
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -57,6 +59,8 @@ def apply(text: str, *edits: tuple[str, str]) -> str:
         ("a\nb\nc\nd\n", "a\n...\nd\n", "A\n...\nD\n", "A\nb\nc\nD\n"),
         ("a\nb\nc\nd\n", "# ... existing code ...\nc\n", "# ... existing code ...\nC\n", "a\nb\nC\nd\n"),
         ("a\n...\nb\n", "a\n...\n", "A\n...\n", "A\n...\nb\n"),
+        ("f:\n  a\n#b\n\n  c\n", "f:\n...\n  c\n", "f:\n...\n  C\n", "f:\n  a\n#b\n\n  C\n"),
+        ("f:\n  a\ng:\n  c\nd\n", "f:\n...\nd\n", "F:\n...\nD\n", "F:\n  a\ng:\n  c\nD\n"),
         (" f:\n  a\n#b\n\n  c\n", "f:\n # ...\n c\n", "f:\n # ...\n C\n", " f:\n  a\n#b\n\n  C\n"),
     ],
 )
@@ -87,11 +91,12 @@ def test_what_is_not_exactly_there_is_not_there(text: str, search: str) -> None:
         apply(text, (search, "new"))
 
 
+@pytest.mark.parametrize("mark", ["  # ...", "# ...", "...", "# ... existing code ..."])
 @pytest.mark.parametrize("text", ["f:\n  a\n  b\ng:\n  c\n", "\tf:\n\t\ta\n\tg:\n\t\tc\n"])
-def test_lines_left_out_are_those_of_their_block(text: str) -> None:
-    """What follows them is not taken from the block behind it, which nobody meant."""
-    with pytest.raises(EditUnmatched, match=r"Block 1: `# \.\.\.` .* another block"):
-        apply(text, ("f:\n  # ...\n  c", "f:\n  # ...\n  C"))
+def test_lines_left_out_are_those_of_their_block(text: str, mark: str) -> None:
+    """What follows them is not taken from the block behind it, which nobody meant, wherever their sign stands."""
+    with pytest.raises(EditUnmatched, match=rf"Block 1: `{re.escape(mark.strip())}` .* another block"):
+        apply(text, (f"f:\n{mark}\n  c", f"f:\n{mark}\n  C"))
 
 
 def test_several_places_are_none() -> None:

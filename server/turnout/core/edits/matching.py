@@ -5,7 +5,7 @@ a new line has the ending of its place.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -55,7 +55,8 @@ def _places(matcher: Matcher, lines: Sequence[str], edit: Replace) -> list[Regio
         if one.end > other.start:
             raise EditUnmatched(f"Block {edit.number}: the parts of its SEARCH text are not in that order.")
         mark = _moved_along(following.mark, part.edit.search, lines[one.start : one.end])
-        if _leave_block(lines[one.end : other.start], mark):
+        left_out = lines[one.end : other.start]
+        if _leave_block(left_out, mark) or _leave_opened(lines[: one.end], left_out, lines[other.start :]):
             raise EditUnmatched(
                 f"Block {edit.number}: `{following.mark.strip()}` in its SEARCH text stands for lines of another block:"
                 " copy the lines that it leaves out."
@@ -71,10 +72,30 @@ def _moved_along(mark: str, search: Sequence[str], there: Sequence[str]) -> str:
 
 
 def _leave_block(lines: Iterable[str], indent: str) -> bool:
-    """Whether one of `lines` ends the block that begins with `indent`; comments and directives may stand anywhere."""
+    """Whether one of `lines` ends the block that begins with `indent`."""
+    return any(_is_deeper(indent, than=own) for own in _indents(lines))
+
+
+def _leave_opened(before: Sequence[str], left_out: Sequence[str], after: Iterable[str]) -> bool:
+    """Whether `left_out` begins in the block that the line before opens, ends it, and is followed by another one.
+
+    That is so wherever the line stands that leaves them out: some models write it in the first column.
+    """
+    opening = next(_indents(reversed(before)), None)
+    inside, behind = list(_indents(left_out)), next(_indents(after), None)
+    if opening is None or behind is None or not inside or not _is_deeper(inside[0], than=opening):
+        return False
+    return _is_deeper(behind, than=opening) and not all(_is_deeper(own, than=opening) for own in inside)
+
+
+def _is_deeper(indent: str, *, than: str) -> bool:
+    return indent != than and indent.startswith(than)
+
+
+def _indents(lines: Iterable[str]) -> Iterator[str]:
+    """The indentation of the lines with text; comments and directives may stand anywhere, and say nothing."""
     texts = (line for line in lines if line.strip() and not line.startswith("#"))
-    blanks = (line[: len(line) - len(line.lstrip())] for line in texts)
-    return any(blank != indent and indent.startswith(blank) for blank in blanks)
+    return (line[: len(line) - len(line.lstrip())] for line in texts)
 
 
 def replace_regions(lines: Sequence[str], found: Iterable[Region]) -> tuple[str, ...]:

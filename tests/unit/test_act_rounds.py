@@ -199,6 +199,16 @@ async def test_groups_fit_the_model() -> None:
         assert needed <= small.context_tokens
 
 
+async def test_a_large_file_has_a_round_of_its_own() -> None:
+    """It fits the model, and how much of it will be edited nobody knows: it is asked about alone, as without others."""
+    some = dict(list(FILES.items())[:2])
+    large = {**some, "shapes.py": FILES["shapes.py"] + f"# {'x' * 97}\n" * 1_700}
+    asker = Answering(plan="".join(f"EDIT {path}: x\n" for path in large))
+    proposal = await propose(replace(RENAME, scope=RENAME.scope[:2]), around(asker, large))
+    assert asker.rounds == [[path] for path in large]
+    assert texts(proposal) == {path: text.replace("area", "size") for path, text in large.items()}
+
+
 async def test_what_fits_one_request_is_asked_at_once() -> None:
     """Room for what rounds say beside their files is not kept where there are none."""
     long = {path: text + f"# {'x' * 68}\n" * 90 for path, text in list(FILES.items())[:2]}

@@ -169,10 +169,16 @@ def _measured(files: Mapping[str, Snapshot]) -> Iterator[_Measured]:
 
 
 def _fits(group: Sequence[_Measured], model: Model, room: int) -> bool:
-    """Whether one request takes all of `group`: a single file may be larger than what is sensible for several."""
-    if sum(one.shown for one in group) > room or sum(one.edits for one in group) > prompts.reply_room(model):
+    """Whether one request takes all of `group`: a single file may be larger than what is sensible for several.
+
+    How much of a file will be edited is a guess, which divides files and refuses none.
+    """
+    if sum(one.shown for one in group) > room:
         return False
-    return len(group) == 1 or (len(group) <= MAX_FILES and sum(one.size for one in group) <= MAX_BYTES)
+    if len(group) == 1:
+        return True
+    small = len(group) <= MAX_FILES and sum(one.size for one in group) <= MAX_BYTES
+    return small and sum(one.edits for one in group) <= prompts.reply_room(model)
 
 
 def _too_large(

@@ -99,6 +99,8 @@ SAID = [
     ("It is forbidden to edit `a.py`.", ["a.py"]),
     ("You are strictly prohibited to modify vendor/.", ["vendor/"]),
     ("Nothing under `gen/` may be edited.", ["gen/"]),
+    ("Treat `a/` as read-only and edit `b/`.", ["a/"]),
+    ("Nothing in `a/` may be changed or `b/`.", ["a/"]),
     ("Nothing in vendor/ should ever be changed.", ["vendor/"]),
 ]  # fmt: skip
 
@@ -240,6 +242,11 @@ FALSE_FRIENDS = [
     "Nothing in `Total` may be changed.",
     "There is nothing in `a.py` that may be edited.",
     "Only edit files in `shop/`.",
+    "Nothing in `src/` but `a.py` may be edited.",
+    "No changes in `src/` but in `a.py`.",
+    "Do not edit anything except the vendor directory.",
+    "Never touch anything but the vendor folder.",
+    "Do not touch files outside the vendor directory.",
 ]
 
 REMOVALS = [
@@ -301,6 +308,8 @@ def test_what_must_only_not_be_removed(text: str, patterns: list[str]) -> None:
         ("Never commit secrets. Keep it short.", ()),
         ("Migrations must not be edited after a merge.", (1,)),
         ("Only edit files in `shop/`.", (1,)),
+        ("Nothing in `src/` but `a.py` may be edited.\nNo edits outside `src/`.", (1, 2)),
+        ("Only touch the src folder.\nNothing except `src/` may be edited.", (1, 2)),
         ("You may change only files in shop/.\nIt only changes files.\nOnly change what is asked for.", (1,)),
         (
             "No edits to generated code.\nTreat the parser as read-only.\nNothing in it may be edited.",

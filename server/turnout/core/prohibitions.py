@@ -44,14 +44,14 @@ _TREAT = re.compile(
     re.IGNORECASE,
 )
 _NOTHING = re.compile(
-    rf"{_START}nothing\s+(?:under|in|inside|within|below)\s+(?P<what>(?:`[^`]*`|[^`.;:])*?)\s+"
+    rf"{_START}nothing\s+(?:under|in|inside|within|below)\s+(?!.*[^,] but\b)(?P<what>(?:`[^`]*`|[^`.;:])*?)\s+"
     r"(?:may|must|should|can)\s+(?:ever\s+)?be\s+(?:touched|edited|modified|changed|altered)\b",
     re.IGNORECASE,
 )
 _NO_CHANGES = re.compile(
     rf"{_START}no\s+(?:(?:direct|manual)\s+)?(?:changes|edits|modifications)\s+(?:to|in|under|inside)\b"
     # What is told of changes is no order.
-    r"(?!.*\b(?:(?:are|is)\b(?! (?:allowed|permitted))|were|was|ha[sd]|have|will|yet|since|required?)\b)",
+    r"(?!.*\b(?:(?:are|is)\b(?! (?:allowed|permitted))|were|was|ha[sd]|have|will|yet|since|required?)\b|.*[^,] but\b)",
     re.IGNORECASE,
 )
 _STAYS = re.compile(
@@ -112,10 +112,11 @@ _SEEMS = re.compile(
     r"|\b(?:forbidden|prohibited) to (?:touch|edit|modify|change|alter)\b"
     r"|\bunder no circumstances\b.{1,40}?\b(?:touch|edit|modif|chang|alter|updat|delet|renam)"
     r"|\b(?:treat|consider)\b.{1,80}\bas (?:read[ -]only|immutable)\b"
-    r"|^\W*no (?:direct |manual )?(?:changes|edits|modifications) (?:to|in|under|inside)\b"
-    r"|^\W*nothing (?:under|in|inside|within|below)\b.{1,80}\b(?:may|must|should) (?:ever )?be "
+    r"|^\W*no (?:direct |manual )?(?:changes|edits|modifications) (?:to|in|under|inside|outside)\b"
+    r"|^\W*nothing (?:under|in|inside|outside|within|below|but|except)\b.{1,80}\b(?:may|must|should) (?:ever )?be "
     r"(?:touch|edit|modifi|chang|alter)ed"
-    r"|\bonly (?:touch|edit|modify|change|write to) (?:the |any )?(?:files?|code|folders?|director\w+|`|\S+/)"
+    r"|\bonly (?:touch|edit|modify|change|write to) (?:the |any )?(?:files?|code|folders?|director\w+|`|\S+/"
+    r"|[\w.-]+ (?:folder|directory))"
     r"|\b(?:touch|edit|modify|change) (?:files |code )?only (?:files |code )?(?:in|under|inside|within|`|\S+/)"
     r"|\b(?:touch|edit|modify|chang|alter|updat|delet|renam)ing\b.{1,80}\b(?:forbidden|prohibited|not allowed)\b",
     re.IGNORECASE,
@@ -133,7 +134,7 @@ def plainly(sentence: str) -> str:
     said = _AVOID.sub(lambda found: f"{found['start']}never {_DOING[found['doing'].lower()]}", said)
     said = _NO_CHANGES.sub(r"\g<start>never change", said)
     for form in (_TREAT, _NOTHING):
-        said = form.sub(r"\g<start>never change \g<what>", said)
+        said = form.sub(r"\g<start>never change \g<what>;", said)
     return _LEAVE.sub(r"\g<start>never edit \g<what>", said)
 
 

@@ -198,6 +198,28 @@ def test_an_example_in_documentation_leaves_no_code_out() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "is_elided"),
+    [
+        ("def f(x):\n    a = 10\n    ...\n    return a", True),
+        ("def f(x):\n    ...\n    return a", True),
+        ("def f(x):\n    a = 10\n\n    # then\n    …\n", True),
+        ("def f(x):\n    a = 1\n    b = 2\n    ...\n    return a", False),  # nothing is gone
+        ("def f(x): ...\n", False),
+        ("def f(x):\n    # not yet\n    ...\ny = 1\n", False),
+        ('def f(x):\n    """Doc."""\n    ...\n', False),
+        ("def f(x):\n    '''Doc.\n\n    More.\n    '''\n    ...\n", False),
+        ('def f(x):\n    """\n    >>> for y in x:\n    ...     y\n    ...\n    """\n', False),
+    ],
+)
+@pytest.mark.parametrize("stub", ["", "def g():\n    ...\n"])
+def test_dots_beside_statements_leave_code_out(text: str, is_elided: bool, stub: str) -> None:
+    """Dots that are all that a function does are one; in between, they stand for the lines that are gone."""
+    old = f"{stub}def f(x):\n    a = 1\n    b = 2\n    return a"
+    assert (elided(old.splitlines(), (stub + text).splitlines(), {"..."}) is not None) == is_elided
+    assert elided(text.splitlines(), text.splitlines()) is None
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "", " ", ".", "..", "a/..", "../a", "a/../../b", "/a", "//a", "\\\\host\\a", "C:\\a", "c:a", "~/a", "file:///a",

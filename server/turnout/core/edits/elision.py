@@ -30,6 +30,8 @@ _FILLERS = frozenset(
 _ENOUGH = frozenset({"omitted", "unchanged"})
 """What says alone that code is left out; another word of `_LEFT` wants one beside it."""
 _BARE = re.compile(r"\s*(?:#|//|/\*|--|<!--)?\s*(?:\.\.\.|…)\s*(?:\*/|-->)?\s*")
+_COMMENT = re.compile(r"\s*(?:#|//)")
+_DOCUMENTS = re.compile(r"\s*(?:(?:>>>|\.\.\.).*|.*(?:\"\"\"|''')|[\"'].*[\"'])\s*")
 _LONGEST = 160  # a longer line is not looked at, which also bounds the search
 
 
@@ -42,14 +44,17 @@ def stands_for_code(line: str) -> bool:
 def elided(before: Iterable[str], after: Iterable[str], known: Collection[str] = ()) -> str | None:
     """The first line of `after` that stands for code left out, unless `before` has it too, or it is among `known`.
 
-    A comment of dots, or of few words ("# rest unchanged"), only stands for code where lines of `before` are gone:
-    examples in documentation have such lines as well.
+    Dots, in a comment or beside other statements, and a comment of few words ("# rest unchanged") only stand for code
+    where lines of `before` are gone: examples in documentation have such lines as well.
     """
-    old = [line_body(line).strip() for line in before]
-    new = [line_body(line).strip() for line in after]
+    before, after = [line_body(line) for line in before], [line_body(line) for line in after]
+    old, new = [line.strip() for line in before], [line.strip() for line in after]
     fresh = [line for line in new if line not in known and _may_stand(line) and line not in old]
     if any(map(stands_for_code, fresh)):
         return next(filter(stands_for_code, fresh))
+    dots = _dots_beside_code(after)
+    if len(dots) > len(_dots_beside_code(before)):
+        fresh += dots
     return fresh[0] if fresh and not _holds(new, old) else None
 
 
@@ -68,6 +73,22 @@ def _is_terse(line: str) -> bool:
     said = words & _LEFT
     is_about = len(said) > 1 or not words.isdisjoint(_ABOUT) or not words.isdisjoint(_ENOUGH)
     return words <= _LEFT | _ABOUT | _FILLERS and is_about and (bool(said) or {"other", "code"} <= words)
+
+
+def _dots_beside_code(lines: Iterable[str]) -> list[str]:
+    """The lines of `lines` that are dots and not the only statement of their block, which says that it does nothing."""
+    texts = ["", *(line for line in lines if line.strip() and not _COMMENT.match(line)), ""]
+    return [
+        line.strip()
+        for above, line, below in zip(texts, texts[1:], texts[2:], strict=False)
+        if line.strip() in ("...", "…") and any(_is_beside(line, other) for other in (above, below))
+    ]
+
+
+def _is_beside(dots: str, line: str) -> bool:
+    """Whether `line` is a statement of the same block, and neither its documentation nor an example in that."""
+    own = dots[: len(dots) - len(dots.lstrip())]
+    return line[: len(line) - len(line.lstrip())] == own and bool(line) and not _DOCUMENTS.fullmatch(line)
 
 
 def _holds(new: Iterable[str], old: Iterable[str]) -> bool:

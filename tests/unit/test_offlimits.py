@@ -102,6 +102,12 @@ SAID = [
     ("Treat `a/` as read-only and edit `b/`.", ["a/"]),
     ("Nothing in `a/` may be changed or `b/`.", ["a/"]),
     ("Nothing in vendor/ should ever be changed.", ["vendor/"]),
+    ("Do not modify `vendor`.", ["vendor"]),
+    ("Never alter `vendor` by hand.", ["vendor"]),
+    ("`vendor` must not be changed.", ["vendor"]),
+    ("Files in `vendor` are generated; do not edit them.", ["vendor"]),
+    ("Never edit gen/x.py or anything below lib/old.", ["gen/x.py", "lib/old"]),
+    ("Do not edit src/generated because it is generated", ["src/generated"]),
 ]  # fmt: skip
 
 THERE = {"src/generated", "lib/old", "old", "vendor", "dist"}

@@ -239,19 +239,24 @@ def _reason_follows(line: str) -> bool:
 
 def _said(sentences: list[str], exists: Exists) -> Iterator[str]:
     """The paths of the sentences that forbid."""
+
+    def is_there(piece: str) -> bool:
+        return _is_path(piece) or (_is_named(piece) and exists(piece))
+
     before: list[str] = []
     for sentence in sentences:
         tokens = _tokens(sentence)
         if not _CONDITIONS.intersection(tokens):
             for place in _active(tokens):
-                is_path = _test_behind(tokens[place - 1])
+                is_path = _test_behind(tokens[place - 1], is_there)
                 behind = _without_parts(tokens[place:], exists)
                 yield from _paths(_run(behind, _FILLERS | {"*", "|"}, is_path), _QUOTED_PATH)
                 if _means_what_was_named(tokens[place:]):
-                    named = _made_elsewhere([*before, *tokens[:place]]) or _in_front(tokens[:place])
+                    said = [*before, *tokens[:place]]
+                    named = _made_elsewhere(said, is_there) or _in_front(tokens[:place], is_there)
                     yield from _paths(named, _QUOTED_PATH)
             for place in _barred(tokens):
-                named = _run(tokens[place - 1 :: -1] if place else [], _BEFORE_BARRED)[::-1]
+                named = _run(tokens[place - 1 :: -1] if place else [], _BEFORE_BARRED, is_there)[::-1]
                 yield from _paths(named, _QUOTED_PATH)
         before = tokens
 
@@ -271,11 +276,11 @@ def _not_removed(sentences: list[str]) -> Iterator[str]:
                 yield from _paths(_run(behind, _OF_PATHS), _QUOTED_PATH)
 
 
-def _test_behind(verb: str) -> Callable[[str], bool]:
+def _test_behind(verb: str, is_there: Exists) -> Exists:
     """What tells whether a piece in backquotes behind `verb` is a path."""
     if verb in _VERBS_OF_DATA:
         return is_file_or_folder
-    return _is_named if verb in _VERBS_OF_FILES else _is_path
+    return _is_named if verb in _VERBS_OF_FILES else is_there
 
 
 def _without_parts(behind: list[str], exists: Exists) -> list[str]:
@@ -293,21 +298,22 @@ def _means_what_was_named(behind: list[str]) -> bool:
     return not any(token[0] == "`" or (token.isalnum() and token not in _OF_ANNOUNCEMENTS) for token in rest)
 
 
-def _made_elsewhere(tokens: list[str]) -> list[str]:
+def _made_elsewhere(tokens: list[str], is_path: Exists) -> list[str]:
     """The paths that `tokens` begin with, where they go on with `is generated` or the like."""
     verb = next((place for place, token in enumerate(tokens) if token in _VERBS_OF_MAKING), len(tokens))
     subject = [token for token in tokens[:verb] if token not in ("-", "*")]
     is_made = _MADE_ELSEWHERE.intersection(tokens[verb : verb + 5])
     if not is_made or not all(token[0] == "`" or token in _FILLERS for token in subject):
         return []
-    return _run(subject, _FILLERS)
+    return _run(subject, _FILLERS, is_path)
 
 
-def _in_front(tokens: list[str]) -> list[str]:
+def _in_front(tokens: list[str], is_path: Exists) -> list[str]:
     """The paths that `tokens` begin with, where nothing but a mark is between them and `do not edit`."""
     end = next((at for at, token in enumerate(tokens) if token in _NOT | _AUXILIARIES), len(tokens))
     subject = tokens[:end]
-    return _run(subject, _MARKS_BETWEEN) if all(t[0] == "`" or t in _MARKS_BETWEEN for t in subject) else []
+    is_plain = all(token[0] == "`" or token in _MARKS_BETWEEN for token in subject)
+    return _run(subject, _MARKS_BETWEEN, is_path) if is_plain else []
 
 
 def _tokens(sentence: str) -> list[str]:

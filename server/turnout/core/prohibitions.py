@@ -82,7 +82,7 @@ _JOINING = re.compile(r"(?=[,\s]),?\s*(?:(?:and|or|nor|&)\s+)?(?:(?:files?\s+)?i
 _END = re.compile(
     r"[\s*_]*(?:$|[,;!)(|\u2013\u2014]|[.:](?:\s|$)|\s-\s"
     r"|\s(?:by hand|manually|directly|yourself|files?|folders?|director(?:y|ies)|is|are|must|should|may"
-    r"|alone|unchanged|untouched|intact|as)\b)"
+    r"|alone|unchanged|untouched|intact|as|because|since|(?:or|and) anything)\b)"
 )
 _KIND = re.compile(r"\s(?:files?|folders?|director(?:y|ies))\b")
 _FOLDER = re.compile(rf"\s(?:folders?|director(?:y|ies))(?={_END.pattern})")

@@ -20,7 +20,9 @@ _SHOWN_OF_LINE = 200
 _STOPPED = re.compile(
     r"stopping after \d+ failures|Interrupted: \d+ errors? during collection"  # pytest
     r"|errors prevented further checking"  # mypy
-    r"|^FAIL\t\S+ \[(?:build|setup) failed\]"  # go
+    r"|^FAIL\t\S+ \[(?:build|setup) failed\]|\btoo many errors\b"  # go, and clang for the second
+    r"|^g?make(?:\[\d+\])?: \*\*\* |^npm (?:ERR!|error) |\bELIFECYCLE\b"  # what comes behind a step did not run
+    r"|^error\[E043[23]\]"  # rustc, which looks at no types where an import is not found
     r"|^Bail out!",  # TAP
     re.MULTILINE,
 )

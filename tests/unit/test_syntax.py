@@ -60,6 +60,7 @@ def test_errors_are_found_where_there_are_any(language: str) -> None:
     [
         ("json", None, '{"a": 1}\n', None),
         ("json", '{"a": 1}\n', '{\n  "a": 1,\n}\n', 2),
+        ("json", '{"a": 1}\n', '// Two\n{"a": 2}\n', 0),
         ("json", "[]", f"[{'9' * 5_000}]", None),
         ("toml", None, "a = 1\r\nb = 2\r\n", None),
         ("toml", "a = 1\n", "a = 1\nb =\n", 1),

@@ -15,7 +15,8 @@ _LINE = re.compile(r"\(at line (\d+), ")
 
 def check(language: str, before: str | None, after: str) -> tuple[Problem, ...] | None:
     """Why `after` cannot be read, at most one problem; None where `before` (None: no such file) could not either."""
-    if language == "json" and any(line.lstrip().startswith(_COMMENTS) for line in after.splitlines()):
+    judged = after if before is None else before
+    if language == "json" and any(line.lstrip().startswith(_COMMENTS) for line in judged.splitlines()):
         return None
     try:
         if before is not None and _problem(language, before):

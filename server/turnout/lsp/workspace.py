@@ -50,7 +50,7 @@ class EditorWorkspace:
         """The URI of `path`, spelled as the editor does where it has the file open."""
         uri = self.folder.uri(path)
         target = uri_to_path(uri)
-        return next((known for known in self._open_files() if _same(known, target)), uri)
+        return next((known for known in tuple(self._open_files()) if _same(known, target)), uri)
 
     def path(self, uri: str) -> str:
         """The path of `uri` in the folder."""

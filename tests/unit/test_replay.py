@@ -1,5 +1,6 @@
 """Real commits, given as the flawed replies of a model, become exactly the commit or nothing."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -35,7 +36,15 @@ def test_commits_of_any_repository(tmp_path: Path) -> None:
 
     def git(*arguments: str) -> None:
         identity = ("-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false")
-        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True)
+        # The flaws of a reply are drawn by the commit's name, which its date is a part of.
+        dates = dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), "2026-01-01T00:00:00Z")
+        subprocess.run(
+            ["git", *identity, *arguments],
+            cwd=tmp_path,
+            env=os.environ | dates,
+            check=True,
+            capture_output=True,
+        )
 
     git("init", "-q")
     body = "".join(f"line_{number} = {number}\n" for number in range(30))

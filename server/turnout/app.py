@@ -99,7 +99,7 @@ def _settings_read(loop: asyncio.AbstractEventLoop, session: Session, models: Mo
 
 
 def _services(editor: LspEditor, protocol: TurnoutProtocol, session: Session, models: Models) -> Services:
-    from turnout.act.transactions import Proposals
+    from turnout.act.applying.transactions import Proposals
     from turnout.complete import Completer, Keeper, Warmer
     from turnout.journal import Journal
     from turnout.preview import Previewer

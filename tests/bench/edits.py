@@ -19,8 +19,8 @@ from bench.report import Row
 from support import replays
 from support.act_kit import LOCAL, MemoryWorkspace, receipt
 from turnout import syntax
+from turnout.act.applying.transactions import Proposals
 from turnout.act.proposals import Proposal
-from turnout.act.transactions import Proposals
 from turnout.core.documents import Snapshot, split_lines
 from turnout.core.edits.assemble import Assembly, Shown, assemble
 from turnout.core.edits.blocks import parse_blocks

@@ -12,9 +12,9 @@ from support.act_kit import LOCAL, receipt
 from support.editor import Editor, editing, vscode
 from support.home import TURNOUT, Home
 from support.shop import AFTER, BEFORE, FILES, SCRIPT, Shop, open_shop
-from turnout.act.entries import Entry
+from turnout.act.applying.entries import Entry
+from turnout.act.applying.transactions import real_root
 from turnout.act.proposals import Proposal
-from turnout.act.transactions import real_root
 from turnout.core.edits.changes import file_change
 from turnout.files import Folder
 from turnout.journal import Journal

@@ -20,9 +20,9 @@ from support.scripted_server import Exchange, ScriptedServer, answer, scripted_s
 from support.settings_kit import SettingsKit
 from support.tool_server import chat_call
 from turnout import syntax
+from turnout.act.gathering.scope import Request
 from turnout.act.proposals import Check
 from turnout.act.refactor import propose
-from turnout.act.scope import Request
 from turnout.act.seams import Seams
 from turnout.core import routing
 from turnout.core.edits.changes import FileChange

@@ -8,9 +8,9 @@ from typing import Any
 from support.act_kit import REMOTE, MemoryWorkspace, OutlookByRoute, receipt
 from support.repository import MemoryRepository
 from turnout import syntax
+from turnout.act.gathering.scope import Request
 from turnout.act.proposals import Proposal
 from turnout.act.refactor import propose
-from turnout.act.scope import Request
 from turnout.act.seams import Seams
 from turnout.core.answers import Answer, PromptFor
 from turnout.core.backends import Finish

@@ -27,8 +27,8 @@ from lsprotocol import types
 import turnout
 from support.act_kit import LOCAL, receipt
 from support.buffers import Buffer, to_path
+from turnout.act.applying.transactions import Proposals, real_root
 from turnout.act.proposals import Check, Proposal
-from turnout.act.transactions import Proposals, real_root
 from turnout.core.documents import split_lines
 from turnout.core.edits.changes import FileChange, file_change, numbered
 from turnout.errors import ProposalUnknown

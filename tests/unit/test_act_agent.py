@@ -27,15 +27,15 @@ from support.agent_kit import (
     run,
 )
 from turnout import syntax
-from turnout.act.agent import work_out
-from turnout.act.bounds import Bounds
-from turnout.act.calls import BadCall, reply_of
-from turnout.act.conversation import Question
+from turnout.act.agent.calls import BadCall, reply_of
+from turnout.act.agent.loop import work_out
+from turnout.act.agent.tools import MOST_READ_BYTES
+from turnout.act.drafting.bounds import Bounds
+from turnout.act.drafting.conversation import Question
+from turnout.act.gathering.scope import Request
 from turnout.act.proposals import Check
 from turnout.act.refactor import propose
-from turnout.act.scope import Request
 from turnout.act.seams import Seams
-from turnout.act.tools import MOST_READ_BYTES
 from turnout.core.answers import Answer, PromptFor
 from turnout.core.edits.changes import FileChange
 from turnout.core.edits.formats import NoHistory

@@ -6,8 +6,8 @@ import pytest
 
 from support.act_kit import receipt
 from support.agent_kit import HERE, MODEL, Calling, MemoryOutlook, Turn, around, edits, failed, run
-from turnout.act.context import gather_context
-from turnout.act.groups import divided
+from turnout.act.drafting.groups import divided
+from turnout.act.gathering.context import gather_context
 from turnout.act.job import Job
 from turnout.act.refactor import propose
 from turnout.core.requests import Kind, Route

@@ -13,8 +13,8 @@ from support.scripted_server import ScriptedServer, answer, scripted_server
 from support.secrets import TOKENS
 from support.tool_server import Wire, anthropic_call, chat_call, cut, responses_call
 from turnout import syntax
+from turnout.act.gathering.scope import Request
 from turnout.act.refactor import propose
-from turnout.act.scope import Request
 from turnout.act.seams import Seams
 from turnout.core.models import Api, Model
 from turnout.core.requests import Kind, Route

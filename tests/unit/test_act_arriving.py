@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from support.act_kit import REMOTE, MemoryWorkspace, receipt
 from support.agent_kit import Calling, around, edits
 from turnout import syntax
-from turnout.act.arriving import BlockStream, Written
+from turnout.act.drafting.arriving import BlockStream, Written
+from turnout.act.drafting.spent import so_far
+from turnout.act.drafting.totals import combined
+from turnout.act.gathering.scope import Request
 from turnout.act.refactor import propose
-from turnout.act.scope import Request
 from turnout.act.seams import Seams
-from turnout.act.spent import so_far
-from turnout.act.totals import combined
 from turnout.core.answers import Answer, PromptFor
 from turnout.core.edits.blocks import parse_blocks
 from turnout.core.edits.changes import FileChange

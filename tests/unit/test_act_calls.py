@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from support.agent_kit import Calling, edits, run
-from turnout.act.calls import BadCall, arguments_of, reply_of
+from turnout.act.agent.calls import BadCall, arguments_of, reply_of
 from turnout.core.edits.replies import Replace
 
 

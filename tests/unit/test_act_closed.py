@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from support.act_kit import LOCAL, REMOTE, MemoryWorkspace, OutlookByRoute, ScriptedAsker, seams
-from turnout.act.conversation import Question
-from turnout.act.drafts import Draft, redraft
+from turnout.act.drafting.conversation import Question
+from turnout.act.drafting.drafts import Draft, redraft
 from turnout.core.edits.replies import Delete, Rename, Replace, Reply, Step, Write
 from turnout.core.models import Model
 from turnout.core.prompts import ChatPrompt

@@ -9,11 +9,11 @@ from support.act_kit import LOCAL, REMOTE, MemoryWorkspace, OutlookByRoute, Scri
 from support.repository import MemoryRepository
 from turnout import syntax
 from turnout.act.actions import Action
-from turnout.act.context import MAP_BYTES, Context, gather_context
-from turnout.act.guard import Guard
+from turnout.act.gathering.context import MAP_BYTES, Context, gather_context
+from turnout.act.gathering.guard import Guard
+from turnout.act.gathering.scope import Reference, Request
 from turnout.act.perform import perform
 from turnout.act.refactor import propose
-from turnout.act.scope import Reference, Request
 from turnout.act.seams import Seams
 from turnout.core.documents import Position, Span
 from turnout.core.edits.readable import MAX_FILE_BYTES

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from support.act_kit import LOCAL, receipt
+from turnout.act.applying.transactions import Proposals, real_root
 from turnout.act.proposals import Proposal
-from turnout.act.transactions import Proposals, real_root
 from turnout.core.edits.changes import FileChange, RenameFile, Transaction, file_change, numbered
 from turnout.files import Folder
 from turnout.journal import DiskWorkspace, Journal

@@ -3,9 +3,9 @@
 import pytest
 
 from support.act_kit import LOCAL, MemoryWorkspace, receipt
-from turnout.act.entries import Head, InMemory
+from turnout.act.applying.entries import Head, InMemory
+from turnout.act.applying.transactions import Outcome, Proposals
 from turnout.act.proposals import Proposal
-from turnout.act.transactions import Outcome, Proposals
 from turnout.core.documents import split_lines
 from turnout.core.edits.changes import FileChange, RenameFile, Transaction, file_change, numbered
 

@@ -9,12 +9,12 @@ import pytest
 from support.act_kit import ScriptedAsker
 from turnout import syntax
 from turnout.act.actions import Action
-from turnout.act.effects import carry_out
-from turnout.act.guard import Guard
+from turnout.act.applying.effects import carry_out
+from turnout.act.gathering.guard import Guard
+from turnout.act.gathering.scope import Request
 from turnout.act.perform import perform
 from turnout.act.proposals import Proposal
 from turnout.act.refactor import propose
-from turnout.act.scope import Request
 from turnout.act.seams import Seams
 from turnout.core.edits.changes import (
     CreateFile,

@@ -3,9 +3,9 @@
 import pytest
 
 from support.act_kit import MemoryWorkspace, ScriptedAsker, seams
-from turnout.act.newfiles import out_of_place
+from turnout.act.gathering.newfiles import out_of_place
+from turnout.act.gathering.scope import Request
 from turnout.act.refactor import propose
-from turnout.act.scope import Request
 
 FILES = {"a.py": "x = 1\n", "pkg/b.py": "y = 2\n", "pkg/sub/c.py": "z = 3\n"}
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.act_kit import ROOT, MemoryWorkspace
-from turnout.act.overlay import Overlay
+from turnout.act.agent.overlay import Overlay
 from turnout.core.edits.changes import FileChange, file_change
 from turnout.errors import PathRefused
 

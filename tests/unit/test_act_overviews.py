@@ -3,7 +3,7 @@
 from support.act_kit import MemoryWorkspace
 from support.secrets import pem
 from turnout import syntax
-from turnout.act.overviews import changed, overview
+from turnout.act.gathering.overviews import changed, overview
 from turnout.core.edits.changes import file_change
 
 CODE = "import os\n\n\ndef area(w, h):\n    return w * h\n\n\nclass Rect:\n    size = area(1, 2)\n"

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from support.act_kit import LOCAL, REMOTE, MemoryWorkspace, OutlookByRoute, ScriptedAsker, seams
-from turnout.act.context import Context
 from turnout.act.estimates import LEAST_TURNS, MOST_TURNS, Estimate, estimate
-from turnout.act.guard import Guard
+from turnout.act.gathering.context import Context
+from turnout.act.gathering.guard import Guard
+from turnout.act.gathering.scope import Request, gather
 from turnout.act.plans import Plan, draw_up, only_estimate
 from turnout.act.refactor import propose
-from turnout.act.scope import Request, gather
 from turnout.act.shelf import KEPT_S, Shelf
 from turnout.core.edits.formats import NoHistory
 from turnout.core.edits.plans import PlannedStep

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.act_kit import LOCAL, MemoryWorkspace, receipt
-from turnout.act.effects import Conflict
-from turnout.act.entries import KEPT_ITEMS, OFFERED_S
+from turnout.act.applying.effects import Conflict
+from turnout.act.applying.entries import KEPT_ITEMS, OFFERED_S
+from turnout.act.applying.transactions import Outcome, Proposals
 from turnout.act.proposals import Check, Proposal, new_id
-from turnout.act.transactions import Outcome, Proposals
 from turnout.core.documents import split_lines
 from turnout.core.edits.changes import CreateFile, FileChange, RenameFile, Transaction, file_change, numbered
 from turnout.errors import ProposalUnknown

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from support.act_kit import LOCAL, MemoryWorkspace, receipt
+from turnout.act.applying.transactions import Proposals
 from turnout.act.proposals import Proposal
-from turnout.act.transactions import Proposals
 from turnout.core.documents import split_lines
 from turnout.core.edits.changes import Transaction, file_change, numbered
 

@@ -9,12 +9,12 @@ import pytest
 
 from support.act_kit import LOCAL, REMOTE, MemoryWorkspace, ScriptedAsker, seams
 from support.agent_kit import Calling, around, edits
-from turnout.act import prompts
+from turnout.act.applying.transactions import Outcome, Proposals
+from turnout.act.drafting import prompts
+from turnout.act.gathering.scope import MAX_FILES, Request
 from turnout.act.proposals import Check, Proposal, verdict
 from turnout.act.refactor import propose
-from turnout.act.scope import MAX_FILES, Request
 from turnout.act.seams import Seams
-from turnout.act.transactions import Outcome, Proposals
 from turnout.core.answers import Answer, PromptFor
 from turnout.core.documents import Position, Span
 from turnout.core.edits.changes import FileChange

@@ -8,12 +8,12 @@ import pytest
 
 from support.act_kit import LOCAL, REMOTE, MemoryWorkspace, OutlookByRoute, receipt
 from turnout import syntax
+from turnout.act.applying.transactions import Outcome, Proposals
+from turnout.act.gathering.scope import MAX_FILES, MOST_NAMED, Request
 from turnout.act.plans import draw_up, only_estimate
 from turnout.act.proposals import Check, Proposal, verdict
 from turnout.act.refactor import propose
-from turnout.act.scope import MAX_FILES, MOST_NAMED, Request
 from turnout.act.seams import Seams
-from turnout.act.transactions import Outcome, Proposals
 from turnout.core.answers import Answer, PromptFor
 from turnout.core.edits.changes import FileChange
 from turnout.core.models import Model

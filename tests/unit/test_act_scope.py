@@ -4,8 +4,8 @@ import pytest
 
 from support.act_kit import MemoryWorkspace
 from support.repository import MemoryRepository
-from turnout.act import scope
-from turnout.act.scope import Request, gather, mentions, selected_text
+from turnout.act.gathering import scope
+from turnout.act.gathering.scope import Request, gather, mentions, selected_text
 from turnout.core.documents import Position, Snapshot, Span
 
 FILES = {

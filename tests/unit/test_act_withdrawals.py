@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from support.act_kit import LOCAL, MemoryWorkspace, ScriptedAsker, seams
+from turnout.act.gathering.scope import Request
 from turnout.act.proposals import Check, Proposal, verdict
 from turnout.act.refactor import propose
-from turnout.act.scope import Request
 from turnout.core.edits.changes import FileChange
 from turnout.core.problems import Problem
 

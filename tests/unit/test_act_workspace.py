@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from lsprotocol import types
 
-from turnout.act.effects import carry_out
+from turnout.act.applying.effects import carry_out
 from turnout.core.documents import Document
 from turnout.core.edits.changes import (
     CreateFile,

@@ -58,6 +58,13 @@ ARROWS: dict[str, set[str]] = {
     "__main__": {"commands"},
 }  # fmt: skip
 
+INNER: dict[str, set[str]] = {
+    "act.gathering": {"act.seams", "act.proposals"},
+    "act.drafting": {"act.gathering", "act.seams", "act.proposals"},
+    "act.agent": {"act.drafting", "act.gathering", "act.seams", "act.proposals"},
+    "act.applying": {"act.gathering.guard", "act.seams", "act.proposals"},
+}
+
 FOREIGN = {
     "httpx": {"remote"},
     "pygls": {"lsp"},
@@ -92,6 +99,11 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
+def within(imported: str, allowed: set[str]) -> bool:
+    """Whether a dotted name is one of those allowed, or stands below one."""
+    return any(imported == a or imported.startswith(a + ".") for a in allowed)
+
+
 @pytest.mark.parametrize(
     ("name", "path"), [row for row in modules() if row[0]], ids=lambda value: str(value)[:40]
 )
@@ -102,10 +114,21 @@ def test_arrows_point_one_way(name: str, path: Path) -> None:
     for imported in imports(path):
         top, _, inner = imported.partition(".")
         if top == "turnout":
-            assert any(inner == a or inner.startswith(a + ".") for a in allowed), f"{name} imports {imported}"
+            assert within(inner, allowed), f"{name} imports {imported}"
         elif top in FOREIGN:
             assert package in FOREIGN[top], f"{name} imports {imported}"
         elif package == "core":
             import sys
 
             assert top in sys.stdlib_module_names, f"core imports {imported}"
+
+
+@pytest.mark.parametrize("room", sorted(INNER))
+def test_arrows_within_a_package_point_one_way(room: str) -> None:
+    """A package's inner rooms import from their own package only what their arrows allow."""
+    for name, path in modules():
+        if within(name, {room}):
+            for imported in imports(path):
+                inner = imported.removeprefix("turnout.")
+                if within(inner, {room.partition(".")[0]}):
+                    assert within(inner, INNER[room] | {room}), f"{name} imports {imported}"

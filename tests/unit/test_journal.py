@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.act_kit import LOCAL, receipt
-from turnout.act.entries import APPLIED_S, KEPT_ITEMS, OFFERED_S, Entry, State
+from turnout.act.applying.entries import APPLIED_S, KEPT_ITEMS, OFFERED_S, Entry, State
+from turnout.act.applying.transactions import Proposals
 from turnout.act.proposals import Check, Proposal, Skipped
-from turnout.act.transactions import Proposals
 from turnout.core.documents import split_lines
 from turnout.core.edits.changes import FileChange, RenameFile, Transaction, file_change, numbered
 from turnout.core.receipts import SentFile

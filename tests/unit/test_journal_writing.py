@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from support.act_kit import LOCAL, receipt
-from turnout.act.entries import Entry
+from turnout.act.applying.entries import Entry
+from turnout.act.applying.transactions import Outcome, Proposals
 from turnout.act.proposals import Proposal
-from turnout.act.transactions import Outcome, Proposals
 from turnout.core.documents import split_lines
 from turnout.core.edits.changes import (
     CreateFile,

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from turnout.act.context import Context
-from turnout.act.groups import Division
+from turnout.act.drafting.groups import Division
+from turnout.act.gathering.context import Context
 from turnout.act.seams import Outlook
 from turnout.core.documents import Snapshot
 from turnout.core.edits.formats import History, sizes_of

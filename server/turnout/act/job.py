@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from turnout.act import prompts
-from turnout.act.agent import ToolsUnavailable, takes_tools, work_out
-from turnout.act.bounds import Bounds
-from turnout.act.context import Context, quoted_by
-from turnout.act.conversation import Question
-from turnout.act.drafts import Draft, asked_about, draft_edits
-from turnout.act.groups import Division
-from turnout.act.mending import mended
-from turnout.act.newfiles import misplaced
-from turnout.act.rounds import Groups, Meter, Unread, in_rounds
-from turnout.act.scope import Request, focused, mentions
+from turnout.act.agent.loop import ToolsUnavailable, takes_tools, work_out
+from turnout.act.drafting import prompts
+from turnout.act.drafting.bounds import Bounds
+from turnout.act.drafting.conversation import Question
+from turnout.act.drafting.drafts import Draft, asked_about, draft_edits
+from turnout.act.drafting.groups import Division
+from turnout.act.drafting.mending import mended
+from turnout.act.drafting.rounds import Groups, Meter, Unread, in_rounds
+from turnout.act.drafting.spent import so_far
+from turnout.act.gathering.context import Context, quoted_by
+from turnout.act.gathering.newfiles import misplaced
+from turnout.act.gathering.scope import Request, focused, mentions
 from turnout.act.seams import Seams
-from turnout.act.spent import so_far
 from turnout.core.documents import Snapshot
 from turnout.core.edits.changes import FileChange
 from turnout.core.edits.formats import Format, sizes_of

@@ -9,15 +9,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from turnout.act import prompts
 from turnout.act.actions import COMMENT_INSTRUCTION, Action, Fault
-from turnout.act.conversation import Question, converse
-from turnout.act.drafts import Draft, read_edits, settled, syntax_check
-from turnout.act.guard import Guard
+from turnout.act.drafting import prompts
+from turnout.act.drafting.conversation import Question, converse
+from turnout.act.drafting.drafts import Draft, read_edits, settled, syntax_check
+from turnout.act.drafting.totals import combined, proposal_from
+from turnout.act.gathering.guard import Guard
 from turnout.act.proposals import Check, Proposal
 from turnout.act.seams import Seams
 from turnout.act.testfiles import free_test_path
-from turnout.act.totals import combined, proposal_from
 from turnout.core.answers import Answer
 from turnout.core.documents import Snapshot, line_body
 from turnout.core.edits.changes import FileChange, file_change

@@ -8,16 +8,16 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
-from turnout.act import prompts
-from turnout.act.context import Context, gather_context, quoted_by
-from turnout.act.conversation import Question, Said, ask
+from turnout.act.drafting import prompts
+from turnout.act.drafting.conversation import Question, Said, ask
+from turnout.act.drafting.groups import Division, divided
 from turnout.act.estimates import Estimate, estimate
-from turnout.act.groups import Division, divided
-from turnout.act.guard import Guard
-from turnout.act.newfiles import out_of_place
-from turnout.act.overviews import overview
+from turnout.act.gathering.context import Context, gather_context, quoted_by
+from turnout.act.gathering.guard import Guard
+from turnout.act.gathering.newfiles import out_of_place
+from turnout.act.gathering.overviews import overview
+from turnout.act.gathering.scope import Request, Scope, focused, must_be_workable
 from turnout.act.proposals import Skipped, new_id
-from turnout.act.scope import Request, Scope, focused, must_be_workable
 from turnout.act.seams import Outlook, Seams, Syntax, Workspace
 from turnout.core.answers import Answer
 from turnout.core.documents import Snapshot

@@ -5,15 +5,15 @@ Invariant: nothing is written here; what could not be used of an answer is said,
 
 from dataclasses import replace
 
-from turnout.act.context import gather_context
-from turnout.act.conversation import MAX_REPAIRS
-from turnout.act.groups import divided
+from turnout.act.drafting.conversation import MAX_REPAIRS
+from turnout.act.drafting.groups import divided
+from turnout.act.drafting.totals import proposal_from
+from turnout.act.gathering.context import gather_context
+from turnout.act.gathering.scope import Request, Scope, must_be_workable
 from turnout.act.job import Job
 from turnout.act.plans import draw_up
 from turnout.act.proposals import Check, Proposal
-from turnout.act.scope import Request, Scope, must_be_workable
 from turnout.act.seams import Seams
-from turnout.act.totals import proposal_from
 from turnout.core.edits.plans import Approved
 from turnout.errors import FileUnusable, ReplyUnusable
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from turnout.commands.arguments import positive
 
 if TYPE_CHECKING:
+    from turnout.act.drafting.verifying import Verifying
     from turnout.act.proposals import Proposal
     from turnout.act.seams import Seams
-    from turnout.act.verifying import Verifying
     from turnout.commands.terminal import Terminal
     from turnout.core.models import EditStyle, Model
     from turnout.evaluate.edit_scores import EditScore
@@ -166,7 +166,7 @@ class _Around:
         return Seams(only, only.past, syntax, tell, only, check=check, history=self.parts.history)
 
     def _check(self, tree: Path) -> "Verifying":
-        from turnout.act.verifying import Verifying
+        from turnout.act.drafting.verifying import Verifying
         from turnout.files import Folder
 
         of, there, tell = Folder(self.root), Folder(tree), self.progress.report

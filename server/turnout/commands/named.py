@@ -58,7 +58,7 @@ def named_files(paths: Sequence[Path], workspace: "DiskWorkspace") -> Named:
 
 def _inside(path: Path, workspace: "DiskWorkspace") -> tuple[list[str], list[str]]:
     """The files in a folder that an edit can name, and the others."""
-    from turnout.act.scope import is_sayable
+    from turnout.act.gathering.scope import is_sayable
 
     below = _below(path.absolute(), workspace.folder.root)
     found = [file for file in workspace.paths() if file.startswith(below)]

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from turnout.commands import arguments
 
 if TYPE_CHECKING:
+    from turnout.act.gathering.scope import Request
     from turnout.act.plans import Plan
     from turnout.act.proposals import Proposal
-    from turnout.act.scope import Request
     from turnout.act.seams import Outlook, Seams
     from turnout.commands.terminal import Terminal
     from turnout.index import RepositoryIndex
@@ -133,7 +133,7 @@ class _Job:
         return self.terminal.can_ask
 
     def _request(self, workspace: "DiskWorkspace") -> "Request":
-        from turnout.act.scope import UNSAYABLE, Request
+        from turnout.act.gathering.scope import UNSAYABLE, Request
         from turnout.commands.named import named_files
 
         named = named_files(self.args.paths, workspace)
@@ -188,8 +188,8 @@ class _Job:
             earlier, correction = plan, answer
 
     async def _proposed(self, request: "Request", workspace: "DiskWorkspace") -> "Proposal":
+        from turnout.act.drafting.verifying import Verifying
         from turnout.act.refactor import propose
-        from turnout.act.verifying import Verifying
 
         async with self.terminal.progress("Refactoring") as progress:
             check = Verifying(lambda changes: self.parts.check(workspace.folder, changes, progress.report))
@@ -240,7 +240,7 @@ class _Job:
 
 async def _notes(workspace: "DiskWorkspace", paths: Iterable[str]) -> tuple[str, ...]:
     """What the project's instructions over `paths` seem to forbid, and nobody holds to."""
-    from turnout.act.guard import Guard
+    from turnout.act.gathering.guard import Guard
 
     return await asyncio.to_thread(Guard(workspace).notes, tuple(paths))
 

@@ -169,11 +169,11 @@ async def _act(
 ) -> None:
     from turnout import git
     from turnout.act.commit_message import write_message
+    from turnout.act.drafting.verifying import Verifying
+    from turnout.act.gathering.scope import Request
     from turnout.act.perform import perform
     from turnout.act.plans import draw_up
     from turnout.act.refactor import propose
-    from turnout.act.scope import Request
-    from turnout.act.verifying import Verifying
     from turnout.core.documents import Position, Span
     from turnout.files import path_to_uri
 

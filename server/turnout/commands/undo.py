@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from turnout.act.transactions import Outcome, Proposals
+    from turnout.act.applying.transactions import Outcome, Proposals
     from turnout.journal import DiskWorkspace
 
 
@@ -82,7 +82,7 @@ def _path(uri: str, workspace: "DiskWorkspace") -> str | None:
 def journalled() -> "Proposals":
     """The proposals that editors and commands of this user share."""
     from turnout import paths
-    from turnout.act.transactions import Proposals
+    from turnout.act.applying.transactions import Proposals
     from turnout.journal import Journal
 
     return Proposals(Journal(paths.state_dir() / "journal"))
@@ -90,7 +90,7 @@ def journalled() -> "Proposals":
 
 async def recovered(proposals: "Proposals", workspace: "DiskWorkspace") -> str:
     """The name of the folder in the journal, once what a crash left in the middle there is put right, and said."""
-    from turnout.act.transactions import real_root
+    from turnout.act.applying.transactions import real_root
 
     root = real_root(workspace.folder.root)
     for text in await proposals.recover(workspace, root):

@@ -11,12 +11,12 @@ from pathlib import Path, PurePosixPath
 from typing import get_args
 
 from turnout import git
-from turnout.act.context import gather_context
+from turnout.act.drafting.groups import divided
 from turnout.act.estimates import Estimate, estimate
-from turnout.act.groups import divided
+from turnout.act.gathering.context import gather_context
+from turnout.act.gathering.scope import Request
 from turnout.act.proposals import Proposal
 from turnout.act.refactor import propose
-from turnout.act.scope import Request
 from turnout.act.seams import Outlook, Seams
 from turnout.core.answers import Answer, Asker, PromptFor
 from turnout.core.commits import PastCommit

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from turnout.act.entries import Entry, Head
+from turnout.act.applying.entries import Entry, Head
 from turnout.act.proposals import Check, Proposal, Skipped
 from turnout.core.documents import split_lines
 from turnout.core.edits.changes import FileChange, Hunk

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePath
 from typing import IO, NamedTuple
 
-from turnout.act.entries import Entry, Head, past_limit
+from turnout.act.applying.entries import Entry, Head, past_limit
 from turnout.errors import FolderBusy, Unrecorded
 from turnout.journal.codec import decoded, encoded, head_of
 

@@ -6,10 +6,10 @@ from typing import Any
 from lsprotocol import types
 
 from turnout.act.actions import Action, Fault
+from turnout.act.applying.transactions import Outcome
 from turnout.act.estimates import Most
 from turnout.act.plans import Plan
 from turnout.act.proposals import Proposal, verdict
-from turnout.act.transactions import Outcome
 from turnout.core.documents import Encoding, Position, Snapshot, Span
 from turnout.core.edits.changes import FileChange
 from turnout.core.edits.plans import PlannedStep

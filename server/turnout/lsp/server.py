@@ -217,7 +217,7 @@ class TurnoutServer(LanguageServer):
 
     async def keep(self, services: Services, proposal: Proposal, workspace: EditorWorkspace) -> None:
         """Keep a proposal and the workspace folder that it is for."""
-        from turnout.act.transactions import real_root
+        from turnout.act.applying.transactions import real_root
 
         root = real_root(workspace.folder.root)
         self._owners[root] = workspace
@@ -235,7 +235,7 @@ class TurnoutServer(LanguageServer):
 
     def journalled(self, services: Services) -> dict[str, EditorWorkspace]:
         """The workspace folders whose proposals can be applied here, by their names in the journal."""
-        from turnout.act.transactions import real_root
+        from turnout.act.applying.transactions import real_root
         from turnout.lsp.workspace import EditorWorkspace
 
         may_read = services.settings.may_read

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    from turnout.act.applying.transactions import Proposals
     from turnout.act.proposals import Check
     from turnout.act.seams import Outlook
-    from turnout.act.transactions import Proposals
     from turnout.complete import Completer, Keeper, Warmer
     from turnout.core.answers import Answer, Ask, PromptFor
     from turnout.core.edits.changes import FileChange

@@ -13,7 +13,7 @@ from pygls.exceptions import JsonRpcInvalidParams
 
 from turnout import syntax
 from turnout.act.actions import COMMENT_INSTRUCTION, Action, Place, available
-from turnout.act.effects import transaction
+from turnout.act.applying.effects import transaction
 from turnout.act.perform import Explanation, perform
 from turnout.act.proposals import Proposal
 from turnout.core.documents import Snapshot, line_body

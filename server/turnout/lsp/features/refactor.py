@@ -8,11 +8,11 @@ from typing import Any
 from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
+from turnout.act.drafting.verifying import Verifying
+from turnout.act.gathering.scope import Reference, Request
 from turnout.act.plans import Plan, draw_up, only_estimate
 from turnout.act.refactor import propose
-from turnout.act.scope import Reference, Request
 from turnout.act.seams import Show, show_nobody, tell_nobody
-from turnout.act.verifying import Verifying
 from turnout.core.documents import Span
 from turnout.core.edits.changes import FileChange
 from turnout.lsp.fields import (

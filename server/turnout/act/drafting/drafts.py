@@ -9,13 +9,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from turnout.act.closed import without_closed
-from turnout.act.conversation import Complaint, Conversation, Question, converse
-from turnout.act.findings import Findings, findings, quotable
-from turnout.act.prompts import Style
+from turnout.act.drafting.closed import without_closed
+from turnout.act.drafting.conversation import Complaint, Conversation, Question, converse
+from turnout.act.drafting.findings import Findings, findings, quotable
+from turnout.act.drafting.prompts import Style
+from turnout.act.drafting.withdrawals import Attempt, meant, taken_back
 from turnout.act.proposals import Check, Skipped
 from turnout.act.seams import Seams, Syntax
-from turnout.act.withdrawals import Attempt, meant, taken_back
 from turnout.core.answers import Answer
 from turnout.core.documents import Snapshot
 from turnout.core.edits.assemble import Assembly, Shown, assemble

@@ -7,8 +7,8 @@ none that only its neighbours tell to be a private key's; an overview has at mos
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from turnout.act.pieces import cut
-from turnout.act.scope import mentions
+from turnout.act.gathering.pieces import cut
+from turnout.act.gathering.scope import mentions
 from turnout.act.seams import Syntax
 from turnout.core.documents import Snapshot, line_body
 from turnout.core.edits.changes import FileChange

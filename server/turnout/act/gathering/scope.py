@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from turnout.act.finding import WORD, Found, indexed, is_whole, read
+from turnout.act.gathering.finding import WORD, Found, indexed, is_whole, read
 from turnout.act.proposals import Skipped
 from turnout.act.seams import Workspace
 from turnout.core.documents import Snapshot, Span, line_body

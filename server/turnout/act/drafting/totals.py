@@ -6,7 +6,7 @@ Invariant: every answer is in the receipt, also one that was not taken; what is 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from turnout.act.drafts import Draft
+from turnout.act.drafting.drafts import Draft
 from turnout.act.proposals import Check, Proposal, Skipped, new_id
 from turnout.core.edits.changes import FileChange, numbered
 from turnout.core.receipts import Receipt, SentFile

@@ -6,7 +6,7 @@ Invariant: it is beside one of them, in a folder that was named or below, or whe
 import re
 from pathlib import PurePosixPath
 
-from turnout.act.scope import Request
+from turnout.act.gathering.scope import Request
 from turnout.act.seams import Workspace
 from turnout.core.edits.changes import FileChange
 from turnout.errors import EditError

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from turnout.act.pieces import Piece, cut, shown_beside
+from turnout.act.gathering.pieces import Piece, cut, shown_beside
 from turnout.core.documents import Snapshot
 from turnout.core.edits.fences import fence_for
 from turnout.core.edits.formats import Formats

@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple, Self
 
-from turnout.act.fitting import size_of
+from turnout.act.drafting.fitting import size_of
+from turnout.act.drafting.spent import so_far
 from turnout.act.seams import SO_FAR, Seams, show_nobody
-from turnout.act.spent import so_far
 from turnout.core.answers import PromptFor
 from turnout.core.documents import Snapshot, line_body
 from turnout.core.edits.assemble import Shown, assemble

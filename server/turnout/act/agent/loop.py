@@ -9,18 +9,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from turnout.act.accepted import Accepted, spelled
-from turnout.act.arriving import plan_in_short
-from turnout.act.bounds import Bounds
-from turnout.act.conversation import Question
-from turnout.act.drafts import Draft, without_withdrawn
-from turnout.act.findings import Findings, asked_anew, findings, quotable, vetted
-from turnout.act.fitting import fitting, size_of
-from turnout.act.overlay import Overlay
+from turnout.act.agent.accepted import Accepted, spelled
+from turnout.act.agent.overlay import Overlay
+from turnout.act.agent.tools import Toolbox, rejected, told
+from turnout.act.drafting.arriving import plan_in_short
+from turnout.act.drafting.bounds import Bounds
+from turnout.act.drafting.conversation import Question
+from turnout.act.drafting.drafts import Draft, without_withdrawn
+from turnout.act.drafting.findings import Findings, asked_anew, findings, quotable, vetted
+from turnout.act.drafting.fitting import fitting, size_of
+from turnout.act.drafting.spent import so_far
 from turnout.act.proposals import Check
 from turnout.act.seams import SO_FAR, Seams
-from turnout.act.spent import so_far
-from turnout.act.tools import Toolbox, rejected, told
 from turnout.core.answers import Answer
 from turnout.core.documents import Snapshot
 from turnout.core.edits.paths import normalise

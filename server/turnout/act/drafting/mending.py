@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from turnout.act.conversation import MAX_REPAIRS, Question, ask
-from turnout.act.drafts import Draft, read_edits
-from turnout.act.findings import Findings, in_words, quotable, words_of
-from turnout.act.prompts import complaint
+from turnout.act.drafting.conversation import MAX_REPAIRS, Question, ask
+from turnout.act.drafting.drafts import Draft, read_edits
+from turnout.act.drafting.findings import Findings, in_words, quotable, words_of
+from turnout.act.drafting.prompts import complaint
+from turnout.act.drafting.withdrawals import taken_back
 from turnout.act.proposals import Check
 from turnout.act.seams import Seams
-from turnout.act.withdrawals import taken_back
 from turnout.core.edits.changes import FileChange
 from turnout.core.models import Model
 from turnout.core.problems import Problem

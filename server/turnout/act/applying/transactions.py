@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, replace
 
-from turnout.act.effects import Conflict, Record, carry_out, operation_alone, still_to_do, tidy
-from turnout.act.entries import Entry, InMemory, Journal, State
+from turnout.act.applying.effects import Conflict, Record, carry_out, operation_alone, still_to_do, tidy
+from turnout.act.applying.entries import Entry, InMemory, Journal, State
+from turnout.act.applying.recovery import look, settle, sweep
 from turnout.act.proposals import Proposal
-from turnout.act.recovery import look, settle, sweep
 from turnout.act.seams import Workspace
 from turnout.core.edits.changes import FileChange, chosen, inverse
 from turnout.errors import FolderBusy, ProposalUnknown, Unrecorded

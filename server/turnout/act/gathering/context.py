@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from turnout.act.guard import Guard
-from turnout.act.pieces import Piece, cut
-from turnout.act.scope import MAX_FILES, Request, Scope, gather, is_sayable
+from turnout.act.gathering.guard import Guard
+from turnout.act.gathering.pieces import Piece, cut
+from turnout.act.gathering.scope import MAX_FILES, Request, Scope, gather, is_sayable
 from turnout.act.seams import Outlook, Seams
 from turnout.core.documents import Snapshot
 from turnout.core.edits.formats import Formats, sizes_of

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from turnout.act.guard import detour_to
+from turnout.act.gathering.guard import detour_to
 from turnout.act.seams import Workspace
 from turnout.core.edits.changes import (
     DocumentEdit,

@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from turnout.act.bounds import Bounds
-from turnout.act.conversation import Question
-from turnout.act.drafts import Draft, draft_edits
-from turnout.act.mending import mended
-from turnout.act.overviews import changed
+from turnout.act.drafting.bounds import Bounds
+from turnout.act.drafting.conversation import Question
+from turnout.act.drafting.drafts import Draft, draft_edits
+from turnout.act.drafting.mending import mended
+from turnout.act.drafting.spent import so_far
+from turnout.act.gathering.overviews import changed
 from turnout.act.seams import Seams
-from turnout.act.spent import so_far
 from turnout.core.answers import Answer, Asker, PromptFor
 from turnout.core.receipts import Receipt, SentFile
 from turnout.core.requests import Kind

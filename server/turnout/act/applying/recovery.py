@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from turnout.act.effects import Conflict, carry_out, edit_alone, is_edited, operation_alone, tidy
+from turnout.act.applying.effects import Conflict, carry_out, edit_alone, is_edited, operation_alone, tidy
 from turnout.act.seams import Workspace
 from turnout.core.edits.changes import DeleteFile, FileChange, Hunk, Transaction, inverse
 from turnout.core.edits.paths import draft_of

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
-from turnout.act.arriving import Arrival
-from turnout.act.findings import Findings, asked_anew, vetted
-from turnout.act.pieces import Piece
-from turnout.act.prompts import Style, complaint, continued
+from turnout.act.drafting.arriving import Arrival
+from turnout.act.drafting.findings import Findings, asked_anew, vetted
+from turnout.act.drafting.prompts import Style, complaint, continued
+from turnout.act.gathering.pieces import Piece
 from turnout.act.seams import Seams
 from turnout.core.answers import Answer
 from turnout.core.documents import Snapshot

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from turnout.act import prompts
-from turnout.act.context import Context
-from turnout.act.scope import MAX_BYTES, MAX_FILES, Request, focused
+from turnout.act.drafting import prompts
+from turnout.act.gathering.context import Context
+from turnout.act.gathering.scope import MAX_BYTES, MAX_FILES, Request, focused
 from turnout.act.seams import Outlook
 from turnout.core.documents import Snapshot
 from turnout.core.edits.formats import Formats, sizes_of

@@ -8,13 +8,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from turnout.act.closed import without_closed
-from turnout.act.conversation import Question
-from turnout.act.drafts import Draft, syntax_check
-from turnout.act.overlay import Overlay
+from turnout.act.agent.overlay import Overlay
+from turnout.act.drafting.closed import without_closed
+from turnout.act.drafting.conversation import Question
+from turnout.act.drafting.drafts import Draft, syntax_check
+from turnout.act.drafting.withdrawals import Attempt, meant
 from turnout.act.proposals import Check
 from turnout.act.seams import Seams
-from turnout.act.withdrawals import Attempt, meant
 from turnout.core.documents import Snapshot
 from turnout.core.edits.assemble import Shown, assemble
 from turnout.core.edits.locating import bodies_of

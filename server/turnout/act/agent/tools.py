@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from itertools import accumulate, takewhile
 from typing import Any
 
-from turnout.act.calls import TOOLS, BadCall, arguments_of, number_in, reply_of, text_in, texts_in
-from turnout.act.drafts import Draft
-from turnout.act.overlay import Overlay
-from turnout.act.scope import is_sayable
+from turnout.act.agent.calls import TOOLS, BadCall, arguments_of, number_in, reply_of, text_in, texts_in
+from turnout.act.agent.overlay import Overlay
+from turnout.act.drafting.drafts import Draft
+from turnout.act.gathering.scope import is_sayable
 from turnout.act.seams import Seams
 from turnout.core.documents import Snapshot, line_body
 from turnout.core.edits.changes import FileChange

@@ -123,6 +123,24 @@ async def test_typing_while_an_edit_is_made_keeps_it_from_being_sent(tmp_path: P
     assert client.applied == []
 
 
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+async def test_a_file_that_changed_is_not_removed(tmp_path: Path, mark: str) -> None:
+    """The editor is not asked to remove what was typed or saved since the file was looked at."""
+    file = tmp_path / "a.py"
+    file.write_text(mark + "one\n", encoding="utf-8")
+    client = Client(KINDS.Delete)
+    subject = workspace(client, tmp_path)
+    removal = Transaction("label", operations=(DeleteFile(file.as_uri(), mark + "one\n"),))
+    assert await subject.apply(removal)
+    file.write_text(mark + "uno\n", encoding="utf-8")
+    assert not await subject.apply(removal)
+    client.documents = {file.as_uri(): Document(file.as_uri(), "python", 1, "one\n")}
+    assert await subject.apply(removal)
+    client.documents = {file.as_uri(): Document(file.as_uri(), "python", 2, "uno\n")}
+    assert not await subject.apply(removal)
+    assert len(client.applied) == 2
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a file has no such bits there")
 async def test_files_have_their_permissions_after_the_editor_made_them(tmp_path: Path) -> None:
     """An editor creates a file as any other; what it was before is set afterwards, and a link is left alone."""

@@ -121,7 +121,7 @@ def test_a_file_operation_is_the_first_hunk() -> None:
     assert [[hunk.id for hunk in change.hunks] for change in changes] == [["0.0"], ["1.0"], ["2.0", "2.1"]]
     assert [operation(change) for change in changes] == [
         CreateFile("u:n", "new\n"),
-        DeleteFile("u:d"),
+        DeleteFile("u:d", "old\n"),
         RenameFile("u:a", "u:b"),
     ]
     assert chosen(changes[0], {"1.0"}) is None
@@ -131,7 +131,7 @@ def test_a_file_operation_is_the_first_hunk() -> None:
     assert only_name is not None
     assert (only_name.kind, only_name.after, text_hunks(only_name)) == ("rename", ("x\n",), ())
     assert [operation(inverse(change)) for change in changes] == [
-        DeleteFile("u:n"),
+        DeleteFile("u:n", "new\n"),
         CreateFile("u:d", "old\n"),
         RenameFile("u:b", "u:a"),
     ]

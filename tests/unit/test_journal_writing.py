@@ -4,6 +4,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,10 @@ from turnout.core.edits.changes import (
     RenameFile,
     Transaction,
     file_change,
+    inverse,
     numbered,
 )
+from turnout.core.edits.paths import aside_of
 from turnout.files import Folder
 from turnout.journal import DiskWorkspace, Journal
 
@@ -207,6 +210,113 @@ async def test_a_move_that_was_cut_off_between_two_names(project: Meddled, tmp_p
     [said] = await Proposals(journal).recover(project, str(root))
     assert "taken back" in said
     assert texts(project) == before
+
+
+def save_in_place(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
+def save_by_replacement(path: Path, text: str) -> None:
+    draft = path.with_name("theirs")
+    draft.write_text(text)
+    draft.replace(path)
+
+
+@pytest.mark.parametrize("save", [save_in_place, save_by_replacement])
+@pytest.mark.parametrize("is_late", [False, True])
+@pytest.mark.parametrize("action", ["apply", "undo"])
+async def test_a_save_while_a_file_is_removed_is_kept(
+    project: Meddled,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    action: str,
+    is_late: bool,
+    save: Callable[[Path, str], None],
+) -> None:
+    """Up to the very call that takes its name away; a delete is refused, and so is the undo of a create."""
+    path = project.folder.root / "a.py"
+    proposals = Proposals(Journal(tmp_path / "journal"))
+    change = removal(project)
+    if action == "undo":
+        path.unlink()
+        change = inverse(change)
+    proposals.keep(Proposal("p", "label", "plan", (change,), (), receipt("refactor", LOCAL, (), 1)))
+    if action == "undo":
+        assert (await proposals.apply(project, "p")).done
+    if is_late:
+        before_call(monkeypatch, "rename", lambda: save(path, MINE))
+    else:
+        project.meanwhile = once("a.py", lambda: save(path, MINE))
+    assert not (await (proposals.apply if action == "apply" else proposals.undo)(project, "p")).done
+    assert texts(project) == {"a.py": MINE, "b.py": BEFORE, "c.py": BEFORE, "pkg/d.py": BEFORE}
+
+
+def before_call(monkeypatch: pytest.MonkeyPatch, name: str, do: Callable[[], object]) -> None:
+    """`do`, right before that function of the system is called the first time."""
+    real = getattr(os, name)
+
+    def called(*given: object, **named: object) -> object:
+        monkeypatch.undo()
+        do()
+        return real(*given, **named)
+
+    monkeypatch.setattr(os, name, called)
+
+
+def removal(project: DiskWorkspace) -> FileChange:
+    return file_change("delete", project.uri("a.py"), "a.py", split_lines(BEFORE), ())
+
+
+async def test_a_file_that_is_made_where_one_was_taken_away_stays(
+    project: Meddled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A save that the removal came upon and one after it are both kept, the former beside the file."""
+    path = project.folder.root / "a.py"
+    rename = os.rename
+
+    def between_saves(old: str, new: str, **named: int) -> None:
+        monkeypatch.undo()
+        save_in_place(path, MINE)
+        rename(old, new, **named)
+        save_in_place(path, "newer\n")
+
+    monkeypatch.setattr(os, "rename", between_saves)
+    assert not await applied(project, tmp_path, removal(project))
+    others = {"b.py": BEFORE, "c.py": BEFORE, "pkg/d.py": BEFORE}
+    assert texts(project) == {**others, "a.py": "newer\n", aside_of("a.py"): MINE}
+    assert not await applied(
+        project, tmp_path, edit(project, "b.py"), replace(removal(project), before=("newer\n",))
+    )
+    assert texts(project) == {**others, "a.py": "newer\n", aside_of("a.py"): MINE}
+
+
+@pytest.mark.parametrize(
+    ("aside", "there", "now", "told"),
+    [
+        (BEFORE, None, {"a.py": BEFORE}, "Nothing had been changed."),
+        (MINE, None, {"a.py": MINE}, "Nothing had been changed."),
+        (BEFORE, MINE, {"a.py": MINE}, "Nothing had been changed."),
+        (MINE, MINE, {"a.py": MINE}, "Nothing had been changed."),
+        (MINE, "newer\n", {"a.py": "newer\n", ".a.py.turnout-aside": MINE}, ".a.py.turnout-aside"),
+    ],
+)
+async def test_a_removal_that_was_cut_off(
+    project: Meddled, tmp_path: Path, aside: str, there: str | None, now: dict[str, str], told: str
+) -> None:
+    """A file that was taken aside has its name again; what nobody can tell apart stays, and is named."""
+    root = project.folder.root
+    proposal = Proposal("p", "label", "plan", (removal(project),), (), receipt("refactor", LOCAL, (), 1))
+    journal = Journal(tmp_path / "journal")
+    journal.write(Entry(proposal, str(root), "applying", 0.0, proposal.changes))
+    (root / "a.py").unlink()
+    (root / aside_of("a.py")).write_text(aside)
+    if there == aside:
+        os.link(root / aside_of("a.py"), root / "a.py")
+    elif there:
+        (root / "a.py").write_text(there)
+    [said] = await Proposals(journal).recover(project, str(root))
+    assert told in said
+    assert texts(project) == {"b.py": BEFORE, "c.py": BEFORE, "pkg/d.py": BEFORE, **now}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it has no pipes with a name in a folder")

@@ -153,9 +153,9 @@ class DiskWorkspace:
             case CreateFile(uri=uri, text=text, mode=mode):
                 with self._held(uri, may_make=True) as place:
                     place.create(_bytes(text), mode)
-            case DeleteFile(uri=uri):
+            case DeleteFile(uri=uri, before=before):
                 with self._held(uri) as place:
-                    place.remove()
+                    place.remove(None if before is None else _bytes(before))
             case RenameFile(uri=uri, new_uri=new_uri):
                 with self._held(uri) as place, self._held(new_uri, may_make=True) as target:
                     place.move(target)

@@ -1,8 +1,8 @@
 """Files that are changed in a folder that is held open, whatever its path comes to lead to meanwhile.
 
 Invariants: a file is the old one or the new one at any moment, and only a regular file that nobody changed since it was
-looked at is replaced; where no file was, none is ever overwritten; no link is followed on the way or at the end.
-Windows has no folders to hold open: there the caller has looked at the way right before.
+looked at is replaced or removed; where no file was, none is ever overwritten; no link is followed on the way or at the
+end. Windows has no folders to hold open: there the caller has looked at the way right before.
 """
 
 import errno
@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from turnout.core.edits.paths import draft_of
+from turnout.core.edits.paths import aside_of, draft_of
 from turnout.errors import DocumentStale
 
 _NO_HARD_LINKS = {errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
@@ -39,8 +39,7 @@ class Place:
         """`data` for the content `before`, permissions as they are. Raises DocumentStale for another content."""
         mode = stat.S_IMODE(self._stat().st_mode)
         with self._drafted(data, mode) as draft:
-            if self.read() != before:
-                raise DocumentStale(f"{PurePosixPath(self.name).name} changed since it was read.")
+            self._must_hold(before)
             os.replace(draft.name, self.name, src_dir_fd=self.folder, dst_dir_fd=self.folder)
         self._sync()
 
@@ -51,19 +50,44 @@ class Place:
 
     def move(self, target: "Place") -> None:
         """Move the file to where none is. Raises FileExistsError where one is, DocumentStale where it was replaced."""
+        _must_be_regular(self.name, self._stat())
         self._take(target)
         self._sync()
 
-    def remove(self) -> None:
-        """Remove the file."""
+    def remove(self, before: bytes | None) -> None:
+        """Remove the file, or keep what its user saved: raises DocumentStale for another content than `before`.
+
+        It loses its name first, and is looked at again where nobody can save to it any more. Who made another one in
+        its place by then has both.
+        """
         _must_be_regular(self.name, self._stat())
-        os.unlink(self.name, dir_fd=self.folder)
+        if before is None:
+            os.unlink(self.name, dir_fd=self.folder)
+        else:
+            self._must_hold(before)
+            aside = self._set_aside()
+            try:
+                aside._must_hold(before)
+            except (OSError, DocumentStale):
+                aside._take(self)
+                raise
+            os.unlink(aside.name, dir_fd=self.folder)
         self._sync()
+
+    def _must_hold(self, content: bytes) -> None:
+        if self.read() != content:
+            raise DocumentStale(f"{PurePosixPath(self.name).name} changed since it was read.")
+
+    def _set_aside(self) -> "Place":
+        """Take the file's name away, whatever it is by then. Raises FileExistsError where one was left aside."""
+        aside = Place(aside_of(self.name), self.folder)
+        aside._must_be_free()
+        os.rename(self.name, aside.name, src_dir_fd=self.folder, dst_dir_fd=self.folder)
+        return aside
 
     def _take(self, target: "Place") -> None:
         """Give the file the name of `target`, which nobody has, in the place of its own."""
         before = self._stat()
-        _must_be_regular(self.name, before)
         if sys.platform == "win32":
             Path(self.name).rename(target.name)  # refuses to overwrite there
             return
@@ -73,9 +97,7 @@ class Place:
         except OSError as error:
             if error.errno not in _NO_HARD_LINKS:
                 raise
-            with suppress(FileNotFoundError):
-                target._stat()
-                raise FileExistsError(errno.EEXIST, "there is a file already", target.name) from error
+            target._must_be_free()
             os.rename(self.name, target.name, src_dir_fd=here, dst_dir_fd=there)
             target._sync()
             return
@@ -111,6 +133,11 @@ class Place:
 
     def _stat(self) -> os.stat_result:
         return os.stat(self.name, dir_fd=self.folder, follow_symlinks=False)
+
+    def _must_be_free(self) -> None:
+        with suppress(FileNotFoundError):
+            self._stat()
+            raise FileExistsError(errno.EEXIST, "there is a file already", self.name)
 
     def _forget(self) -> None:
         with suppress(FileNotFoundError):

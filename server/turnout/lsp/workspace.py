@@ -113,7 +113,8 @@ class EditorWorkspace:
         except EditError as failure:
             logger.info("not sent to the editor: %s", type(failure).__name__)
             return False
-        if not all(map(self._has_version, transaction.edits)):
+        opened = [done for done in transaction.operations if done.uri in self._protocol.documents]
+        if not all(map(self._has_version, transaction.edits)) or not all(map(self._is_as_before, opened)):
             return False  # typed in while files were read; not every editor looks at versions
         params = types.ApplyWorkspaceEditParams(
             edit=edit,
@@ -142,7 +143,9 @@ class EditorWorkspace:
 
         Raises DocumentStale where a document has moved on, EditError for operations that this editor does not take.
         """
-        if any(not self._current(edit) for edit in transaction.edits):
+        if not all(map(self._current, transaction.edits)) or not all(
+            map(self._is_as_before, transaction.operations)
+        ):
             raise DocumentStale("The document changed since the edit was made.", advice="Ask for it again.")
         self._must_take(transaction.operations)
         changes: list[DocumentChange] = [self._edit_to_lsp(edit) for edit in transaction.edits]
@@ -158,6 +161,15 @@ class EditorWorkspace:
     def _has_version(self, edit: DocumentEdit) -> bool:
         document = self._protocol.documents.get(edit.uri)
         return (document.version if document else None) == edit.version
+
+    def _is_as_before(self, operation: FileOperation) -> bool:
+        """Whether a file to be removed still holds what is known of it."""
+        match operation:
+            case DeleteFile(uri=uri, before=str() as before):
+                now = self.snapshot(uri)
+                return now is not None and now.text == before.removeprefix("\ufeff")
+            case _:
+                return True
 
     def _closed_text(self, uri: str) -> tuple[str, ...] | None:
         file = self.folder.snapshot(uri)

@@ -5,14 +5,23 @@ aside; everything is brought back to before, unless all of it was done. Looking 
 same, so recovery may be cut off as well.
 """
 
+import asyncio
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from turnout.act.applying.effects import Conflict, carry_out, edit_alone, is_edited, operation_alone, tidy
 from turnout.act.seams import Workspace
-from turnout.core.edits.changes import DeleteFile, FileChange, Hunk, Transaction, inverse
-from turnout.core.edits.paths import draft_of
+from turnout.core.edits.changes import (
+    DeleteFile,
+    FileChange,
+    FileOperation,
+    Hunk,
+    RenameFile,
+    Transaction,
+    inverse,
+)
+from turnout.core.edits.paths import aside_of, draft_of
 from turnout.errors import EditError
 
 
@@ -25,8 +34,14 @@ class Found:
     all_done: bool
 
 
-def look(workspace: Workspace, changes: Iterable[FileChange]) -> Found:
-    """How far `changes` got. Reads files: call it in a thread."""
+async def look(workspace: Workspace, label: str, changes: Collection[FileChange]) -> Found:
+    """How far `changes` got, once files that were taken aside to be removed have their names again."""
+    aside = await _put_back(workspace, label, changes)
+    found = await asyncio.to_thread(_look, workspace, changes)
+    return replace(found, unclear=(*aside, *found.unclear))
+
+
+def _look(workspace: Workspace, changes: Iterable[FileChange]) -> Found:
     done: list[FileChange] = []
     unclear: list[Conflict] = []
     all_done = True
@@ -45,7 +60,7 @@ def look(workspace: Workspace, changes: Iterable[FileChange]) -> Found:
 async def settle(workspace: Workspace, label: str, found: Found) -> tuple[tuple[FileChange, ...], str]:
     """Take back what was done of a transaction, unless all of it was: what is still done, and that in a sentence."""
     if found.all_done:
-        return found.done, "All of it had been done."
+        return found.done, " ".join(["All of it had been done.", *_listed(found.unclear)])
     left: list[FileChange] = []
     conflicts = list(found.unclear)
     for part in reversed(found.done):
@@ -54,20 +69,60 @@ async def settle(workspace: Workspace, label: str, found: Found) -> tuple[tuple[
             left.append(part)
             conflicts += refused
     if conflicts:
-        listed = " ".join(f"{conflict.uri}: {conflict.message}" for conflict in conflicts)
-        return tuple(reversed(left)), f"Look at these files yourself: {listed}"
+        return tuple(reversed(left)), " ".join(_listed(conflicts))
     return (), "What had been done is taken back." if found.done else "Nothing had been changed."
+
+
+def _listed(conflicts: Collection[Conflict]) -> list[str]:
+    named = [f"{conflict.uri}: {conflict.message}" for conflict in conflicts]
+    return ["Look at these files yourself:", *named] if named else []
 
 
 async def sweep(workspace: Workspace, label: str, changes: Collection[FileChange]) -> None:
     """Remove what a process left when it was killed: drafts beside its files, and folders without any."""
-    for change in changes:
-        for path in filter(None, (change.path, change.new_path)):
-            with suppress(EditError):  # a link is on the way by now: what is behind it is not ours
-                draft = workspace.uri(draft_of(path))
-                if workspace.exists(draft):
-                    await workspace.apply(Transaction(f"Take back: {label}", operations=(DeleteFile(draft),)))
+    for path in _paths(changes):
+        with suppress(EditError):  # a link is on the way by now: what is behind it is not ours
+            draft = workspace.uri(draft_of(path))
+            if workspace.exists(draft):
+                await _operate(workspace, label, DeleteFile(draft))
     await tidy(workspace, changes)
+
+
+async def _put_back(workspace: Workspace, label: str, changes: Collection[FileChange]) -> list[Conflict]:
+    """Give files that were taken aside their names again; those that cannot have them, as others do, are left."""
+    known = {lines for change in changes for lines in (change.before, change.after)}
+    conflicts = []
+    for path in _paths(changes):
+        with suppress(EditError):  # as in `sweep`
+            uri, aside = workspace.uri(path), workspace.uri(aside_of(path))
+            if not workspace.exists(aside):
+                continue
+            if not workspace.exists(uri):
+                is_done = await _operate(workspace, label, RenameFile(aside, uri))
+            else:
+                is_done = _is_spare(workspace, aside, uri, known) and await _operate(
+                    workspace, label, DeleteFile(aside)
+                )
+            if not is_done:
+                conflicts.append(Conflict(aside, f"It was {path} before."))
+    return conflicts
+
+
+def _is_spare(workspace: Workspace, aside: str, uri: str, known: Collection[tuple[str, ...]]) -> bool:
+    """Whether nothing is lost with the file `aside`: it has another name, or its text is in the journal."""
+    identity = workspace.identity(aside)
+    if identity is not None and identity == workspace.identity(uri):
+        return True
+    now = workspace.snapshot(aside)
+    return now is not None and now.lines in known
+
+
+def _paths(changes: Iterable[FileChange]) -> list[str]:
+    return [path for change in changes for path in (change.path, change.new_path) if path]
+
+
+async def _operate(workspace: Workspace, label: str, operation: FileOperation) -> bool:
+    return await workspace.apply(Transaction(f"Take back: {label}", operations=(operation,)))
 
 
 def _done_of(workspace: Workspace, change: FileChange) -> list[FileChange]:

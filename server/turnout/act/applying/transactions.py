@@ -158,7 +158,7 @@ class Proposals:
 
     async def _settle(self, workspace: Workspace, entry: Entry) -> str:
         """Finish what a crash cut off, the lock held: what was done about it, in a sentence."""
-        found = await asyncio.to_thread(look, workspace, entry.changes)
+        found = await look(workspace, entry.proposal.label, entry.changes)
         left, text = await settle(workspace, entry.proposal.label, found)
         await sweep(workspace, entry.proposal.label, entry.changes)
         if entry.state == "applying":

@@ -95,9 +95,10 @@ class CreateFile:
 
 @dataclass(frozen=True, slots=True)
 class DeleteFile:
-    """A file to remove."""
+    """A file to remove, and its text with its byte order mark; without one, whatever it holds."""
 
     uri: str
+    before: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +221,7 @@ def operation(change: FileChange) -> FileOperation | None:
         case "create":
             return CreateFile(change.uri, change.mark + "".join(change.after), change.mode)
         case "delete":
-            return DeleteFile(change.uri)
+            return DeleteFile(change.uri, change.mark + "".join(change.before))
         case "rename":
             assert change.new_uri is not None
             return RenameFile(change.uri, change.new_uri, change.mode)

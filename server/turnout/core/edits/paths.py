@@ -72,6 +72,12 @@ def draft_of(path: str) -> str:
     return f"{folder}{slash}.{name}.turnout-draft"
 
 
+def aside_of(path: str) -> str:
+    """Where a file is while it is removed: it can still be looked at there, and nobody saves to it."""
+    folder, slash, name = path.rpartition("/")
+    return f"{folder}{slash}.{name}.turnout-aside"
+
+
 def _is_git(segment: str) -> bool:
     """Whether some file system takes `segment` for `.git`: cases, trailing dots, streams and invisible characters."""
     visible = "".join(c for c in segment if unicodedata.category(c) != "Cf")

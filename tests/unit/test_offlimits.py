@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from turnout.core.barring import forbidding
 from turnout.core.offlimits import parse_off_limits
-from turnout.core.prohibitions import unheld
+from turnout.core.unheld import unheld
 from turnout.errors import FileUnusable
 
 SAID = [

@@ -17,7 +17,7 @@ from turnout.core.barring import OffLimits, forbidding
 from turnout.core.edits.changes import FileChange
 from turnout.core.edits.paths import through_link
 from turnout.core.offlimits import INSTRUCTION_FILES, RULES_FOLDER, parse_off_limits
-from turnout.core.prohibitions import unheld
+from turnout.core.unheld import unheld
 from turnout.errors import FileUnusable, FileWithheld, PathRefused
 
 _MOST_RULES_FILES = 500

@@ -1,14 +1,19 @@
 """What an editor tells while the server is still getting ready."""
 
 import asyncio
+from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from lsprotocol import types
 
+from turnout.act.applying.transactions import real_root
 from turnout.core.documents import Document, Position
+from turnout.errors import Unrecorded
+from turnout.lsp.editor import LspEditor
 from turnout.lsp.features import lifecycle
+from turnout.lsp.protocol import TurnoutProtocol
 from turnout.lsp.server import TurnoutServer
 from turnout.lsp.services import Services
 
@@ -65,3 +70,33 @@ async def test_a_cursor_that_was_told_too_early_is_not_forgotten(
     async with asyncio.timeout(30):
         assert await server.places.get() == place
     assert server.places.empty()
+
+
+async def test_a_folder_that_cannot_be_recovered_keeps_no_other_from_it(tmp_path: Path) -> None:
+    """Each open folder is put right by itself, and the same failure of several is told once."""
+    told: list[str] = []
+
+    def tell(_method: str, params: types.ShowMessageParams) -> None:
+        told.append(params.message)
+
+    async def recover(_workspace: object, root: str) -> tuple[str, ...]:
+        if Path(root).name != "c":
+            raise Unrecorded("The journal of changes cannot be opened.")
+        return ("An undo was cut off.",)
+
+    class Recovering(Late):
+        async def services(self) -> Services:
+            settings = SimpleNamespace(may_read=lambda _uri: True)
+            made: Any = SimpleNamespace(settings=settings, proposals=SimpleNamespace(recover=recover))
+            return cast("Services", made)
+
+        def roots(self) -> list[Path]:
+            return [Path(real_root(tmp_path / name)) for name in "abcd"]
+
+    server = Recovering()
+    server.editor = LspEditor(cast("TurnoutProtocol", SimpleNamespace(notify=tell)))
+    await server.recover()
+    assert told == [
+        "Turnout: The journal of changes cannot be opened.",
+        "Turnout: An undo was cut off.",
+    ]

@@ -20,7 +20,7 @@ from pygls.lsp.server import LanguageServer
 
 from turnout import __version__
 from turnout.core.documents import Document, Position, Snapshot
-from turnout.errors import FileUnusable, PathRefused, ProposalUnknown
+from turnout.errors import EditError, FileUnusable, PathRefused, ProposalUnknown
 from turnout.files import Folder, uri_to_path
 from turnout.lsp.editor import LspEditor
 from turnout.lsp.protocol import TurnoutProtocol
@@ -245,11 +245,14 @@ class TurnoutServer(LanguageServer):
         return {**self._owners, **opened}
 
     async def recover(self) -> None:
-        """Put right what a crash left in the middle of a change in an open folder, and say so."""
+        """Put right what a crash left in the middle of a change in an open folder, and say so, or why that failed."""
         services = await self.services()
         for root, workspace in self.journalled(services).items():
-            for text in await services.proposals.recover(workspace, root):
-                self.editor.say(f"Turnout: {text}", "warning")
+            try:
+                for text in await services.proposals.recover(workspace, root):
+                    self.editor.say(f"Turnout: {text}", "warning")
+            except EditError as failure:  # the next folder may be another's
+                self.editor.say_once(f"Turnout: {failure}", "warning")
 
     def roots(self) -> list[Path]:
         """The client's workspace folders that are folders of this machine."""

@@ -113,7 +113,9 @@ class Job:
         may_find = not self.request.scope and approved is None
         asked = replace(question, render=render)
         bounds = self._bounds().after(self.spent)
-        return await work_out(asked, self.seams, bounds, may_find=may_find, approved=approved)
+        return await work_out(
+            asked, self.seams, bounds, may_find=may_find, approved=approved, scope=self.context.scope
+        )
 
     def _bounds(self) -> Bounds:
         """What all requests of the refactor may come to together, as far as its route says."""

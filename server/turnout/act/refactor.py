@@ -45,7 +45,8 @@ async def propose(request: Request, seams: Seams, *, repairs: int = MAX_REPAIRS)
     approved = job.request.approved
     more = [_plan_check(approved, proposal)] if approved else []
     if request.approved is None:
-        more += _reach(scope, proposal, must_see=not any(draft.has_tools for draft in drafts))
+        looked_at = frozenset[str]().union(*(draft.looked_at for draft in drafts))
+        more += _reach(scope, proposal, looked_at, must_see=not any(draft.has_tools for draft in drafts))
     complete = proposal.complete and all(check.ok or check.name == "plan" for check in more)
     return replace(proposal, checks=(*proposal.checks, *more), complete=complete)
 
@@ -94,13 +95,13 @@ async def _planned(job: Job) -> Job:
     return replace(job, request=request, context=context, division=division, spent=(plan.receipt,))
 
 
-def _reach(scope: Scope, proposal: Proposal, *, must_see: bool) -> list[Check]:
-    """That files which were found were not looked at, where that is so: the change may be due in them as well.
+def _reach(scope: Scope, proposal: Proposal, looked_at: frozenset[str], *, must_see: bool) -> list[Check]:
+    """That files which were found were not `looked_at`, where that is so: the change may be due in them as well.
 
     It fails where `must_see` and they mention what the instruction speaks of. A model with tools finds them itself.
     """
     changed = {path for change in proposal.changes for path in (change.path, change.new_path)}
-    left = [path for path in scope.beyond if path not in changed]
+    left = [path for path in scope.beyond if path not in changed and path not in looked_at]
     if not left:
         return []
     name, said = f"{len(left)} files past the limit", f"not looked at: {', '.join(left)}"

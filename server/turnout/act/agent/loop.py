@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from turnout.act.agent.accepted import Accepted, spelled
 from turnout.act.agent.overlay import Overlay
+from turnout.act.agent.remaining import Remaining
 from turnout.act.agent.tools import Toolbox, rejected, told
 from turnout.act.drafting.arriving import plan_in_short
 from turnout.act.drafting.bounds import Bounds
@@ -19,6 +20,7 @@ from turnout.act.drafting.drafts import Draft, without_withdrawn
 from turnout.act.drafting.findings import Findings, asked_anew, findings, quotable, vetted
 from turnout.act.drafting.fitting import fitting, size_of
 from turnout.act.drafting.spent import so_far
+from turnout.act.gathering.scope import Scope
 from turnout.act.proposals import Check
 from turnout.act.seams import SO_FAR, Seams
 from turnout.core.answers import Answer
@@ -54,15 +56,25 @@ _MOST_CALLS = 16
 """Of one turn; the rest is answered with a request for fewer."""
 
 
+_NO_SCOPE = Scope({}, ())
+
+
 async def work_out(
-    question: Question, seams: Seams, bounds: Bounds, *, may_find: bool, approved: Approved | None = None
+    question: Question,
+    seams: Seams,
+    bounds: Bounds,
+    *,
+    may_find: bool,
+    approved: Approved | None = None,
+    scope: Scope = _NO_SCOPE,
 ) -> Draft:
     """The change that a model with tools makes of `question`; where `may_find`, also to files that it found itself.
 
-    It ends where the model says that it is done; once it is told what of an `approved` plan is not.
+    It ends where the model says that it is done; once it is told what of an `approved` plan is not, and which files
+    past the limit of `scope` its change may break without its having seen them.
     Raises ReplyUnusable where it proposed nothing that can be used, ToolsUnavailable, and what the asker raises.
     """
-    return await _Work(question, seams, bounds, may_find, approved).run()
+    return await _Work(question, seams, bounds, may_find, approved, scope).run()
 
 
 def takes_tools(seams: Seams, question: Question) -> bool:
@@ -91,7 +103,8 @@ class _Work:
     seams: Seams
     bounds: Bounds
     may_find: bool
-    approved: Approved | None = None
+    approved: Approved | None
+    scope: Scope
     turns: list[Message] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
     draft: Draft | None = None
@@ -105,8 +118,6 @@ class _Work:
     """Whether the model called the proposal of this turn the last."""
     proposals: int = 0
     """How many calls of this turn were proposals that could be taken up."""
-    is_reminded: bool = False
-    """Whether it was told, when it would have ended, what of the plan is not done."""
     broken: int = 0
     cut: int = 0
     """Turns whose answer broke off, and that were taken once more."""
@@ -125,6 +136,7 @@ class _Work:
         overlay = Overlay(self.seams.workspace)
         self.accepted = Accepted(self.question, self.seams, overlay)
         self.tools = Toolbox(self.seams, overlay, self._propose, self._reset, check, self.question.sent)
+        self.remaining = Remaining(self.approved, self.scope, self.tools, self.seams)
 
     async def run(self) -> Draft:
         unfinished = ""
@@ -153,7 +165,13 @@ class _Work:
                 advice="Ask for less at once, or choose another model.",
             )
         draft = self.accepted.chosen(await without_withdrawn(self.draft, self.accepted.attempts))
-        draft = replace(draft, receipts=tuple(self.receipts))
+        missing = await self.remaining.failures(draft.changes)
+        draft = replace(
+            draft,
+            receipts=tuple(self.receipts),
+            failures=(*draft.failures, *missing),
+            looked_at=frozenset(self.tools.read),
+        )
         if not unfinished:
             return draft
         return replace(draft, checks=(*draft.checks, Check("finished", False, unfinished)))
@@ -167,7 +185,7 @@ class _Work:
         if answer.finish == "length" and not answer.calls:
             raise _Stopped("Its answer was cut off.")
         if not answer.calls:
-            return self._is_unfinished(answer)
+            return await self._is_unfinished(answer)
         if answer.text.strip():
             self._tell(plan_in_short(answer.text))
         self.is_last, self.proposals = False, 0
@@ -176,7 +194,7 @@ class _Work:
             if self.found:
                 self.told[len(self.turns)], self.found = self.found, None
             self.turns.append(Message("tool", said, call_id=call.id))
-        if self._is_done(answer):
+        if await self._is_done(answer):
             return False
         self._warn()
         return True
@@ -259,14 +277,13 @@ class _Work:
             raise failure
         self.turns.append(Message("user", f"Your last answer cannot be used: {failure.message} Try again."))
 
-    def _is_unfinished(self, answer: Answer) -> bool:
+    async def _is_unfinished(self, answer: Answer) -> bool:
         """Whether a model that calls nothing more has still to be told something."""
         if self.draft is not None and not self.draft.complaints:
-            if self.is_reminded or not (undone := self._undone()):
-                return False
-            self.is_reminded = True
-            self.turns.append(Message("user", f"{undone}\nDo that, or say why it is not to be done."))
-            return True
+            news = await self.remaining.news(self.draft.changes, answer.model)
+            if news:
+                self.turns.append(Message("user", f"{news}\nDo that, or say why it is not to be done."))
+            return bool(news)
         if _NOTHING.match(answer.text) and not (self.draft and self.draft.meant):
             self.draft = replace(self.accepted.draft, reply=Reply(answer.text.strip()))
             return False
@@ -288,26 +305,29 @@ class _Work:
             raise _Stopped(f"It asked for the same thing again and again: {call.name}.")
         return await self.tools.run(call, model)
 
-    def _is_done(self, answer: Answer) -> bool:
+    async def _is_done(self, answer: Answer) -> bool:
         """Whether the model called its work done and nothing speaks against it: no other turn has to be paid for."""
         proposed = self.proposals == len(answer.calls)
         if not (proposed and self.is_last and self.draft and not self.draft.complaints and self.passed):
             return False
-        was_reminded, self.is_reminded = self.is_reminded, True
-        return was_reminded or not self._undone()
+        news = await self.remaining.news(self.draft.changes, answer.model)
+        if news and news not in self.turns[-1].content:
+            self._add(news)
+        return not news
 
     def _undone(self) -> str:
-        """What of the plan is not done, for the model; empty where there is nothing."""
-        steps = self.approved.undone(self.draft.changes if self.draft else ()) if self.approved else ()
-        return "\n".join(["Not done yet of the plan:", *(step.line for step in steps)]) if steps else ""
+        return self.remaining.undone(self.draft.changes if self.draft else ())
+
+    def _add(self, said: str) -> None:
+        """Say something more in the last answer of a tool."""
+        last = self.turns[-1]
+        self.turns[-1] = replace(last, content="\n".join(filter(None, [last.content, said])))
 
     def _warn(self) -> None:
         """Say in the last answer of a tool that there are few turns left, and for what."""
         left = self.bounds.turns - self._taken
         if left <= _FEW_TURNS:
-            last = self.turns[-1]
-            said = "\n".join(filter(None, [last.content, f"({left} more turns at most)", self._undone()]))
-            self.turns[-1] = replace(last, content=said)
+            self._add("\n".join(filter(None, [f"({left} more turns at most)", self._undone()])))
 
     async def _propose(self, reply: Reply, is_last: bool) -> str:
         """Take edits; what is wrong with them, and what all that were accepted come to."""

@@ -84,7 +84,7 @@ class Overlay:
             return not gone and self.workspace.exists(uri)
 
         def identity(uri: str) -> Hashable:
-            return self.workspace.identity(uris[uri].uri if uri in uris else uri)
+            return self.workspace.folder.identity(uris[uri].uri if uri in uris else uri)
 
         return Shown(files, self.workspace.uri, exists, parser, identity)
 
@@ -113,13 +113,13 @@ class Overlay:
     def _must_be_possible(self, change: FileChange, first: FileChange | None) -> None:
         """Raises PathRefused where another change is about the same place, or the same file by another name."""
         places = {same_place(change.path), same_place(_place(change))}
-        identity = None if change.kind == "create" else self.workspace.identity(change.uri)
+        identity = None if change.kind == "create" else self.workspace.folder.identity(change.uri)
         for other in self.changes.values():
             if other is first:
                 continue
             if not places.isdisjoint((same_place(other.path), same_place(_place(other)))):
                 raise PathRefused(f"{_place(change)} is the place of two files.{_instead(change, other)}")
-            if identity is not None and identity == self.workspace.identity(other.uri):
+            if identity is not None and identity == self.workspace.folder.identity(other.uri):
                 raise PathRefused(same_file(change.path, other.path))
 
 

@@ -83,6 +83,13 @@ class Toolbox:
         """The URIs of all files whose names were listed and whose text was not shown."""
         return tuple(self.seams.workspace.uri(path) for path in sorted(self._named))
 
+    async def nameable(self, paths: Sequence[str], model: Model) -> list[str]:
+        """Those of `paths` that `model` may have, which count as listed from now on."""
+        found = await self._readers_of(paths)
+        known = [path for path, some in zip(paths, found, strict=True) if model in some]
+        self._named.update(known)
+        return known
+
     async def readers(self) -> frozenset[Model] | None:
         """Who may hear every name that was listed, by the settings as they are now; None where none was.
 

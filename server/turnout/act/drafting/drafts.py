@@ -49,6 +49,8 @@ class Draft:
     """Whether its model was asked about one file at a time."""
     has_tools: bool = False
     """Whether its model could look for more files."""
+    looked_at: frozenset[str] = frozenset()
+    """The paths of those of which it saw something."""
     said: str = ""
     """The last answer that it was read from."""
     withdrawn: tuple[Skipped, ...] = ()

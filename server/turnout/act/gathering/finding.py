@@ -74,8 +74,7 @@ def read(
     """Which of `names` the files mention and, going by keywords, which they define; the unreadable go to `skipped`."""
     found_in: Names = {}
     defining: Names = {}
-    words = "|".join(map(re.escape, sorted(names)))
-    declared = re.compile(rf"\b{_KEYWORD}\s+(?:\([^)\n]*\)\s*)?({words})(?![\w$])")
+    declared = declaration_of(names)
     for path in listed if names else ():
         text = _text(path, workspace, skipped)
         likely = {name for name in names if name in text}
@@ -84,6 +83,12 @@ def read(
             if defined := set(declared.findall(text)):
                 defining[path] = defined
     return found_in, defining
+
+
+def declaration_of(names: Collection[str]) -> re.Pattern[str]:
+    """What finds where one of `names` is declared, as its only group, going by keywords of most languages."""
+    words = "|".join(map(re.escape, sorted(names)))
+    return re.compile(rf"\b{_KEYWORD}\s+(?:\([^)\n]*\)\s*)?({words})(?![\w$])")
 
 
 def _text(path: str, workspace: Workspace, skipped: dict[str, Skipped]) -> str:

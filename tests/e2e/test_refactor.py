@@ -70,7 +70,7 @@ async def test_apply_and_undo(shop: Shop) -> None:
     proposal = await shop.propose()
     for _ in range(2):
         versions = [buffer.version for buffer in shop.buffers]
-        assert await shop.request("apply", proposal) == {"applied": True, "conflicts": []}
+        assert await shop.request("apply", proposal) == {"applied": True, "conflicts": [], "left": []}
         applied = await shop.edit()
         changes = applied.edit.document_changes or ()
         assert [c.text_document.version for c in changes if isinstance(c, types.TextDocumentEdit)] == [
@@ -78,21 +78,40 @@ async def test_apply_and_undo(shop: Shop) -> None:
             None,
         ]
         assert shop.texts() == AFTER
-        assert await shop.request("undo", proposal) == {"undone": True, "conflicts": []}
+        undone = {"undone": True, "conflicts": [], "proposalId": proposal["proposalId"]}
+        assert await shop.request("undo", proposal) == undone
         await shop.edit()
         assert shop.texts() == BEFORE
 
 
 async def test_some_hunks(shop: Shop) -> None:
-    """The user may take some of the hunks; an undo takes back those."""
+    """The user may take some of the hunks, look at the rest and take it later; each of both is undone by itself."""
     proposal = await shop.propose()
-    wanted = proposal["files"][0]["hunks"][1]
-    assert (await shop.request("apply", proposal, hunks=[wanted["id"]]))["applied"] is True
+    wanted, *others = [hunk for file in proposal["files"] for hunk in file["hunks"]][1:]
+    first = proposal["files"][0]["hunks"][0]
+    outcome = await shop.request("apply", proposal, hunks=[wanted["id"]])
+    assert outcome == {"applied": True, "conflicts": [], "left": [hunk["id"] for hunk in [first, *others]]}
     await shop.edit()
-    assert shop.texts() == [BEFORE[0].replace(wanted["before"], wanted["after"]), *BEFORE[1:]]
-    assert (await shop.editor.request("turnout/undo", {}))["undone"] is True
+    part = [BEFORE[0].replace(wanted["before"], wanted["after"]), *BEFORE[1:]]
+    assert shop.texts() == part
+    rest = await shop.editor.request("turnout/proposal", {})
+    assert (set(rest) - set(proposal), rest["label"]) == (
+        {"label", "conflicts"},
+        "Rename total to grand_total",
+    )
+    assert [hunk["id"] for file in rest["files"] for hunk in file["hunks"]] == outcome["left"]
+    assert rest["files"][0]["version"] == shop.buffers[0].version
+    again = await shop.request("apply", proposal, hunks=[wanted["id"]])
+    assert [conflict["message"] for conflict in again["conflicts"]] == ["Hunk 0.1 was applied already."]
+    assert (await shop.request("apply", proposal))["applied"] is True
     await shop.edit()
-    assert shop.texts() == BEFORE
+    assert shop.texts() == AFTER
+    for texts in (part, BEFORE):
+        assert (await shop.editor.request("turnout/undo", {}))["undone"] is True
+        await shop.edit()
+        assert shop.texts() == texts
+    whole = await shop.request("proposal", proposal)
+    assert [file["hunks"] for file in whole["files"]] == [file["hunks"] for file in proposal["files"]]
 
 
 @pytest.mark.parametrize("hunks", [[], ["no such hunk"]])
@@ -109,7 +128,7 @@ async def test_typed_elsewhere(shop: Shop) -> None:
     proposal = await shop.propose()
     shop.editor.change(shop.buffers[0], 0, 0, "# typed\n")
     shop.editor.type(shop.buffers[0], "# more")
-    assert await shop.request("apply", proposal) == {"applied": True, "conflicts": []}
+    assert await shop.request("apply", proposal) == {"applied": True, "conflicts": [], "left": []}
     await shop.edit()
     assert shop.texts() == ["# typed\n" + AFTER[0] + "# more", *AFTER[1:]]
     shop.editor.change(shop.buffers[0], 0, len("# typed"), "# typed on")

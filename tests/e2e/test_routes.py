@@ -239,13 +239,21 @@ async def test_files_that_come_and_go(home: Home, api: str) -> None:
             assert moved["newUri"] == home.uri("shop/kept/new.py")
             assert proposal["receipt"]["model"] == "house"
             chosen = {"proposalId": proposal["proposalId"]}
-            assert await editor.request("turnout/apply", chosen) == {"applied": True, "conflicts": []}
+            assert await editor.request("turnout/apply", chosen) == {
+                "applied": True,
+                "conflicts": [],
+                "left": [],
+            }
             assert buffer.text == "from shop.total import total\n"
             assert home.read("shop/total.py") == TEXT
             assert home.read("shop/kept/new.py") == "y = 2\n"
             assert not (home.work / "shop/unused.py").exists()
             assert not (home.work / "shop/old.py").exists()
-            assert await editor.request("turnout/undo", chosen) == {"undone": True, "conflicts": []}
+            assert (await editor.request("turnout/undo", chosen)) == {
+                "undone": True,
+                "conflicts": [],
+                **chosen,
+            }
             assert editor.drop(types.WORKSPACE_APPLY_EDIT)
             assert buffer.text == TEXT
             assert {name: home.read(name) for name in files} == {**files}

@@ -134,7 +134,8 @@ async def test_chosen_hunks_alone_take_effect(workspace: MemoryWorkspace) -> Non
     """Only the hunks named are applied and undone; file operations are chosen by their first hunk."""
     what = everything()
     proposals = kept(what)
-    assert await proposals.apply(workspace, what.id, ["0.0", "4.1"]) == Outcome(True)
+    left = ("1.0", "2.0", "3.0", "4.0")
+    assert await proposals.apply(workspace, what.id, ["0.0", "4.1"]) == Outcome(True, left=left)
     assert workspace.files == {**FILES, "a.py": DONE["a.py"], "old.py": "x = 2\n"}
     assert await proposals.undo(workspace, what.id) == Outcome(True)
     assert workspace.files == FILES

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from turnout.act.applying.entries import Entry, Head
+from turnout.act.applying.entries import Applied, Entry, Head
 from turnout.act.proposals import Check, Proposal, Skipped
 from turnout.core.documents import split_lines
 from turnout.core.edits.changes import FileChange, Hunk
@@ -27,6 +27,10 @@ def encoded(entry: Entry) -> bytes:
         "complete": proposal.complete,
         "proposed": [_change_to_json(change) for change in proposal.changes],
         "changes": [_change_to_json(change) for change in entry.changes],
+        "earlier": [
+            {"since": part.since, "changes": [_change_to_json(change) for change in part.changes]}
+            for part in entry.earlier
+        ],
         "checks": [_check_to_json(check) for check in proposal.checks],
         "skipped": [asdict(skipped) for skipped in proposal.skipped],
         "receipt": asdict(proposal.receipt),
@@ -57,7 +61,12 @@ def decoded(data: bytes) -> Entry:
         complete=bool(body["complete"]),
     )
     changes = tuple(_change_from_json(change) for change in body["changes"])
-    return Entry(proposal, head.root, head.state, head.since, changes)
+    earlier = tuple(_applied(part) for part in body.get("earlier", ()))
+    return Entry(proposal, head.root, head.state, head.since, changes, earlier)
+
+
+def _applied(value: Mapping[str, Any]) -> Applied:
+    return Applied(tuple(_change_from_json(change) for change in value["changes"]), float(value["since"]))
 
 
 def _check_to_json(check: Check) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """Proposals, outcomes and places as the JSON that clients are promised."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lsprotocol import types
 
 from turnout.act.actions import Action, Fault
-from turnout.act.applying.transactions import Outcome
+from turnout.act.applying.effects import Conflict
+from turnout.act.applying.transactions import Outcome, Standing
 from turnout.act.estimates import Most
 from turnout.act.plans import Plan
 from turnout.act.proposals import Proposal, verdict
@@ -30,6 +31,15 @@ def proposal_to_wire(proposal: Proposal, encoding: Encoding) -> dict[str, Any]:
         "skipped": [{"path": s.path, "reason": s.reason} for s in proposal.skipped],
         "complete": proposal.complete,
         "receipt": proposal.receipt.to_wire(),
+    }
+
+
+def standing_to_wire(standing: Standing, encoding: Encoding) -> dict[str, Any]:
+    """The answer to `turnout/proposal`."""
+    return {
+        **proposal_to_wire(standing.proposal, encoding),
+        "label": standing.proposal.label,
+        "conflicts": _conflicts_to_wire(standing.conflicts),
     }
 
 
@@ -99,12 +109,11 @@ def change_to_wire(change: FileChange, encoding: Encoding) -> dict[str, Any]:
 
 def outcome_to_wire(outcome: Outcome, done: str) -> dict[str, Any]:
     """The answer to `turnout/apply` (`done` is `applied`) and `turnout/undo` (`undone`)."""
-    return {
-        done: outcome.done,
-        "conflicts": [
-            {"uri": c.uri, "message": c.message, "hunk": c.hunk, "line": c.line} for c in outcome.conflicts
-        ],
-    }
+    return {done: outcome.done, "conflicts": _conflicts_to_wire(outcome.conflicts)}
+
+
+def _conflicts_to_wire(conflicts: Iterable[Conflict]) -> list[dict[str, Any]]:
+    return [{"uri": c.uri, "message": c.message, "hunk": c.hunk, "line": c.line} for c in conflicts]
 
 
 def action_to_wire(action: Action, snapshot: Snapshot) -> dict[str, Any]:

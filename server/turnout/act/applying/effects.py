@@ -98,7 +98,7 @@ async def tidy(workspace: Workspace, changes: Iterable[FileChange]) -> None:
     """Remove the folders of `changes` that are empty now, the innermost first: none was there before."""
     folders = {folder for change in changes for folder in change.folders}
     for folder in sorted(folders, key=lambda path: path.count("/"), reverse=True):
-        await asyncio.to_thread(workspace.remove_empty, folder)
+        await asyncio.to_thread(workspace.folder.remove_empty, folder)
 
 
 def still_to_do(workspace: Workspace, changes: Iterable[FileChange]) -> list[FileChange]:
@@ -119,6 +119,20 @@ def _is_as_after(workspace: Workspace, change: FileChange) -> bool:
     except EditError:
         return False
     return now is not None and now.lines == change.after
+
+
+def as_things_stand(
+    workspace: Workspace, changes: Iterable[FileChange]
+) -> tuple[tuple[FileChange, ...], tuple[Conflict, ...]]:
+    """What of `changes` fits the files as they are now, counted there, and what keeps the rest. Reads files."""
+    fits: list[FileChange] = []
+    conflicts: list[Conflict] = []
+    for change in changes:
+        fitted, against = _fit(workspace, change)
+        conflicts += against
+        if fitted.hunks and all(conflict.hunk is not None for conflict in against):
+            fits.append(fitted)
+    return tuple(fits), tuple(conflicts)
 
 
 def transaction(label: str, changes: Iterable[FileChange]) -> Transaction:
@@ -247,7 +261,7 @@ def _doubles(workspace: Workspace, changes: Iterable[FileChange]) -> list[Confli
     names: dict[Hashable, str] = {}
     conflicts = []
     for change in changes:
-        identity = workspace.identity(change.uri)
+        identity = workspace.folder.identity(change.uri)
         if identity is not None and names.setdefault(identity, change.path) != change.path:
             conflicts.append(Conflict(change.uri, same_file(change.path, names[identity])))
     return conflicts
@@ -269,7 +283,7 @@ def _fit(workspace: Workspace, change: FileChange) -> tuple[FileChange, list[Con
     if target is not None and workspace.exists(target):
         return change, [Conflict(target, "There is a file already.")]
     if target is not None:
-        missing = workspace.missing(workspace.path(target))
+        missing = workspace.folder.missing(workspace.path(target))
         change = replace(change, folders=tuple(dict.fromkeys((*change.folders, *missing))))
     if change.kind == "create":
         return change, []
@@ -279,6 +293,10 @@ def _fit(workspace: Workspace, change: FileChange) -> tuple[FileChange, list[Con
         return change, [Conflict(change.uri, str(failure))]
     if now is None:
         return change, [Conflict(change.uri, "The file is no longer there.")]
+    try:  # an editor shows text in an encoding that nobody here could write again
+        stored = workspace.folder.snapshot(change.uri) if change.kind == "delete" else None
+    except EditError as failure:
+        return change, [Conflict(change.uri, f"{failure} Nobody could bring it back.")]
     if change.kind == "delete" and now.lines != change.before:
         return change, [Conflict(change.uri, "The file has been edited since.")]
     moved, touched = rebase(text_hunks(change), change.before, now.lines)
@@ -287,8 +305,8 @@ def _fit(workspace: Workspace, change: FileChange) -> tuple[FileChange, list[Con
     ]
     hunks = change.hunks[: len(change.hunks) - len(moved) - len(touched)] + moved
     after = () if change.kind == "delete" else apply_hunks(now.lines, moved)
-    mark = now.mark or workspace.mark(change.uri) if change.kind == "delete" else change.mark
-    mode = None if change.kind == "edit" else workspace.mode(change.uri)
+    mark = stored.mark if stored else change.mark
+    mode = None if change.kind == "edit" else workspace.folder.mode(change.uri)
     fitted = replace(
         change, before=now.lines, after=after, hunks=hunks, version=now.version, mark=mark, mode=mode
     )

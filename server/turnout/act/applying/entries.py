@@ -4,13 +4,13 @@ Invariant: an entry says what is about to happen before any of it happens, so th
 knows every file that may have been touched, with its text before and after.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, Protocol
 
 from turnout.act.proposals import Proposal
-from turnout.core.edits.changes import FileChange
+from turnout.core.edits.changes import FileChange, chosen, remaining
 
 State = Literal["offered", "applying", "applied", "undoing"]
 
@@ -19,12 +19,20 @@ OFFERED_S = 24 * 3600.0
 APPLIED_S = 7 * 24 * 3600.0
 
 
+class Applied(NamedTuple):
+    """Hunks of a proposal that were applied together, counted in the files as they were then, and when that was."""
+
+    changes: tuple[FileChange, ...]
+    since: float
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One proposal for the folder `root` (a real path; empty where nobody said).
 
-    `changes` are what is being done (`applying`, `undoing`) or was done (`applied`), counted in the files as they were
-    then. `since` is when it came into its state, in seconds since the epoch.
+    `changes` are what is being done (`applying`, `undoing`) or was done last (`applied`), counted in the files as they
+    were then. `since` is when it came into its state, in seconds since the epoch. `earlier` are other hunks of the
+    proposal that were applied before `changes` and still are, the last at the end.
     """
 
     proposal: Proposal
@@ -32,11 +40,46 @@ class Entry:
     state: State
     since: float
     changes: tuple[FileChange, ...] = ()
+    earlier: tuple[Applied, ...] = field(default=())
 
     @property
     def head(self) -> "Head":
         """The entry without its texts."""
         return Head(self.proposal.id, self.root, self.state, self.since)
+
+    @property
+    def applied(self) -> tuple[Applied, ...]:
+        """All that is applied of the proposal, the last at the end."""
+        return (*self.earlier, Applied(self.changes, self.since)) if self.state == "applied" else self.earlier
+
+    @property
+    def taken(self) -> frozenset[str]:
+        """The hunks that are applied."""
+        return frozenset(hunk.id for part in self.applied for change in part.changes for hunk in change.hunks)
+
+    @property
+    def rest(self) -> Proposal:
+        """What can still be applied: the proposal without the hunks that are."""
+        taken = self.taken
+        if not taken:
+            return self.proposal
+        return replace(
+            self.proposal, changes=_some(remaining(change, taken) for change in self.proposal.changes)
+        )
+
+    def without_rest(self) -> "Entry":
+        """The entry of what is applied alone."""
+        only = _some(chosen(change, self.taken) for change in self.proposal.changes)
+        return replace(self, proposal=replace(self.proposal, changes=only))
+
+    def stepped_back(self, now: float) -> "Entry":
+        """The entry once `changes` are not done: as it was before them."""
+        if not self.earlier:
+            return replace(self, state="offered", since=now, changes=())
+        last = self.earlier[-1]
+        return replace(
+            self, state="applied", since=last.since, changes=last.changes, earlier=self.earlier[:-1]
+        )
 
 
 class Head(NamedTuple):
@@ -101,7 +144,8 @@ class InMemory:
 
     def heads(self) -> tuple[Head, ...]:
         """All entries, in the order in which they came into their states."""
-        return tuple(entry.head for entry in self._entries.values())
+        heads = (entry.head for entry in self._entries.values())
+        return tuple(sorted(heads, key=lambda head: head.since))
 
     def discard(self, proposal_id: str) -> None:
         """Forget an entry."""
@@ -111,6 +155,10 @@ class InMemory:
     def locked(self, root: str) -> Iterator[None]:
         """Nobody else knows of this journal."""
         yield
+
+
+def _some(changes: Iterable[FileChange | None]) -> tuple[FileChange, ...]:
+    return tuple(change for change in changes if change)
 
 
 def past_limit(heads: Collection[Head]) -> tuple[Head, ...]:

@@ -9,9 +9,19 @@ import logging
 import os
 import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from turnout.act.applying.effects import Conflict, Record, carry_out, operation_alone, still_to_do, tidy
+from turnout.act.applying.effects import (
+    Conflict,
+    Record,
+    as_things_stand,
+    carry_out,
+    operation_alone,
+    still_to_do,
+    tidy,
+)
 from turnout.act.applying.entries import Entry, InMemory, Journal, State
 from turnout.act.applying.recovery import look, settle, sweep
 from turnout.act.proposals import Proposal
@@ -27,11 +37,20 @@ class Outcome:
     """Whether it was done; if not, the conflicts say why.
 
     `is_half_done` where a part of it that was not meant to stay could not be taken back: an undo knows of it.
+    `left` are the hunks of the proposal that can still be applied, once some were.
     """
 
     done: bool
     conflicts: tuple[Conflict, ...] = ()
     is_half_done: bool = False
+    left: tuple[str, ...] = ()
+
+
+class Standing(NamedTuple):
+    """What can be applied of a proposal to the files as they are now, and why other parts of it cannot."""
+
+    proposal: Proposal
+    conflicts: tuple[Conflict, ...]
 
 
 class Proposals:
@@ -51,8 +70,26 @@ class Proposals:
             logger.warning("a proposal is not kept: %s", failure)
 
     def find(self, proposal_id: str) -> Proposal:
-        """The proposal of that id. Raises ProposalUnknown where it was applied, discarded or has expired. Blocks."""
-        return self._entry(proposal_id, "offered").proposal
+        """What is not applied of the proposal of that id.
+
+        Raises ProposalUnknown where all of it was applied, or it was discarded or has expired. Blocks.
+        """
+        return self._entry(proposal_id, "offered").rest
+
+    def newest(self, roots: Collection[str] | None = None) -> str | None:
+        """The id of the last proposal for `roots` (None: for any) of which something can be applied. Blocks."""
+        for head in reversed(self._journal.heads()):
+            if roots is None or head.root in roots:
+                with suppress(ProposalUnknown):
+                    self._entry(head.id, "offered")
+                    return head.id
+        return None
+
+    async def look(self, workspace: Workspace, proposal_id: str) -> Standing:
+        """What is not applied of a proposal, counted in the files as they are now. Raises ProposalUnknown."""
+        proposal = await asyncio.to_thread(self.find, proposal_id)
+        fits, conflicts = await asyncio.to_thread(as_things_stand, workspace, proposal.changes)
+        return Standing(replace(proposal, changes=fits), conflicts)
 
     def root(self, proposal_id: str) -> str:
         """The folder that a proposal is for. Raises ProposalUnknown. Blocks."""
@@ -62,10 +99,15 @@ class Proposals:
         return entry.root
 
     def discard(self, proposal_id: str) -> None:
-        """Forget a proposal; one that is unknown, or has been applied, is left as it is. Blocks."""
+        """Forget what is not applied of a proposal. Raises FolderBusy, Unrecorded. Blocks."""
         entry = self._journal.find(proposal_id)
         if entry and entry.state == "offered":
             self._journal.discard(proposal_id)
+        elif entry and entry.rest.changes:
+            with self._journal.locked(entry.root):
+                entry = self._journal.find(proposal_id)
+                if entry and entry.state == "applied":
+                    self._journal.write(entry.without_rest())
 
     def last_applied(self, roots: Collection[str] | None = None) -> str:
         """The id of what an undo in `roots` (None: anywhere) would take back. Raises ProposalUnknown. Blocks."""
@@ -85,7 +127,7 @@ class Proposals:
         return await self._to_the_end(self._apply(workspace, proposal_id, hunks))
 
     async def undo(self, workspace: Workspace, proposal_id: str | None = None) -> Outcome:
-        """Take back what was applied of a proposal (None: of the last one), which may then be applied again.
+        """Take back what was last applied of a proposal (None: of any), which may then be applied again.
 
         Raises ProposalUnknown where nothing of it was applied, FolderBusy, Unrecorded.
         """
@@ -112,15 +154,17 @@ class Proposals:
             entry = await asyncio.to_thread(self._entry, proposal_id, "offered")
             with self._journal.locked(entry.root):
                 entry = await self._unfinished_first(workspace, entry, "offered")
-                refused = _refusal(entry.proposal, hunks)
+                refused = _refusal(entry, hunks)
                 if refused:
                     return Outcome(False, refused)
-                changes = [part for change in entry.proposal.changes if (part := chosen(change, hunks))]
-                record = self._recorder(entry, "applying")
+                changes = [part for change in entry.rest.changes if (part := chosen(change, hunks))]
+                begun = replace(entry, earlier=entry.applied)
+                record = self._recorder(begun, "applying")
                 done, conflicts = await carry_out(workspace, entry.proposal.label, changes, record)
-                untouched = conflicts and not done
-                await self._note(entry if untouched else self._came_to(entry, "applied", done))
-                return Outcome(not conflicts, conflicts, bool(conflicts and done))
+                ended = self._came_to(begun, "applied", done)
+                await self._note(entry if conflicts and not done else ended)
+                left = tuple(hunk.id for change in ended.rest.changes for hunk in change.hunks)
+                return Outcome(not conflicts, conflicts, bool(conflicts and done), () if conflicts else left)
 
     async def _undo(self, workspace: Workspace, proposal_id: str | None) -> Outcome:
         async with self._one_at_a_time:
@@ -135,7 +179,7 @@ class Proposals:
                 undone, conflicts = await carry_out(workspace, label, left, self._recorder(entry, "undoing"))
                 if not conflicts:
                     await tidy(workspace, whole)
-                    await self._note(self._came_to(entry, "offered"))
+                    await self._note(entry.stepped_back(self._clock()))
                     return Outcome(True)
                 still = tuple(_not_undone(whole, undone)) if undone else entry.changes
                 await self._note(replace(entry, changes=still))
@@ -162,10 +206,10 @@ class Proposals:
         left, text = await settle(workspace, entry.proposal.label, found)
         await sweep(workspace, entry.proposal.label, entry.changes)
         if entry.state == "applying":
-            ended = self._came_to(entry, "applied", left) if left else self._came_to(entry, "offered")
+            ended = self._came_to(entry, "applied", left) if left else entry.stepped_back(self._clock())
             return await self._ended(ended, "A refactor was cut off while it was applied", text)
         still = [] if found.all_done else _not_undone(entry.changes, left)
-        ended = self._came_to(entry, "applied", still) if still else self._came_to(entry, "offered")
+        ended = self._came_to(entry, "applied", still) if still else entry.stepped_back(self._clock())
         return await self._ended(ended, "An undo was cut off", text)
 
     async def _ended(self, entry: Entry, what: str, text: str) -> str:
@@ -192,14 +236,17 @@ class Proposals:
             logger.warning("what was done is not noted: %s", failure)
 
     def _entry(self, proposal_id: str, state: State) -> Entry:
-        """The entry of that id in that state, or in the middle of something. Raises ProposalUnknown."""
+        """The entry of that id of which something can be applied (`offered`) or undone (`applied`).
+
+        One in the middle of something may be either. Raises ProposalUnknown.
+        """
         entry = self._journal.find(proposal_id)
-        fits = entry is not None and (entry.state == state or entry.head.is_under_way)
-        if entry is None or not fits or entry.head.is_over(self._clock()):
-            raise (
-                _unknown(proposal_id) if state == "offered" else ProposalUnknown("There is nothing to undo.")
-            )
-        return entry
+        if entry is not None and not entry.head.is_over(self._clock()):
+            if entry.state == state or entry.head.is_under_way or (state == "offered" and entry.rest.changes):
+                return entry
+            if state == "offered":
+                raise ProposalUnknown(f"All of the proposal {proposal_id!r} was applied already.")
+        raise _unknown(proposal_id) if state == "offered" else ProposalUnknown("There is nothing to undo.")
 
 
 def real_root(path: os.PathLike[str]) -> str:
@@ -225,15 +272,18 @@ def _not_undone(inverses: Sequence[FileChange], undone: Sequence[FileChange]) ->
     return still
 
 
-def _refusal(proposal: Proposal, hunks: Collection[str] | None) -> tuple[Conflict, ...]:
+def _refusal(entry: Entry, hunks: Collection[str] | None) -> tuple[Conflict, ...]:
     """Why this choice of hunks is none, before looking at any file."""
+    proposal = entry.proposal
     if hunks is None:
         if proposal.complete:
             return ()
         failed = "; ".join(check.message for check in proposal.checks if not check.ok)
         return (Conflict("", f"Parts of the model's answer could not be used: {failed}"),)
     known = {hunk.id for change in proposal.changes for hunk in change.hunks}
-    unknown = sorted(set(hunks) - known)
-    if unknown:
+    if unknown := sorted(set(hunks) - known):
         return (Conflict("", f"The proposal has no hunk {', '.join(unknown)}."),)
+    if again := sorted(entry.taken.intersection(hunks)):
+        verb = "was" if len(again) == 1 else "were"
+        return (Conflict("", f"Hunk{'s' * (verb == 'were')} {', '.join(again)} {verb} applied already."),)
     return () if hunks else (Conflict("", "No hunk was chosen."),)

@@ -178,6 +178,31 @@ def chosen(change: FileChange, ids: Collection[str] | None) -> FileChange | None
     return replace(change, after=after, hunks=hunks)
 
 
+def remaining(change: FileChange, ids: Collection[str]) -> FileChange | None:
+    """What is left of `change` once its hunks in `ids` were applied, counted in what they made; None for nothing.
+
+    A rename that was applied leaves its hunks of text to the file in its new place.
+    """
+    shift = 0
+    done: list[Hunk] = []
+    left: list[Hunk] = []
+    for hunk in change.hunks:
+        if hunk.id in ids:
+            done.append(hunk)
+            shift += len(hunk.after) - len(hunk.before)
+        else:
+            left.append(replace(hunk, start=hunk.start + shift))
+    if not (done and left):
+        return change if left else None
+    rest = replace(change, before=apply_hunks(change.before, done), hunks=tuple(left), version=None)
+    if change.kind != "rename" or done[0] is not change.hunks[0]:
+        return rest
+    assert change.new_uri is not None
+    return replace(
+        rest, kind="edit", uri=change.new_uri, path=change.new_path or "", new_uri=None, new_path=None
+    )
+
+
 def inverse(change: FileChange) -> FileChange:
     """The change that takes `change` back."""
     shift = 0

@@ -36,6 +36,7 @@ _METHODS = {
     types.CODE_ACTION_RESOLVE: "actions.resolve",
     "turnout/plan": "refactor.plan",
     "turnout/refactor": "refactor.refactor",
+    "turnout/proposal": "refactor.proposal",
     "turnout/apply": "refactor.apply",
     "turnout/undo": "refactor.undo",
     "turnout/discard": "refactor.discard",

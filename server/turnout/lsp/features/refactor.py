@@ -1,4 +1,4 @@
-"""`turnout/plan`, `turnout/refactor`, `turnout/apply`, `turnout/undo` and `turnout/discard`."""
+"""`turnout/plan`, `turnout/refactor`, `turnout/proposal`, `turnout/apply`, `turnout/undo` and `turnout/discard`."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,13 @@ from turnout.lsp.fields import (
     uri_of,
 )
 from turnout.lsp.positions import span_from_lsp
-from turnout.lsp.proposals import change_to_wire, outcome_to_wire, plan_to_wire, proposal_to_wire
+from turnout.lsp.proposals import (
+    change_to_wire,
+    outcome_to_wire,
+    plan_to_wire,
+    proposal_to_wire,
+    standing_to_wire,
+)
 from turnout.lsp.server import TurnoutServer
 from turnout.lsp.services import Operation, Services
 from turnout.lsp.work import RequestFailed, failures_as_errors, seams_for, told
@@ -76,11 +82,11 @@ async def refactor(ls: TurnoutServer, params: Any) -> dict[str, Any]:
         check = checking(services, workspace, progress.report)
         seams = seams_for(services, operation, workspace, told(progress))
         seams = replace(seams, check=check, show=_shown(ls, token_of(fields, "partialResultToken")))
-        proposal = await propose(request, seams)
-        checks = await check(proposal.changes)
-        proposal = replace(proposal, checks=(*proposal.checks, *checks))
-    await ls.keep(services, proposal, workspace)
-    return proposal_to_wire(proposal, ls.protocol.encoding)
+        proposed = await propose(request, seams)
+        checks = await check(proposed.changes)
+        proposed = replace(proposed, checks=(*proposed.checks, *checks))
+    await ls.keep(services, proposed, workspace)
+    return proposal_to_wire(proposed, ls.protocol.encoding)
 
 
 def checking(services: Services, workspace: EditorWorkspace, tell: Callable[[str], None]) -> Verifying:
@@ -100,6 +106,20 @@ def _shown(ls: TurnoutServer, token: str | int | None) -> Show:
     return show
 
 
+async def proposal(ls: TurnoutServer, params: Any) -> dict[str, Any] | None:
+    """What can still be applied of a proposal, or of the last one; null where there is none."""
+    proposal_id: str | None = text_of(fields_of(params), "proposalId")
+    services = await ls.services()
+    if not proposal_id:
+        roots = ls.journalled(services).keys()
+        proposal_id = await asyncio.to_thread(services.proposals.newest, roots)
+    if proposal_id is None:
+        return None
+    async with failures_as_errors():
+        standing = await services.proposals.look(await ls.owner(services, proposal_id), proposal_id)
+    return standing_to_wire(standing, ls.protocol.encoding)
+
+
 async def apply(ls: TurnoutServer, params: Any) -> dict[str, Any]:
     """Apply a proposal, or some of its hunks, whole or not at all."""
     fields = fields_of(params)
@@ -108,25 +128,26 @@ async def apply(ls: TurnoutServer, params: Any) -> dict[str, Any]:
     async with failures_as_errors():
         workspace = await ls.owner(services, proposal_id)
         outcome = await services.proposals.apply(workspace, proposal_id, hunks)
-    return outcome_to_wire(outcome, "applied")
+    return {**outcome_to_wire(outcome, "applied"), "left": list(outcome.left)}
 
 
 async def undo(ls: TurnoutServer, params: Any) -> dict[str, Any]:
-    """Take back what was applied of a proposal, or of the last one."""
+    """Take back what was last applied of a proposal, or of any."""
     wanted = text_of(fields_of(params), "proposalId")
     services = await ls.services()
     async with failures_as_errors():
         roots = ls.journalled(services).keys()
         proposal_id = wanted or await asyncio.to_thread(services.proposals.last_applied, roots)
         outcome = await services.proposals.undo(await ls.owner(services, proposal_id), proposal_id)
-    return outcome_to_wire(outcome, "undone")
+    return {**outcome_to_wire(outcome, "undone"), "proposalId": proposal_id}
 
 
 async def discard(ls: TurnoutServer, params: Any) -> None:
-    """Forget a proposal."""
+    """Forget what is not applied of a proposal."""
     proposal_id = text_of(fields_of(params), "proposalId")
     services = await ls.services()
-    await asyncio.to_thread(services.proposals.discard, proposal_id)
+    async with failures_as_errors():
+        await asyncio.to_thread(services.proposals.discard, proposal_id)
 
 
 def request_from(ls: TurnoutServer, fields: Mapping[str, Any]) -> Request:

@@ -5,13 +5,25 @@ from dataclasses import replace
 import pytest
 
 from support.act_kit import receipt
-from support.agent_kit import HERE, MODEL, Calling, MemoryOutlook, Turn, around, edits, failed, run
+from support.agent_kit import (
+    HERE,
+    MODEL,
+    OPEN,
+    Calling,
+    Calls,
+    MemoryOutlook,
+    Turn,
+    around,
+    edits,
+    failed,
+    run,
+)
 from turnout.act.drafting.groups import divided
 from turnout.act.gathering.context import gather_context
 from turnout.act.job import Job
 from turnout.act.refactor import propose
 from turnout.core.requests import Kind, Route
-from turnout.errors import StreamTruncated
+from turnout.errors import ProtocolViolation, StreamTruncated
 
 
 @pytest.mark.parametrize(
@@ -104,3 +116,36 @@ async def test_a_call_that_was_not_taken_is_no_end(calls: Turn) -> None:
     proposal, asker = await run([calls, edits()])
     assert len(asker.prompts) == 2
     assert "shapes.py" in {change.path for change in proposal.changes}
+
+
+BROKEN: Calls = [("propose_edits", "{")]
+NO_SEARCH = {"edits": [{"path": "shapes.py", "search": "", "replace": "x"}], "done": False}
+
+
+@pytest.mark.parametrize(
+    ("turns", "is_lost"),
+    [
+        ([[*edits(done=False), *BROKEN], "All done."], True),
+        ([[*BROKEN, *edits(done=False)], "All done."], True),
+        ([[*edits(done=False), ("propose_edits", NO_SEARCH)], "All done."], True),
+        ([[*[_new(number) for number in range(16)], *edits(done=False)], "All done."], True),
+        ([edits(done=False), ProtocolViolation("not a JSON object."), "All done."], True),
+        ([[*edits(done=False), *BROKEN], [_new(0)]], False),
+        ([[*edits(done=False), *BROKEN], "All done.", [_new(0)]], False),
+        ([edits(done=False), [("propose_edits", {"summary": "x", "done": True})], "All done."], False),
+        ([edits(done=False), [("read_file", "{")], "All done."], False),
+        ([edits(done=False), ProtocolViolation("x"), [("read_file", {"path": "main.py"})], "All done."], False),
+    ],
+    ids=[
+        "broken", "broken before", "empty search", "too many", "not even a call", "sent again",
+        "sent again when told", "only that it is done", "only a look", "another call instead",
+    ],
+)  # fmt: skip
+async def test_a_proposal_that_could_not_be_read_is_missed(turns: list[Turn], is_lost: bool) -> None:
+    """A model that ends in words is told once of a call that nothing came in the place of, and then its user is."""
+    proposal, asker = await run(turns, files=OPEN)
+    assert proposal.complete is not is_lost
+    assert len(asker.prompts) == len(turns) + is_lost
+    if is_lost:
+        assert "could not be read, and nothing came in its place" in asker.prompts[-1].messages[-1].content
+        assert "could not be read, and nothing came in its place" in failed(proposal)["edits"]

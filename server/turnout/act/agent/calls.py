@@ -18,6 +18,10 @@ class BadCall(Exception):
     """A call that cannot be carried out; the message is the model's answer."""
 
 
+class NoEdits(BadCall):
+    """A proposal that says nothing but that the work is done."""
+
+
 def arguments_of(text: str) -> Mapping[str, Any]:
     """The arguments of a call. Raises BadCall where they are no JSON object that can be read."""
     try:
@@ -51,7 +55,7 @@ def reply_of(arguments: Mapping[str, Any]) -> Reply:
     steps += [Rename(0, text_in(row, "path"), text_in(row, "new_path")) for row in _rows(arguments, "rename")]
     steps += [Delete(0, text_in(row, "path")) for row in _rows(arguments, "delete")]
     if not steps:
-        raise BadCall("There are no edits in it.")
+        raise NoEdits("There are no edits in it.")
     if len(steps) > _MOST_STEPS:
         raise BadCall(
             f"{len(steps)} edits are too many for one call, and none was made: {_MOST_STEPS} at most."

@@ -188,12 +188,15 @@ class _Work:
             return await self._is_unfinished(answer)
         if answer.text.strip():
             self._tell(plan_in_short(answer.text))
-        self.is_last, self.proposals = False, 0
+        self.is_last, self.proposals, self.remaining.garbled = False, 0, ""
+        unread = len(self.tools.unread)
         for number, call in enumerate(answer.calls):
             said = await self._answered(number, call, answer.model)
             if self.found:
                 self.told[len(self.turns)], self.found = self.found, None
             self.turns.append(Message("tool", said, call_id=call.id))
+        if self.proposals:
+            del self.tools.unread[:unread]  # what it proposes now is in the place of what it did before
         if await self._is_done(answer):
             return False
         self._warn()
@@ -275,6 +278,7 @@ class _Work:
         self.broken += 1
         if self.broken > _MOST_BROKEN:
             raise failure
+        self.remaining.garbled = failure.message
         self.turns.append(Message("user", f"Your last answer cannot be used: {failure.message} Try again."))
 
     async def _is_unfinished(self, answer: Answer) -> bool:
@@ -298,6 +302,8 @@ class _Work:
     async def _answered(self, number: int, call: ToolCall, model: Model) -> str:
         self._tell(call.name)
         if number >= _MOST_CALLS:
+            if call.name == "propose_edits":
+                self.tools.unread.append(f"{_MOST_CALLS} came before it.")
             return f"At most {_MOST_CALLS} calls at once: ask for this one again."
         key = (call.name, call.arguments)
         self.seen[key] = self.seen.get(key, 0) + 1

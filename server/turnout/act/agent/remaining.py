@@ -13,9 +13,10 @@ from turnout.act.seams import Seams
 from turnout.core.edits.changes import FileChange
 from turnout.core.edits.plans import Approved
 from turnout.core.models import Model
-from turnout.errors import EditError, FileUnusable
+from turnout.errors import EditError, FileUnusable, ReplyUnusable
 
 _MOST_NAMED = 100
+_MOST_OF_A_REASON = 300
 
 
 @dataclass
@@ -26,6 +27,8 @@ class Remaining:
     scope: Scope
     tools: Toolbox
     seams: Seams
+    garbled: str = ""
+    """Why the last answer was none, until a call comes in its place."""
     _told: set[str] = field(default_factory=set)
 
     def undone(self, changes: Sequence[FileChange]) -> str:
@@ -35,22 +38,35 @@ class Remaining:
 
     async def news(self, changes: Sequence[FileChange], model: Model) -> str:
         """What there is that `model` was not told of before; empty where there is nothing."""
-        found = {"plan": self.undone(changes), "unseen": await self._unlooked(changes, model)}
+        found = {
+            "plan": self.undone(changes),
+            "unread": self._unread(),
+            "unseen": await self._unlooked(changes, model),
+        }
         said = [text for kind, text in found.items() if text and kind not in self._told]
         self._told |= {kind for kind, text in found.items() if text}
         return "\n".join(said)
 
     async def failures(self, changes: Sequence[FileChange]) -> tuple[EditError, ...]:
         """What is missing of the change that was made, for the user; the plan has a check of its own."""
-        paths = await unseen(self.scope, changes, self.tools.read, self.seams)
-        if not paths:
-            return ()
+        found: list[EditError] = [ReplyUnusable(unread)] if (unread := self._unread()) else []
+        if paths := await unseen(self.scope, changes, self.tools.read, self.seams):
+            found.append(
+                FileUnusable(
+                    f"{len(paths)} more files mention what it changes, and the model did not look at them: "
+                    f"{', '.join(paths)}.",
+                    advice="Name the files that the change is about.",
+                )
+            )
+        return tuple(found)
+
+    def _unread(self) -> str:
+        """That a proposal could not be read, and the model went on without it; empty where there is none."""
+        why = self.garbled or next(iter(self.tools.unread), "")
         return (
-            FileUnusable(
-                f"{len(paths)} more files mention what it changes, and the model did not look at them: "
-                f"{', '.join(paths)}.",
-                advice="Name the files that the change is about.",
-            ),
+            f"A call could not be read, and nothing came in its place: {why[:_MOST_OF_A_REASON]}"
+            if why
+            else ""
         )
 
     async def _unlooked(self, changes: Sequence[FileChange], model: Model) -> str:

@@ -12,7 +12,16 @@ from dataclasses import dataclass, field
 from itertools import accumulate, takewhile
 from typing import Any
 
-from turnout.act.agent.calls import TOOLS, BadCall, arguments_of, number_in, reply_of, text_in, texts_in
+from turnout.act.agent.calls import (
+    TOOLS,
+    BadCall,
+    NoEdits,
+    arguments_of,
+    number_in,
+    reply_of,
+    text_in,
+    texts_in,
+)
 from turnout.act.agent.overlay import Overlay
 from turnout.act.drafting.drafts import Draft
 from turnout.act.gathering.scope import is_sayable
@@ -53,6 +62,8 @@ class Toolbox:
     check: Callable[[], Awaitable[str]] | None
     shown: tuple[SentFile, ...]
     read: dict[str, SentFile] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
+    """Why proposals could not be read, of those that nothing came in the place of."""
     _listed: tuple[str, ...] | None = None
     _named: set[str] = field(default_factory=set)
     """Paths that were listed, whose text was not shown."""
@@ -112,6 +123,8 @@ class Toolbox:
         try:
             return await self._run(call.name, arguments_of(call.arguments), model)
         except (BadCall, EditError) as error:
+            if call.name == "propose_edits" and not isinstance(error, NoEdits):
+                self.unread.append(str(error))
             return str(error)
 
     async def _run(self, name: str, arguments: Mapping[str, Any], model: Model) -> str:

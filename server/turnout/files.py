@@ -7,7 +7,7 @@ is hidden is not listed; what is kept from AI tools, or is not text of sensible 
 import os
 import stat
 import sys
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -153,14 +153,6 @@ class Folder:
         except (OSError, PathRefused):
             return None
         return stat.S_IMODE(found.st_mode) & _PERMISSIONS if stat.S_ISREG(found.st_mode) else None
-
-    def mark(self, uri: str) -> str:
-        """The byte order mark of a regular file in the folder; empty for anything else."""
-        with suppress(OSError, PathRefused):
-            if self.mode(uri) is not None:
-                with (self.root / self.path(uri)).open("rb") as file:
-                    return _BOM if file.read(len(BOM_UTF8)) == BOM_UTF8 else ""
-        return ""
 
     def set_mode(self, uri: str, mode: int | None) -> None:
         """Give a file these permissions, where they are known and others than it has; links are left alone."""

@@ -158,7 +158,7 @@ async def test_files_have_their_permissions_after_the_editor_made_them(tmp_path:
     for operation in operations:
         assert await subject.apply(Transaction("label", operations=(operation,)))
     assert [stat.S_IMODE(path.stat().st_mode) for path in (made, moved)] == [0o755, 0o751]
-    assert (subject.mode(moved.as_uri()), subject.mode(link.as_uri())) == (0o751, None)
+    assert (subject.folder.mode(moved.as_uri()), subject.folder.mode(link.as_uri())) == (0o751, None)
 
 
 @pytest.mark.parametrize("mark", ["", "\ufeff"])

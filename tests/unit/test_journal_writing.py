@@ -34,25 +34,28 @@ AFTER = BEFORE.replace("two", "2")
 MINE = "mine\n"
 
 
-class Meddled(DiskWorkspace):
-    """A folder in which somebody does something of their own right after the way to a file was looked at."""
+class MeddledFolder(Folder):
+    """Somebody does something of their own right after the way to a file was looked at for writing."""
 
     meanwhile: Callable[[str], None] | None = None
+    is_written = False
 
     def link(self, path: str) -> str | None:
         found = super().link(path)
-        if self.is_writing and self.meanwhile:
+        if self.is_written and self.meanwhile:
             self.meanwhile(path)
         return found
 
-    is_writing = False
+
+class Meddled(DiskWorkspace):
+    folder: MeddledFolder
 
     async def apply(self, transaction: Transaction) -> bool:
-        self.is_writing = True
+        self.folder.is_written = True
         try:
             return await super().apply(transaction)
         finally:
-            self.is_writing = False
+            self.folder.is_written = False
 
 
 @pytest.fixture
@@ -63,7 +66,7 @@ def project(tmp_path: Path) -> Meddled:
         (folder / "d.py").write_text(BEFORE)
     for name in ("a.py", "b.py", "c.py"):
         (root / name).write_text(BEFORE)
-    return Meddled(Folder(root))
+    return Meddled(MeddledFolder(root))
 
 
 def edit(project: DiskWorkspace, path: str) -> FileChange:
@@ -107,7 +110,7 @@ async def test_a_save_while_other_files_are_written_is_kept(
     project: Meddled, tmp_path: Path, saved: str, done: bool, now: str
 ) -> None:
     """The edit is made around it, or no file is edited; what was written before it came is taken back."""
-    project.meanwhile = once("b.py", lambda: (project.folder.root / "b.py").write_text(saved))
+    project.folder.meanwhile = once("b.py", lambda: (project.folder.root / "b.py").write_text(saved))
     changes = [edit(project, path) for path in ("a.py", "b.py", "c.py")]
     assert await applied(project, tmp_path, *changes) is done
     others = AFTER if done else BEFORE
@@ -124,7 +127,7 @@ async def test_typing_on_top_of_an_edit_is_kept_where_the_edit_is_taken_back(
         (root / "a.py").write_text(AFTER + MINE)
         (root / "c.py").write_text(MINE)
 
-    project.meanwhile = once("c.py", save_both)
+    project.folder.meanwhile = once("c.py", save_both)
     changes = [edit(project, path) for path in ("a.py", "b.py", "c.py")]
     assert not await applied(project, tmp_path, *changes)
     assert texts(project) == {"a.py": BEFORE + MINE, "b.py": BEFORE, "c.py": MINE, "pkg/d.py": BEFORE}
@@ -154,7 +157,7 @@ async def test_a_folder_that_becomes_a_link_at_the_last_moment(
             (root / "pkg").rename(root / "aside")
             (root / "pkg").symlink_to(elsewhere)
 
-    project.meanwhile = swap
+    project.folder.meanwhile = swap
     if wanted:
         assert not await project.apply(Transaction("label", operations=(wanted,)))
     else:
@@ -181,7 +184,7 @@ async def test_a_file_that_is_made_at_the_last_moment_stays(
         RenameFile(project.uri(old), project.uri("n.py")) if old else CreateFile(project.uri("n.py"), "new\n")
     )
     before = texts(project)
-    project.meanwhile = once("n.py", lambda: (project.folder.root / "n.py").write_text(MINE))
+    project.folder.meanwhile = once("n.py", lambda: (project.folder.root / "n.py").write_text(MINE))
     assert not await project.apply(Transaction("label", operations=(operation,)))
     assert texts(project) == {**before, "n.py": MINE}
     (project.folder.root / "n.py").unlink()
@@ -246,7 +249,7 @@ async def test_a_save_while_a_file_is_removed_is_kept(
     if is_late:
         before_call(monkeypatch, "rename", lambda: save(path, MINE))
     else:
-        project.meanwhile = once("a.py", lambda: save(path, MINE))
+        project.folder.meanwhile = once("a.py", lambda: save(path, MINE))
     assert not (await (proposals.apply if action == "apply" else proposals.undo)(project, "p")).done
     assert texts(project) == {"a.py": MINE, "b.py": BEFORE, "c.py": BEFORE, "pkg/d.py": BEFORE}
 
@@ -328,7 +331,7 @@ async def test_what_is_no_file_is_not_waited_for(project: Meddled) -> None:
         (root / "a.py").unlink()
         os.mkfifo(root / "a.py")
 
-    project.meanwhile = once("a.py", put_pipe)
+    project.folder.meanwhile = once("a.py", put_pipe)
     assert not await project.apply(Transaction("label", operations=(DeleteFile(project.uri("a.py")),)))
     assert (root / "a.py").is_fifo()
 

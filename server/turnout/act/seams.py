@@ -17,12 +17,49 @@ from turnout.core.symbols import Problem, Symbol
 from turnout.core.withholding import Hear
 
 
+class Folder(Protocol):
+    """The workspace folder on disk, whatever documents are open."""
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """Names of the files right in `folder`, hidden ones too, in order; none where it is no folder in here."""
+        ...
+
+    def link(self, path: str) -> str | None:
+        """The first link on the way to `path`, itself included; None without one. Raises PathRefused, as `uri` does."""
+        ...
+
+    def identity(self, uri: str) -> Hashable:
+        """What all names of one file have in common; None where nobody can tell."""
+        ...
+
+    def mode(self, uri: str) -> int | None:
+        """The permissions of a file; None where there is none, or where nobody can tell."""
+        ...
+
+    def missing(self, path: str) -> tuple[str, ...]:
+        """The folders on the way to `path` that are not there, the outermost first."""
+        ...
+
+    def remove_empty(self, path: str) -> None:
+        """Remove a folder with nothing in it; one that is not empty or not there, and a link, is left as it is."""
+        ...
+
+    def snapshot(self, uri: str) -> Snapshot | None:
+        """The text of the file, with its byte order mark aside. None and errors as of `Workspace.snapshot`."""
+        ...
+
+
 class Workspace(Protocol):
     """One workspace folder as its user sees it: open documents first, files on disk behind them.
 
     Paths are relative to the folder, with `/`; URIs are spelled as the editor spells them.
     Text has no byte order mark: whoever writes a file keeps the one that it has.
     """
+
+    @property
+    def folder(self) -> Folder:
+        """What is on disk."""
+        ...
 
     def uri(self, path: str) -> str:
         """The URI of `path`. Raises PathRefused where it leads out of the folder, also through a link."""
@@ -39,36 +76,8 @@ class Workspace(Protocol):
         """
         ...
 
-    def names(self, folder: str) -> tuple[str, ...]:
-        """Names of the files right in `folder`, hidden ones too, in order; none where it is no folder in here."""
-        ...
-
     def exists(self, uri: str) -> bool:
         """Whether there is a document or a file, readable or not."""
-        ...
-
-    def link(self, path: str) -> str | None:
-        """The first link on the way to `path`, itself included; None without one. Raises PathRefused, as `uri` does."""
-        ...
-
-    def identity(self, uri: str) -> Hashable:
-        """What all names of one file on disk have in common; None where nobody can tell."""
-        ...
-
-    def mode(self, uri: str) -> int | None:
-        """The permissions of the file on disk; None where there is none, or where nobody can tell."""
-        ...
-
-    def mark(self, uri: str) -> str:
-        """The byte order mark of the file on disk, whoever has it open; empty without one."""
-        ...
-
-    def missing(self, path: str) -> tuple[str, ...]:
-        """The folders on the way to `path` that are not there, the outermost first."""
-        ...
-
-    def remove_empty(self, path: str) -> None:
-        """Remove a folder with nothing in it; one that is not empty or not there, and a link, is left as it is."""
         ...
 
     def snapshot(self, uri: str) -> Snapshot | None:

@@ -140,37 +140,16 @@ def _size(replay: Replay) -> int:
     return count
 
 
-class Past:
-    """The parent's tree, under the names that its files have in the user's folder: a `Workspace` that takes nothing."""
+class _Tree:
+    """The parent's tree in the place of a folder on disk, of which it has the names of files alone."""
 
-    def __init__(self, replay: Replay, folder: Folder, may_read: Callable[[str], bool]) -> None:
-        self._texts = replay.before
-        self._since = replay.since
-        self._folder = folder
-        lost = (rules for rules in replay.rules if not (folder.root / rules).is_file())
-        self._lawless = {PurePosixPath(rules).parent for rules in lost}
-        self._may_read = may_read
-
-    def uri(self, path: str) -> str:
-        """The URI of the file of that name in the folder of today."""
-        return path_to_uri(self._folder.root / normalise(path))
-
-    def path(self, uri: str) -> str:
-        """The path of such a URI."""
-        return self._folder.path(uri)
-
-    def paths(self, *, hidden: bool = False) -> Iterator[str]:
-        """Files of the tree that may be looked at today."""
-        return (path for path in sorted(self._texts) if self.may_have(path))
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
 
     def names(self, folder: str) -> tuple[str, ...]:
         """Names of the files right in `folder`."""
         inside = (path.removeprefix(f"{folder}/") for path in self._texts if path.startswith(f"{folder}/"))
         return tuple(sorted(name for name in inside if "/" not in name))
-
-    def exists(self, uri: str) -> bool:
-        """Whether the tree has that file."""
-        return self.path(uri) in self._texts
 
     def link(self, path: str) -> str | None:
         """The texts of a tree are no links."""
@@ -184,16 +163,45 @@ class Past:
         """Nobody can tell."""
         return None
 
-    def mark(self, uri: str) -> str:
-        """Nobody can tell."""
-        return ""
-
     def missing(self, path: str) -> tuple[str, ...]:
         """A tree has no folders of its own."""
         return ()
 
     def remove_empty(self, path: str) -> None:
         """There is none."""
+
+    def snapshot(self, uri: str) -> Snapshot | None:
+        """Nothing is on disk."""
+        return None
+
+
+class Past:
+    """The parent's tree, under the names that its files have in the user's folder: a `Workspace` that takes nothing."""
+
+    def __init__(self, replay: Replay, folder: Folder, may_read: Callable[[str], bool]) -> None:
+        self._texts = replay.before
+        self.folder = _Tree(replay.before)
+        self._since = replay.since
+        self._today = folder
+        lost = (rules for rules in replay.rules if not (folder.root / rules).is_file())
+        self._lawless = {PurePosixPath(rules).parent for rules in lost}
+        self._may_read = may_read
+
+    def uri(self, path: str) -> str:
+        """The URI of the file of that name in the folder of today."""
+        return path_to_uri(self._today.root / normalise(path))
+
+    def path(self, uri: str) -> str:
+        """The path of such a URI."""
+        return self._today.path(uri)
+
+    def paths(self, *, hidden: bool = False) -> Iterator[str]:
+        """Files of the tree that may be looked at today."""
+        return (path for path in sorted(self._texts) if self.may_have(path))
+
+    def exists(self, uri: str) -> bool:
+        """Whether the tree has that file."""
+        return self.path(uri) in self._texts
 
     def snapshot(self, uri: str) -> Snapshot | None:
         """The text in the tree. Raises FileWithheld for one that is kept from every model today."""
@@ -211,17 +219,17 @@ class Past:
     def may_have(self, path: str) -> bool:
         """Whether the rules of today let anybody have a file, under each of its names."""
         names = (path, *self._since.get(path, ()))
-        is_gone = not os.path.lexists(self._folder.root / path)
+        is_gone = not os.path.lexists(self._today.root / path)
         if is_gone and not self._lawless.isdisjoint(PurePosixPath(path).parents):
             return False  # it went together with the rules for it
-        if any(self._folder.withheld(name) is not None for name in names):
+        if any(self._today.withheld(name) is not None for name in names):
             return False
         return all(map(self._may_read, self.all_names(self.uri(path))))
 
     def all_names(self, uri: str) -> tuple[str, ...]:
         """The URIs of a file, by the name that it had and by those that it was given since."""
         since = self._since.get(self.path(uri), frozenset())
-        return (uri, *(path_to_uri(self._folder.root / name) for name in sorted(since)))
+        return (uri, *(path_to_uri(self._today.root / name) for name in sorted(since)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ before it is replaced; nothing is ever overwritten, and nothing is written throu
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -62,37 +62,9 @@ class DiskWorkspace:
         found = self.folder.paths(hidden=hidden)
         return (path for path in found if self._may_read(path_to_uri(self.folder.root / path)))
 
-    def names(self, folder: str) -> tuple[str, ...]:
-        """Names of the files right in `folder`."""
-        return self.folder.names(folder)
-
     def exists(self, uri: str) -> bool:
         """Whether there is a file."""
         return self.folder.exists(uri)
-
-    def link(self, path: str) -> str | None:
-        """The first link on the way to `path` on disk."""
-        return self.folder.link(path)
-
-    def identity(self, uri: str) -> Hashable:
-        """What all names of one file on disk have in common."""
-        return self.folder.identity(uri)
-
-    def mode(self, uri: str) -> int | None:
-        """The permissions of a file."""
-        return self.folder.mode(uri)
-
-    def mark(self, uri: str) -> str:
-        """The byte order mark of a file."""
-        return self.folder.mark(uri)
-
-    def missing(self, path: str) -> tuple[str, ...]:
-        """The folders on the way to `path` that are not there."""
-        return self.folder.missing(path)
-
-    def remove_empty(self, path: str) -> None:
-        """Remove a folder with nothing in it."""
-        self.folder.remove_empty(path)
 
     def snapshot(self, uri: str) -> Snapshot | None:
         """The file."""
@@ -142,7 +114,7 @@ class DiskWorkspace:
         now = self.snapshot(edit.uri)
         if now is None or (edit.before is not None and now.lines != edit.before):
             raise DocumentStale(f"{edit.uri} changed since the edit was made.")
-        path, mode = self.path(edit.uri), self.mode(edit.uri)
+        path, mode = self.path(edit.uri), self.folder.mode(edit.uri)
         if mode is not None and not (mode & _WRITABLE and os.access(self.folder.root / path, os.W_OK)):
             raise FileUnusable(f"{path} is write-protected.")
         after = "".join(spliced(now.lines, edit.edits))
@@ -164,7 +136,7 @@ class DiskWorkspace:
     def _held(self, uri: str, *, may_make: bool = False) -> Iterator[Place]:
         """Where to write for `uri`, in the folder. Raises PathRefused and OSError where a link is on the way."""
         path = self.path(uri)
-        if link := self.link(path):
+        if link := self.folder.link(path):
             raise PathRefused(through_link(path, link))
         with held(self._real, path, may_make=may_make) as place:
             yield place

@@ -5,7 +5,7 @@ Invariant: an edit is only sent with the versions that it was made for, and neve
 
 import asyncio
 import logging
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from lsprotocol import types
@@ -61,37 +61,9 @@ class EditorWorkspace:
         found = self.folder.paths(hidden=hidden)
         return (path for path in found if self._may_read(path_to_uri(self.folder.root / path)))
 
-    def names(self, folder: str) -> tuple[str, ...]:
-        """Names of the files right in a folder on disk, hidden ones too."""
-        return self.folder.names(folder)
-
     def exists(self, uri: str) -> bool:
         """Whether there is a document or a file."""
         return uri in self._protocol.documents or self.folder.exists(uri)
-
-    def link(self, path: str) -> str | None:
-        """The first link on the way to `path` on disk."""
-        return self.folder.link(path)
-
-    def identity(self, uri: str) -> Hashable:
-        """What all names of one file on disk have in common."""
-        return self.folder.identity(uri)
-
-    def mode(self, uri: str) -> int | None:
-        """The permissions of the file on disk, whether or not the editor has it open."""
-        return self.folder.mode(uri)
-
-    def mark(self, uri: str) -> str:
-        """The byte order mark of the file on disk: a document that an editor has open shows none."""
-        return self.folder.mark(uri)
-
-    def missing(self, path: str) -> tuple[str, ...]:
-        """The folders on the way to `path` that are not on disk."""
-        return self.folder.missing(path)
-
-    def remove_empty(self, path: str) -> None:
-        """Remove a folder with nothing in it, on disk: editors are asked for no such thing."""
-        self.folder.remove_empty(path)
 
     def snapshot(self, uri: str) -> Snapshot | None:
         """The open document, else the file."""

@@ -110,8 +110,8 @@ async def _put_back(workspace: Workspace, label: str, changes: Collection[FileCh
 
 def _is_spare(workspace: Workspace, aside: str, uri: str, known: Collection[tuple[str, ...]]) -> bool:
     """Whether nothing is lost with the file `aside`: it has another name, or its text is in the journal."""
-    identity = workspace.identity(aside)
-    if identity is not None and identity == workspace.identity(uri):
+    identity = workspace.folder.identity(aside)
+    if identity is not None and identity == workspace.folder.identity(uri):
         return True
     now = workspace.snapshot(aside)
     return now is not None and now.lines in known
@@ -168,7 +168,7 @@ def _renamed(workspace: Workspace, change: FileChange) -> list[FileChange]:
 def _linked(workspace: Workspace, change: FileChange) -> list[FileChange]:
     """The parts of a rename that was cut off while the file had both names; none where there are two files."""
     assert change.new_uri is not None
-    one, other = workspace.identity(change.uri), workspace.identity(change.new_uri)
+    one, other = workspace.folder.identity(change.uri), workspace.folder.identity(change.new_uri)
     now = workspace.snapshot(change.uri)
     if one is None or one != other or now is None:
         return []

@@ -149,7 +149,7 @@ async def redraft(
     whole = _merged(earlier.reply if earlier else None, reply)
     usable, refused = await without_closed(whole, files, question.kind, model, seams)
     workspace = seams.workspace
-    shown = Shown(files, workspace.uri, workspace.exists, seams.syntax, workspace.identity)
+    shown = Shown(files, workspace.uri, workspace.exists, seams.syntax, workspace.folder.identity)
     draft = await asyncio.to_thread(_drafted, usable, shown, seams.syntax, style, question)
     return replace(draft, reply=whole, failures=(*refused, *draft.failures))
 

@@ -57,7 +57,7 @@ def detour_to(workspace: Workspace, path: str) -> str | None:
     A rule about a path would not hold there, nor would what is known of the file by its name.
     """
     try:
-        link = workspace.link(path)
+        link = workspace.folder.link(path)
     except PathRefused as failure:
         return str(failure)
     return through_link(path, link) if link else None
@@ -130,7 +130,7 @@ class Guard:
         return self._read[folder]
 
     def _rules(self) -> list[str]:
-        names = [name for name in self._workspace.names(RULES_FOLDER) if name.endswith((".md", ".mdc"))]
+        names = [name for name in self._workspace.folder.names(RULES_FOLDER) if name.endswith((".md", ".mdc"))]
         return names if len(names) <= _MOST_RULES_FILES else [_TOO_MANY]
 
     def _instructions(self, path: str, folder: str) -> Instructions | None:

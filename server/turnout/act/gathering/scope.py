@@ -173,7 +173,7 @@ class _Gatherer:
         if file is None:
             self.skipped[path] = Skipped(path, "There is no such file.")
             return
-        identity = self._workspace.identity(uri)
+        identity = self._workspace.folder.identity(uri)
         if identity in self._names:
             self.skipped[path] = Skipped(path, same_file(path, self._names[identity]))
             return

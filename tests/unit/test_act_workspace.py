@@ -177,3 +177,28 @@ async def test_a_deleted_file_that_was_open_comes_back_with_its_mark(tmp_path: P
     created = (client.applied[-1].document_changes or ())[-1]
     assert isinstance(created, types.TextDocumentEdit)
     assert [edit.new_text for edit in created.edits if isinstance(edit, types.TextEdit)] == [f"{mark}one\n"]
+
+
+@pytest.mark.parametrize(
+    ("stored", "is_deleted"),
+    [
+        ("größe\n".encode(), True),
+        ("größe\n".encode("latin-1"), False),
+        ("größe\n".encode("utf-16"), False),
+        ("größe\n".encode("utf-16-le"), False),
+        (b"", True),
+        (None, True),
+    ],
+)
+async def test_an_open_file_that_only_its_editor_can_read_is_not_deleted(
+    tmp_path: Path, stored: bytes | None, is_deleted: bool
+) -> None:
+    """An undo would write UTF-8 in the place of another encoding, so that it would not bring back what was there."""
+    file = tmp_path / "a.py"
+    if stored is not None:
+        file.write_bytes(stored)
+    client = Client(KINDS.Delete)
+    client.documents = {file.as_uri(): Document(file.as_uri(), "python", 1, "größe\n")}
+    change = file_change("delete", file.as_uri(), "a.py", ("größe\n",), (), version=1)
+    done, conflicts = await carry_out(workspace(client, tmp_path), "label", [change])
+    assert (len(client.applied), len(done), not conflicts) == (is_deleted, is_deleted, is_deleted)

@@ -186,7 +186,9 @@ class Arrival:
         if earlier is not None:
             await earlier
         workspace = self._seams.workspace
-        shown = Shown(self._files, workspace.uri, workspace.exists, self._seams.syntax, workspace.folder.identity)
+        shown = Shown(
+            self._files, workspace.uri, workspace.exists, self._seams.syntax, workspace.folder.identity
+        )
         with suppress(TurnoutError):  # said where the whole answer is read
             changes = (await asyncio.to_thread(assemble, Reply("", steps), shown)).changes
             self._seams.show([change for change in changes if self._objection(change) is None])

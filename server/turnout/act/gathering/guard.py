@@ -130,7 +130,9 @@ class Guard:
         return self._read[folder]
 
     def _rules(self) -> list[str]:
-        names = [name for name in self._workspace.folder.names(RULES_FOLDER) if name.endswith((".md", ".mdc"))]
+        names = [
+            name for name in self._workspace.folder.names(RULES_FOLDER) if name.endswith((".md", ".mdc"))
+        ]
         return names if len(names) <= _MOST_RULES_FILES else [_TOO_MANY]
 
     def _instructions(self, path: str, folder: str) -> Instructions | None:

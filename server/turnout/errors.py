@@ -40,6 +40,7 @@ TurnoutError
     ├── EditUnmatched        the text to replace is not in the file
     ├── EditAmbiguous        it is there more than once
     ├── PathRefused          a path outside what the request may touch
+    │   └── PlaceTaken           one that another file has, or leaves no room for
     ├── FileUnusable         a file that is not UTF-8 text of a sensible size
     │   └── FileWithheld     a file that its user keeps from every model
     ├── DocumentStale        the file changed since the edit was made
@@ -274,6 +275,10 @@ class EditAmbiguous(EditError):
 
 class PathRefused(EditError):
     """A path outside what the request may touch."""
+
+
+class PlaceTaken(PathRefused):
+    """A path that another file has, or leaves no room for."""
 
 
 class FileUnusable(EditError):

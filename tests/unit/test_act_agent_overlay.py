@@ -195,6 +195,14 @@ CART = [{"path": "cart.py", "text": "SUM = 1\n"}]
         ),
         (
             [
+                call(rename=[{"path": "basket.py", "new_path": "cart.py"}], create=SHIM, done=True),
+                [("reset_files", {"paths": ["basket.py"]}), *call(create=CART, rewrite=SHIM)],
+            ],
+            "Use reset_files for basket.py, then create cart.py and rewrite basket.py.",
+            {"basket.py": "from cart import SUM\n", "cart.py": "SUM = 1\n"},
+        ),
+        (
+            [
                 call(delete=["prices.py"]),
                 call(rename=[{"path": "basket.py", "new_path": "prices.py"}]),
                 call(create=[{"path": "prices.py", "text": "SUM = 1\n"}], delete=["basket.py"]),
@@ -203,15 +211,45 @@ CART = [{"path": "cart.py", "text": "SUM = 1\n"}]
             {"prices.py": "SUM = 1\n", "basket.py": ""},
         ),
     ],
-    ids=["the old place is kept", "onto a file that is gone"],
+    ids=["the old place is kept", "in one call", "onto a file that is gone"],
 )
 async def test_a_move_that_cannot_be_is_made_otherwise(
     turns: Sequence[Turn], said: str, texts_then: dict[str, str]
 ) -> None:
     """Where one place would be of two files, the model is told what comes to the same, and that is taken."""
     proposal, asker = await after(*turns, "Done.")
-    assert said in asker.said[1]
+    assert said in asker.said[len(turns) - 2]
     assert (texts(proposal), failed(proposal)) == (texts_then, {})
+
+
+MOVED = call(rename=[{"path": "basket.py", "new_path": "cart.py"}])
+TENFOLD_A = edits("prices.py", "A = 1", "A = 10")
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        (call(create=SHIM), "basket.py is the place of two files"),
+        (call(rename=[{"path": "prices.py", "new_path": "cart.py"}]), "cart.py exists already"),
+        (call(create=[{"path": "prices.py/x.py", "text": "X = 1\n"}]), "prices.py/x.py cannot be there"),
+    ],
+    ids=["two files", "exists", "a file is on its way"],
+)
+async def test_a_place_that_is_taken_is_not_forgotten(there: Calls, said: str) -> None:
+    """What could not be put where it was meant to stays wrong until it is mended, whatever else is proposed then."""
+    proposal, asker = await after(MOVED, there, TENFOLD_A, "Done.")
+    assert said in asker.said[1]
+    assert said in asker.said[2]
+    assert said in failed(proposal)["edits"]
+    assert not proposal.complete
+
+
+async def test_what_is_put_in_another_place_is_mended() -> None:
+    """A new file whose place is taken is let go of, and made where there is room."""
+    taken = call(create=[{"path": "prices.py/x.py", "text": "X = 1\n"}])
+    free = call(create=[{"path": "x.py", "text": "X = 1\n"}])
+    proposal, _ = await after(taken, [("reset_files", {"paths": ["prices.py/x.py"]}), *free], "Done.")
+    assert (texts(proposal), failed(proposal), proposal.complete) == ({"x.py": "X = 1\n"}, {}, True)
 
 
 async def test_a_file_is_let_go_of() -> None:
@@ -260,7 +298,7 @@ async def test_an_edit_that_is_refused_can_be_let_go_of() -> None:
     )
     asker = Calling([both, [("reset_files", {"paths": ["basket.py"]})], "Done."])
     proposal = await propose(replace(START, scope=("file:///w/prices.py",)), around(asker, PRICES))
-    assert "Let go of what may not be changed with reset_files" in asker.said[0]
+    assert "Let go of what may not be done with reset_files" in asker.said[0]
     assert asker.said[1].startswith("Let go of the edits of basket.py.")
     assert (set(texts(proposal)), failed(proposal), proposal.complete) == ({"prices.py"}, {}, True)
 

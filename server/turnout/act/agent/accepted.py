@@ -6,13 +6,14 @@ accepted together or not at all; what could not be accepted stays known until it
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from turnout.act.agent.overlay import Overlay
 from turnout.act.drafting.closed import without_closed
 from turnout.act.drafting.conversation import Question
 from turnout.act.drafting.drafts import Draft, syntax_check
-from turnout.act.drafting.withdrawals import Attempt, meant
+from turnout.act.drafting.withdrawals import Attempt, is_named, meant
 from turnout.act.proposals import Check
 from turnout.act.seams import Seams
 from turnout.core.documents import Snapshot
@@ -21,7 +22,7 @@ from turnout.core.edits.locating import bodies_of
 from turnout.core.edits.paths import normalise
 from turnout.core.edits.replies import Delete, Rename, Replace, Reply, Step, Write
 from turnout.core.models import Model
-from turnout.errors import EditError, PathRefused
+from turnout.errors import EditError, PathRefused, PlaceTaken
 
 
 @dataclass
@@ -35,7 +36,7 @@ class Accepted:
     attempts: list[Attempt] = field(default_factory=list)
     """What the model made of it with each proposal."""
     _open: dict[str, list[EditError]] = field(default_factory=dict)
-    """What is wrong with the last edits of a file, by its path; "" for what is about none that may change."""
+    """What is wrong with the last edits of a file, or its move, by its path; "" for what may not be at all."""
     _steps: dict[str, Step] = field(default_factory=dict)
     """One for each path that was spoken of."""
     _made: set[Step] = field(default_factory=set)
@@ -70,8 +71,7 @@ class Accepted:
             ),
         )
         usable, refused = await without_closed(wanted, now, self.question.kind, model, self.seams)
-        shown = self.overlay.shown(now, self.seams.syntax)
-        failures = await asyncio.to_thread(self._accept, usable, shown)
+        failures = await asyncio.to_thread(self._accept_in_order, usable, files)
         self._note(wanted, (*refused, *failures))
         self.plan = self.plan or reply.plan
         return tuple(f"Block {step.number} is in {step.path} already." for step in made)
@@ -82,7 +82,7 @@ class Accepted:
         refused = self._open.pop("", [])
         if others := [failure for failure in refused if not str(failure).startswith(f"{path} ")]:
             self._open[""] = others
-        known = path in self._open or len(others) < len(refused)
+        known = not self._open.keys().isdisjoint((path, _move_of(path))) or len(others) < len(refused)
         for name in {path, *((change.path, change.new_path or change.path) if change else ())}:
             self._forget(name)
         return known or change is not None
@@ -109,6 +109,16 @@ class Accepted:
         told = (replace(lost, reason="the model took its change back.") for lost in free)
         missing = tuple(lost for lost in draft.withdrawn if lost not in free)
         return replace(draft, withdrawn=missing, reconsidered=(*draft.reconsidered, *told))
+
+    def _accept_in_order(self, reply: Reply, files: Mapping[str, Snapshot]) -> list[EditError]:
+        """Take `reply`; a file that is made in the place of one that it moves comes after the move."""
+        moved = {step.path for step in reply.steps if isinstance(step, Rename)}
+        late = [step for step in reply.steps if step.path in moved and _makes(step)]
+        failures: list[EditError] = []
+        for steps in ([step for step in reply.steps if step not in late], late):
+            shown = self.overlay.shown(self.overlay.files(files), self.seams.syntax)
+            failures += self._accept(replace(reply, steps=tuple(steps)), shown)
+        return failures
 
     def _accept(self, reply: Reply, shown: Shown) -> list[EditError]:
         """Take what can be made of `reply` into the overlay; what is wrong with the rest. Parses and reads files."""
@@ -142,13 +152,17 @@ class Accepted:
     def _note(self, reply: Reply, failures: Sequence[EditError]) -> None:
         """Remember what is wrong with `reply`, in the place of what was before with its files."""
         spoken_of = dict.fromkeys(step.path for step in reply.steps)
-        for path in ("", *spoken_of):
-            self._open.pop(path, None)
+        moves = (_move_of(step.path) for step in reply.steps if isinstance(step, Rename | Delete))
+        for about in ("", *spoken_of, *moves):
+            self._open.pop(about, None)
+        refused: set[str] = set()
         for failure in failures:
-            path = _path_of(failure, reply)
-            self._open.setdefault(path, []).append(failure)
+            about = _about(failure, reply)
+            refused.add(about)
+            self._open.setdefault(about, []).append(failure)
         self._steps |= {step.path: step for step in reply.steps}
-        self._made |= {replace(step, number=0) for step in reply.steps if step.path not in self._open}
+        made = (step for step in reply.steps if refused.isdisjoint((step.path, _move_of(step.path))))
+        self._made |= {replace(step, number=0) for step in made}
 
     def _is_in_place(self, step: Step, files: Mapping[str, Snapshot]) -> bool:
         """Whether `files` are as `step` left them when it was made before: to make it again would do harm or fail."""
@@ -176,6 +190,7 @@ class Accepted:
 
     def _forget(self, path: str) -> None:
         self._open.pop(path, None)
+        self._open.pop(_move_of(path), None)
         self._checks.pop(path, None)
         self._steps.pop(path, None)
         self._made = {
@@ -187,20 +202,39 @@ def spelled(reply: Reply) -> Reply:
     """`reply` with each path in the one spelling of its file; one that is refused stays as it was written."""
     steps: list[Step] = []
     for step in reply.steps:
-        try:
-            steps.append(replace(step, path=normalise(step.path)))
-        except PathRefused:
-            steps.append(step)  # said where the edits are made
+        step = replace(step, path=_spelled(step.path))
+        steps.append(replace(step, new_path=_spelled(step.new_path)) if isinstance(step, Rename) else step)
     return replace(reply, steps=tuple(steps))
 
 
-def _path_of(failure: EditError, reply: Reply) -> str:
-    """The path of the step of `reply` that failed; "" for none.
+def _spelled(path: str) -> str:
+    with suppress(PathRefused):  # said where the edits are made
+        return normalise(path)
+    return path
+
+
+def _about(failure: EditError, reply: Reply) -> str:
+    """What of `reply` failed: the path of a step, or its move; "" for none, and for what may not be at all.
 
     A failure names its file before it quotes lines, which may name others.
     """
     text = str(failure)
-    return min(meant(reply, (), [failure]), key=text.find, default="")
+    if not isinstance(failure, PlaceTaken):
+        return min(meant(reply, (), [failure]), key=text.find, default="")
+    places = {step.path: step.path for step in reply.steps}
+    places |= {step.new_path: _move_of(step.path) for step in reply.steps if isinstance(step, Rename)}
+    named = [place for place in places if is_named(place, text)]
+    return places[min(named, key=text.find)] if named else ""
+
+
+def _move_of(path: str) -> str:
+    """What a move of the file at `path` goes by: one that was refused is mended by another, and by no edit."""
+    return f"{path} ->"
+
+
+def _makes(step: Step) -> bool:
+    """Whether `step` can only be about a file that is new."""
+    return isinstance(step, Replace) and not step.search
 
 
 def _holds(lines: Sequence[str], part: Sequence[str]) -> bool:

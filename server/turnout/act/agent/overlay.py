@@ -15,7 +15,7 @@ from turnout.core.edits.locating import Region, bodies_of
 from turnout.core.edits.matching import replace_regions
 from turnout.core.edits.paths import same_file, same_place
 from turnout.core.languages import language_of
-from turnout.errors import PathRefused
+from turnout.errors import PathRefused, PlaceTaken
 
 Objection = Callable[[FileChange], str | None]
 """Why a change may not be made; None where it may."""
@@ -111,16 +111,16 @@ class Overlay:
         return change if change is not None and change.kind == "delete" else None
 
     def _must_be_possible(self, change: FileChange, first: FileChange | None) -> None:
-        """Raises PathRefused where another change is about the same place, or the same file by another name."""
+        """Raises PlaceTaken where another change is about the same place, or the same file by another name."""
         places = {same_place(change.path), same_place(_place(change))}
         identity = None if change.kind == "create" else self.workspace.folder.identity(change.uri)
         for other in self.changes.values():
             if other is first:
                 continue
             if not places.isdisjoint((same_place(other.path), same_place(_place(other)))):
-                raise PathRefused(f"{_place(change)} is the place of two files.{_instead(change, other)}")
+                raise PlaceTaken(f"{_place(change)} is the place of two files.{_instead(change, other)}")
             if identity is not None and identity == self.workspace.folder.identity(other.uri):
-                raise PathRefused(same_file(change.path, other.path))
+                raise PlaceTaken(same_file(change.path, other.path))
 
 
 def composed(first: FileChange, then: FileChange) -> FileChange | None:

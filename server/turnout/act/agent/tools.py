@@ -35,7 +35,7 @@ from turnout.core.prompts import Tool, ToolCall
 from turnout.core.receipts import SentFile
 from turnout.core.repository import Repository
 from turnout.core.secrets import lines_of_keys
-from turnout.errors import EditError, PathRefused
+from turnout.errors import EditError, PathRefused, PlaceTaken
 
 MOST_READ_BYTES = 24_000
 MOST_MATCHES = 60
@@ -324,10 +324,10 @@ def rejected(draft: Draft) -> str:
     said: list[str] = []
     if draft.failures:
         wrong = [f"- {failure}" for failure in draft.failures]
-        may_be_mended = not all(isinstance(failure, PathRefused) for failure in draft.failures)
-        again = " Propose them again, for the files as they are now." if may_be_mended else ""
+        barred = [isinstance(f, PathRefused) and not isinstance(f, PlaceTaken) for f in draft.failures]
+        again = "" if all(barred) else " Propose them again, for the files as they are now."
         if any(isinstance(failure, PathRefused) for failure in draft.failures):
-            again += " Let go of what may not be changed with reset_files, and do without it."
+            again += " Let go of what may not be done with reset_files, and do without it."
         said += ["That cannot be applied:", *wrong, f"None of the edits of those files was made.{again}"]
     if broken := [f"- {check.name}: {check.message}" for check in draft.checks if not check.ok]:
         said += ["What was accepted breaks files:", *broken, "Mend it with more edits, or use reset_files."]

@@ -52,7 +52,7 @@ def meant(reply: Reply, changes: Iterable[FileChange], failures: Iterable[EditEr
     To let go of a file that may not be changed is no withdrawal.
     """
     wrong = "\n".join(str(failure) for failure in failures if not isinstance(failure, PathRefused))
-    failed = (step.path for step in reply.steps if _is_named(step.path, wrong))
+    failed = (step.path for step in reply.steps if is_named(step.path, wrong))
     return dict.fromkeys([*(change.path for change in changes), *failed])
 
 
@@ -175,7 +175,8 @@ def _touch(hunk: Hunk, other: Hunk) -> bool:
     return hunk.start <= other.end and other.start <= hunk.end
 
 
-def _is_named(path: str, text: str) -> bool:
+def is_named(path: str, text: str) -> bool:
+    """Whether `text` names `path`, and not one that has it as a part."""
     return re.search(rf"(?<![\w./-]){re.escape(path)}(?![\w/-])", text) is not None
 
 

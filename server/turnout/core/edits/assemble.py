@@ -22,7 +22,7 @@ from turnout.core.edits.paths import as_written, is_hidden, normalise, same_file
 from turnout.core.edits.readable import must_read_back
 from turnout.core.edits.replies import Delete, Rename, Replace, Reply, Step, Write
 from turnout.core.symbols import Problem
-from turnout.errors import EditError, EditUnmatched, PathRefused, ReplyUnusable
+from turnout.errors import EditError, EditUnmatched, PathRefused, PlaceTaken, ReplyUnusable
 
 _ENDS_OF_STRINGS = frozenset("\"'`]")
 """A line without any of them does not end one string and begin another."""
@@ -117,14 +117,14 @@ def _must_have_its_own_place(change: FileChange, places: dict[str, bool]) -> Non
     place = change.new_path or change.path
     folders = [same_place(folder.as_posix()) for folder in PurePosixPath(place).parents][:-1]
     if same_place(place) in places or any(places.get(folder) for folder in folders):
-        raise PathRefused(f"{place} is the place of two files.")
+        raise PlaceTaken(f"{place} is the place of two files.")
     places.update(dict.fromkeys(folders, False))
     places[same_place(place)] = True
 
 
 def _must_be_its_only_name(change: FileChange, identity: Hashable, names: dict[Hashable, str]) -> None:
     if identity is not None and names.setdefault(identity, change.path) != change.path:
-        raise PathRefused(same_file(change.path, names[identity]))
+        raise PlaceTaken(same_file(change.path, names[identity]))
 
 
 def _change(path: str, steps: list[Step], shown: Shown) -> FileChange | None:
@@ -300,12 +300,12 @@ def _free(path: str, shown: Shown) -> str:
     if is_hidden(free):
         raise PathRefused(f"{free} is hidden: a reply may not create it.")
     if shown.exists(shown.uri(free)):
-        raise PathRefused(f"{free} exists already.")
+        raise PlaceTaken(f"{free} exists already.")
     file = next(
         (path for folder in PurePosixPath(free).parents if (path := str(folder)) in shown.files), None
     )
     if file is not None:
-        raise PathRefused(f"{free} cannot be there: {file} is a file.")
+        raise PlaceTaken(f"{free} cannot be there: {file} is a file.")
     return free
 
 

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import os
 import re
+import shlex
 import subprocess
 import tempfile
 import threading
@@ -50,6 +51,7 @@ _STAGED = ("--raw", "--numstat", "--patch", "-z", "--no-abbrev", "--full-index")
 _DROPPED = re.compile(
     r"GIT_(?:TRACE\w*|EXTERNAL_DIFF|PAGER|SSH\w*|ASKPASS|PROXY\w*|EDITOR|CONFIG\w*|ATTR_SOURCE)"
 )
+_OWNER = re.compile(rb"dubious ownership in repository at '([^\n]*)'")
 _SUBJECTS = 12
 _MOST_COMPLAINTS = 10_000
 
@@ -192,9 +194,11 @@ async def toplevel(folder: Path) -> Path:
     """The top of the work tree that holds `folder`. Raises GitFailed where there is none, or none around it."""
     try:
         said = (await run(folder, "rev-parse", "--show-toplevel")).decode("utf-8", "surrogateescape")
+    except _Foreign:
+        raise
     except _Refused as error:
         raise GitFailed(
-            f"{folder} is in no git repository, or in one that git does not trust.",
+            f"{folder} is in no git repository, or in one that git does not read.",
             advice="git status, run there, says more.",
         ) from error
     top, inside = await asyncio.to_thread(lambda: (Path(said.rstrip("\n")).resolve(), folder.resolve()))
@@ -225,10 +229,8 @@ async def dirty(
 ) -> tuple[str, ...]:
     """Those of `paths` (in `folder`) that the last commit does not hold as they are on disk.
 
-    None without a repository or a commit; all of them where git does not say, as of the repository of another user.
-
-    Nor is one that it holds as it was a while ago, where `texts` says how that was (None: no file; a byte order mark is
-    no part of a text).
+    None without a repository or a commit, nor one that it holds as it was a while ago, where `texts` says how that was
+    (None: no file; a byte order mark is no part of a text). Raises GitFailed where git does not say.
 
     Files are compared here and not by git, which would run the filters that a repository names for it.
     """
@@ -237,7 +239,9 @@ async def dirty(
     except (_Missing, _NoRepository):
         return ()
     except GitFailed:
-        return () if await _has_no_commit(folder) else tuple(paths)
+        if await _has_no_commit(folder):
+            return ()
+        raise
     known = {}
     for entry in listed.decode("utf-8", "surrogateescape").split("\0"):
         head, _, path = entry.partition("\t")
@@ -301,6 +305,22 @@ class _NoRepository(_Refused):
     """It said that it finds no repository."""
 
 
+class _Foreign(_Refused):
+    """It said that the repository is another user's, whose settings it would follow."""
+
+
+def _refusal(said: bytes, command: str, folder: Path, status: int) -> GitFailed:
+    """What git's complaint comes to."""
+    if foreign := _OWNER.search(said):
+        top = foreign[1].decode("utf-8", "surrogateescape")
+        return _Foreign(
+            f"git refuses to read the repository {top}, which belongs to another user.",
+            advice=f"If you trust it, allow it: git config --global --add safe.directory {shlex.quote(top)}",
+        )
+    kind = _NoRepository if b"not a git repository (or any" in said else _Refused
+    return kind(f"git {command} failed in {folder} with exit status {status}.")
+
+
 class _Call:
     """One run of git, which another thread may stop."""
 
@@ -362,9 +382,7 @@ class _Call:
         if status and not is_cut:
             command = next(word for word in self._arguments[len(_SAFE) :])
             complaints.seek(0)
-            is_none = b"not a git repository (or any" in complaints.read(_MOST_COMPLAINTS)
-            kind = _NoRepository if is_none else _Refused
-            raise kind(f"git {command} failed in {self._folder} with exit status {status}.")
+            raise _refusal(complaints.read(_MOST_COMPLAINTS), command, self._folder, status)
         return data
 
     def stop(self) -> None:

@@ -194,12 +194,16 @@ async def test_no_repository(tmp_path: Path) -> None:
 
 
 async def test_what_git_does_not_say_is_not_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files in a repository of another user may hold anything; without a commit or without git, none is asked for."""
+    """Who may read a repository of another user is said; without a commit or without git, none is asked for."""
     repository(tmp_path, FILES)
     assert await git.dirty(tmp_path, ["a.py"]) == ()
     commit(tmp_path, "Begin")
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
-    assert await git.dirty(tmp_path, ["a.py", "new"]) == ("a.py", "new")
+    for ask in (git.dirty(tmp_path / "dir", ["b.py"]), git.staged(tmp_path / "dir")):
+        with pytest.raises(GitFailed) as refused:
+            await ask
+        assert f"refuses to read the repository {tmp_path}, which" in refused.value.message
+        assert refused.value.advice.endswith(f": git config --global --add safe.directory {tmp_path}")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert await git.dirty(tmp_path, ["a.py"]) == ()
 

@@ -201,20 +201,10 @@ class _Job:
         self, proposal: "Proposal", workspace: "DiskWorkspace"
     ) -> tuple[int, list[dict[str, Any]]]:
         """The exit status, and why it was not applied."""
-        from turnout import git
         from turnout.commands.undo import conflicts, in_words, journalled, recovered
 
-        # As they were when the work began: what was edited meanwhile is a matter of lines, and of `apply`.
-        worked_on = _worked_on(proposal)
-        changed = () if self.args.allow_dirty else await git.dirty(self.root, tuple(worked_on), worked_on)
-        if changed:
-            self.terminal.say(
-                f"Nothing was changed: {', '.join(changed)} has changes that are not committed. "
-                "Commit them, or use --allow-dirty.",
-                "error",
-            )
-            message = "it has changes that are not committed"
-            return DIRTY, [{"path": path, "line": None, "message": message} for path in changed]
+        if refused := [] if self.args.allow_dirty else await self._not_committed(proposal):
+            return DIRTY, refused
         proposals = journalled()
         proposals.keep(proposal, await recovered(proposals, workspace))
         outcome = await proposals.apply(workspace, proposal.id)
@@ -226,6 +216,29 @@ class _Job:
         elif not outcome.done:
             self.terminal.say("Nothing was changed. Run it again, on the files as they are now.", "error")
         return DONE if outcome.done else FAILED, found
+
+    async def _not_committed(self, proposal: "Proposal") -> list[dict[str, Any]]:
+        """What keeps `proposal` from being applied to files that no commit could bring back; it is said as well."""
+        from turnout import git
+        from turnout.errors import GitFailed
+
+        # As they were when the work began: what was edited meanwhile is a matter of lines, and of `apply`.
+        worked_on = _worked_on(proposal)
+        try:
+            changed = await git.dirty(self.root, tuple(worked_on), worked_on)
+        except GitFailed as failure:
+            self.terminal.say(
+                f"Nothing was changed, as only --allow-dirty goes without git: {failure}", "error"
+            )
+            return [{"path": None, "line": None, "message": failure.message}]
+        if changed:
+            self.terminal.say(
+                f"Nothing was changed: {', '.join(changed)} has changes that are not committed. "
+                "Commit them, or use --allow-dirty.",
+                "error",
+            )
+        message = "it has changes that are not committed"
+        return [{"path": path, "line": None, "message": message} for path in changed]
 
     def _print(self, proposal: "Proposal", status: int, more: dict[str, Sequence[Any]]) -> None:
         applied = bool(self.args.apply) and status == DONE

@@ -1,5 +1,5 @@
 /** A proposal in words: what it changes, and what was found out about it. */
-import type { Check, Receipt, RefactorProposal, Verdict } from "./protocol";
+import type { Check, Conflict, Receipt, RefactorProposal, Verdict } from "./protocol";
 
 const VERDICT_CHARACTERS = 300;
 const INCOMPLETE = "A part of the model's answer could not be used.";
@@ -24,10 +24,21 @@ export function summarise({ files, verdict, complete, skipped = [], receipt }: R
   return [...sentences, ...(complete ? [] : [INCOMPLETE]), ...(out ? [`Left out: ${out}.`] : [])].join(" ");
 }
 
-/** The plan and what was left out, for above the list of changes. */
-export function notesOf({ plan, complete, skipped = [] }: RefactorProposal): string {
+/** The plan, what was left out, and what does not fit the files any more, for above the list of changes. */
+export function notesOf(
+  { plan, complete, skipped = [] }: RefactorProposal,
+  conflicts: readonly Conflict[] = [],
+): string {
   const out = skipped.map(({ path, reason }) => `Left out: ${path} (${reason})`);
-  return [plan, ...(complete ? [] : [INCOMPLETE]), ...out].filter(Boolean).join(" · ");
+  const unfit = conflicts.map((conflict) => `Does not fit now: ${describeConflict(conflict)}`);
+  return [plan, ...(complete ? [] : [INCOMPLETE]), ...out, ...unfit].filter(Boolean).join(" · ");
+}
+
+/** Says a conflict in one line. */
+export function describeConflict({ uri, message, line }: Conflict): string {
+  if (!uri) return message;
+  const name = decodeURIComponent(uri.replace(/^.*\//, ""));
+  return line == null ? `${name}: ${message}` : `${name}, line ${line + 1}: ${message}`;
 }
 
 const FORMS: Record<string, string> = {

@@ -190,14 +190,23 @@ export interface Conflict {
   line?: number | null;
 }
 
+/** What can be applied of a proposal to the files as they are now, and what stands in the way of the rest. */
+export interface Standing extends RefactorProposal {
+  label: string;
+  conflicts: Conflict[];
+}
+
 export interface ApplyResult {
   applied: boolean;
   conflicts: Conflict[];
+  /** The hunks that can still be applied, once some were. */
+  left?: string[];
 }
 
 export interface UndoResult {
   undone: boolean;
   conflicts: Conflict[];
+  proposalId?: string;
 }
 
 export interface RouteExplanation {
@@ -237,6 +246,8 @@ interface DocumentPosition {
 
 export const PlanFirst = new RequestType<PlanParams, Plan | null, void>("turnout/plan");
 export const Refactor = new RequestType<RefactorParams, RefactorProposal, void>("turnout/refactor");
+/** Without an id it is about the last proposal. */
+export const LookAgain = new RequestType<{ proposalId?: string }, Standing | null, void>("turnout/proposal");
 export const Apply = new RequestType<{ proposalId: string; hunks?: string[] }, ApplyResult, void>(
   "turnout/apply",
 );
@@ -299,10 +310,3 @@ export const KINDS = [
   "explain",
   "commit_message",
 ] as const;
-
-/** Says a conflict in one line. */
-export function describeConflict({ uri, message, line }: Conflict): string {
-  if (!uri) return message;
-  const name = decodeURIComponent(uri.replace(/^.*\//, ""));
-  return line == null ? `${name}: ${message}` : `${name}, line ${line + 1}: ${message}`;
-}

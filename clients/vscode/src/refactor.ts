@@ -7,14 +7,14 @@ import type { Reports } from "./explain";
 import { askInstruction } from "./instruction";
 import { decideOnPlan } from "./plan";
 import { Preview, Review } from "./preview";
-import { checksReport, choiceOf, notesOf, summarise } from "./proposaltext";
+import { checksReport, choiceOf, describeConflict, notesOf, summarise } from "./proposaltext";
 import { ReviewTree } from "./reviewtree";
 import {
   Apply,
   type Conflict,
-  describeConflict,
   Discard,
   Explain,
+  LookAgain,
   Models,
   PlanFirst,
   Refactor,
@@ -55,7 +55,7 @@ export class Refactoring implements vscode.Disposable {
       // The same by another name: in the context menu the editor has a "Refactor..." of its own.
       registerCommand("turnout.refactorHere", () => this.propose()),
       registerCommand("turnout.undo", () => this.undo()),
-      this.reviewCommand("show", (review) => this.present(review)),
+      registerCommand("turnout.proposal.show", () => this.showAgain()),
       this.reviewCommand("choose", (review) => this.choose(review)),
       this.reviewCommand("checks", ({ proposal }) => this.reports.show("Checks of the refactor", checksReport(proposal))),
       this.reviewCommand("apply", (review) => this.apply(review)),
@@ -121,6 +121,26 @@ export class Refactoring implements vscode.Disposable {
     else if (chosen) await this.choose(review);
   }
 
+  /** Shows the refactor under review; else the last one that can be applied, also one from before a restart. */
+  private async showAgain(): Promise<void> {
+    const review = this.review ?? (await this.takeUp({}));
+    if (review) await this.present(review);
+    else void vscode.window.showInformationMessage("Turnout has no refactor that could be applied.");
+  }
+
+  /** Puts what can be applied of a proposal under review; nothing where there is none, or none of it fits. */
+  private async takeUp(query: { proposalId?: string }): Promise<Review | undefined> {
+    const standing = await this.server.request(LookAgain, query);
+    if (!standing) return undefined;
+    if (standing.files.length === 0) {
+      await showConflicts("Nothing of it fits the files as they are.", standing.conflicts);
+      return undefined;
+    }
+    const review = await Review.open(titleFor(standing.label), standing);
+    this.setReview(review, notesOf(standing, standing.conflicts));
+    return review;
+  }
+
   private async choose(review: Review): Promise<void> {
     await this.preview.show(review);
     if (await this.preview.choose(review)) this.setReview(review);
@@ -133,7 +153,17 @@ export class Refactoring implements vscode.Disposable {
     const result = await this.server.request(Apply, { proposalId, hunks });
     if (!result.applied) return showConflicts("Nothing was applied.", result.conflicts);
     await this.end(review);
-    void this.offerUndo(`Turnout applied ${hunks.length} of ${hunkIds.length} changes.`);
+    const done = `Turnout applied ${hunks.length} of ${hunkIds.length} changes.`;
+    if (result.left?.length) await this.keepRest(proposalId);
+    void this.offerUndo(this.review ? `${done} The others can still be applied.` : done);
+  }
+
+  /** What the user left out stays under review as it is, unticked. */
+  private async keepRest(proposalId: string): Promise<void> {
+    const review = await this.takeUp({ proposalId });
+    if (!review) return;
+    this.preview.reject(review, new Set(review.hunkIds));
+    this.setReview(review);
   }
 
   private async offerUndo(message: string): Promise<void> {
@@ -143,8 +173,14 @@ export class Refactoring implements vscode.Disposable {
 
   private async undo(): Promise<void> {
     const result = await this.server.request(Undo, {});
-    if (result.undone) void vscode.window.showInformationMessage("Turnout undid the last refactor.");
-    else await showConflicts("Nothing was undone.", result.conflicts);
+    if (!result.undone) return showConflicts("Nothing was undone.", result.conflicts);
+    void vscode.window.showInformationMessage("Turnout undid the last refactor.");
+    const { review } = this;
+    if (!review || review.proposal.proposalId !== result.proposalId) return;
+    // What was undone can be applied again, and the places of the rest have moved.
+    await this.preview.close(review);
+    this.setReview(undefined);
+    await this.takeUp({ proposalId: result.proposalId });
   }
 
   private async discard(review: Review): Promise<void> {

@@ -215,7 +215,7 @@ def test_the_logs_are_opened(scripted: Scripted, tmp_path: Path, which: str) -> 
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("Turnout re", ["refactor", "restart", "resume"]),
+        ("Turnout re", ["refactor", "restart", "resume", "review"]),
         ("Turnout explain re", ["rewrite", "refactor"]),
         ("Turnout model in", ["inline"]),
         ("Turnout log ", ["server", "worker", "neovim"]),

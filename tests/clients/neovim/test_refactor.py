@@ -82,9 +82,8 @@ def script_renaming(editor: Neovim) -> None:
         "verdict": {"state": "failed", "text": "Failed: pytest."},
         "receipt": receipt,
     }
-    editor.server(
-        "test/script", {"proposal": proposal, "apply": {"0.0,1.0,2.0": {"documentChanges": change}}}
-    )
+    script = {"proposal": proposal, "left": ["0.1"], "apply": {"0.0,1.0,2.0": {"documentChanges": change}}}
+    editor.server("test/script", script)
 
 
 def open_preview(editor: Neovim) -> None:
@@ -159,7 +158,7 @@ def on_disk(editor: Neovim) -> dict[str, str]:
 def test_a_refactor_is_reviewed_applied_and_undone(three_files: Neovim) -> None:
     """One hunk of four is rejected; the rest reaches three buffers, no disk, and goes again on undo.
 
-    What the checks came to is said, and what each of them found is one key away.
+    What the checks came to is said, and what each of them found is one key away. What was left out can be reviewed.
     """
     editor = three_files
     script_renaming(editor)
@@ -194,6 +193,13 @@ def test_a_refactor_is_reviewed_applied_and_undone(three_files: Neovim) -> None:
     assert on_disk(editor) == FILES
     editor.until(lambda: "applied 3 of 4 hunks in a.py, b.py, c.py" in editor.messages(), "the report")
     assert editor.lua("return #vim.api.nvim_list_tabpages()") == 1
+    assert ":Turnout review shows the others" in editor.messages()
+    editor.command("Turnout review")
+    editor.until_shown("[x] 2: use(uno)")
+    listed = "\n".join(editor.lines())
+    assert "b.py" not in listed
+    assert "does not fit now: c.py: These lines have been edited since." in listed
+    editor.command("Turnout discard")
     undo(editor)
     editor.until(lambda: texts(editor) == FILES, "the text before")
 

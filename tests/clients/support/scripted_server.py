@@ -281,19 +281,31 @@ def _work(server: Server, params: Json, request: Any, result: Any) -> None:
 
 def apply(server: Server, params: Json, request: Any) -> None:
     edit = server.script["apply"][",".join(params["hunks"])]
-    _carry_out(server, edit, request, "applied")
+    _carry_out(server, edit, request, "applied", left=server.script.get("left", []))
+
+
+def look_again(server: Server, params: Json, request: Any) -> None:
+    """The hunks that are left, where the script says which."""
+    proposal, left = server.script["proposal"], server.script["left"]
+    files = [
+        {**file, "hunks": [hunk for hunk in file["hunks"] if hunk["id"] in left]}
+        for file in proposal["files"]
+        if any(hunk["id"] in left for hunk in file["hunks"])
+    ]
+    conflict = {"uri": proposal["files"][-1]["uri"], "message": "These lines have been edited since."}
+    server.answer(request, {**proposal, "files": files, "label": "rename", "conflicts": [conflict]})
 
 
 def undo(server: Server, params: Json, request: Any) -> None:
     _carry_out(server, server.script["undo"], request, "undone")
 
 
-def _carry_out(server: Server, edit: Json, request: Any, key: str) -> None:
+def _carry_out(server: Server, edit: Json, request: Any, key: str, **more: Any) -> None:
     def reply(response: Json) -> None:
         result = response["result"]
         done = result["applied"]
         conflicts = [] if done else [{"uri": "", "message": result["failureReason"]}]
-        server.answer(request, {key: done, "conflicts": conflicts})
+        server.answer(request, {key: done, "conflicts": conflicts, **more})
 
     server.ask("workspace/applyEdit", {"edit": edit}, reply)
 
@@ -378,6 +390,7 @@ HANDLERS: dict[str, Callable[[Server, Json, Any], None]] = {
     "textDocument/codeAction": code_actions,
     "turnout/plan": plan,
     "turnout/refactor": refactor,
+    "turnout/proposal": look_again,
     "turnout/apply": apply,
     "turnout/undo": undo,
     "turnout/discard": answer_null,

@@ -196,13 +196,27 @@ def apply(params: Any) -> dict[str, Any]:
             "message": "These lines have been edited since.",
         }
         return {"applied": False, "conflicts": [{**conflict, "hunk": "0.0", "line": 0}]}
-    return {"applied": True, "conflicts": []}
+    return {"applied": True, "conflicts": [], "left": ["0.0"] if "2.0" in plain(params)["hunks"] else []}
+
+
+undone: list[str] = []
+
+
+@server.feature("turnout/proposal")
+def look_again(params: Any) -> dict[str, Any]:
+    """The first change is left, until all are there again."""
+    note("proposal", params)
+    whole = proposal()
+    if not undone:
+        whole["files"] = [{**whole["files"][0], "hunks": whole["files"][0]["hunks"][:1]}]
+    return {**whole, "label": "Longer names", "conflicts": []}
 
 
 @server.feature("turnout/undo")
 def undo(params: Any) -> dict[str, Any]:
     note("undo", params)
-    return {"undone": True, "conflicts": []}
+    undone.append("p1")
+    return {"undone": True, "conflicts": [], "proposalId": "p1"}
 
 
 @server.feature("turnout/discard")

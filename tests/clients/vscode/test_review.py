@@ -13,7 +13,10 @@ TREE = ".tree-explorer-viewlet-tree-view .monaco-list-row"
 
 
 def test_choose_and_apply(scripted: OpenScripted) -> None:
-    """All changes start accepted, failed checks are said; a conflict closes nothing; what is unticked is not sent."""
+    """All changes start accepted, failed checks are said; a conflict closes nothing; what is unticked is not sent.
+
+    It stays under review, unticked, and an undo brings back the others.
+    """
     editor, messages = scripted(FILES)
     editor.open("a.py")
     editor.wait_ready()
@@ -45,8 +48,13 @@ def test_choose_and_apply(scripted: OpenScripted) -> None:
     editor.command("Turnout: Apply Refactor")
     editor.wait_message("applied 3 of 4 changes")
     editor.wait_gone(REVIEW)
+    editor.wait_for(".statusbar-item", "0 of 1 changes")
+    editor.wait_for(
+        f"{TREE}:has-text('alpha = 1') .custom-view-tree-node-item-checkbox[aria-checked='false']"
+    )
     editor.push("Undo")
     editor.wait_message("undid the last refactor")
+    editor.wait_for(".statusbar-item", "4 of 4 changes")
     editor.picture("refactor-undone")
     sent = messages.all("refactor", "apply", "undo", "discard")
     assert [message["method"] for message in sent] == ["refactor", "apply", "apply", "undo"]

@@ -232,6 +232,13 @@ M.commands = {
       end
     end,
   },
+  review = {
+    args = "",
+    help = "Review what can still be applied of the last refactor: hunks that were left out, or all of it.",
+    run = function()
+      require("turnout.refactor").review()
+    end,
+  },
   undo = {
     args = "",
     help = "Take back the last refactor, in all its files.",

@@ -91,6 +91,9 @@ local function list_lines(view)
   for _, skipped in ipairs(view.proposal.skipped or {}) do
     add(("left out %s: %s"):format(skipped.path, skipped.reason), "TurnoutHint")
   end
+  for _, conflict in ipairs(view.proposal.conflicts or {}) do
+    add(("does not fit now: %s"):format(refactor.describe_conflict(conflict)), "TurnoutRejected")
+  end
   add(checked.describe_receipt(view.proposal.receipt), "TurnoutHint")
   local edits = checked.describe_edits(view.proposal.receipt)
   if edits ~= "" then
@@ -374,6 +377,9 @@ end
 ---@param client vim.lsp.Client
 ---@param proposal turnout.Proposal
 function M.open(client, proposal)
+  if current and current.proposal.proposalId == proposal.proposalId then
+    close(current)
+  end
   M.discard()
   require("turnout.highlights").define()
   ---@diagnostic disable-next-line: missing-fields

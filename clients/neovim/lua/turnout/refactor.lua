@@ -33,6 +33,12 @@ local M = {}
 ---@field state "verified"|"partly"|"failed"
 ---@field text string Names the checks.
 
+---@class (exact) turnout.Conflict
+---@field uri string Empty where it is about no one file.
+---@field message string
+---@field hunk? string
+---@field line? integer
+
 ---@class (exact) turnout.Proposal
 ---@field proposalId string
 ---@field plan string
@@ -41,6 +47,7 @@ local M = {}
 ---@field checks turnout.Check[]
 ---@field verdict turnout.Verdict Of all changes together.
 ---@field skipped? { path: string, reason: string }[] Files that were left out.
+---@field conflicts? turnout.Conflict[] Why other hunks of it do not fit the files as they are now.
 ---@field receipt table
 
 ---@param server vim.lsp.Client
@@ -187,16 +194,16 @@ local function short_name(uri)
   return vim.fn.fnamemodify(vim.uri_to_fname(uri), ":~:.")
 end
 
----@param conflicts any[]
+---@param conflict turnout.Conflict
+---@return string
+function M.describe_conflict(conflict)
+  return (conflict.uri ~= "" and short_name(conflict.uri) .. ": " or "") .. conflict.message
+end
+
+---@param conflicts turnout.Conflict[]
 ---@return string
 local function describe_conflicts(conflicts)
-  local lines = {}
-  for _, conflict in ipairs(conflicts or {}) do
-    local is_table = type(conflict) == "table"
-    local message = is_table and conflict.message or tostring(conflict)
-    local place = is_table and conflict.uri and conflict.uri ~= "" and short_name(conflict.uri) .. ": " or ""
-    lines[#lines + 1] = place .. message
-  end
+  local lines = vim.tbl_map(M.describe_conflict, conflicts)
   return #lines > 0 and ": " .. table.concat(lines, "; ") or ""
 end
 
@@ -250,11 +257,30 @@ function M.apply(server, proposal, ids, on_done)
     end
     local names = table.concat(vim.tbl_map(short_name, uris), ", ")
     local what = ("applied %d of %d hunks in %s"):format(#ids, #M.hunk_ids(proposal), names)
-    client.notify(what .. (saved and " and saved them" or ", not saved") .. "; :Turnout undo takes them back")
+    what = what .. (saved and " and saved them" or ", not saved") .. "; :Turnout undo takes them back"
+    local is_all = not result.left or #result.left == 0
+    client.notify(what .. (is_all and "" or ", :Turnout review shows the others"))
     on_done(true)
   end, function(err)
     client.notify(client.describe_error(err), vim.log.levels.ERROR)
     on_done(false)
+  end)
+end
+
+---Review what can still be applied of the last proposal, also of one from before a restart.
+function M.review()
+  local server = client.require_one()
+  if not server then
+    return
+  end
+  client.request(server, "turnout/proposal", vim.empty_dict(), function(proposal)
+    if type(proposal) ~= "table" then
+      client.notify("there is no refactor that could be applied")
+    elseif #proposal.files == 0 then
+      client.notify("nothing of it fits the files as they are" .. describe_conflicts(proposal.conflicts))
+    else
+      require("turnout.preview").open(server, proposal)
+    end
   end)
 end
 

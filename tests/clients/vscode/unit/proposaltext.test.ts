@@ -30,6 +30,8 @@ test("the message has the verdict in the server's words, which are cut where the
 test("the notes have the plan and what is missing", () => {
   assert.equal(notesOf(proposal("verified", "Verified: syntax.")), "Longer names · Left out: b.py (too long)");
   assert.match(notesOf(proposal("verified", "", false)), /could not be used/);
+  const conflict = { uri: "file:///b.py", message: "There is a file already." };
+  assert.match(notesOf(proposal("verified", ""), [conflict]), / · Does not fit now: b\.py: There is a file already\.$/);
 });
 
 for (const [state, chosen, icon, words] of [

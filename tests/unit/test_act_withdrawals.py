@@ -91,6 +91,32 @@ async def test_what_was_misremembered_may_be_corrected(first: str, repair: str, 
     assert (await proposed(first, repair, checked=False)).complete is complete
 
 
+PAIR = Request("Rename total to whole.", scope=("file:///w/a.py",))
+MISREMEMBERED = block("a = total(y)\nb = total(x)", "a = whole(y)\nb = whole(x)")
+
+
+@pytest.mark.parametrize(
+    ("first", "repair", "complete"),
+    [
+        (MISREMEMBERED, block("a = total(x)\nb = total(x)", "a = whole(x)\nb = whole(x)"), True),
+        (MISREMEMBERED, block("a = total(x)", "a = whole(x)") + block("b = total(x)", "b = whole(x)"), True),
+        (MISREMEMBERED, block("b = total(x)", "b = whole(x)"), False),
+        (MISREMEMBERED, block("a = total(x)", "a = whole(x)"), False),
+        (block("a = total(x)\nlog('done')", "a = whole(x)"), block("a = total(x)", "a = whole(x)"), True),
+        (block("a = sum_of(them)", "a = whole(x)"), block("a = total(x)", "a = whole(x)"), True),
+    ],
+    ids=["all", "in two", "the right one alone", "the wrong one alone", "a line that never was", "by the new line"],
+)  # fmt: skip
+async def test_each_line_of_what_was_misremembered_is_corrected(
+    first: str, repair: str, *, complete: bool
+) -> None:
+    """One line of several that was to change and is as it was, is missing, whatever became of the others."""
+    asker = ScriptedAsker([first, repair])
+    files = {"a.py": "a = total(x)\nb = total(x)\nc = 1\n"}
+    proposal = await propose(PAIR, seams(MemoryWorkspace(files), asker))
+    assert proposal.complete is complete
+
+
 @pytest.mark.parametrize(
     ("first", "repair", "lost"),
     [

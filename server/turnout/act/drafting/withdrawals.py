@@ -135,31 +135,53 @@ def _lines(lines: Iterable[str]) -> Counter[str]:
 def _lost(parts: Sequence[_Part], change: FileChange) -> Iterator[_Part]:
     """Those of `parts` that `change` has neither in their words, as often as they were meant, nor at their place.
 
-    One that never had a place is kept where `change` has it corrected.
+    One that never had a place is kept where `change` has it corrected, each line of it that is in the file.
     """
     hunks = text_hunks(change)
     if change.kind not in ("edit", "rename"):
         return
     wanted = _words(parts)
     there = _words(_part(hunk.before, hunk.after, "") for hunk in hunks)
-    spare = there - wanted
+    correction = _Correction(change, there, there - wanted)
     for part in parts:
-        if any(there[line] >= wanted[line] for line in _words([part])):
-            continue
-        is_kept = any(_touch(part.hunk, hunk) for hunk in hunks) if part.hunk else _is_corrected(part, spare)
+        if part.hunk is None:
+            is_kept = correction.has(part, wanted)
+        else:
+            is_found = any(there[line] >= wanted[line] for line in _words([part]))
+            is_kept = is_found or any(_touch(part.hunk, hunk) for hunk in hunks)
         if not is_kept:
             yield part
 
 
-def _is_corrected(part: _Part, spare: Counter[str]) -> bool:
-    """Whether a line close to one of `part` is among those that no other part says; it is then taken from `spare`."""
-    sign = "-" if part.removed else "+"
-    free = [line for line in +spare if line.startswith(sign)][:_MOST_COMPARED]
-    for line in _words([part]):
-        if line.startswith(sign) and (close := get_close_matches(line, free, 1, _CLOSE)):
-            spare[close[0]] -= 1
-            return True
-    return False
+class _Correction:
+    """What a `change` makes of edits that never had a place; `spare` are its lines that no edit says."""
+
+    def __init__(self, change: FileChange, there: Counter[str], spare: Counter[str]) -> None:
+        self._there = there
+        self._spare = spare
+        both = _lines(change.before) & _lines(change.after)
+        self._stayed = list(both)[:_MOST_COMPARED]
+
+    def has(self, part: _Part, wanted: Counter[str]) -> bool:
+        """Whether something of `part` is there, corrected or not, and nothing that it meant to change stayed."""
+        sign = "-" if part.removed else "+"
+        words = _words([part])
+        found = [line for line in words if self._there[line] >= wanted[line]]
+        missing = [line for line in words if line.startswith(sign) and line not in found]
+        left = [line for line in missing if not self._is_close_to_spare(line, sign)]
+        if not found and len(left) == len(missing):
+            return False
+        return not (part.removed and any(self._stays(line[1:]) for line in left))
+
+    def _is_close_to_spare(self, line: str, sign: str) -> bool:
+        """Whether a line close to `line` is spare; it is then taken."""
+        free = [spare for spare in +self._spare if spare.startswith(sign)][:_MOST_COMPARED]
+        close = get_close_matches(line, free, 1, _CLOSE)
+        self._spare.subtract(close)
+        return bool(close)
+
+    def _stays(self, line: str) -> bool:
+        return bool(get_close_matches(line, self._stayed, 1, _CLOSE))
 
 
 def _words(parts: Iterable[_Part]) -> Counter[str]:

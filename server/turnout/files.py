@@ -26,9 +26,6 @@ if TYPE_CHECKING:  # a server has answered an editor before it looks into a fold
 MAX_LISTED = 20_000
 _BOM = "\ufeff"
 _PERMISSIONS = 0o777
-_PACKAGES = frozenset({"__pycache__", "bower_components", "node_modules", "site-packages"})
-_MARKS = ("CACHEDIR.TAG", "pyvenv.cfg")
-"""In a cache or a build, as many programs mark theirs, and in a virtual environment."""
 
 
 def path_to_uri(path: Path) -> str:
@@ -215,10 +212,9 @@ class Folder:
     def paths(self, *, hidden: bool = False) -> Iterator[str]:
         """Files nearest the top first, without ignored ones and, unless wanted, hidden ones; at most MAX_LISTED.
 
-        Links are not followed, so a loop of them ends nowhere; git's own folder is never looked into. Outside of a git
-        repository, where nothing says what is ignored, folders that a program filled are left out as well.
+        Links are not followed, so a loop of them ends nowhere; git's own folder is never looked into.
         """
-        ignores, tracked = _ignores(self._real, kept=True), _is_tracked(self._real)
+        ignores = _ignores(self._real, kept=True)
         queue = [PurePosixPath()]
         listed = 0
         while queue:
@@ -228,8 +224,7 @@ class Folder:
                 if ignores.left_out(path, is_folder=is_folder):
                     continue
                 if is_folder:
-                    if tracked or not _is_filled(self._real / path):
-                        queue.append(path)
+                    queue.append(path)
                 else:
                     yield path.as_posix()
                     listed += 1
@@ -269,17 +264,6 @@ def _is_unicode(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _is_filled(folder: Path) -> bool:
-    """Whether a program filled `folder` with packages, or with what it can make anew."""
-    return folder.name in _PACKAGES or any(os.path.lexists(folder / mark) for mark in _MARKS)
-
-
-def _is_tracked(folder: Path) -> bool:
-    from turnout.ignores import is_tracked
-
-    return is_tracked(folder)
 
 
 def _ignores(folder: Path, *, kept: bool = False) -> "Ignores":

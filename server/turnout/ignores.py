@@ -2,7 +2,8 @@
 
 Invariants: every file is understood as git understands `.gitignore`, in its own folder and below, a deeper one first;
 a file whose parent folder is ignored cannot be taken back in; and a file for AI tools that is there and cannot be read,
-or says more than there is a limit to, keeps its whole folder from every model.
+or says more than there is a limit to, keeps its whole folder from every model. Outside of a git repository, where
+nothing says what is the user's own, folders that a program filled are not collected either.
 """
 
 import errno
@@ -16,6 +17,10 @@ from turnout.core import gitignore
 
 AI_FILES = (".turnoutignore", ".aiexclude", ".cursorignore", ".continueignore")
 """Files that name what AI tools must not see: ours, and those of tools whose users expect the same of us."""
+
+_PACKAGES = frozenset({"__pycache__", "bower_components", "node_modules", "site-packages"})
+_MARKS = ("CACHEDIR.TAG", "pyvenv.cfg")
+"""In a cache or a build, as many programs mark theirs, and in a virtual environment."""
 
 _GIT = ".gitignore"
 _MAX_BYTES = 1_000_000
@@ -44,11 +49,6 @@ def top_of(folder: Path) -> Path:
     return folder
 
 
-def is_tracked(folder: Path) -> bool:
-    """Whether `folder` is in a git repository, whose ignore files then say what is the user's own."""
-    return os.path.exists(top_of(folder) / ".git")  # noqa: PTH110  # a path may be too long to be one
-
-
 class Ignores:
     """The ignore files of a folder, those below it, and those above it in its git repository.
 
@@ -58,6 +58,7 @@ class Ignores:
     def __init__(self, folder: Path, *, kept: bool = False) -> None:
         self._kept = kept
         self._top = top_of(folder)
+        self._is_tracked = os.path.exists(self._top / ".git")  # noqa: PTH110  # a path may be too long to be one
         self._inside = PurePosixPath(folder.relative_to(self._top).as_posix())
         self._read: dict[str, _Rules] = {}
 
@@ -68,7 +69,7 @@ class Ignores:
         return any(
             _decided(self._having(around, name), whole.as_posix(), is_folder=is_folder)
             for name in (_GIT, *AI_FILES)
-        )
+        ) or (is_folder and self._is_filled(whole))
 
     def of_folder(self, folder: PurePosixPath) -> "Callable[[str, bool], bool]":
         """`left_out` for the names in one folder, much faster: (name, whether it is a folder) -> whether it is."""
@@ -76,9 +77,18 @@ class Ignores:
         chains = [chain for name in (_GIT, *AI_FILES) if (chain := self._having(around, name))]
 
         def left_out(name: str, is_folder: bool) -> bool:
-            return any(bool(_decided(chain, around[0] + name, is_folder=is_folder)) for chain in chains)
+            path = around[0] + name
+            return any(bool(_decided(chain, path, is_folder=is_folder)) for chain in chains) or (
+                is_folder and self._is_filled(PurePosixPath(path))
+            )
 
         return left_out
+
+    def _is_filled(self, folder: PurePosixPath) -> bool:
+        """Whether a program filled `folder` with packages, or with what it can make anew, and nobody else can tell."""
+        if self._is_tracked:
+            return False
+        return folder.name in _PACKAGES or any(os.path.lexists(self._top / folder / mark) for mark in _MARKS)
 
     def withheld(self, path: str) -> str | None:
         """What keeps the file from every model, as `.cursorignore:3`; None where nothing does."""

@@ -115,6 +115,9 @@ FORBIDDEN = {
     "ignored": ({".gitignore": "secret*\n"}, "secret.py"),
     "ignored folder": ({".gitignore": "build/\n"}, "build/deep/a.py"),
     "ignored deeper": ({"a/.gitignore": "/b\n"}, "a/b/c.py"),
+    "packages": ({}, "web/node_modules/p/a.py"),
+    "virtual environment": ({"env/pyvenv.cfg": ""}, "env/lib/a.py"),
+    "cache": ({"out/CACHEDIR.TAG": ""}, "out/deep/a.py"),
     "kept from AI tools": ({".cursorignore": "*.sql\n"}, "a.sql"),
     "our own ignore file": ({"a/.turnoutignore": "*\n"}, "a/b.py"),
     "hidden": ({}, ".github/a.py"),
@@ -146,6 +149,16 @@ def test_what_must_not_be_in_it(shop: Folder, name: str) -> None:
     assert shop.index.definitions(["hidden"]) == shop.index.mentions("hidden") == ()
     assert set(SHOP) <= set(shop.files)
     assert sound(shop)
+
+
+def test_a_repository_says_itself_what_is_nobody_s_own(shop: Folder) -> None:
+    """Packages that its ignore files do not name are indexed with the rest, told of singly or not."""
+    (shop.root / ".git").mkdir()
+    paths = ["web/node_modules/p/a.py", "env/lib/a.py"]
+    write(shop.root, {"env/pyvenv.cfg": "", **dict.fromkeys(paths, "")})
+    assert shop.update(*paths) == len(paths)
+    shop.round()
+    assert shop.files == sorted([*SHOP, *paths, "env/pyvenv.cfg"])
 
 
 def test_links_lead_nowhere(shop: Folder) -> None:

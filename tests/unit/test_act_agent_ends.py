@@ -18,6 +18,7 @@ from support.agent_kit import (
     failed,
     run,
 )
+from turnout.act.drafting.bounds import tokens_of
 from turnout.act.drafting.groups import divided
 from turnout.act.gathering.context import gather_context
 from turnout.act.job import Job
@@ -61,8 +62,11 @@ async def test_no_turn_is_begun_that_is_not_paid_for() -> None:
 
     proposal = await propose(HERE, replace(around(asker), outlook=Limited()))
     first, second = (prompt.max_tokens for prompt in asker.prompts)
-    assert (second, second < first) == (1039, True)
-    assert "what is left does not pay for another turn" in failed(proposal)["finished"]
+    worst_usd = model.cost_usd(tokens_of(asker.prompts[1]), second)
+    assert worst_usd is not None
+    assert second < first
+    assert 0.02 < 0.01 + worst_usd <= 0.0205
+    assert "what is left does not pay for another request" in failed(proposal)["finished"]
     assert [change.path for change in proposal.changes] == ["shapes.py"]
 
 

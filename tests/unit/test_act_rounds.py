@@ -315,6 +315,17 @@ async def test_rounds_keep_to_the_budget() -> None:
     assert not proposal.complete
 
 
+async def test_a_round_that_is_not_paid_for_is_not_begun() -> None:
+    """Its price is foreseen, prompt and edits together: what is left may be too little before all of it is spent."""
+    dear = replace(REMOTE, input_usd=10.0, output_usd=50.0)
+    asker = Answering(models=(dear,), limit_usd=0.05)
+    proposal = await propose(RENAME, around(asker))
+    assert len(asker.asked) == 2
+    message = proposal.checks[0].message
+    assert "use20.py: It was stopped (220 tokens, $0.020 so far): what is left does not pay" in message
+    assert not proposal.complete
+
+
 async def test_a_round_changes_its_own_files_only() -> None:
     """A new file belongs to the round of the step before it; in any other it is refused, and said."""
     plan = PLAN + "CREATE new.py: y\n"

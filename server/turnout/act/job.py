@@ -91,7 +91,7 @@ class Job:
             except (BackendError, EditError, RouteError) as exc:
                 unread.append((path, exc))
         if alone and self.repairs:
-            drafts = await mended(drafts, self._about, seams, meter.bounds.usd, meter.left_s)
+            drafts = await mended(drafts, self._about, seams, meter.left_s)
         seams.tell("done", len(self._files), len(self._files))
         return list(drafts.values()), unread
 
@@ -112,9 +112,14 @@ class Job:
         approved = self.request.approved
         may_find = not self.request.scope and approved is None
         asked = replace(question, render=render)
-        bounds = self._bounds().after(self.spent)
         return await work_out(
-            asked, self.seams, bounds, may_find=may_find, approved=approved, scope=self.context.scope
+            asked,
+            self.seams,
+            self._bounds(),
+            may_find=may_find,
+            approved=approved,
+            scope=self.context.scope,
+            spent=self.spent,
         )
 
     def _bounds(self) -> Bounds:

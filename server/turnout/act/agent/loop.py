@@ -33,6 +33,7 @@ from turnout.core.prompts import ChatPrompt, Message, ToolCall
 from turnout.core.receipts import Receipt
 from turnout.errors import (
     BackendError,
+    BudgetExceeded,
     ProtocolViolation,
     ReplyUnusable,
     RequestRejected,
@@ -46,8 +47,6 @@ _NOTHING = re.compile(r"\W*nothing to change\b", re.IGNORECASE)
 _BY_CALLS = "tools: its model is known to call them"
 _MOST_REPEATS = 3
 _MOST_BROKEN = 2
-_LEAST_REPLY = 200
-"""Tokens that a turn has to have room for: a small edit, or a word at the end."""
 _NAMED = 5
 """Files that its progress names."""
 _FEW_TURNS = 3
@@ -67,14 +66,16 @@ async def work_out(
     may_find: bool,
     approved: Approved | None = None,
     scope: Scope = _NO_SCOPE,
+    spent: Sequence[Receipt] = (),
 ) -> Draft:
     """The change that a model with tools makes of `question`; where `may_find`, also to files that it found itself.
 
     It ends where the model says that it is done; once it is told what of an `approved` plan is not, and which files
-    past the limit of `scope` its change may break without its having seen them.
+    past the limit of `scope` its change may break without its having seen them. It keeps to `bounds` together with what
+    was `spent` before.
     Raises ReplyUnusable where it proposed nothing that can be used, ToolsUnavailable, and what the asker raises.
     """
-    return await _Work(question, seams, bounds, may_find, approved, scope).run()
+    return await _Work(question, seams, bounds, may_find, approved, scope, spent).run()
 
 
 def takes_tools(seams: Seams, question: Question) -> bool:
@@ -105,6 +106,7 @@ class _Work:
     may_find: bool
     approved: Approved | None
     scope: Scope
+    spent: Sequence[Receipt]
     turns: list[Message] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
     draft: Draft | None = None
@@ -204,14 +206,14 @@ class _Work:
 
     async def _answer(self) -> Answer | None:
         """The next answer; None where it is to be asked for again. Raises _Stopped at a limit."""
-        if reached := self.bounds.reached(self.receipts, self._taken):
+        if reached := self.bounds.reached(self._paid, self._taken):
             raise _Stopped(reached)
-        if self.model and self.bounds.reply_tokens(self.receipts, self.model, _LEAST_REPLY) < _LEAST_REPLY:
-            raise _Stopped(
-                f"It was stopped{so_far(self.receipts)}: what is left does not pay for another turn."
-            )
         try:
             answer = await self._ask()
+        except BudgetExceeded as failure:
+            if not self.receipts:
+                raise
+            raise _Stopped(failure.message) from failure
         except ProtocolViolation as failure:
             self._mend(failure)
             return None
@@ -227,6 +229,11 @@ class _Work:
         for found in self.told.values():
             found.answered(answer.model)
         return answer
+
+    @property
+    def _paid(self) -> tuple[Receipt, ...]:
+        """The receipts of all that its limits are for."""
+        return (*self.spent, *self.receipts)
 
     @property
     def _taken(self) -> int:
@@ -254,8 +261,6 @@ class _Work:
         if self.hearers is not None and model not in self.hearers:
             raise RequestRejected(f"Names were listed of files that are kept from {model.name}.")
         begun = self.question.render(model)
-        most = self.bounds.reply_tokens(self.receipts, model, begun.max_tokens)
-        begun = replace(begun, max_tokens=max(min(_LEAST_REPLY, begun.max_tokens), most))
         room = (model.context_tokens - begun.max_tokens) * _BYTES_PER_TOKEN - size_of(begun.messages)
         prompt = replace(
             begun,
@@ -263,6 +268,7 @@ class _Work:
             tools=self.tools.offered(),
             edits=_BY_CALLS,
         )
+        prompt = self.bounds.paid(prompt, self._paid, model, goes_on=bool(self.receipts))
         return vetted(prompt, model, [*self.told.values()], self.seams, self.tools.named)
 
     def _turns_for(self, model: Model) -> list[Message]:

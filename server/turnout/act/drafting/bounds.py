@@ -6,8 +6,18 @@ Invariant: what a limit has no room for is not begun.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from turnout.act.drafting.fitting import size_of
+from turnout.act.drafting.spent import so_far
 from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt
 from turnout.core.receipts import Receipt
+from turnout.errors import BudgetExceeded
+
+LEAST_REPLY = 200
+"""Tokens that an answer has to have room for: a small edit, or a word at the end."""
+_BYTES_PER_TOKEN = 3.5
+_ANSWER_SHARE = 0.3
+"""What the edits of files come to, of what is sent of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +29,6 @@ class Bounds:
     seconds: float = 600.0
     usd: float | None = None
 
-    def after(self, receipts: Sequence[Receipt]) -> "Bounds":
-        """What is left of the tokens and the money after `receipts`."""
-        tokens = sum(receipt.tokens_in + receipt.tokens_out for receipt in receipts)
-        usd = sum(receipt.cost_usd or 0.0 for receipt in receipts)
-        left_usd = None if self.usd is None else self.usd - usd
-        return replace(self, tokens=self.tokens - tokens, usd=left_usd)
-
     def reached(self, receipts: Sequence[Receipt], turns: int) -> str:
         """Which of them is reached after so many turns, in a sentence; empty where none is."""
         if turns >= self.turns:
@@ -36,16 +39,42 @@ class Bounds:
         usd = sum(receipt.cost_usd or 0.0 for receipt in receipts)
         return f"It was stopped after ${usd:.2f}." if self.usd is not None and usd >= self.usd else ""
 
-    def reply_tokens(self, receipts: Sequence[Receipt], model: Model, most: int) -> int:
-        """Of `most` tokens those that `model` may write next, after `receipts`, for the money that is left.
+    def paid(
+        self, prompt: ChatPrompt, receipts: Sequence[Receipt], model: Model, *, goes_on: bool = False
+    ) -> ChatPrompt:
+        """`prompt` for an answer that is no longer than what is left after `receipts` pays for.
 
-        It is sent at least what the last prompt and answer came to, at the prices of a prompt that is as much cached.
+        The first of all is for its route to judge. One that `goes_on` from the last of them is at least as long as that
+        was, and as much of it is cached; its answer may be a word.
+        Raises BudgetExceeded where what is left does not pay for such an answer.
         """
-        if self.usd is None or not model.output_usd or not receipts:
-            return most
-        last = receipts[-1]
-        sent = last.tokens_in + last.tokens_out
-        sent_usd = model.cost_usd(sent, 0, cached_tokens=last.tokens_cached) or 0.0
+        if not receipts:
+            return prompt
+        sent, cached = tokens_of(prompt), 0
+        likely = max(LEAST_REPLY, round(sent * _ANSWER_SHARE))
+        if goes_on:
+            last, likely = receipts[-1], LEAST_REPLY
+            sent, cached = max(sent, last.tokens_in + last.tokens_out), last.tokens_cached
+        most = min(prompt.max_tokens, self._affordable(receipts, model, sent, cached, prompt.max_tokens))
+        if most < min(prompt.max_tokens, likely):
+            raise BudgetExceeded(
+                f"It was stopped{so_far(receipts)}: what is left does not pay for another request.",
+                advice="Ask for less at once, or raise budget.request_usd in your config.toml.",
+            )
+        return replace(prompt, max_tokens=most)
+
+    def _affordable(
+        self, receipts: Sequence[Receipt], model: Model, sent: int, cached: int, otherwise: int
+    ) -> int:
+        """Tokens of an answer that the money left pays for; `otherwise` where no money limits it."""
+        if self.usd is None or not model.output_usd:
+            return otherwise
+        sent_usd = model.cost_usd(sent, 0, cached_tokens=min(cached, sent)) or 0.0
         spent_usd = sum(receipt.cost_usd or 0.0 for receipt in receipts)
-        left_usd = self.usd - spent_usd - sent_usd
-        return max(0, min(most, int(left_usd * 1_000_000 / model.output_usd)))
+        return max(0, int((self.usd - spent_usd - sent_usd) * 1_000_000 / model.output_usd))
+
+
+def tokens_of(prompt: ChatPrompt) -> int:
+    """About how many tokens a prompt has."""
+    tools = sum(len(f"{tool.name}{tool.description}{tool.parameters}") for tool in prompt.tools)
+    return round((size_of(prompt.messages) + tools) / _BYTES_PER_TOKEN)

@@ -34,15 +34,14 @@ async def mended(
     drafts: Mapping[str, Draft],
     asking: Asking,
     seams: Seams,
-    limit_usd: float | None = None,
     seconds: float | None = None,
 ) -> dict[str, Draft]:
     """`drafts`, by the path of the (first) file that each is about, after at most three rounds with what checks find.
 
-    It ends early where nothing new is found, no answer of a round differs from the one before it, `limit_usd` is spent,
-    `seconds` are over, or no model answers any more.
+    It ends early where nothing new is found, no answer of a round differs from the one before it, `seconds` are over,
+    or no model answers any more, be it for want of money.
     """
-    work = _Mending(dict(drafts), asking, seams, limit_usd)
+    work = _Mending(dict(drafts), asking, seams)
     if seams.check is not None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -57,7 +56,6 @@ class _Mending:
     drafts: dict[str, Draft]
     asking: Asking
     seams: Seams
-    limit_usd: float | None
     best: dict[str, Draft] = field(default_factory=dict)
     spent: dict[str, list[Receipt]] = field(default_factory=dict)
     heard: dict[str, list[Findings]] = field(default_factory=dict)
@@ -114,10 +112,9 @@ class _Mending:
     async def _again(
         self, wrong: Mapping[str, Sequence[Problem]], drafts: Mapping[str, Draft]
     ) -> dict[str, Draft]:
-        """New drafts of the files that something is wrong with; EditError where there is no money for one."""
+        """New drafts of the files that something is wrong with."""
         found = {}
         for done, (path, problems) in enumerate(wrong.items()):
-            self._must_have_money()
             self.seams.tell(f"mending {path}", done, len(wrong))
             found[path] = await self._mend(path, problems, drafts[path])
             self.seams.show(found[path].changes)
@@ -151,13 +148,6 @@ class _Mending:
             return draft
         earlier.append(findings)
         return new
-
-    def _must_have_money(self) -> None:
-        receipts = [receipt for draft in self.drafts.values() for receipt in draft.receipts]
-        receipts += [receipt for spent in self.spent.values() for receipt in spent]
-        usd = sum(receipt.cost_usd or 0.0 for receipt in receipts)
-        if self.limit_usd is not None and usd >= self.limit_usd:
-            raise EditError(f"${usd:.2f} are spent.")
 
 
 def _by_file(failed: Sequence[Check], drafts: Mapping[str, Draft]) -> dict[str, tuple[Problem, ...]]:

@@ -17,6 +17,8 @@ from turnout.act.drafting.spent import so_far
 from turnout.act.gathering.overviews import changed
 from turnout.act.seams import Seams
 from turnout.core.answers import Answer, Asker, PromptFor
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt
 from turnout.core.receipts import Receipt, SentFile
 from turnout.core.requests import Kind
 from turnout.errors import (
@@ -76,10 +78,14 @@ class Meter:
         stopped = DeadlineExceeded(f"It was stopped after {self.bounds.seconds:g} s.", advice=_FEWER)
         if self.left_s <= 0:
             raise stopped
+
+        def paid(model: Model) -> ChatPrompt:
+            return self.bounds.paid(prompt(model), self.receipts, model)
+
         limit = asyncio.timeout_at(self.until)
         try:
             async with limit:
-                answer = await self.asker.ask(kind, prompt, files, on_text)
+                answer = await self.asker.ask(kind, paid, files, on_text)
         except TimeoutError:
             if not limit.expired():
                 raise

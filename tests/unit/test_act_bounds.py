@@ -1,0 +1,68 @@
+"""What a request may cost is looked at before it is made, and its answer is no longer than that."""
+
+from dataclasses import replace
+
+import pytest
+
+from support.act_kit import LOCAL, REMOTE, receipt
+from turnout.act.drafting.bounds import LEAST_REPLY, Bounds, tokens_of
+from turnout.core.models import Model
+from turnout.core.prompts import ChatPrompt, Message
+from turnout.core.receipts import Receipt
+from turnout.errors import BudgetExceeded
+
+PRICED = replace(REMOTE, input_usd=1.0, output_usd=10.0, cache_read_usd=0.1)
+"""A prompt of 1,000 tokens costs a tenth of a cent, and so do 100 tokens of an answer."""
+PROMPT = ChatPrompt((Message("user", "x" * 35_000),), max_tokens=16_000)
+SPENT = receipt("refactor", PRICED, (), 1)
+"""One cent."""
+CACHED = replace(SPENT, tokens_in=10_000, tokens_cached=10_000)
+
+
+def test_tokens_are_about_those_of_the_text() -> None:
+    """Every message counts."""
+    assert tokens_of(PROMPT) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("model", "usd", "last", "goes_on", "most"),
+    [
+        (PRICED, None, SPENT, False, 16_000),
+        (LOCAL, 0.02, SPENT, False, 16_000),
+        (REMOTE, 0.02, SPENT, False, 16_000),
+        (PRICED, 1.0, SPENT, False, 16_000),
+        (PRICED, 0.06, SPENT, False, 4_000),
+        (PRICED, 0.051, SPENT, False, 3_100),
+        (PRICED, 0.049, SPENT, False, None),
+        (PRICED, 0.049, SPENT, True, 2_900),
+        (PRICED, 0.021, SPENT, True, None),
+        (PRICED, 0.021, CACHED, True, 998),
+        (PRICED, 0.005, CACHED, True, None),
+    ],
+    ids=[
+        "no limit", "a free model", "no price", "plenty", "less than it may write", "enough for edits", "too little",
+        "a turn may be short", "not even that", "cached", "spent",
+    ],
+)  # fmt: skip
+def test_a_request_is_paid_for(
+    model: Model, usd: float | None, last: Receipt, goes_on: bool, most: int | None
+) -> None:
+    """The prompt and edits of what it has have to fit; in a conversation a short answer, to what is cached."""
+    bounds = Bounds(usd=usd)
+    if most is None:
+        with pytest.raises(BudgetExceeded, match="does not pay for another request"):
+            bounds.paid(PROMPT, [last], model, goes_on=goes_on)
+    else:
+        found = bounds.paid(PROMPT, [last], model, goes_on=goes_on)
+        assert abs(found.max_tokens - most) < 2
+
+
+def test_the_first_request_is_for_its_route_to_judge() -> None:
+    """Nothing is spent yet, and what one request may cost is held elsewhere."""
+    assert Bounds(usd=0.0).paid(PROMPT, [], PRICED) is PROMPT
+
+
+def test_a_short_answer_needs_no_more_than_it_may_have() -> None:
+    """What asks for a word is not held to what edits take."""
+    short = replace(PROMPT, max_tokens=LEAST_REPLY // 2)
+    assert Bounds(usd=0.0211).paid(short, [SPENT], PRICED).max_tokens == LEAST_REPLY // 2

@@ -155,7 +155,7 @@ async def _write_anew(action: Action, file: Snapshot, task: str, seams: Seams, r
 
     async def read(answer: Answer) -> tuple[Draft, Sequence[str]]:
         if reads_edits(answer.model):
-            draft = await read_edits(answer, None, question, seams)
+            draft = await read_edits(answer, None, question, seams, may_be_none=True)
             return draft, draft.complaints
         rows = await asyncio.to_thread(seams.syntax.literal_rows, file.language, file.text)
         change = _region_change(action, file, path, answer.text, rows)

@@ -300,6 +300,8 @@ def _summary(proposal: "Proposal", *, applied: bool) -> Iterator[str]:
 
     verb = "changed" if applied else "would change"
     yield from (f"{verb}: {change.kind} {change.new_path or change.path}" for change in proposal.changes)
+    if not proposal.changes:
+        yield proposal.plan
     yield from (f"left out: {out.path}: {out.reason}" for out in proposal.skipped)
     for check in proposal.checks:
         if not check.ok:

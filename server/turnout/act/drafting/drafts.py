@@ -24,7 +24,7 @@ from turnout.core.edits.changes import FileChange
 from turnout.core.edits.fences import parse_whole_files
 from turnout.core.edits.formats import Format
 from turnout.core.edits.paths import normalise
-from turnout.core.edits.replies import Reply
+from turnout.core.edits.replies import Reply, has_edits, is_nothing
 from turnout.core.languages import language_of
 from turnout.core.models import Model
 from turnout.core.problems import Problem
@@ -81,10 +81,12 @@ async def draft_edits(question: Question, seams: Seams) -> Draft:
     """
     draft: Draft | None = None
     attempts: list[Attempt] = []
+    tried = False
 
     async def read(answer: Answer) -> tuple[Draft, Sequence[Complaint]]:
-        nonlocal draft
-        draft = await read_edits(answer, draft, question, seams)
+        nonlocal draft, tried
+        tried |= has_edits(answer.text)  # who began with edits is not let off them
+        draft = await read_edits(answer, draft, question, seams, may_be_none=not tried)
         wrong = draft.complaints or await _failed_checks(draft, question, seams)
         said = (complaint if isinstance(complaint, str) else complaint.whole for complaint in wrong)
         placed = (complaint.problems for complaint in wrong if isinstance(complaint, Findings))
@@ -125,13 +127,21 @@ async def _failed_checks(draft: Draft, question: Question, seams: Seams) -> tupl
     return (findings(failed, known, sources),)
 
 
-async def read_edits(answer: Answer, earlier: Draft | None, question: Question, seams: Seams) -> Draft:
-    """The draft that `answer` makes, together with those steps of `earlier` whose files it does not speak of."""
+async def read_edits(
+    answer: Answer, earlier: Draft | None, question: Question, seams: Seams, *, may_be_none: bool = False
+) -> Draft:
+    """The draft that `answer` makes, together with those steps of `earlier` whose files it does not speak of.
+
+    `may_be_none` where blocks are asked for, and it may say that there is nothing to do. Raises ReplyUnusable.
+    """
     form = question.format(answer.model)
     files = asked_about(form, question.files)
     only = next(iter(files)) if len(files) == 1 else None
-    parse = parse_blocks if form.style == "blocks" else parse_whole_files
-    reply = parse(answer.text, files, only)
+    if may_be_none and form.style == "blocks" and is_nothing(answer.text):
+        reply = Reply(answer.text.strip())
+    else:
+        parse = parse_blocks if form.style == "blocks" else parse_whole_files
+        reply = parse(answer.text, files, only)
     found = await redraft(reply, earlier, files, form.style, question, answer.model, seams)
     return replace(found, alone=form.alone, said=answer.text)
 

@@ -25,6 +25,8 @@ def proposal_from(
     `spent` are receipts of answers that are in no draft.
     """
     changes, doubled = _each_file_once(change for draft in drafts for change in draft.changes)
+    # What only says why nothing changes in its files is no plan of the others.
+    by_change = sorted(drafts, key=lambda draft: not draft.changes)
     failures = [str(failure) for draft in drafts for failure in draft.failures]
     failures += [f"{path}: {failure}" for path, failure in unread]
     failures += [f"{lost.path}: {lost.reason}" for draft in drafts for lost in draft.withdrawn]
@@ -32,7 +34,7 @@ def proposal_from(
     return Proposal(
         id=new_id(),
         label=label,
-        plan=next((draft.reply.plan for draft in drafts if draft.reply.plan), label),
+        plan=next((draft.reply.plan for draft in by_change if draft.reply.plan), label),
         changes=changes,
         checks=(
             Check("edits", not failures, "\n".join(failures)),

@@ -1,6 +1,11 @@
 """What a model's reply asks for, whatever format it was written in."""
 
+import re
 from dataclasses import dataclass, field
+
+_NOTHING = re.compile(r"\W*nothing to change\b(?![^\S\n]*\w)", re.IGNORECASE)
+_MARKS = ("<<<<<", ">>>>>", "*** ", "```", "~~~")
+"""What stands in every answer with an edit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +53,16 @@ class Reply:
 
     plan: str
     steps: tuple[Step, ...] = field(default=())
+
+
+def has_edits(text: str) -> bool:
+    """Whether an answer has anything that might be an edit, of whatever form and however broken."""
+    return any(mark in text for mark in _MARKS)
+
+
+def is_nothing(text: str) -> bool:
+    """Whether an answer says, as a model is told to, that nothing is to be done: those words first, and no edit.
+
+    Words that go on behind them ("nothing to change in b.py") say less than that.
+    """
+    return _NOTHING.match(text) is not None and not has_edits(text)

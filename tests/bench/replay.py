@@ -26,7 +26,10 @@ NOT_SHOWN = "no blank line that shows it"
 SEVERAL = "more than one reading"
 
 LINE_BREAKS = "line breaks in Markdown"
-"""No flaw of a reply: its commit also adds blanks that mean something, which must not be lost."""
+"""No flaw of a reply: its commit also adds blanks that mean something, which must not be lost.
+
+In a whole file nothing says that they are meant; in a block that copies the line without them, they are.
+"""
 
 
 def _certain(_: Commit) -> str:
@@ -128,7 +131,7 @@ FLAWS = (
     Flaw("unchanged lines left out", "whole", _several),
     Flaw("CRLF", "whole"),
     Flaw("no newline at the end", "whole"),
-    Flaw(LINE_BREAKS, "whole"),
+    Flaw(LINE_BREAKS, "whole", _several),
 )
 _SPOILS_BLANKS = (
     "blanks at ends of copied lines",

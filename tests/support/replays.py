@@ -130,12 +130,15 @@ def _can_be_said(change: Change) -> bool:
 
 
 def _blobs(repository: Path, names: set[str]) -> dict[str, str]:
-    """The texts of blobs; those that are not UTF-8 have a NUL."""
+    """The texts of blobs; those that are not UTF-8, or not in this clone, have a NUL."""
     listed = sorted(names)
     data = _git(repository, "cat-file", "--batch", stdin="".join(f"{name}\n" for name in listed).encode())
     texts = {}
     for name in listed:
         head, _, data = data.partition(b"\n")
+        if head.endswith(b" missing"):
+            texts[name] = "\0"
+            continue
         size = int(head.split()[-1])
         try:
             texts[name] = data[:size].decode("utf-8")

@@ -1,13 +1,15 @@
 """Blanks at the ends of lines: which of those in a reply are meant, and which it only puts there.
 
-Invariant: a reply is taken to the letter unless it has blanks where they mean nothing; and no blanks are taken off a
-new line unless all of its lines have the same ones, or a parser finds that they mean nothing there either.
+Invariant: a reply is taken to the letter unless it has blanks where they mean nothing; no blanks are taken off a new
+line unless all of its lines have the same ones, or a parser finds that they mean nothing there either; and where those
+of a line that stays mean something, the reply has the same ones or is refused.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from turnout.core.edits.diff import changed_ranges, equal_blocks
+from turnout.errors import EditUnmatched
 
 Counting = Collection[int] | None
 """The lines (from 0) of a file whose blanks at the end mean something, as those in a string of several lines do.
@@ -16,6 +18,7 @@ None says that all with text may, as in a language without a grammar, and nobody
 """
 
 _BREAK = "  "  # what breaks a line of Markdown
+_NO_CHANCE = 10  # so many lines do not all end with the same blanks where each has some at random
 _NO_PARAGRAPH = ("#", "```", "~~~")
 
 
@@ -26,10 +29,22 @@ def aligned(lines: Sequence[str], others: Sequence[str]) -> Iterator[tuple[int, 
 
 
 def blanks_everywhere(given: Sequence[str], old: Sequence[str], bodies: Sequence[str]) -> str:
-    """What each of `given` ends with more than its line of `old` does, and each of `bodies` too; empty without that."""
+    """What each of `given` ends with more than its line of `old` does, and each of `bodies` too; empty without that.
+
+    Raises EditUnmatched where one of `bodies` has further ones, and too few lines show that these are no chance, too.
+    """
     more = _end(given[0])[len(_end(old[0])) :] if given else ""
-    copied = all(_end(copy) == _end(line) + more for copy, line in zip(given, old, strict=True))
-    return more if copied and all(body.endswith(more) for body in bodies) else ""
+    if not more or any(_end(copy) != _end(line) + more for copy, line in zip(given, old, strict=True)):
+        return ""
+    if not all(body.endswith(more) for body in bodies):
+        return ""
+    bare = (body.removesuffix(more) for body in bodies)
+    if len(given) < _NO_CHANCE and any(body != body.rstrip() for body in {*bare}.difference(old)):
+        raise EditUnmatched(
+            "All lines have blanks at the end that the file has not, and some have more: "
+            "copy lines exactly as they are."
+        )
+    return more
 
 
 def mean_nothing(old: Sequence[str], rows: Iterable[int], counting: Counting) -> bool:
@@ -66,29 +81,51 @@ def own_blanks(
     """`given` with the blanks at ends that `old` has there, and whether it adds some that mean nothing.
 
     For a line that is there before and after but for blanks at its end holds:
-    - blanks taken away are gone, but stay where they count;
-    - blanks added are left out, unless `given` has new ones nowhere but on lines where they are known to count.
+    - blanks taken away are gone, but stay where nobody knows whether they count;
+    - blanks added are left out.
+    Raises EditUnmatched where they count, and nothing says whether they were meant.
     """
     pairs = [pair for pair in aligned(old, given) if old[pair[0]] != given[pair[1]]]
     added = [pair for pair in pairs if given[pair[1]].startswith(old[pair[0]])]
+    counts = (
+        _breaking(old, given, pairs) if in_markdown else _changed_text(old, given, added, pairs, counting)
+    )
+    if counts:
+        raise EditUnmatched(
+            f"Line {counts[0] + 1} has other blanks at its end, which mean something there: "
+            "copy lines exactly as they are."
+        )
     result = list(given)
-    for row, index in pairs:
-        if breaks(old, row) if in_markdown else counting is None or row in counting:
+    if counting is None and not in_markdown:
+        for row, index in pairs:
             result[index] = old[row]
-    fresh = _fresh(old, given)
-    if counting is not None:
-        meant = not fresh and all(row in counting for row, _ in added)
-    else:
-        meant = in_markdown and all(breaks(given, index) for index in (*fresh, *(i for _, i in added)))
-    if meant:
-        for _, index in added:
-            result[index] = given[index]
-        return result, False
     copies = _added([(given[index], old[row]) for row, index in pairs], old)
     result = [copies.get(body, body) for body in result]
     for row, index in added:
         result[index] = old[row]
     return result, bool(added)
+
+
+def _breaking(old: Sequence[str], given: Sequence[str], pairs: Iterable[tuple[int, int]]) -> list[int]:
+    """The lines of `old`, of Markdown, that break where their pair in `given` does not, or the other way round."""
+    return [row for row, index in pairs if breaks(old, row) or breaks(given, index)]
+
+
+def _changed_text(
+    old: Sequence[str],
+    given: Sequence[str],
+    added: Sequence[tuple[int, int]],
+    pairs: Iterable[tuple[int, int]],
+    counting: Counting,
+) -> list[int]:
+    """The lines of `old` whose blanks are known to count, and that have others in `given` on purpose or by chance.
+
+    Blanks that are added elsewhere, too, are there by chance, and so left out.
+    """
+    if counting is None:
+        return []
+    by_chance = any(row not in counting for row, _ in added) or _has_fresh(old, given)
+    return [row for row, index in pairs if row in counting and not (by_chance and (row, index) in added)]
 
 
 def _added(pairs: Iterable[tuple[str, str]], old: Iterable[str]) -> dict[str, str]:
@@ -104,10 +141,10 @@ def _added(pairs: Iterable[tuple[str, str]], old: Iterable[str]) -> dict[str, st
     return {copy: lines.pop() for copy, lines in found.items() if len(lines) == 1 and copy not in known}
 
 
-def _fresh(old: Sequence[str], given: Sequence[str]) -> list[int]:
-    """The lines of `given` that are none of `old`, blanks at ends aside, and end with blanks."""
+def _has_fresh(old: Iterable[str], given: Iterable[str]) -> bool:
+    """Whether a line of `given` ends with blanks and is none of `old`, blanks at ends aside."""
     known = {body.rstrip() for body in old}
-    return [i for i, body in enumerate(given) if body != (bare := body.rstrip()) and bare not in known]
+    return any(body != (bare := body.rstrip()) and bare not in known for body in given)
 
 
 def breaks(bodies: Sequence[str], index: int) -> bool:

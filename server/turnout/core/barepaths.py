@@ -25,7 +25,7 @@ _MOST_BEFORE = 200
 """Characters in front of a name that are looked through for a verb."""
 _FORBIDDING = re.compile(
     r"touch|edit|modif|chang|alter|updat|overwrit|write|delet|remov|renam|move|leave|keep|off[ -]limits|read[ -]only"
-    r"|hands off",
+    r"|hands off|out[ -]of[ -]bounds|(?:stay|keep) out of|frozen|forbidden|prohibited",
     re.IGNORECASE,
 )
 

@@ -27,7 +27,8 @@ from turnout.core.orders import (
     names_only_paths,
     tokens_of,
 )
-from turnout.core.pathforms import Exists, bare_paths, looks_like_path, quoted_paths
+from turnout.core.outline import ITEM, ROW, goes_on, heading, indentation, is_entry, outlined
+from turnout.core.pathforms import Exists, bare_paths, is_file_or_folder, looks_like_path, quoted_paths
 from turnout.errors import FileUnusable
 
 INSTRUCTION_FILES = ("AGENTS.md", "CLAUDE.md", ".github/copilot-instructions.md")
@@ -37,10 +38,6 @@ _MOST_TEXT = 1_000_000
 _MOST_RULES = 2_000
 _MOST_LINE = 10_000
 _SUSPICIOUS = re.compile(r"\b(?:touch|edit|modif|chang|alter|off[ -]limits|read[ -]only)", re.IGNORECASE)
-_ROW = re.compile(r"\s*\|(.*)\|\s*$")
-_HEADING = re.compile(r"\s{0,3}(#{1,6})\s+(.*)")
-_BOLD_HEADING = re.compile(r"\s{0,3}(?:\*\*|__)(.+?)(?:\*\*|__):?\s*$")
-_ITEM = re.compile(r"\s*(?:[-*+]|\d{1,3}[.)])\s+(?:\[[ xX]\]\s+)?(.*)")
 _SENTENCE = re.compile(r"(?<=[.;!?])\s+(?=[A-Z`*])")
 _SPAN = re.compile(r"`([^`\n]+)`")
 
@@ -66,28 +63,24 @@ def _rules(text: str, exists: Exists) -> Iterator[OffLimits]:
     """Every path that is forbidden, in order."""
     level = 0  # of the heading that forbids what is below it; 0 for none
     announced: int | None = None  # indentation of the line that forbids the list below it; -1 for a paragraph
-    fenced = False
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line, fenced in outlined(text):
         if not _is_readable(line, number):
             continue
-        if line.lstrip().startswith(("```", "~~~")):
-            fenced = not fenced
-            continue
-        heading = None if fenced else _heading(line)
-        if heading is not None:
-            depth, title = heading
-            level = depth if forbids_below(title) else (level if depth > level > 0 else 0)
-        if announced is not None and not (fenced or _goes_on(line, announced)):
+        title = None if fenced else heading(line)
+        if title is not None:
+            depth, said = title
+            level = depth if forbids_below(said) else (level if depth > level > 0 else 0)
+        if announced is not None and not (fenced or goes_on(line, announced)):
             announced = None
-        if (level and heading is None) or (announced is not None and (fenced or _is_entry(line))):
+        if (level and title is None) or (announced is not None and (fenced or is_entry(line))):
             found = [*_listed(line, fenced=fenced)] if level or fenced or _names_paths(line) else []
         else:
-            said = [] if fenced else [with_paths_quoted(part, exists) for part in _SENTENCE.split(line)]
-            found = [] if fenced else [*forbidden_paths(said, exists), *_labelled(line)]
-            yield from (OffLimits(pattern, number, only_removal=True) for pattern in kept_paths(said))
+            sentences = [] if fenced else [with_paths_quoted(part, exists) for part in _SENTENCE.split(line)]
+            found = [] if fenced else [*forbidden_paths(sentences, exists), *_labelled(line)]
+            yield from (OffLimits(pattern, number, only_removal=True) for pattern in kept_paths(sentences))
         yield from (OffLimits(pattern, number) for pattern in found)
         if not fenced and _announces(line):
-            announced = len(line) - len(line.lstrip()) if _ITEM.match(line) else -1
+            announced = indentation(line) if ITEM.match(line) else -1
 
 
 def _is_readable(line: str, number: int) -> bool:
@@ -97,55 +90,38 @@ def _is_readable(line: str, number: int) -> bool:
     return len(line) <= _MOST_LINE
 
 
-def _is_entry(line: str) -> bool:
-    return bool(_ITEM.match(line) or _ROW.match(line))
-
-
 def _names_paths(line: str) -> bool:
     """Whether an entry is about paths as a whole, and not about something in one of them."""
-    body = _ITEM.sub(r"\1", line).strip()
-    if _ROW.match(line) or looks_like_path(body.partition(" ")[0].rstrip(",:;")):
+    body = ITEM.sub(r"\1", line).strip()
+    if ROW.match(line) or looks_like_path(body.partition(" ")[0].rstrip(",:;")):
         return True
     return names_only_paths(body.partition("`")[0])
 
 
-def _goes_on(line: str, announced: int) -> bool:
-    """Whether `line` belongs to the list below a line that is indented by `announced`."""
-    indent = len(line) - len(line.lstrip())
-    return not line.strip() or (indent > announced and (_is_entry(line) or indent > 1))
-
-
 def _announces(line: str) -> bool:
     """Whether `line` is `Do not touch:`, `The following files are off limits:` or the like, and nothing more."""
-    item = _ITEM.match(line)
+    item = ITEM.match(line)
     text = (item[1] if item else line).strip().rstrip("*_ ")
     return text.endswith(":") and is_announcement(text)
 
 
 def _labelled(line: str) -> Iterator[str]:
-    """The paths without backquotes in `Do not touch: a/, b/`."""
-    item = _ITEM.match(line)
+    """The paths in `Do not touch: a/, b/`."""
+    item = ITEM.match(line)
     label, colon, said = (item[1] if item else line).partition(":")
     words = re.split(r",(?![^{}]*\})\s*|\s+and\s+|\s+or\s+", said.strip("*_ \t").rstrip("."))
+    words = [word.strip("`") if is_file_or_folder(word.strip("`")) else word for word in words]
     if colon and all(looks_like_path(word) for word in words) and is_announcement(label):
         yield from bare_paths(words)
 
 
-def _heading(line: str) -> tuple[int, str] | None:
-    """Depth and title of a heading; one in bold is below all others."""
-    if found := _HEADING.match(line):
-        return len(found[1]), found[2]
-    found = _BOLD_HEADING.match(line)
-    return (7, found[1]) if found else None
-
-
 def _listed(line: str, *, fenced: bool) -> Iterator[str]:
     """The paths of a line below a heading that forbids."""
-    if not fenced and (row := _ROW.match(line)):
+    if not fenced and (row := ROW.match(line)):
         cells = ([*_listed(f"- {cell.strip()}", fenced=False)] for cell in row[1].split("|"))
         yield from next(filter(None, cells), [])
         return
-    item = _ITEM.match(line)
+    item = ITEM.match(line)
     body = (item[1] if item else line if fenced else "").strip()
     if body and not body.startswith("`"):
         word = body.split()[0].rstrip(",:;")
@@ -161,6 +137,6 @@ def _reason_follows(line: str) -> bool:
     """Whether something other than more paths stands in an item of a list."""
     return any(
         token[0] != "`" and token[0].isalnum()
-        for token in tokens_of(_ITEM.sub(r"\1", line))
+        for token in tokens_of(ITEM.sub(r"\1", line))
         if token not in ("and", "or")
     )

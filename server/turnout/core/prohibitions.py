@@ -24,10 +24,21 @@ class Wording:
     """Whether it forbids also in a sentence with `unless`, `except`, `necessary` and the like."""
 
 
-_START = r"^(?P<start>\s*(?:(?:[-*+>]|\d{1,3}[.)])\s+)?(?:\[[ xX]\]\s+)?[^\w`]*(?:(?:please|always|you must|must)\s+)?)"
+_MARKS = r"[^\w`]{0,60}"
+_START = (
+    rf"^(?P<start>\s{{0,60}}(?:(?:[-*+>]|\d{{1,3}}[.)])\s+)?(?:\[[ xX]\]\s+)?{_MARKS}(?:absolutely\s+)?"
+    r"(?:(?:please|always|(?:(?:you|we|(?:ai |coding )?(?:agents|assistants|tools)|claude|copilot)\s+)?"
+    r"(?:must|should)(?:\s+always)?)\s+)?)"
+)
 _WHAT = r"(?P<what>(?:`[^`]*`|[^`.;:])*?)"
-_UNCHANGED = r"(?:alone|unchanged|untouched|intact|unmodified|as (?:it is|they are|is)|as-is)"
+_UNCHANGED = (
+    r"(?:alone|unchanged|untouched|intact|unmodified|as-is"
+    r"|(?:exactly )?as (?:it is|they are|you found (?:it|them)|is))"
+)
 _CHANGES = r"(?:changes|edits|modifications)"
+_DIRECT = r"(?:(?:direct|manual)\s+)?"
+_TOUCHED = r"(?:touched|edited|modified|changed|altered)"
+_FORBIDDEN = r"(?:strictly\s+)?(?:forbidden|prohibited|not\s+(?:allowed|permitted))"
 _ONLY_TOLD = (
     r"(?:\b(?:(?:are|is)\b(?! (?:allowed|permitted))|were|was|ha[sd]|have|will|yet|since|required?)\b)"
 )
@@ -43,16 +54,49 @@ _IMPERATIVES = {
     "deleting": "delete",
     "renaming": "rename",
 }
+_DOING = rf"(?P<doing>{'|'.join(_IMPERATIVES)})"
+
+
+def _must_not(found: re.Match[str]) -> str:
+    return f"must not {_IMPERATIVES[found['doing'].lower()]}"
 
 
 def _never(found: re.Match[str]) -> str:
     return f"{found['start']}never {_IMPERATIVES[found['doing'].lower()]}"
 
 
+def _never_what(found: re.Match[str]) -> str:
+    return f"{_never(found)} {found['what']};"
+
+
 WORDINGS = (
     Wording(
+        "should **never** be edited",
+        r"(?<![\w`/])(?P<mark>\*\*|__|\*|_)(?P<not>never|not|do not|don't|must not|must never)(?P=mark)(?![\w`/])",
+        r"\g<not>",
+        is_strict=True,
+    ),
+    Wording(
+        "important: X is generated, do not edit",
+        rf"^(?P<start>{_MARKS})(?:important|warning|note|caution|critical|attention)[*_]*:[*_]*\s+",
+        r"\g<start>",
+        is_strict=True,
+    ),
+    Wording(
+        "never manually edit X",
+        r"(?<=\s)(?:manually|directly|hand)[ -](?=(?:touch|edit|modify|change|alter|update)\b)",
+        "",
+        is_strict=True,
+    ),
+    Wording(
+        "do not, under any circumstances, edit X",
+        r"(?<=\bnot),? under any circumstances,?(?= )",
+        "",
+        is_strict=True,
+    ),
+    Wording(
         "make changes to X",
-        rf"\bmake (?:any )?{_CHANGES} (?:to|in)\b",
+        rf"\b(?:make|apply|introduce|propose|do) (?:any )?{_DIRECT}{_CHANGES} (?:to|in)\b",
         "change",
         is_strict=True,
     ),
@@ -69,9 +113,27 @@ WORDINGS = (
         is_strict=True,
     ),
     Wording(
+        "have no permission to edit X",
+        r"\b(?:have no|do not have|don't have) permission to\b",
+        "must not",
+        is_strict=True,
+    ),
+    Wording(
         "X is not to be edited",
         r"\b(?:are|is) (?:not|never) to be\b",
         "must not be",
+        is_strict=True,
+    ),
+    Wording(
+        "X cannot be edited",
+        rf"\b(?:mustn't|shouldn't|can't|cannot|can not|shall not) (?:ever )?be\b(?= {_TOUCHED})",
+        "must not be",
+        is_strict=True,
+    ),
+    Wording(
+        "can't edit X",
+        r"\bcan't\b(?= (?:touch|edit|modify|change|alter)\b)",
+        "must not",
         is_strict=True,
     ),
     Wording(
@@ -81,16 +143,57 @@ WORDINGS = (
         is_strict=True,
     ),
     Wording(
+        "are forbidden from editing X",
+        rf"\b(?:are|is) (?:strictly )?(?:forbidden|prohibited) from {_DOING}\b",
+        _must_not,
+        is_strict=True,
+    ),
+    Wording(
         "under no circumstances edit X",
-        r"\bunder no circumstances,?(?: (?:should|may|must)(?: you| we)?)?",
+        r"\b(?:under no circumstances?|in no case|at no time|by no means|on no account),?"
+        r"(?: (?:should|may|must)(?: (?:you|we|agents|anyone))?)?",
         "never",
         is_strict=True,
     ),
     Wording(
+        "nobody may edit X",
+        rf"{_START}(?:no one|nobody) (?:may|should|must|can)\b",
+        r"\g<start>never",
+        is_strict=True,
+    ),
+    Wording(
         "hands off X",
-        rf"{_START}hands off\b[*_:]*",
+        rf"{_START}(?:keep (?:your )?)?hands off\b[*_:]*",
         r"\g<start>never touch",
         is_strict=True,
+    ),
+    Wording(
+        "stay out of X",
+        rf"{_START}(?:stay|keep) out of\b",
+        r"\g<start>never change",
+    ),
+    Wording(
+        "X is out of bounds",
+        r"\bout[ -]of[ -]bounds\b",
+        "off limits",
+        is_strict=True,
+    ),
+    Wording(
+        "X is frozen",
+        rf"^(?P<start>{_MARKS}(?:the |(?:files|everything|anything) (?:in|under) )?`[^`]*`"
+        r"(?: (?:file|folder|directory))?) (?:is|are) frozen(?=\W*$)",
+        r"\g<start> is off limits",
+    ),
+    Wording(
+        "X: read-only",
+        r"(?P<end>`(?:\s(?:files?|folders?|directory|directories))?[*_]*)\s*[:(|\u2013\u2014-]\s*[*_]*"
+        r"(?:read[ -]only|off[ -]limits)(?=[*_]*\s*(?:$|[.,;)|!\u2013\u2014]))",
+        r"\g<end> is off limits",
+    ),
+    Wording(
+        "X: no changes",
+        rf"(?P<end>`[*_]*)\s*[:\u2013\u2014-]\s*[*_]*(?:hands off|no {_CHANGES})(?:,? ever)?(?=\W*$)",
+        r"\g<end>: do not edit",
     ),
     Wording(
         "never: edit X",
@@ -99,42 +202,103 @@ WORDINGS = (
         is_strict=True,
     ),
     Wording(
+        "forbidden: editing X",
+        rf"{_START}{_FORBIDDEN}[*_]*:[*_]*\s+{_DOING}\b",
+        _never,
+    ),
+    Wording(
+        "forbidden: changes to X",
+        rf"{_START}{_FORBIDDEN}[*_]*:[*_]*\s+(?:any\s+)?{_DIRECT}{_CHANGES} (?:to|in|under|inside)\b",
+        r"\g<start>never change",
+    ),
+    Wording(
         "write to X",
-        r"\bwrite (?:to|into)\b",
+        r"\bwrite (?:(?:any )?(?:files?|anything) )?(?:to|into)\b",
         "overwrite",
         is_strict=True,
     ),
     Wording(
         "X must stay unchanged",
-        r"\b(?:must|should|has to|have to|needs? to)\s+(?:always\s+)?(?:stay|remain|be left|be kept)\s+" + _UNCHANGED,
+        r"\b(?:must|should|has to|have to|needs? to)\s+(?:always\s+)?(?:stay|remain|be left|be kept)\s+"
+        + _UNCHANGED,
         "must not be changed",
         is_strict=True,
     ),
     Wording(
+        "edit files that are in X",
+        r"\b(?:(?:which|that) (?:are |is |live |lives )(?:located )?|that's (?:located )?|located )"
+        r"(?=(?:in|under|inside)\b)",
+        "",
+        is_strict=True,
+    ),
+    Wording(
+        "edit files such as X",
+        r",?\s(?:such as|like|including|for example,?|e\.g\.,?)\s(?=`)",
+        " ",
+        is_strict=True,
+    ),
+    Wording(
+        "edit files (X)",
+        r"\((?P<what>`[^`]*`(?:(?:,|,? and|,? or) `[^`]*`)*)\)",
+        r"\g<what>",
+        is_strict=True,
+    ),
+    Wording(
+        "make sure not to edit X",
+        rf"{_START}(?:make sure|take care|be (?:very )?(?:careful|sure)) (?:not|never) to\b",
+        r"\g<start>never",
+    ),
+    Wording(
+        "make sure that X is not edited",
+        rf"{_START}(?:make sure|ensure)(?: that)? {_WHAT} (?:(?:is|are) (?:not|never) {_TOUCHED}"
+        rf"|(?:stays?|remains?|is left|are left) {_UNCHANGED})(?=\W*$)",
+        r"\g<start>never change \g<what>;",
+    ),
+    Wording(
         "avoid editing X",
-        rf"{_START}(?:avoid|refrain from)\s+(?:ever\s+)?(?P<doing>{'|'.join(_IMPERATIVES)})\b",
+        rf"{_START}(?:avoid|refrain from)\s+(?:ever\s+)?{_DOING}\b",
         _never,
     ),
     Wording(
+        "no editing of X",
+        rf"{_START}no {_DOING}\b(?: of\b)?",
+        _never,
+    ),
+    Wording(
+        "editing X is forbidden",
+        rf"{_START}{_DOING}\s+{_WHAT}\s+is\s+{_FORBIDDEN}(?=\W*$)",
+        _never_what,
+    ),
+    Wording(
+        "changes to X are forbidden",
+        rf"{_START}(?:any\s+|all\s+)?{_DIRECT}{_CHANGES}\s+(?:to|in|under|inside)\s+{_WHAT}\s+are\s+{_FORBIDDEN}(?=\W*$)",
+        r"\g<start>never change \g<what>;",
+    ),
+    Wording(
+        "there must be no changes",
+        rf"{_START}there (?:must|should|may) be (?=no {_CHANGES}\b)",
+        r"\g<start>",
+    ),
+    Wording(
         "no changes to X",
-        rf"{_START}no\s+(?:(?:direct|manual)\s+)?{_CHANGES}\s+(?:to|in|under|inside)\b"
-        rf"(?!.*{_ONLY_TOLD}|.*[^,] but\b)",
+        rf"{_START}no\s+{_DIRECT}{_CHANGES}\s+(?:to|in|under|inside)\b(?!.*{_ONLY_TOLD}|.*[^,] but\b)",
         r"\g<start>never change",
     ),
     Wording(
         "treat X as read-only",
-        rf"{_START}(?:treat|consider)\s+{_WHAT}\s+as\s+(?:strictly\s+)?(?:read[ -]only|off[ -]limits|immutable)\b",
+        rf"{_START}(?:treat|consider)\s+{_WHAT}\s+as\s+(?:strictly\s+)?"
+        r"(?:read[ -]only|off[ -]limits|immutable|frozen)\b",
         r"\g<start>never change \g<what>;",
     ),
     Wording(
         "nothing in X may be edited",
         rf"{_START}nothing\s+(?:under|in|inside|within|below)\s+(?!.*[^,] but\b){_WHAT}\s+"
-        r"(?:may|must|should|can)\s+(?:ever\s+)?be\s+(?:touched|edited|modified|changed|altered)\b",
+        rf"(?:may|must|should|can)\s+(?:ever\s+)?be\s+{_TOUCHED}\b",
         r"\g<start>never change \g<what>;",
     ),
     Wording(
         "leave X alone",
-        rf"{_START}(?:leave|keep)\s+{_WHAT}\s+{_UNCHANGED}(?=\W*$|\s*[,;:.!(])",
+        rf"{_START}(?:leave|keep|preserve)\s+{_WHAT}\s+{_UNCHANGED}(?=\W*$|\s*[,;:.!(])",
         r"\g<start>never edit \g<what>",
     ),
 )  # fmt: skip

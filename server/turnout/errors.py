@@ -53,7 +53,12 @@ from typing import Literal
 
 
 class TurnoutError(Exception):
-    """Base of all; `advice` is one sentence that says what the user can do next."""
+    """Base of all; `advice` is one sentence that says what the user can do next.
+
+    `receipt` is that of the request that ended with it, if any: see `core.answers.receipt_of`.
+    """
+
+    receipt: object = None
 
     def __init__(self, message: str, *, advice: str = "") -> None:
         super().__init__(message)

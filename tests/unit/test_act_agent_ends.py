@@ -101,6 +101,19 @@ async def test_an_answer_that_breaks_off_is_asked_for_once_more() -> None:
         await run([limit, edits()])
 
 
+async def test_an_answer_that_breaks_off_is_paid_for() -> None:
+    """What a cut turn came to is in the receipt of the proposal, and counts for its limits."""
+    cut = StreamTruncated("The connection is lost.")
+    cut.receipt = replace(receipt("refactor", MODEL, (), 7), estimated=True)
+    proposal, asker = await run([[("list_files", {})], cut, edits()])
+    assert len(asker.prompts) == 3
+    assert (proposal.receipt.tokens_in, proposal.receipt.cost_usd) == (300, pytest.approx(0.03))
+    assert proposal.receipt.estimated
+    cut.receipt = replace(cut.receipt, bytes_sent=0)
+    proposal, _ = await run([[("list_files", {})], cut, edits()])
+    assert proposal.receipt.tokens_in == 200
+
+
 def _new(number: int) -> tuple[str, object]:
     made = {"path": f"new{number}.py", "text": "X = 1\n"}
     return "propose_edits", {"summary": "x", "create": [made], "done": True}

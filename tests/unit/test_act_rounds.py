@@ -286,6 +286,26 @@ async def test_a_round_that_fails_ends_it(failure: str | BackendError) -> None:
         await propose(RENAME, around(first))
 
 
+async def test_a_request_that_fails_is_paid_for() -> None:
+    """What it came to until then is in the receipt of the proposal, in rounds, file by file, and for a correction."""
+    gone = ConnectionFailed("gone")
+    gone.receipt = receipt("refactor", REMOTE, (), 9)
+    proposal = await propose(RENAME, around(Answering(others={2: gone})))
+    assert proposal.receipt.tokens_in == 300
+
+    class Whole(Answering):
+        def _answer(self, prompt: ChatPrompt) -> str:
+            (path,) = self.shown(prompt)
+            return f"```python\n{AFTER[path]}```\n"
+
+    few = replace(RENAME, scope=RENAME.scope[:3])
+    proposal = await propose(few, around(Whole(models=(LOCAL,), others={1: gone})))
+    assert (len(proposal.changes), proposal.receipt.tokens_in) == (2, 300)
+    broken = edits(["shapes.py"]).replace("def area", "def aria", 1)
+    proposal = await propose(few, around(Answering(others={0: broken, 1: gone})))
+    assert proposal.receipt.tokens_in == 200
+
+
 async def test_a_round_that_is_cut_off_is_halved() -> None:
     """More was to be said than one answer holds: its files are asked about in two rounds, a single file is not."""
 

@@ -20,6 +20,7 @@ from support.dispatch_kit import (
     says,
     setup,
 )
+from turnout.core.answers import receipt_of
 from turnout.core.backends import Account, Delta, Done, StreamItem, Timings, Waiting
 from turnout.core.models import Model, Usage
 from turnout.core.prompts import ChatPrompt, Prompt, ToolCall
@@ -119,10 +120,11 @@ async def test_a_late_or_cancelled_request_has_its_price() -> None:
 
 
 async def test_a_stream_without_its_end_is_no_answer() -> None:
-    """A backend that stops without saying so has failed."""
+    """A backend that stops without saying so has failed; what it came to until then is known to whoever asked."""
     around = Around(route(NEAR))
-    with pytest.raises(StreamTruncated):
+    with pytest.raises(StreamTruncated) as failure:
         await setup(around, Scripted({"near": [Delta("half")]})).run(ask())
+    assert receipt_of(failure.value) == around.receipts[0]
 
 
 async def test_the_rendered_prompt_is_held_to_the_budget() -> None:

@@ -14,7 +14,7 @@ from turnout.act.drafting.conversation import Question
 from turnout.act.drafting.drafts import Draft, asked_about, draft_edits
 from turnout.act.drafting.groups import Division
 from turnout.act.drafting.mending import mended
-from turnout.act.drafting.rounds import Groups, Meter, Unread, in_rounds
+from turnout.act.drafting.rounds import Groups, Meter, Unread, in_rounds, with_receipts
 from turnout.act.drafting.spent import so_far
 from turnout.act.gathering.context import Context, quoted_by
 from turnout.act.gathering.newfiles import misplaced
@@ -93,7 +93,7 @@ class Job:
         if alone and self.repairs:
             drafts = await mended(drafts, self._about, seams, meter.left_s)
         seams.tell("done", len(self._files), len(self._files))
-        return list(drafts.values()), unread
+        return with_receipts(drafts.values(), meter.receipts[len(self.spent) :]), unread
 
     async def _in_rounds(self) -> tuple[list[Draft], Unread]:
         """A draft for each group of files."""

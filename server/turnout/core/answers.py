@@ -9,6 +9,7 @@ from turnout.core.models import Model
 from turnout.core.prompts import ChatPrompt, Prompt, Thought, ToolCall
 from turnout.core.receipts import Receipt, SentFile
 from turnout.core.requests import Kind
+from turnout.errors import TurnoutError
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,12 @@ class Answer:
     calls: tuple[ToolCall, ...] = ()
     thoughts: tuple[Thought, ...] = ()
     """What the model wants to have back with the answers of its tools."""
+
+
+def receipt_of(failure: TurnoutError) -> Receipt | None:
+    """The receipt of the request that ended with `failure`, where its text got to a model."""
+    receipt = failure.receipt
+    return receipt if isinstance(receipt, Receipt) and receipt.bytes_sent else None
 
 
 PromptFor: TypeAlias = Callable[[Model], ChatPrompt]

@@ -75,6 +75,7 @@ class Dispatcher:
         """Run `ask` as a part of `operation`."""
         attempt = Attempt(ask, ask.received if ask.received is not None else self._clock())
         outcome = "failed: internal error"
+        failure: TurnoutError | None = None
         try:
             route = await self._decide(attempt)
             answered = attempt.answered = await self._within_deadline(attempt, route, operation)
@@ -83,6 +84,7 @@ class Dispatcher:
             outcome = ask.outcome(text) if finish != "superseded" else "superseded"
         except TurnoutError as error:
             outcome = f"{'late' if isinstance(error, DeadlineExceeded) else 'failed'}: {error.message}"
+            failure = error
             raise
         except asyncio.CancelledError as cancelled:
             outcome = SUPERSEDED if SUPERSEDED in cancelled.args else "cancelled"
@@ -90,6 +92,8 @@ class Dispatcher:
         finally:
             receipt = attempt.receipt(outcome, self._clock())
             self._keep(attempt, receipt)
+            if failure is not None:
+                failure.receipt = receipt
         done = answered.done or Done("stop")
         return Answer(text, finish, receipt, answered.model, done.calls, done.thoughts)
 

@@ -23,7 +23,7 @@ from turnout.act.drafting.spent import so_far
 from turnout.act.gathering.scope import Scope
 from turnout.act.proposals import Check
 from turnout.act.seams import SO_FAR, Seams
-from turnout.core.answers import Answer
+from turnout.core.answers import Answer, receipt_of
 from turnout.core.documents import Snapshot
 from turnout.core.edits.paths import normalise
 from turnout.core.edits.plans import Approved
@@ -39,6 +39,7 @@ from turnout.errors import (
     RequestRejected,
     RouteError,
     StreamTruncated,
+    TurnoutError,
 )
 
 _BYTES_PER_TOKEN = 3
@@ -109,6 +110,8 @@ class _Work:
     spent: Sequence[Receipt]
     turns: list[Message] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
+    """Of every request that got to a model, answered or not."""
+    answers: int = 0
     draft: Draft | None = None
     model: Model | None = None
     """The one that gave the last answer."""
@@ -151,13 +154,13 @@ class _Work:
         except TimeoutError:
             unfinished = f"It was stopped after {self.bounds.seconds:g} s."
         except (BackendError, RouteError) as failure:
-            if self.others and not self.receipts:
+            if self.others and not self.answers:
                 raise ToolsUnavailable from failure
             if self.draft is None or not self.draft.changes:
                 raise
             unfinished = f"The model could not go on: {failure}"
         if self.model:
-            self.seams.history.took(self.model, len(self.receipts))
+            self.seams.history.took(self.model, self.answers)
         return await self._result(unfinished)
 
     async def _result(self, unfinished: str) -> Draft:
@@ -211,7 +214,7 @@ class _Work:
         try:
             answer = await self._ask()
         except BudgetExceeded as failure:
-            if not self.receipts:
+            if not self.answers:
                 raise
             raise _Stopped(failure.message) from failure
         except ProtocolViolation as failure:
@@ -224,6 +227,7 @@ class _Work:
             self.cut += 1
             return None
         self.was_cut = False
+        self.answers += 1
         self.receipts.append(answer.receipt)
         self.model = answer.model
         for found in self.told.values():
@@ -238,7 +242,7 @@ class _Work:
     @property
     def _taken(self) -> int:
         """Turns so far, those that came to nothing included."""
-        return len(self.receipts) + self.broken + self.cut
+        return self.answers + self.broken + self.cut
 
     async def _ask(self) -> Answer:
         characters = 0
@@ -248,10 +252,14 @@ class _Work:
             characters += len(text)
             self._tell(f"{SO_FAR}: {characters:,} characters")
 
-        self._tell(f"turn {len(self.receipts) + 1}")
+        self._tell(f"turn {self.answers + 1}")
         self.hearers = await self.tools.readers()
         await asked_anew([*self.told.values()], self.seams)
-        return await self.seams.asker.ask(self.question.kind, self._render, self.tools.sent, on_text)
+        try:
+            return await self.seams.asker.ask(self.question.kind, self._render, self.tools.sent, on_text)
+        except TurnoutError as failure:
+            self.receipts += filter(None, [receipt_of(failure)])
+            raise
 
     def _render(self, model: Model) -> ChatPrompt:
         """The conversation for `model`, the oldest answers of tools left out where all of it does not fit."""
@@ -268,7 +276,7 @@ class _Work:
             tools=self.tools.offered(),
             edits=_BY_CALLS,
         )
-        prompt = self.bounds.paid(prompt, self._paid, model, goes_on=bool(self.receipts))
+        prompt = self.bounds.paid(prompt, self._paid, model, goes_on=self.answers > 0)
         return vetted(prompt, model, [*self.told.values()], self.seams, self.tools.named)
 
     def _turns_for(self, model: Model) -> list[Message]:

@@ -5,7 +5,7 @@ before changed; after a failure nothing more is paid for, and every file that wa
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -16,7 +16,7 @@ from turnout.act.drafting.mending import mended
 from turnout.act.drafting.spent import so_far
 from turnout.act.gathering.overviews import changed
 from turnout.act.seams import Seams
-from turnout.core.answers import Answer, Asker, PromptFor
+from turnout.core.answers import Answer, Asker, PromptFor, receipt_of
 from turnout.core.models import Model
 from turnout.core.prompts import ChatPrompt
 from turnout.core.receipts import Receipt, SentFile
@@ -48,7 +48,7 @@ Unread: TypeAlias = list[tuple[str, TurnoutError]]
 
 @dataclass
 class Meter:
-    """Passes questions on while all of them together keep to `bounds`, and has the receipts of all answers.
+    """Passes questions on while all of them together keep to `bounds`; has the receipts of all that got to a model.
 
     Its time begins with it; make it in a running event loop.
     """
@@ -90,6 +90,9 @@ class Meter:
             if not limit.expired():
                 raise
             raise stopped from None
+        except TurnoutError as failure:
+            self.receipts += filter(None, [receipt_of(failure)])
+            raise
         self.receipts.append(answer.receipt)
         return answer
 
@@ -102,6 +105,12 @@ async def in_rounds(groups: Groups, asking: Asking, seams: Seams, meter: Meter) 
     """
     work = _Rounds([*groups], asking, meter.within(seams), meter)
     return await work.run()
+
+
+def with_receipts(drafts: Iterable[Draft], receipts: Iterable[Receipt]) -> list[Draft]:
+    """`drafts` with all `receipts` in the first: some are of requests of which no draft came."""
+    first, *others = (replace(draft, receipts=()) for draft in drafts)
+    return [replace(first, receipts=tuple(receipts)), *others]
 
 
 @dataclass
@@ -125,9 +134,7 @@ class _Rounds:
         if not failure:
             drafts = await mended(drafts, self._again, self.seams, seconds=self.meter.left_s)
         self.seams.tell("done", len(self.groups), len(self.groups))
-        first, *others = (replace(draft, receipts=()) for draft in drafts.values())
-        paid = tuple(self.meter.receipts[self.before :])
-        return [replace(first, receipts=paid), *others], self._unread(failure)
+        return with_receipts(drafts.values(), self.meter.receipts[self.before :]), self._unread(failure)
 
     async def _draft(self) -> TurnoutError | None:
         """Make the drafts; what ended it early, if anything did."""

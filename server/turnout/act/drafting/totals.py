@@ -93,6 +93,7 @@ def combined(receipts: Sequence[Receipt], outcome: str) -> Receipt:
         else None,
         total_ms=sum(receipt.total_ms for receipt in receipts),
         outcome=outcome,
+        estimated=any(receipt.estimated for receipt in receipts),
         reason=last.reason,
         edits="; ".join(dict.fromkeys(receipt.edits for receipt in receipts if receipt.edits)),
     )

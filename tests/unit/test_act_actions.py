@@ -133,6 +133,22 @@ async def test_a_fix_may_touch_other_lines_where_the_model_can_say_which() -> No
     assert 'line 2 of the part: Undefined name "y"' in asker.asked[0][1].messages[-1].content
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        "conftest.py\n<<<<<<< SEARCH\n=======\ny = 1\n>>>>>>> REPLACE\n",
+        "*** Delete File: pkg/a.py\n",
+        "*** Rename File: pkg/a.py -> b.py\n",
+    ],
+)
+async def test_a_fix_makes_moves_and_removes_no_file(step: str) -> None:
+    """Nobody looks at an action before it is done: whatever it would do beside its edits makes it unsound."""
+    found, _ = await run(offered("fix", FAULT), step, step, model=REMOTE)
+    assert isinstance(found, Proposal)
+    assert (found.changes, found.complete) == ((), False)
+    assert "does nothing else" in found.checks[0].message
+
+
 async def test_an_answer_stands_where_its_correction_cannot_be_had() -> None:
     """It was paid for: its user sees what is wrong with it, and that the model could not be asked again."""
     broken = F_LOCAL.replace("x):", "x:")

@@ -7,7 +7,6 @@ touch other lines of its file (an import, say) through exact edits; nothing is w
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from turnout.act.actions import COMMENT_INSTRUCTION, Action, Fault
 from turnout.act.drafting import prompts
@@ -148,7 +147,13 @@ async def _write_anew(action: Action, file: Snapshot, task: str, seams: Seams, r
 
     shown = "".join((*around, part))
     # The answer to one file's problem may name others, also in words of instructions that nobody may quote.
-    objection = partial(Guard(seams.workspace).against, quotable=())
+    guard = Guard(seams.workspace)
+
+    def objection(change: FileChange) -> str | None:
+        if change.kind != "edit":  # nobody looks at it before it is done
+            return f"An action edits {path} and does nothing else: {change.path} must stay as it is."
+        return guard.against(change, quotable=())
+
     question = Question(
         action.kind, {path: file}, render, repairs, shown=shown, objection=objection, format=form
     )

@@ -3,9 +3,12 @@
 import pytest
 
 from support.act_kit import MemoryWorkspace, ScriptedAsker, seams
-from turnout.act.gathering.newfiles import out_of_place
+from turnout.act.gathering.newfiles import out_of_place, unasked
 from turnout.act.gathering.scope import Request
+from turnout.act.proposals import verdict
 from turnout.act.refactor import propose
+from turnout.commands.refactor import _summary
+from turnout.core.edits.changes import file_change
 
 FILES = {"a.py": "x = 1\n", "pkg/b.py": "y = 2\n", "pkg/sub/c.py": "z = 3\n"}
 
@@ -53,3 +56,43 @@ async def test_a_change_out_of_place_is_refused(step: str) -> None:
     assert "my_new" in asker.asked[1][1].messages[-1].content
     assert [change.path for change in proposal.changes] == ["a.py"]
     assert not proposal.complete
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "is_told"),
+    [
+        ("conftest.py", "Split it.", True),
+        ("tests/conftest.py", "Add tests in tests/", True),
+        ("GNUmakefile", "Split it.", True),
+        ("web/vite.config.mts", "Split it.", True),
+        ("lib/a.pth", "Split it.", True),
+        ("package.json", "Split it.", True),
+        ("conftest.py", "Add a `conftest.py`.", False),
+        ("tests/conftest.py", "Write ./tests/conftest.py", False),
+        ("makefile", "Add a Makefile.", False),
+        ("config.py", "Split it.", False),
+        ("packages.json", "Split it.", False),
+    ],
+)
+def test_a_new_file_that_runs_by_itself_is_told(path: str, said: str, is_told: bool) -> None:
+    """Made or moved there, unless the instruction names it; an edit of one that is there is told by its diff."""
+    made = file_change("create", f"file:///w/{path}", path, (), ("x\n",))
+    uri = f"file:///w/{path}"
+    moved = file_change("rename", "file:///w/a", "a", ("x\n",), ("x\n",), new_uri=uri, new_path=path)
+    edited = file_change("edit", f"file:///w/{path}", path, ("x\n",), ("y\n",))
+    assert [len(unasked([change], said)) for change in (made, moved, edited)] == [is_told, is_told, 0]
+
+
+async def test_such_a_proposal_is_not_verified_whole() -> None:
+    """The verdict names the file, also on the command line, where a move says from where to where."""
+    create = "conftest.py\n<<<<<<< SEARCH\n=======\ny = 1\n>>>>>>> REPLACE\n*** Rename File: a.py -> z.py\n"
+    proposal = await propose(
+        Request("Split it."), seams(MemoryWorkspace({"a.py": "x\n"}), ScriptedAsker([create]))
+    )
+    found = verdict(proposal.checks)
+    assert (found.state, proposal.complete) == ("partly", True)
+    assert "conftest.py, which is new and runs by itself" in found.text
+    assert [*_summary(proposal, applied=False)][:2] == [
+        "would change: create conftest.py",
+        "would change: rename a.py -> z.py",
+    ]

@@ -9,6 +9,7 @@ from turnout.act.drafting.conversation import MAX_REPAIRS
 from turnout.act.drafting.groups import divided
 from turnout.act.drafting.totals import proposal_from
 from turnout.act.gathering.context import gather_context
+from turnout.act.gathering.newfiles import unasked
 from turnout.act.gathering.scope import Request, Scope, must_be_workable
 from turnout.act.job import Job
 from turnout.act.plans import draw_up
@@ -43,7 +44,8 @@ async def propose(request: Request, seams: Seams, *, repairs: int = MAX_REPAIRS)
     unread += [(missed.path, FileUnusable(missed.reason)) for missed in scope.missed]
     proposal = proposal_from(request.instruction, drafts, unread, scope.skipped, job.spent)
     approved = job.request.approved
-    more = [_plan_check(approved, proposal)] if approved else []
+    more = unasked(proposal.changes, request.instruction)
+    more += [_plan_check(approved, proposal)] if approved else []
     if request.approved is None:
         looked_at = frozenset[str]().union(*(draft.looked_at for draft in drafts))
         more += _reach(scope, proposal, looked_at, must_see=not any(draft.has_tools for draft in drafts))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from turnout.act.proposals import Proposal
     from turnout.act.seams import Outlook, Seams
     from turnout.commands.terminal import Terminal
+    from turnout.core.edits.changes import FileChange
     from turnout.index import RepositoryIndex
     from turnout.journal import DiskWorkspace
     from turnout.workbench import Bench
@@ -299,7 +300,7 @@ def _summary(proposal: "Proposal", *, applied: bool) -> Iterator[str]:
     from turnout.act.proposals import verdict
 
     verb = "changed" if applied else "would change"
-    yield from (f"{verb}: {change.kind} {change.new_path or change.path}" for change in proposal.changes)
+    yield from (f"{verb}: {change.kind} {_places(change)}" for change in proposal.changes)
     if not proposal.changes:
         yield proposal.plan
     yield from (f"left out: {out.path}: {out.reason}" for out in proposal.skipped)
@@ -314,6 +315,10 @@ def _summary(proposal: "Proposal", *, applied: bool) -> Iterator[str]:
     yield verdict(proposal.checks).text
     if applied:
         yield "Take it back with: turnout undo"
+
+
+def _places(change: "FileChange") -> str:
+    return f"{change.path} -> {change.new_path}" if change.new_path else change.path
 
 
 def _to_wire(proposal: "Proposal") -> dict[str, Any]:

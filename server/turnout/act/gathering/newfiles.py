@@ -1,17 +1,28 @@
-"""Where a refactor of files that the user named may put a new one.
+"""Where a refactor of files that the user named may put a new one, and which new ones the user has to be told of.
 
 Invariant: it is beside one of them, in a folder that was named or below, or where the user's own words say.
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from turnout.act.gathering.scope import Request
+from turnout.act.proposals import Check
 from turnout.act.seams import Workspace
 from turnout.core.edits.changes import FileChange
 from turnout.errors import EditError
 
 _TOKEN = re.compile(r"[\w./-]+")
+_RUNS_BY_ITSELF = re.compile(
+    r"conftest\.py|setup\.py|(?:site|user)customize\.py|.+\.pth|(?:noxfile|tasks)\.py|tox\.ini|setup\.cfg|pyproject\.toml"
+    r"|(?:gnu)?makefile|justfile|cmakelists\.txt|meson\.build|rakefile|gemfile|.+\.gemspec|build\.rs|package\.json"
+    r"|(?:gulp|grunt)file\.[cm]?[jt]s|.+\.config\.[cm]?[jt]s|jenkinsfile|dockerfile|vagrantfile|pom\.xml"
+    r"|(?:build|settings)\.gradle(?:\.kts)?|directory\.build\.(?:props|targets)|composer\.json",
+    re.IGNORECASE,
+)
+"""Names of files that an interpreter, a build, a test run or an installation runs or takes commands from; hidden ones
+are never made."""
 
 
 def out_of_place(path: str, request: Request, workspace: Workspace) -> str | None:
@@ -45,3 +56,20 @@ def _has_room(place: PurePosixPath, uri: str, request: Request, workspace: Works
     except EditError:
         return False
     return place.parent == folder or (uri in request.swept and folder in place.parents)
+
+
+def unasked(changes: Iterable[FileChange], instruction: str) -> list[Check]:
+    """That `changes` make files which run by themselves and which `instruction` does not name, each in its words.
+
+    Nobody can check what they are for: they are for the user to look at.
+    """
+    said = {token.removeprefix("./").rstrip("/.").lower() for token in _TOKEN.findall(instruction)}
+    made = (change.path if change.kind == "create" else change.new_path for change in changes)
+    places = [PurePosixPath(path) for path in made if path]
+    return [
+        Check(
+            f"{place}, which is new and runs by itself", True, "the instruction does not name it", ran=False
+        )
+        for place in places
+        if _RUNS_BY_ITSELF.fullmatch(place.name) and not {place.as_posix().lower(), place.name.lower()} & said
+    ]

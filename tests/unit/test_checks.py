@@ -367,10 +367,22 @@ async def test_what_is_never_read_is_not_in_the_copy(folder: Folder) -> None:
     assert ("hunter2" in unseen.message, unseen.ok) == (False, True)
 
 
+async def test_an_old_warning_is_no_new_problem(folder: Folder) -> None:
+    """What a check warned of while it passed is not listed among the reasons for which it fails now."""
+    command = (
+        f'{PYTHON} -c \'n = len(open("pkg/a.py").readlines());'
+        'print(f"pkg/a.py:{n}: DeprecationWarning: old, line {n}");'
+        'n > 1 and print("pkg/a.py:1: new"); raise SystemExit(n > 1)\''
+    )
+    (found,) = await run_checks(folder, [edit(folder, "pkg/a.py", "TOP = 0\nVALUE = 1\n")], [command])
+    assert [problem.text for problem in found.problems] == ["new"]
+    assert found.message.startswith("new problems:\npkg/a.py:1: new\n")
+
+
 async def test_the_places_of_new_problems(folder: Folder) -> None:
     """A check that fails says which files its new problems are in, for a model that may hear of some only."""
     command = (
-        f"""{PYTHON} -c 'import pkg.a; print("pkg/a.py:1: it is", pkg.a.VALUE); assert pkg.a.VALUE == 1'"""
+        f"""{PYTHON} -c 'import pkg.a as a; a.VALUE == 1 or exit(print("pkg/a.py:1: it is", a.VALUE) or 1)'"""
     )
     [check] = await run_checks(folder, [edit(folder, "pkg/a.py", "VALUE = 2\n")], [command])
     assert check.problems == (("pkg/a.py", 1, "it is 2"),)

@@ -15,6 +15,7 @@ from turnout.checks.comparing import Side, compare
 from turnout.checks.running import TIMEOUT_S, Ran, run
 from turnout.checks.shadow import Shadow, TooLarge, environment, shadow
 from turnout.core.edits.changes import FileChange
+from turnout.core.newness import fresh
 from turnout.core.problems import Problem
 from turnout.files import Folder
 
@@ -84,7 +85,7 @@ class _Judge:
         except (OSError, ValueError) as error:
             return await self._not_started(command, error)
         if before.status == 0:
-            return _failed(command, after, await asyncio.to_thread(self._problems, after))
+            return _failed(command, after, await asyncio.to_thread(self._new, after, before))
         return await asyncio.to_thread(self._compared, command, after, before)
 
     async def _not_started(self, command: str, error: OSError | ValueError) -> Check:
@@ -105,8 +106,10 @@ class _Judge:
             return Check(command, True, f"{said}.\n{after.tail(_TAIL)}", ran=False)
         return Check(command, True, f"failed before too; none of its {found.known} problems is new")
 
-    def _problems(self, after: Ran) -> tuple[Problem, ...]:
-        return self._side(after, changed=True).told.problems
+    def _new(self, after: Ran, before: Ran) -> Sequence[Problem]:
+        """What a check that passes without the change did not say then: that may warn, too. Reads."""
+        sides = self._side(after, changed=True), self._side(before, changed=False)
+        return fresh(sides[0].told.problems, sides[1].told.problems, self._changes)
 
     def _side(self, ran: Ran, *, changed: bool) -> Side:
         root = self._copies[changed].root

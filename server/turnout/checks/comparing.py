@@ -26,6 +26,13 @@ _STOPPED = re.compile(
     r"|^Bail out!",  # TAP
     re.MULTILINE,
 )
+_UNPARSED = re.compile(
+    r"\(errors prevented further checking\)$"  # mypy
+    r"|^error(?:\[E0(?:586|748|758|76[2356])\])?: "  # rustc, whose parser gives most of its errors no number
+    r"(?!could not compile|aborting due|test failed|\d+ target)"
+    r"[^\n]*\n +--> [^\n]*\.rs:(?!.*(?:\n.+)*#!?\[)",  # nor has a lint, which names its attribute
+    re.MULTILINE,
+)
 _CARGO_STOPPED = re.compile(r"^error: test failed, to rerun pass", re.MULTILINE)
 _CARGO_ENDED = re.compile(r"^error: \d+ targets? failed:", re.MULTILINE)
 
@@ -96,6 +103,10 @@ def compare(after: Side, before: Side, changes: Sequence[FileChange]) -> Compari
     count = len(after.told.problems)
     if not (after.is_whole and before.is_whole):
         return Comparison((), count, "it prints too much to be compared")
+    if _UNPARSED.search(before.ran.output):
+        return Comparison(
+            (), count, "it stops at a file that cannot be parsed, so it did not look at everything"
+        )
     new = fresh(after.told.problems, before.told.problems, changes)
     return Comparison(new, count, "" if new else _unclear(after, before, changes))
 

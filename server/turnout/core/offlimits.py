@@ -8,8 +8,9 @@ block, the first cell of a table's row that is a path, and every path in backquo
 below it. Below a line such as `Do not touch:` count the list, the code block or the table that follows at once, and in
 such a line the paths behind its colon. In any other line: paths right behind `never`/`do not`/`must not` and `touch`,
 `edit`, `modify`, `change`, `alter`, `update` or `overwrite`, or in front of `is off limits` or `must not be changed`,
-or of `is generated; do not edit it`, and what says the same (see `prohibitions`), as `treat X as read-only` does. What
-must never be deleted, renamed or moved may still be edited. A sentence with a condition (`without`, `before`, `if`,
+or of `is generated; do not edit it`, and what says the same (see `prohibitions`), as `treat X as read-only` does; an
+item below `Never` or `Do not` is such a line (see `outline`). What must never be deleted, renamed or moved may still be
+edited. A sentence with a condition (`without`, `before`, `if`,
 ...) is advice that only a reader can follow, and so forbids nothing here.
 """
 
@@ -37,7 +38,9 @@ RULES_FOLDER = ".cursor/rules"
 _MOST_TEXT = 1_000_000
 _MOST_RULES = 2_000
 _MOST_LINE = 10_000
-_SUSPICIOUS = re.compile(r"\b(?:touch|edit|modif|chang|alter|off[ -]limits|read[ -]only)", re.IGNORECASE)
+_SUSPICIOUS = re.compile(
+    r"\b(?:touch|edit|modif|chang|alter|off[ -]limits|read[ -]only|hands off|out[ -]of|frozen)", re.IGNORECASE
+)
 _SENTENCE = re.compile(r"(?<=[.;!?])\s+(?=[A-Z`*])")
 _SPAN = re.compile(r"`([^`\n]+)`")
 

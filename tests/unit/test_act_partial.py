@@ -185,8 +185,11 @@ async def test_discarding_the_rest(workspace: MemoryWorkspace) -> None:
 
 
 async def test_the_newest_that_can_be_looked_at(workspace: MemoryWorkspace) -> None:
-    """Of those offered and those with a rest, the one that came there last; none once all is applied."""
-    proposals = kept(proposal(), proposal("q"))
+    """Of those offered and those with a rest, the one that came there last; none once all is applied.
+
+    One without changes, from a model that found nothing to do, is none of them.
+    """
+    proposals = kept(proposal(), proposal("q"), proposal("nothing", ()))
     assert proposals.newest() == "q"
     await proposals.apply(workspace, "p", ["0.0"])
     assert (proposals.newest(), proposals.newest([""]), proposals.newest(["/w"])) == ("p", "p", None)

@@ -81,8 +81,8 @@ class Proposals:
         for head in reversed(self._journal.heads()):
             if roots is None or head.root in roots:
                 with suppress(ProposalUnknown):
-                    self._entry(head.id, "offered")
-                    return head.id
+                    if self.find(head.id).changes:
+                        return head.id
         return None
 
     async def look(self, workspace: Workspace, proposal_id: str) -> Standing:

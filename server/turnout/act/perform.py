@@ -7,6 +7,7 @@ touch other lines of its file (an import, say) through exact edits; nothing is w
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from turnout.act.actions import COMMENT_INSTRUCTION, Action, Fault
 from turnout.act.drafting import prompts
@@ -146,14 +147,7 @@ async def _write_anew(action: Action, file: Snapshot, task: str, seams: Seams, r
         return prompts.region(model, task, path, around, part, file.language)
 
     shown = "".join((*around, part))
-    # The answer to one file's problem may name others, also in words of instructions that nobody may quote.
-    guard = Guard(seams.workspace)
-
-    def objection(change: FileChange) -> str | None:
-        if change.kind != "edit":  # nobody looks at it before it is done
-            return f"An action edits {path} and does nothing else: {change.path} must stay as it is."
-        return guard.against(change, quotable=())
-
+    objection = partial(_objection, Guard(seams.workspace), path)
     question = Question(
         action.kind, {path: file}, render, repairs, shown=shown, objection=objection, format=form
     )
@@ -167,6 +161,14 @@ async def _write_anew(action: Action, file: Snapshot, task: str, seams: Seams, r
         return await _drafted(change, answer, seams, *_documentation_check(action, file, change, rows))
 
     return await _offered(action, question, read, seams)
+
+
+def _objection(guard: Guard, path: str, change: FileChange) -> str | None:
+    """Why a fix of the file at `path` may not make `change`, which nobody looks at before it is done."""
+    if change.kind != "edit":
+        return f"An action edits {path} and does nothing else: {change.path} must stay as it is."
+    # The answer to one file's problem may name others, also in words of instructions that nobody may quote.
+    return guard.against(change, quotable=())
 
 
 def _part(action: Action, file: Snapshot) -> str:

@@ -1,7 +1,7 @@
 """A refactor by a model that calls tools: it looks things up, proposes edits, and mends what is wrong with them.
 
-Invariants: every turn is a request of its own, cleared and paid for as any other; there is a limit to turns, tokens,
-money and time, and when one is reached, what there is is offered and called unfinished; nothing is written here.
+Invariants: there is a limit to turns, tokens, money and time, and when one is reached, what there is is offered and
+called unfinished; nothing is written here.
 """
 
 import asyncio
@@ -13,48 +13,34 @@ from turnout.act.agent.accepted import Accepted, spelled
 from turnout.act.agent.overlay import Overlay
 from turnout.act.agent.remaining import Remaining
 from turnout.act.agent.tools import Toolbox, rejected, told
+from turnout.act.agent.turns import BYTES_PER_TOKEN, Stopped, Talk
 from turnout.act.drafting.arriving import plan_in_short
 from turnout.act.drafting.bounds import Bounds
 from turnout.act.drafting.conversation import Question
 from turnout.act.drafting.drafts import Draft, without_withdrawn
-from turnout.act.drafting.findings import Findings, asked_anew, findings, quotable, vetted
-from turnout.act.drafting.fitting import fitting, size_of
-from turnout.act.drafting.spent import so_far
+from turnout.act.drafting.findings import Findings, findings, quotable
 from turnout.act.gathering.scope import Scope
 from turnout.act.proposals import Check
-from turnout.act.seams import SO_FAR, Seams
-from turnout.core.answers import Answer, receipt_of
+from turnout.act.seams import Seams
+from turnout.core.answers import Answer
 from turnout.core.documents import Snapshot
 from turnout.core.edits.paths import normalise
 from turnout.core.edits.plans import Approved
 from turnout.core.edits.replies import Reply
 from turnout.core.models import Model
-from turnout.core.prompts import ChatPrompt, Message, ToolCall
+from turnout.core.prompts import ToolCall
 from turnout.core.receipts import Receipt
-from turnout.errors import (
-    BackendError,
-    BudgetExceeded,
-    ProtocolViolation,
-    ReplyUnusable,
-    RequestRejected,
-    RouteError,
-    StreamTruncated,
-    TurnoutError,
-)
+from turnout.errors import BackendError, ReplyUnusable, RouteError
 
-_BYTES_PER_TOKEN = 3
 _NOTHING = re.compile(r"\W*nothing to change\b", re.IGNORECASE)
 """How a model is told to begin an answer that there is nothing to do."""
-_BY_CALLS = "tools: its model is known to call them"
 _MOST_REPEATS = 3
-_MOST_BROKEN = 2
 _NAMED = 5
 """Files that its progress names."""
 _FEW_TURNS = 3
 """So many before the last, the model is told."""
 _MOST_CALLS = 16
 """Of one turn; the rest is answered with a request for fewer."""
-
 
 _NO_SCOPE = Scope({}, ())
 
@@ -84,17 +70,13 @@ def takes_tools(seams: Seams, question: Question) -> bool:
     if seams.outlook is None:
         return False
     uris = tuple(file.uri for file in question.sent)
-    tokens = sum(file.bytes for file in question.sent) // _BYTES_PER_TOKEN
+    tokens = sum(file.bytes for file in question.sent) // BYTES_PER_TOKEN
     candidates = seams.outlook.route(question.kind, uris, tokens).candidates
     return bool(candidates) and candidates[0].tools
 
 
 class ToolsUnavailable(Exception):
     """No model with tools answered, and there are others that could without: nothing was done yet."""
-
-
-class _Stopped(Exception):
-    """A limit was reached; the message says which."""
 
 
 @dataclass
@@ -108,32 +90,16 @@ class _Work:
     approved: Approved | None
     scope: Scope
     spent: Sequence[Receipt]
-    turns: list[Message] = field(default_factory=list)
-    receipts: list[Receipt] = field(default_factory=list)
-    """Of every request that got to a model, answered or not."""
-    answers: int = 0
     draft: Draft | None = None
-    model: Model | None = None
-    """The one that gave the last answer."""
-    others: bool = False
-    """Whether a model without tools would have been asked."""
     passed: bool = True
     """Whether no check of the project failed with the last draft."""
     is_last: bool = False
     """Whether the model called the proposal of this turn the last."""
     proposals: int = 0
     """How many calls of this turn were proposals that could be taken up."""
-    broken: int = 0
-    cut: int = 0
-    """Turns whose answer broke off, and that were taken once more."""
-    was_cut: bool = False
     seen: dict[tuple[str, str], int] = field(default_factory=dict)
     found: Findings | None = None
     """What the checks said since the last answer of a tool."""
-    told: dict[int, Findings] = field(default_factory=dict)
-    """What of it is in the turn of that number."""
-    hearers: frozenset[Model] | None = None
-    """Who may hear all names of files that are in the conversation; None where no others than the request's are."""
 
     def __post_init__(self) -> None:
         self.files: dict[str, Snapshot] = dict(self.question.files)
@@ -141,7 +107,8 @@ class _Work:
         overlay = Overlay(self.seams.workspace)
         self.accepted = Accepted(self.question, self.seams, overlay)
         self.tools = Toolbox(self.seams, overlay, self._propose, self._reset, check, self.question.sent)
-        self.remaining = Remaining(self.approved, self.scope, self.tools, self.seams)
+        self.talk = Talk(self.question, self.seams, self.bounds, self.spent, self.tools)
+        self.remaining = Remaining(self.approved, self.scope, self.talk, self.seams)
 
     async def run(self) -> Draft:
         unfinished = ""
@@ -149,18 +116,18 @@ class _Work:
             async with asyncio.timeout(self.bounds.seconds):
                 while await self._turn():
                     pass
-        except _Stopped as stopped:
+        except Stopped as stopped:
             unfinished = str(stopped)
         except TimeoutError:
             unfinished = f"It was stopped after {self.bounds.seconds:g} s."
         except (BackendError, RouteError) as failure:
-            if self.others and not self.answers:
+            if self.talk.others and not self.talk.answers:
                 raise ToolsUnavailable from failure
             if self.draft is None or not self.draft.changes:
                 raise
             unfinished = f"The model could not go on: {failure}"
-        if self.model:
-            self.seams.history.took(self.model, self.answers)
+        if self.talk.model:
+            self.seams.history.took(self.talk.model, self.talk.answers)
         return await self._result(unfinished)
 
     async def _result(self, unfinished: str) -> Draft:
@@ -173,7 +140,7 @@ class _Work:
         missing = await self.remaining.failures(draft.changes)
         draft = replace(
             draft,
-            receipts=tuple(self.receipts),
+            receipts=tuple(self.talk.receipts),
             failures=(*draft.failures, *missing),
             looked_at=frozenset(self.tools.read),
         )
@@ -183,138 +150,51 @@ class _Work:
 
     async def _turn(self) -> bool:
         """Ask once and do what is asked for; whether there is anything left to do."""
-        answer = await self._answer()
+        answer = await self.talk.answer()
         if answer is None:
             return True
-        self.turns.append(Message("assistant", answer.text, answer.calls, answer.thoughts))
         if answer.finish == "length" and not answer.calls:
-            raise _Stopped("Its answer was cut off.")
+            raise Stopped("Its answer was cut off.")
         if not answer.calls:
             return await self._is_unfinished(answer)
         if answer.text.strip():
-            self._tell(plan_in_short(answer.text))
-        self.is_last, self.proposals, self.remaining.garbled = False, 0, ""
-        unread = len(self.tools.unread)
-        for number, call in enumerate(answer.calls):
-            said = await self._answered(number, call, answer.model)
-            if self.found:
-                self.told[len(self.turns)], self.found = self.found, None
-            self.turns.append(Message("tool", said, call_id=call.id))
-        if self.proposals:
-            del self.tools.unread[:unread]  # what it proposes now is in the place of what it did before
+            self.talk.tell(plan_in_short(answer.text))
+        await self._respond(answer)
         if await self._is_done(answer):
             return False
         self._warn()
         return True
 
-    async def _answer(self) -> Answer | None:
-        """The next answer; None where it is to be asked for again. Raises _Stopped at a limit."""
-        if reached := self.bounds.reached(self._paid, self._taken):
-            raise _Stopped(reached)
-        try:
-            answer = await self._ask()
-        except BudgetExceeded as failure:
-            if not self.answers:
-                raise
-            raise _Stopped(failure.message) from failure
-        except ProtocolViolation as failure:
-            self._mend(failure)
-            return None
-        except StreamTruncated as failure:
-            if self.was_cut or failure.remedy != "retry":
-                raise
-            self.was_cut = True
-            self.cut += 1
-            return None
-        self.was_cut = False
-        self.answers += 1
-        self.receipts.append(answer.receipt)
-        self.model = answer.model
-        for found in self.told.values():
-            found.answered(answer.model)
-        return answer
-
-    @property
-    def _paid(self) -> tuple[Receipt, ...]:
-        """The receipts of all that its limits are for."""
-        return (*self.spent, *self.receipts)
-
-    @property
-    def _taken(self) -> int:
-        """Turns so far, those that came to nothing included."""
-        return self.answers + self.broken + self.cut
-
-    async def _ask(self) -> Answer:
-        characters = 0
-
-        def on_text(text: str) -> None:
-            nonlocal characters
-            characters += len(text)
-            self._tell(f"{SO_FAR}: {characters:,} characters")
-
-        self._tell(f"turn {self.answers + 1}")
-        self.hearers = await self.tools.readers()
-        await asked_anew([*self.told.values()], self.seams)
-        try:
-            return await self.seams.asker.ask(self.question.kind, self._render, self.tools.sent, on_text)
-        except TurnoutError as failure:
-            self.receipts += filter(None, [receipt_of(failure)])
-            raise
-
-    def _render(self, model: Model) -> ChatPrompt:
-        """The conversation for `model`, the oldest answers of tools left out where all of it does not fit."""
-        if not model.tools:
-            self.others = True
-            raise RequestRejected(f"{model.name} calls no tools, and this refactor is worked out with them.")
-        if self.hearers is not None and model not in self.hearers:
-            raise RequestRejected(f"Names were listed of files that are kept from {model.name}.")
-        begun = self.question.render(model)
-        room = (model.context_tokens - begun.max_tokens) * _BYTES_PER_TOKEN - size_of(begun.messages)
-        prompt = replace(
-            begun,
-            messages=(*begun.messages, *fitting(self._turns_for(model), room)),
-            tools=self.tools.offered(),
-            edits=_BY_CALLS,
-        )
-        prompt = self.bounds.paid(prompt, self._paid, model, goes_on=self.answers > 0)
-        return vetted(prompt, model, [*self.told.values()], self.seams, self.tools.named)
-
-    def _turns_for(self, model: Model) -> list[Message]:
-        """The turns so far, each check with as much of its output as `model` may have."""
-        turns = list(self.turns)
-        for number, found in self.told.items():
-            said = turns[number].content.replace(found.part, found.told(model))
-            turns[number] = replace(turns[number], content=said)
-        return turns
-
-    def _mend(self, failure: ProtocolViolation) -> None:
-        """Have another turn after a call that is none; the model is told what was wrong with it."""
-        self.broken += 1
-        if self.broken > _MOST_BROKEN:
-            raise failure
-        self.remaining.garbled = failure.message
-        self.turns.append(Message("user", f"Your last answer cannot be used: {failure.message} Try again."))
+    async def _respond(self, answer: Answer) -> None:
+        """Do what is asked for."""
+        self.is_last, self.proposals = False, 0
+        unread = len(self.tools.unread)
+        for number, call in enumerate(answer.calls):
+            said = await self._answered(number, call, answer.model)
+            self.talk.respond(call, said, self.found)
+            self.found = None
+        if self.proposals:
+            del self.tools.unread[:unread]  # what it proposes now is in the place of what it did before
 
     async def _is_unfinished(self, answer: Answer) -> bool:
         """Whether a model that calls nothing more has still to be told something."""
         if self.draft is not None and not self.draft.complaints:
             news = await self.remaining.news(self.draft.changes, answer.model)
             if news:
-                self.turns.append(Message("user", f"{news}\nDo that, or say why it is not to be done."))
+                self.talk.say(f"{news}\nDo that, or say why it is not to be done.")
             return bool(news)
         if _NOTHING.match(answer.text) and not (self.draft and self.draft.meant):
             self.draft = replace(self.accepted.draft, reply=Reply(answer.text.strip()))
             return False
-        self.broken += 1
-        if self.broken > _MOST_BROKEN:
-            raise _Stopped(f"It ended without a change that can be used: {answer.text[:300]}")
+        if not self.talk.may_err():
+            raise Stopped(f"It ended without a change that can be used: {answer.text[:300]}")
         missing = "\n".join(self.draft.complaints) if self.draft else "Nothing was proposed yet."
         how = "Use propose_edits, or answer NOTHING TO CHANGE and why."
-        self.turns.append(Message("user", f"That is not done:\n{missing}\n{how}"))
+        self.talk.say(f"That is not done:\n{missing}\n{how}")
         return True
 
     async def _answered(self, number: int, call: ToolCall, model: Model) -> str:
-        self._tell(call.name)
+        self.talk.tell(call.name)
         if number >= _MOST_CALLS:
             if call.name == "propose_edits":
                 self.tools.unread.append(f"{_MOST_CALLS} came before it.")
@@ -322,7 +202,7 @@ class _Work:
         key = (call.name, call.arguments)
         self.seen[key] = self.seen.get(key, 0) + 1
         if self.seen[key] > _MOST_REPEATS:
-            raise _Stopped(f"It asked for the same thing again and again: {call.name}.")
+            raise Stopped(f"It asked for the same thing again and again: {call.name}.")
         return await self.tools.run(call, model)
 
     async def _is_done(self, answer: Answer) -> bool:
@@ -331,27 +211,20 @@ class _Work:
         if not (proposed and self.is_last and self.draft and not self.draft.complaints and self.passed):
             return False
         news = await self.remaining.news(self.draft.changes, answer.model)
-        if news and news not in self.turns[-1].content:
-            self._add(news)
+        self.talk.add(news)
         return not news
 
     def _undone(self) -> str:
         return self.remaining.undone(self.draft.changes if self.draft else ())
 
-    def _add(self, said: str) -> None:
-        """Say something more in the last answer of a tool."""
-        last = self.turns[-1]
-        self.turns[-1] = replace(last, content="\n".join(filter(None, [last.content, said])))
-
     def _warn(self) -> None:
         """Say in the last answer of a tool that there are few turns left, and for what."""
-        left = self.bounds.turns - self._taken
-        if left <= _FEW_TURNS:
-            self._add("\n".join(filter(None, [f"({left} more turns at most)", self._undone()])))
+        if self.talk.left <= _FEW_TURNS:
+            self.talk.add("\n".join(filter(None, [f"({self.talk.left} more turns at most)", self._undone()])))
 
     async def _propose(self, reply: Reply, is_last: bool) -> str:
         """Take edits; what is wrong with them, and what all that were accepted come to."""
-        model = self.model
+        model = self.talk.model
         assert model is not None, "it is the one that proposes"
         reply = spelled(reply)
         if self.may_find:
@@ -387,7 +260,9 @@ class _Work:
         self.seams.show(self.draft.changes)
         written = [change.new_path or change.path for change in self.draft.changes]
         if written:
-            self._tell(f"written: {', '.join(written[:_NAMED])}{', ...' if len(written) > _NAMED else ''}")
+            self.talk.tell(
+                f"written: {', '.join(written[:_NAMED])}{', ...' if len(written) > _NAMED else ''}"
+            )
 
     async def _find(self, reply: Reply, model: Model) -> None:
         """Take in files that `model` found, and let go of one that another model did and this one may not have."""
@@ -410,7 +285,7 @@ class _Work:
         """What the project's checks say of the draft; nothing where it has none."""
         if self.seams.check is None or self.draft is None:
             return ()
-        self._tell("running checks")
+        self.talk.tell("running checks")
         sources = await quotable(self.seams)
         checks = await self.seams.check(self.draft.changes)
         failed = [check for check in checks if not check.ok]
@@ -428,11 +303,8 @@ class _Work:
         known = {path: file.text for path, file in self.files.items()}
         known |= {c.new_path or c.path: "".join(c.after) for c in (draft.changes if draft else ())}
         for path in dict.fromkeys(problem.path for check in failed for problem in check.problems):
-            if path and path not in known and self.model:
+            if path and path not in known and self.talk.model:
                 shown = "\n".join(p.shown for check in failed for p in check.problems if p.path == path)
-                if file := await self.tools.quoted(path, self.model, shown):
+                if file := await self.tools.quoted(path, self.talk.model, shown):
                     known[path] = file.text
         return known
-
-    def _tell(self, what: str) -> None:
-        self.seams.tell(f"{what}{so_far(self.receipts)}", 0, 0)

@@ -6,7 +6,7 @@ Invariant: a model that is told of something once and leaves it all the same is 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from turnout.act.agent.tools import Toolbox
+from turnout.act.agent.turns import Talk
 from turnout.act.agent.unseen import unseen
 from turnout.act.gathering.scope import Scope
 from turnout.act.seams import Seams
@@ -25,10 +25,8 @@ class Remaining:
 
     approved: Approved | None
     scope: Scope
-    tools: Toolbox
+    talk: Talk
     seams: Seams
-    garbled: str = ""
-    """Why the last answer was none, until a call comes in its place."""
     _told: set[str] = field(default_factory=set)
 
     def undone(self, changes: Sequence[FileChange]) -> str:
@@ -50,7 +48,7 @@ class Remaining:
     async def failures(self, changes: Sequence[FileChange]) -> tuple[EditError, ...]:
         """What is missing of the change that was made, for the user; the plan has a check of its own."""
         found: list[EditError] = [ReplyUnusable(unread)] if (unread := self._unread()) else []
-        if paths := await unseen(self.scope, changes, self.tools.read, self.seams):
+        if paths := await unseen(self.scope, changes, self.talk.tools.read, self.seams):
             found.append(
                 FileUnusable(
                     f"{len(paths)} more files mention what it changes, and the model did not look at them: "
@@ -62,7 +60,7 @@ class Remaining:
 
     def _unread(self) -> str:
         """That a proposal could not be read, and the model went on without it; empty where there is none."""
-        why = self.garbled or next(iter(self.tools.unread), "")
+        why = self.talk.garbled or next(iter(self.talk.tools.unread), "")
         return (
             f"A call could not be read, and nothing came in its place: {why[:_MOST_OF_A_REASON]}"
             if why
@@ -71,8 +69,8 @@ class Remaining:
 
     async def _unlooked(self, changes: Sequence[FileChange], model: Model) -> str:
         """Files that `model` should look at before it ends, of those that it may have."""
-        paths = await unseen(self.scope, changes, self.tools.read, self.seams)
-        known = await self.tools.nameable(paths, model)
+        paths = await unseen(self.scope, changes, self.talk.tools.read, self.seams)
+        known = await self.talk.tools.nameable(paths, model)
         if not known:
             return ""
         rows = [f"- {path}" for path in known[:_MOST_NAMED]]

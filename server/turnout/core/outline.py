@@ -16,7 +16,7 @@ _NEVER = re.compile(
     re.IGNORECASE,
 )
 _ORDER = re.compile(
-    r"(?P<start>\s{0,60}(?:[-*+]|\d{1,3}[.)])\s{1,9}[^\w`]{0,60})"
+    r"^(?P<start>\s{0,60}(?:[-*+]|\d{1,3}[.)])\s{1,9}[^\w`]{0,60})"
     r"(?P<verb>(?:touch|edit|modify|change|alter|update|overwrite|delete|rename|move|remove|make)\b)",
     re.IGNORECASE,
 )

@@ -30,8 +30,12 @@ export function hunkLabel({ range, before, after }: Hunk): { label: string; desc
 
 /** The name of a file for lists, with what happens to it where that is not an edit. */
 export function fileLabel({ kind, uri, newUri }: FileChange): string {
-  const name = (of: string) => decodeURIComponent(of.replace(/^.*\//, ""));
-  if (kind === "rename" && newUri) return `${name(uri)} renamed to ${name(newUri)}`;
+  const part = (of: string, fromEnd: number) => decodeURIComponent(of.split("/").at(-fromEnd) ?? "");
+  const name = (of: string) => part(of, 1);
+  if (kind === "rename" && newUri) {
+    if (name(uri) !== name(newUri)) return `${name(uri)} renamed to ${name(newUri)}`;
+    return `${name(uri)} moved from ${part(uri, 2)} to ${part(newUri, 2)}`;
+  }
   if (kind === "create") return `${name(uri)} (new)`;
   return kind === "delete" ? `${name(uri)} (deleted)` : name(uri);
 }

@@ -31,4 +31,6 @@ test("labels tell hunks and files apart", () => {
   const file = { version: null, diff: "", hunks: [] };
   assert.equal(fileLabel({ ...file, uri: "file:///a%20b.py", kind: "create" }), "a b.py (new)");
   assert.equal(fileLabel({ ...file, uri: "file:///a.py", newUri: "file:///b.py", kind: "rename" }), "a.py renamed to b.py");
+  const moved = { ...file, uri: "file:///w/my%20pkg/a.py", newUri: "file:///w/lib/a.py", kind: "rename" as const };
+  assert.equal(fileLabel(moved), "a.py moved from my pkg to lib");
 });

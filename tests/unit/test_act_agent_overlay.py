@@ -196,6 +196,7 @@ CART = [{"path": "cart.py", "text": "SUM = 1\n"}]
         (
             [
                 call(rename=[{"path": "basket.py", "new_path": "cart.py"}], create=SHIM, done=True),
+                call(rename=[{"path": "basket.py", "new_path": "cart.py"}], create=SHIM),
                 [("reset_files", {"paths": ["basket.py"]}), *call(create=CART, rewrite=SHIM)],
             ],
             "Use reset_files for basket.py, then create cart.py and rewrite basket.py.",
@@ -219,6 +220,7 @@ async def test_a_move_that_cannot_be_is_made_otherwise(
     """Where one place would be of two files, the model is told what comes to the same, and that is taken."""
     proposal, asker = await after(*turns, "Done.")
     assert said in asker.said[len(turns) - 2]
+    assert "no such file" not in "".join(asker.said)
     assert (texts(proposal), failed(proposal)) == (texts_then, {})
 
 

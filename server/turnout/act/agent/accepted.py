@@ -161,7 +161,11 @@ class Accepted:
             refused.add(about)
             self._open.setdefault(about, []).append(failure)
         self._steps |= {step.path: step for step in reply.steps}
-        made = (step for step in reply.steps if refused.isdisjoint((step.path, _move_of(step.path))))
+        made = (
+            step
+            for step in reply.steps
+            if refused.isdisjoint((step.path, _move_of(step.path))) or self._is_moved(step)
+        )
         self._made |= {replace(step, number=0) for step in made}
 
     def _is_in_place(self, step: Step, files: Mapping[str, Snapshot]) -> bool:
@@ -170,7 +174,7 @@ class Accepted:
         if self._made.isdisjoint((sent, replace(sent, path=path))):
             return False
         if isinstance(step, Rename):
-            return self.overlay.is_gone(step.path) and self.overlay.origin(step.new_path) == step.path
+            return self._is_moved(step)
         if isinstance(step, Delete):
             return self.overlay.is_gone(step.path)
         if not isinstance(step, Replace) or path not in files:
@@ -178,6 +182,12 @@ class Accepted:
         there = bodies_of(files[path].lines)
         is_removal = step.search and not step.replace
         return not _holds(there, step.search) if is_removal else _holds(there, step.replace)
+
+    def _is_moved(self, step: Step) -> bool:
+        """Whether `step` is a move that was made, whatever became of other edits of its file."""
+        if not isinstance(step, Rename) or not self.overlay.is_gone(step.path):
+            return False
+        return self.overlay.origin(step.new_path) == step.path
 
     def _where_it_is(self, step: Step, *, is_moved_again: bool) -> Step:
         """`step` by the name that its file has now; one that makes a file is for the place that it names.

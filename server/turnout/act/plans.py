@@ -88,12 +88,12 @@ async def draw_up(
     approved = _approved(request, plan.steps, turns, sources)
     carried_out = await gather_context(approved, seams)
     plan = _without_unreadable(plan, carried_out.scope)
-    chosen, steps = (carried_out, plan.steps) if plan.steps else (context, None)
-    division = await divided(approved, carried_out, outlook) if plan.steps else division
+    if plan.steps:
+        context, division = carried_out, await divided(approved, carried_out, outlook)
     return Plan(
         id=new_id(),
         request=request,
-        estimate=await estimate(chosen, steps, outlook, seams.history, division),
+        estimate=await estimate(context, plan.steps or None, outlook, seams.history, division),
         summary=plan.summary,
         steps=plan.steps,
         dropped=plan.dropped,

@@ -77,7 +77,9 @@ async def test_cancelled_and_superseded_requests_have_their_figures(lone_home: H
         buffer = editor.open(home.uri("a.py"), "hel")
         answers = []
         for number in (1, 2, 3):
-            answers.append(asyncio.ensure_future(editor.ghost(buffer, 3, id=f"ghost {number}")))
+            answers.append(
+                asyncio.ensure_future(editor.ghost(buffer, 3, explicit=True, id=f"ghost {number}"))
+            )
             await worker_is(home, "busy")
         assert [await answer for answer in answers[:2]] == [None, None]
         editor.protocol.notify("$/cancelRequest", types.CancelParams("ghost 3"))

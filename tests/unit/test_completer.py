@@ -199,7 +199,7 @@ async def test_a_request_under_way_says_what_it_waits_for() -> None:
     assert subject.why(URI) == "a completion is under way: the worker is loading the model"
     ask.on_text("comp")
     assert subject.why(URI) == "a completion is under way: the model is writing"
-    newer = asyncio.create_task(subject.complete("inline", *place_in("x = c|\n"), explicit=False))
+    newer = asyncio.create_task(subject.complete("inline", *place_in("y = |\n"), explicit=False))
     await asked.get()
     assert await older is None
     assert subject.why(URI) == "a completion is under way: the model was asked"
@@ -209,7 +209,7 @@ async def test_a_request_under_way_says_what_it_waits_for() -> None:
 
 
 async def test_a_superseded_request_is_answered_at_once() -> None:
-    """It hears nothing of the model any more, which is told to stop; only the newer one is still waited for."""
+    """It hears nothing of the model any more, which is told to stop where the newer one is about something else."""
     asked: asyncio.Queue[Ask] = asyncio.Queue()
     stopped = asyncio.Event()
 
@@ -226,7 +226,7 @@ async def test_a_superseded_request_is_answered_at_once() -> None:
     await asked.get()
     popup = asyncio.create_task(subject.complete("popup", *place_in("x = |\n"), explicit=False))
     await asked.get()
-    newer = asyncio.create_task(subject.complete("inline", *place_in("x = c|\n"), explicit=False))
+    newer = asyncio.create_task(subject.complete("inline", *place_in("y = |\n"), explicit=False))
     assert await older is None
     assert stopped.is_set()
     assert not popup.done()
@@ -253,7 +253,7 @@ async def test_the_newer_request_goes_to_work_behind_the_answer_to_the_older() -
     subject = completer(LeavesLate())
     older = asyncio.create_task(subject.complete("inline", *place_in("x = |\n"), explicit=False))
     assert await begun.get() is False
-    newer = asyncio.create_task(subject.complete("inline", *place_in("x = c|\n"), explicit=False))
+    newer = asyncio.create_task(subject.complete("inline", *place_in("y = |\n"), explicit=False))
     assert await older is None
     assert await begun.get() is True
     newer.cancel()
@@ -279,7 +279,7 @@ async def test_typing_waits_only_where_a_prompt_takes_time() -> None:
     async def wait(delay_s: float) -> None:
         waited.append(delay_s)
 
-    subject = completer(fake, wait=wait)
+    subject = completer(fake, wait=wait, clock=lambda: 0.0)
     for prefill_ms, expected in [(20.0, []), (260.0, []), (260.0, [0.02]), (0.0, [0.02, 0.05])]:
         fake.prefill_ms = prefill_ms
         await subject.complete("inline", *place_in(f"x{len(fake.asks)} = |\n"), explicit=False)

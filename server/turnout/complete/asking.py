@@ -76,11 +76,19 @@ class Asking:
         self._clock = clock
         self._around = around
 
-    async def ask(self, question: Question, on_waiting: Callable[[str], None]) -> Reply:
-        """Run a question along its route; raises TurnoutError where no model answered."""
+    async def ask(
+        self,
+        question: Question,
+        on_waiting: Callable[[str], None],
+        on_heard: Callable[[str], None] = lambda _text: None,
+    ) -> Reply:
+        """Run a question along its route; raises TurnoutError where no model answered.
+
+        `on_heard` is told the whole answer so far, whenever there is more of it.
+        """
         around = await self._around(question.kind, question.snapshot.uri)
         trims = _Trims(question.hole, question.shape)
-        answer = await self._runner.run(self._request(question, around, on_waiting, trims))
+        answer = await self._runner.run(self._request(question, around, on_waiting, trims, on_heard))
         trimmed = trims.of(answer.text, cut_short=answer.finish == "length")
         return Reply(trimmed, answer.receipt, answer.model, answer.finish == "superseded")
 
@@ -93,12 +101,17 @@ class Asking:
         return self._request(question, around, on_waiting, trims), around
 
     def _request(
-        self, question: Question, around: Surroundings, on_waiting: Callable[[str], None], trims: "_Trims"
+        self,
+        question: Question,
+        around: Surroundings,
+        on_waiting: Callable[[str], None],
+        trims: "_Trims",
+        on_heard: Callable[[str], None] = lambda _text: None,
     ) -> Ask:
         uri, hole = question.snapshot.uri, question.hole
         prompt = self._prompt(question, around, trims.shape)
         size = len(hole.prefix.encode("utf-8", "replace")) + len(hole.suffix.encode("utf-8", "replace"))
-        listener = _Listener(trimming.ender(hole, prompt.shape), on_waiting)
+        listener = _Listener(trimming.ender(hole, prompt.shape), on_waiting, on_heard)
 
         def prompt_for(model: Model) -> FimPrompt:
             if question.ahead and model.api != "local":
@@ -121,7 +134,7 @@ class Asking:
             received=question.received,
             context_ms=None if question.received is None else (self._clock() - question.received) * 1000,
             on_waiting=on_waiting,
-            on_restart=listener.seen.clear,
+            on_restart=listener.restart,
         )
 
     def _prompt(self, question: Question, around: Surroundings, shape: Shape) -> FimPrompt:
@@ -137,13 +150,21 @@ class _Listener:
 
     is_over: Callable[[str], bool]
     on_waiting: Callable[[str], None]
+    on_heard: Callable[[str], None]
     seen: list[str] = field(default_factory=list)
 
     def hear(self, piece: str) -> bool:
         """Take the next piece; true where no more is wanted."""
         self.on_waiting("the model is writing")
         self.seen.append(piece)
-        return self.is_over("".join(self.seen))
+        text = "".join(self.seen)
+        self.on_heard(text)
+        return self.is_over(text)
+
+    def restart(self) -> None:
+        """Another model begins anew."""
+        self.seen.clear()
+        self.on_heard("")
 
 
 class _Trims:

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from turnout.complete.ahead import Ahead, Later, Offer
 from turnout.complete.asking import Around, Asking, Question, Reply, alone
 from turnout.complete.cache import CompletionCache, Hit
+from turnout.complete.courses import Course, Courses, Outcome
 from turnout.complete.pace import Pace
 from turnout.complete.patience import Patience
 from turnout.complete.prompts import CompletionKind, Rules
-from turnout.complete.reasons import ASKED, Reasons
+from turnout.complete.reasons import Reasons
 from turnout.complete.terms import Terms
 from turnout.core import answers, holes, quiet
 from turnout.core.answers import Ask, Runner
@@ -120,6 +121,7 @@ class Completer:
         self._flights: dict[tuple[str, str], _Flight] = {}
         self._under_way: set[asyncio.Task[Completion | None]] = set()
         self._menus: set[asyncio.Task[Completion | None]] = set()
+        self._courses = Courses(self._ask, clock, later)
         self._ahead = Ahead(self._ask_ahead, lambda: not self._flights, later)
 
     def why(self, uri: str, position: Position | None = None) -> str:
@@ -163,6 +165,7 @@ class Completer:
         for work in left:
             work.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+        await self._courses.close()
         await self._ahead.close()
 
     async def complete(
@@ -170,7 +173,7 @@ class Completer:
     ) -> Completion | None:
         """What to insert at `position`, or None with the reason kept for `why`."""
         question = self._question(kind, snapshot, position, explicit=explicit, received=self._clock())
-        took_over = self._supersede(snapshot.uri, kind)
+        took_over = self._supersede(question)
         if reason := self._turned_down(question):
             return self._nothing(question, reason)
         if (known := self._known(question)) is not None:
@@ -236,10 +239,11 @@ class Completer:
         hit = self._cache.find(question.snapshot.uri, question.hole)
         return None if hit is not None and hit.reason and question.explicit else hit
 
-    def _from_cache(self, question: Question, hit: Hit) -> Completion | None:
+    def _from_cache(self, question: Question, hit: Hit, receipt: Receipt | None = None) -> Completion | None:
+        """Show what is known, with the `receipt` of the answer that it is of where that came only now."""
         if hit.reason:
             return self._nothing(question, hit.reason)
-        return self._show(question, hit, None)
+        return self._show(question, hit, receipt)
 
     async def _fly(self, question: Question, *, took_over: bool) -> Completion | None:
         """Ask in a task of its own, which a newer request may end; nobody waits for that end."""
@@ -267,15 +271,16 @@ class Completer:
             flight.answer.set_result(completion)
         return completion
 
-    def _supersede(self, uri: str, kind: CompletionKind) -> bool:
-        """End the older request of a document; whether there was one."""
-        older = self._flights.pop((uri, kind), None)
+    def _supersede(self, question: Question) -> bool:
+        """End the older request of a document, and its model if that says something else; whether there was one."""
+        older = self._flights.pop((question.snapshot.uri, question.kind), None)
         if older is not None:
             older.supersede()
+        self._courses.carrying(question)
         return older is not None
 
     async def _find_out(self, question: Question, *, took_over: bool) -> Completion | None:
-        """What comes of asking: at once where it is asked ahead already, else after a wait as long as pays."""
+        """What comes of asking: at once where it is asked already, else after a wait as long as pays."""
         if took_over:
             await asyncio.sleep(0)  # for one turn of the loop, in which the older request is answered
         uri, hole = question.snapshot.uri, question.hole
@@ -285,27 +290,45 @@ class Completer:
                 if (known := self._known(question)) is not None:
                     return self._from_cache(question, known)
             self._ahead.cancel()
-            delay_s = 0.0 if question.explicit else self._pace.delay_s()
-            if delay_s > 0:
-                on_waiting("a pause in typing is waited for, as reading a prompt takes this model long")
-                await self._wait(delay_s)
-                on_waiting(ASKED)
             try:
-                with self._busy(question.snapshot, hole.position):
-                    reply = await self._asking.ask(question, on_waiting)
+                if (course := self._courses.carrying(question)) is not None:
+                    outcome = await self._come_of(course, question, on_waiting)
+                    if outcome is not None and (known := self._known(question)) is not None:
+                        return self._from_cache(question, known, outcome.receipt)
+                await self._pause(question, on_waiting)
+                outcome = await self._come_of(self._courses.begin(question), question, on_waiting)
             except TurnoutError as error:
                 return self._nothing(question, f"route {question.kind}: {self._on_failure(error)}")
-        return self._take(question, reply)
+        return self._take(question, outcome)
 
-    def _take(self, question: Question, reply: Reply) -> Completion | None:
-        """What a model said, kept and shown."""
+    async def _pause(self, question: Question, on_waiting: Callable[[str], None]) -> None:
+        """Wait for another letter as long as that pays, with the time that the question has waited already."""
+        delay_s = 0.0 if question.explicit else self._pace.delay_s()
+        if delay_s > 0 and question.received is not None:
+            delay_s -= self._clock() - question.received
+        if delay_s > 0:
+            on_waiting("a pause in typing is waited for, as reading a prompt takes this model long")
+            await self._wait(delay_s)
+
+    async def _come_of(
+        self, course: Course, question: Question, on_waiting: Callable[[str], None]
+    ) -> Outcome | None:
+        with self._busy(question.snapshot, question.hole.position):
+            return await self._courses.outcome(course, question, on_waiting)
+
+    async def _ask(self, course: Course) -> Outcome:
+        """Ask a model, and keep what it says."""
+        reply = await self._asking.ask(course.question, course.waits, course.hears)
         if reply.superseded:
-            return self._nothing(question, SUPERSEDED)
+            return Outcome(None, reply.receipt)
         self._pace.heard(reply.receipt, reply.model)
-        hit = self._keep(question, reply)
-        if hit.reason:
-            return self._nothing(question, hit.reason)
-        return self._show(question, hit, reply.receipt)
+        return Outcome(self._keep(course.question, reply), reply.receipt)
+
+    def _take(self, question: Question, outcome: Outcome | None) -> Completion | None:
+        """Show what a model said."""
+        if outcome is None or outcome.hit is None:
+            return self._nothing(question, SUPERSEDED)
+        return self._from_cache(question, outcome.hit, outcome.receipt)
 
     def _keep(self, question: Question, reply: Reply) -> Hit:
         trimmed = reply.trimmed

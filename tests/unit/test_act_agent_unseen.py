@@ -68,6 +68,15 @@ async def test_what_was_never_seen_makes_the_change_incomplete(turns: list[Turn]
     assert "did not look at them: use20.py, use21.py." in failed(proposal)["edits"]
 
 
+async def test_as_long_as_it_looks_it_is_told_of_the_rest() -> None:
+    """A search shows only so many lines: who saw some of the files hears which are left, and who saw none does not."""
+    proposal, asker = await after(SHOWN, LOOK[:1], "Done.", "No.")
+    said = [prompt.messages[-1].content for prompt in asker.prompts]
+    assert ["use20.py" in text for text in said[1:]] == [True, True, False]
+    assert [LAST[1] in text for text in said[1:]] == [True, False, True]
+    assert "did not look at them: use21.py." in failed(proposal)["edits"]
+
+
 @pytest.mark.parametrize(
     "turn", [DOCSTRING, edits("shapes.py", "    return w * h", "    return h * w")], ids=["docstring", "body"]
 )

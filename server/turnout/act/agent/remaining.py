@@ -1,6 +1,6 @@
 """What is left of a refactor when its model would end.
 
-Invariant: a model that is told of something once and leaves it all the same is not told again; the user is.
+Invariant: a model that is told of something and leaves it all the same is not told again; the user is.
 """
 
 from collections.abc import Sequence
@@ -28,6 +28,8 @@ class Remaining:
     talk: Talk
     seams: Seams
     _told: set[str] = field(default_factory=set)
+    _least: int | None = None
+    """How many files were left the last time that it was told of them."""
 
     def undone(self, changes: Sequence[FileChange]) -> str:
         """What of the plan is not done, for the model; empty where there is nothing."""
@@ -36,14 +38,10 @@ class Remaining:
 
     async def news(self, changes: Sequence[FileChange], model: Model) -> str:
         """What there is that `model` was not told of before; empty where there is nothing."""
-        found = {
-            "plan": self.undone(changes),
-            "unread": self._unread(),
-            "unseen": await self._unlooked(changes, model),
-        }
+        found = {"plan": self.undone(changes), "unread": self._unread()}
         said = [text for kind, text in found.items() if text and kind not in self._told]
         self._told |= {kind for kind, text in found.items() if text}
-        return "\n".join(said)
+        return "\n".join(filter(None, [*said, await self._unlooked(changes, model)]))
 
     async def failures(self, changes: Sequence[FileChange]) -> tuple[EditError, ...]:
         """What is missing of the change that was made, for the user; the plan has a check of its own."""
@@ -61,18 +59,16 @@ class Remaining:
     def _unread(self) -> str:
         """That a proposal could not be read, and the model went on without it; empty where there is none."""
         why = self.talk.garbled or next(iter(self.talk.tools.unread), "")
-        return (
-            f"A call could not be read, and nothing came in its place: {why[:_MOST_OF_A_REASON]}"
-            if why
-            else ""
-        )
+        told = f"A call could not be read, and nothing came in its place: {why[:_MOST_OF_A_REASON]}"
+        return told if why else ""
 
     async def _unlooked(self, changes: Sequence[FileChange], model: Model) -> str:
-        """Files that `model` should look at before it ends, of those that it may have."""
+        """Files that `model` should look at before it ends, of those that it may have; again as they become fewer."""
         paths = await unseen(self.scope, changes, self.talk.tools.read, self.seams)
         known = await self.talk.tools.nameable(paths, model)
-        if not known:
+        if not known or (self._least is not None and len(known) >= self._least):
             return ""
+        self._least = len(known)
         rows = [f"- {path}" for path in known[:_MOST_NAMED]]
         if len(known) > _MOST_NAMED:
             rows.append(f"(and {len(known) - _MOST_NAMED} more)")

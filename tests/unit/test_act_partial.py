@@ -10,7 +10,7 @@ from support.act_kit import LOCAL, MemoryWorkspace, receipt
 from turnout.act.applying.effects import Conflict
 from turnout.act.applying.entries import InMemory, Journal
 from turnout.act.applying.transactions import Outcome, Proposals, Standing
-from turnout.act.proposals import Proposal
+from turnout.act.proposals import Proposal, verdict
 from turnout.core.documents import split_lines
 from turnout.core.edits.changes import FileChange, chosen, file_change, numbered, remaining
 from turnout.errors import ProposalUnknown
@@ -173,7 +173,7 @@ async def test_the_rest_as_things_stand(workspace: MemoryWorkspace) -> None:
 
 
 async def test_discarding_the_rest(workspace: MemoryWorkspace) -> None:
-    """What was applied can still be undone; then it is all that is offered."""
+    """What was applied can still be undone; then it is all that is offered, and called verified no more."""
     proposals = kept()
     await proposals.apply(workspace, "p", ["0.0", "1.1"])
     proposals.discard("p")
@@ -182,6 +182,7 @@ async def test_discarding_the_rest(workspace: MemoryWorkspace) -> None:
     assert await proposals.undo(workspace) == Outcome(True)
     assert workspace.files == FILES
     assert left(proposals) == ["0.0", "1.1"]
+    assert verdict(proposals.find("p").checks).state == "partly"
 
 
 async def test_the_newest_that_can_be_looked_at(workspace: MemoryWorkspace) -> None:

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, Protocol
 
-from turnout.act.proposals import Proposal
+from turnout.act.proposals import Check, Proposal
 from turnout.core.edits.changes import FileChange, chosen, remaining
 
 State = Literal["offered", "applying", "applied", "undoing"]
@@ -68,9 +68,10 @@ class Entry:
         )
 
     def without_rest(self) -> "Entry":
-        """The entry of what is applied alone."""
+        """The entry of what is applied alone: the checks were of more than that."""
         only = _some(chosen(change, self.taken) for change in self.proposal.changes)
-        return replace(self, proposal=replace(self.proposal, changes=only))
+        checks = (*self.proposal.checks, Check("these hunks alone", True, "others were discarded", ran=False))
+        return replace(self, proposal=replace(self.proposal, changes=only, checks=checks))
 
     def stepped_back(self, now: float) -> "Entry":
         """The entry once `changes` are not done: as it was before them."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from turnout.session.pulls import Pulls
 
 _LATER = (
+    "turnout.lsp.features.offers",  # an editor asks for them as soon as it shows a document
+    "tree_sitter",
     "turnout.automatic",
     "turnout.complete.context",
     "turnout.dispatch",

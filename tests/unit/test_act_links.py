@@ -25,8 +25,8 @@ from turnout.core.edits.changes import (
     TextEdit,
     Transaction,
     file_change,
-    line_span,
 )
+from turnout.core.rows import line_span
 from turnout.files import Folder
 from turnout.journal import DiskWorkspace
 

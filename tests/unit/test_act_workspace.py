@@ -21,8 +21,8 @@ from turnout.core.edits.changes import (
     Transaction,
     file_change,
     inverse,
-    line_span,
 )
+from turnout.core.rows import line_span
 from turnout.errors import DocumentStale, EditError
 from turnout.files import Folder
 from turnout.lsp.workspace import EditorWorkspace

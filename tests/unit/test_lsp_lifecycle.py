@@ -1,6 +1,8 @@
 """What an editor tells while the server is still getting ready."""
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -100,3 +102,13 @@ async def test_a_folder_that_cannot_be_recovered_keeps_no_other_from_it(tmp_path
         "Turnout: The journal of changes cannot be opened.",
         "Turnout: An undo was cut off.",
     ]
+
+
+def test_actions_are_offered_before_anything_can_carry_them_out() -> None:
+    """An editor asks for them as soon as it shows a document: they need nothing that only the work behind them does."""
+    script = "import sys, turnout.app, turnout.lsp.features.offers; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(ran.stdout.split())
+    assert "turnout.syntax" in loaded
+    work = ("turnout.act.perform", "turnout.act.drafting", "turnout.act.gathering", "turnout.core.secrets")
+    assert [name for name in loaded if name.startswith((*work, "turnout.core.edits.changes"))] == []

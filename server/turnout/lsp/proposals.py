@@ -1,22 +1,19 @@
 """Proposals, outcomes and places as the JSON that clients are promised."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from lsprotocol import types
 
-from turnout.act.actions import Action, Fault
 from turnout.act.applying.effects import Conflict
 from turnout.act.applying.transactions import Outcome, Standing
 from turnout.act.estimates import Most
 from turnout.act.plans import Plan
 from turnout.act.proposals import Proposal, verdict
-from turnout.core.documents import Encoding, Position, Snapshot, Span
+from turnout.core.documents import Encoding, Snapshot
 from turnout.core.edits.changes import FileChange
 from turnout.core.edits.plans import PlannedStep
-from turnout.lsp.positions import span_from_lsp, span_to_lsp
-
-_MOST_RELATED = 5
+from turnout.lsp.positions import span_to_lsp
 
 
 def proposal_to_wire(proposal: Proposal, encoding: Encoding) -> dict[str, Any]:
@@ -114,79 +111,6 @@ def outcome_to_wire(outcome: Outcome, done: str) -> dict[str, Any]:
 
 def _conflicts_to_wire(conflicts: Iterable[Conflict]) -> list[dict[str, Any]]:
     return [{"uri": c.uri, "message": c.message, "hunk": c.hunk, "line": c.line} for c in conflicts]
-
-
-def action_to_wire(action: Action, snapshot: Snapshot) -> dict[str, Any]:
-    """An action as the argument of its command; it comes back as it went."""
-    return {
-        "kind": action.kind,
-        "title": action.title,
-        "uri": action.uri,
-        "version": snapshot.version,
-        "first": action.first,
-        "end": action.end,
-        "asks": action.asks,
-        "name": action.name,
-        "says": action.says,
-        "faults": [
-            {
-                "message": fault.message,
-                "line": fault.span.start.line,
-                "code": fault.code,
-                "source": fault.source,
-                "related": list(fault.related),
-            }
-            for fault in action.faults
-        ],
-    }
-
-
-def action_from_wire(fields: Mapping[str, Any]) -> Action:
-    """The action of a command's argument; raises KeyError, TypeError or ValueError for anything else."""
-    kind = fields["kind"]
-    if kind not in ("rewrite", "fix", "document", "test", "explain"):
-        raise ValueError(f"no such action: {kind!r}")
-    faults = fields.get("faults") or ()
-    first, end = int(fields["first"]), int(fields["end"])
-    if not 0 <= first < end:
-        raise ValueError(f"no such lines: {first} to {end}")
-    return Action(
-        kind=kind,
-        title=str(fields.get("title", kind)),
-        uri=str(fields["uri"]),
-        first=first,
-        end=end,
-        asks=bool(fields.get("asks")),
-        faults=tuple(_fault_from_wire(fault) for fault in faults),
-        name=str(fields.get("name", "")),
-        says=str(fields.get("says", "")),
-    )
-
-
-def _fault_from_wire(fields: Mapping[str, Any]) -> Fault:
-    line = int(fields["line"])
-    return Fault(
-        Span(Position(line, 0), Position(line, 0)),
-        str(fields["message"]),
-        str(fields.get("source", "")),
-        str(fields.get("code", "")),
-        tuple(map(str, fields.get("related") or ())),
-    )
-
-
-def fault_from_lsp(snapshot: Snapshot, diagnostic: types.Diagnostic, encoding: Encoding) -> Fault:
-    """A diagnostic of another server."""
-    message = diagnostic.message if isinstance(diagnostic.message, str) else str(diagnostic.message)
-    return Fault(
-        span_from_lsp(snapshot, diagnostic.range, encoding),
-        message,
-        diagnostic.source or "",
-        "" if diagnostic.code is None else str(diagnostic.code),
-        tuple(
-            f"{related.location.uri.rpartition('/')[2]}:{related.location.range.start.line + 1}: {related.message}"
-            for related in (diagnostic.related_information or ())[:_MOST_RELATED]
-        ),
-    )
 
 
 def _range_to_wire(value: types.Range) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from turnout.core.documents import line_body, split_lines
-from turnout.core.edits.changes import line_span
+from turnout.core.rows import line_span
 from turnout.core.symbols import Symbol
 from turnout.syntax.following import followed
 from turnout.syntax.grammars import MAX_KEPT_CHARACTERS, is_known, parse

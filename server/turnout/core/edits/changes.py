@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from turnout.core.documents import Position, Span, line_body
+from turnout.core.documents import Position, Span
 from turnout.core.edits.diff import changed_ranges
+from turnout.core.rows import line_span
 
 ChangeKind = Literal["edit", "create", "delete", "rename"]
 
@@ -287,17 +288,6 @@ def _between(lines: Sequence[str], start: Position, end: Position) -> list[str]:
         return [lines[start.line][start.character : end.character]] if start.line < len(lines) else []
     pieces = [lines[start.line][start.character :], *lines[start.line + 1 : end.line]]
     return [*pieces, lines[end.line][: end.character]] if end.line < len(lines) else pieces
-
-
-def line_span(lines: Sequence[str], start: int, end: int) -> Span:
-    """The span of lines `start:end` with their endings; never past the end of the text."""
-    return Span(_line_start(lines, start), _line_start(lines, end))
-
-
-def _line_start(lines: Sequence[str], line: int) -> Position:
-    if 0 < line == len(lines) and line_body(lines[-1]) == lines[-1]:
-        return Position(line - 1, len(lines[-1]))
-    return Position(line, 0)
 
 
 def unified_diff(change: FileChange) -> str:

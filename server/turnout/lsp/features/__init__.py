@@ -17,7 +17,16 @@ Handler = Callable[[TurnoutServer, Any], Coroutine[Any, Any, Any]]
 
 GROUPS = tuple(
     f"{__name__}.{group}"
-    for group in ("completion", "actions", "refactor", "commit", "transparency", "preview", "settings_file")
+    for group in (
+        "completion",
+        "offers",
+        "actions",
+        "refactor",
+        "commit",
+        "transparency",
+        "preview",
+        "settings_file",
+    )
 )
 """The modules that `register_all` leaves for later."""
 
@@ -32,7 +41,7 @@ _METHODS = {
     "turnout/didShow": "completion.shown",
     "turnout/didAccept": "completion.accepted",
     "turnout/didReject": "completion.rejected",
-    types.TEXT_DOCUMENT_CODE_ACTION: "actions.code_actions",
+    types.TEXT_DOCUMENT_CODE_ACTION: "offers.code_actions",
     types.CODE_ACTION_RESOLVE: "actions.resolve",
     "turnout/plan": "refactor.plan",
     "turnout/refactor": "refactor.refactor",

@@ -25,7 +25,8 @@ from turnout.core.sent import Hop, hop_to_wire, sent_report
 from turnout.core.withholding import Hear
 from turnout.errors import FileUnusable, RequestRejected
 from turnout.files import path_to_uri, uri_to_path
-from turnout.lsp.features import actions, refactor
+from turnout.lsp.action_wire import action_to_wire
+from turnout.lsp.features import actions, offers, refactor
 from turnout.lsp.fields import (
     diagnostics_of,
     fields_of,
@@ -38,7 +39,6 @@ from turnout.lsp.fields import (
     uri_of,
 )
 from turnout.lsp.positions import position_from_lsp
-from turnout.lsp.proposals import action_to_wire
 from turnout.lsp.server import TurnoutServer
 from turnout.lsp.services import Operation, Services
 from turnout.lsp.work import failures_as_errors, seams_for
@@ -138,7 +138,7 @@ async def _argument(ls: TurnoutServer, kind: Kind, fields: Mapping[str, Any]) ->
     snapshot, place = ls.snapshot(uri_of(fields)), range_of(fields)
     if snapshot is None or place is None:
         raise FileUnusable(f"There is no open document and range to {kind}.")
-    offered = await actions.offered(ls, snapshot, place, diagnostics_of(fields, "diagnostics"))
+    offered = await offers.offered(ls, snapshot, place, diagnostics_of(fields, "diagnostics"))
     found: Action | None = next((action for action in offered if action.kind == kind), None)
     if found is None:
         raise RequestRejected(

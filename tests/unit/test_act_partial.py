@@ -1,9 +1,10 @@
 """What is left of a proposal once some of its hunks were applied stays, and every application is undone by itself."""
 
+from asyncio import run
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.act_kit import LOCAL, MemoryWorkspace, receipt
@@ -86,11 +87,10 @@ async def test_the_rest_is_applied_later(workspace: MemoryWorkspace) -> None:
         await proposals.apply(workspace, "p", ["0.0"])
 
 
+@settings(max_examples=10)
 @given(st.permutations(IDS), st.lists(st.integers(1, 3), min_size=7, max_size=7))
 def test_any_parts_in_any_order_come_to_the_whole(order: list[str], sizes: list[int]) -> None:
     """Hunk by hunk, with the file's own operation whenever its turn comes; texts and places end as with all at once."""
-    from asyncio import run
-
     workspace, proposals = MemoryWorkspace(FILES), kept()
     steps: list[dict[str, str]] = []
     while order:
@@ -253,6 +253,7 @@ async def test_a_crash_while_the_rest_is_applied(workspace: MemoryWorkspace, don
 TEXT = st.lists(st.sampled_from(["a\n", "b\n", "c\n"]), max_size=12).map("".join)
 
 
+@settings(max_examples=40)
 @given(TEXT, TEXT, st.sampled_from(["edit", "rename"]), st.data())
 def test_part_and_rest_make_the_whole(before: str, after: str, kind: str, data: st.DataObject) -> None:
     """Whatever hunks are applied, what remains begins with the text that they leave, and ends with all of them in."""

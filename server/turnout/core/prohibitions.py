@@ -118,24 +118,14 @@ WORDINGS = (
         "must not",
         is_strict=True,
     ),
-    Wording(
-        "X is not to be edited",
-        r"\b(?:are|is) (?:not|never) to be\b",
-        "must not be",
-        is_strict=True,
-    ),
+    Wording("X is not to be edited", r"\b(?:are|is) (?:not|never) to be\b", "must not be", is_strict=True),
     Wording(
         "X cannot be edited",
         rf"\b(?:mustn't|shouldn't|can't|cannot|can not|shall not) (?:ever )?be\b(?= {_TOUCHED})",
         "must not be",
         is_strict=True,
     ),
-    Wording(
-        "can't edit X",
-        r"\bcan't\b(?= (?:touch|edit|modify|change|alter)\b)",
-        "must not",
-        is_strict=True,
-    ),
+    Wording("can't edit X", r"\bcan't\b(?= (?:touch|edit|modify|change|alter)\b)", "must not", is_strict=True),
     Wording(
         "is forbidden to edit X",
         r"\b(?:are|is) (?:strictly )?(?:forbidden|prohibited) to\b",
@@ -167,17 +157,8 @@ WORDINGS = (
         r"\g<start>never touch",
         is_strict=True,
     ),
-    Wording(
-        "stay out of X",
-        rf"{_START}(?:stay|keep) out of\b",
-        r"\g<start>never change",
-    ),
-    Wording(
-        "X is out of bounds",
-        r"\bout[ -]of[ -]bounds\b",
-        "off limits",
-        is_strict=True,
-    ),
+    Wording("stay out of X", rf"{_START}(?:stay|keep) out of\b", r"\g<start>never change"),
+    Wording("X is out of bounds", r"\bout[ -]of[ -]bounds\b", "off limits", is_strict=True),
     Wording(
         "X is frozen",
         rf"^(?P<start>{_MARKS}(?:the |(?:files|everything|anything) (?:in|under) )?`[^`]*`"
@@ -195,28 +176,14 @@ WORDINGS = (
         rf"(?P<end>`[*_]*)\s*[:\u2013\u2014-]\s*[*_]*(?:hands off|no {_CHANGES})(?:,? ever)?(?=\W*$)",
         r"\g<end>: do not edit",
     ),
-    Wording(
-        "never: edit X",
-        r"\bnever(?: do)?(?:\*\*|__)?:(?:\*\*|__)?\s+(?=[a-z])",
-        "never ",
-        is_strict=True,
-    ),
-    Wording(
-        "forbidden: editing X",
-        rf"{_START}{_FORBIDDEN}[*_]*:[*_]*\s+{_DOING}\b",
-        _never,
-    ),
+    Wording("never: edit X", r"\bnever(?: do)?(?:\*\*|__)?:(?:\*\*|__)?\s+(?=[a-z])", "never ", is_strict=True),
+    Wording("forbidden: editing X", rf"{_START}{_FORBIDDEN}[*_]*:[*_]*\s+{_DOING}\b", _never),
     Wording(
         "forbidden: changes to X",
         rf"{_START}{_FORBIDDEN}[*_]*:[*_]*\s+(?:any\s+)?{_DIRECT}{_CHANGES} (?:to|in|under|inside)\b",
         r"\g<start>never change",
     ),
-    Wording(
-        "write to X",
-        r"\bwrite (?:(?:any )?(?:files?|anything) )?(?:to|into)\b",
-        "overwrite",
-        is_strict=True,
-    ),
+    Wording("write to X", r"\bwrite (?:(?:any )?(?:files?|anything) )?(?:to|into)\b", "overwrite", is_strict=True),
     Wording(
         "X must stay unchanged",
         r"\b(?:must|should|has to|have to|needs? to)\s+(?:always\s+)?(?:stay|remain|be left|be kept)\s+"
@@ -237,12 +204,7 @@ WORDINGS = (
         " ",
         is_strict=True,
     ),
-    Wording(
-        "edit files (X)",
-        r"\((?P<what>`[^`]*`(?:(?:,|,? and|,? or) `[^`]*`)*)\)",
-        r"\g<what>",
-        is_strict=True,
-    ),
+    Wording("edit files (X)", r"\((?P<what>`[^`]*`(?:(?:,|,? and|,? or) `[^`]*`)*)\)", r"\g<what>", is_strict=True),
     Wording(
         "make sure not to edit X",
         rf"{_START}(?:make sure|take care|be (?:very )?(?:careful|sure)) (?:not|never) to\b",
@@ -254,31 +216,15 @@ WORDINGS = (
         rf"|(?:stays?|remains?|is left|are left) {_UNCHANGED})(?=\W*$)",
         r"\g<start>never change \g<what>;",
     ),
-    Wording(
-        "avoid editing X",
-        rf"{_START}(?:avoid|refrain from)\s+(?:ever\s+)?{_DOING}\b",
-        _never,
-    ),
-    Wording(
-        "no editing of X",
-        rf"{_START}no {_DOING}\b(?: of\b)?",
-        _never,
-    ),
-    Wording(
-        "editing X is forbidden",
-        rf"{_START}{_DOING}\s+{_WHAT}\s+is\s+{_FORBIDDEN}(?=\W*$)",
-        _never_what,
-    ),
+    Wording("avoid editing X", rf"{_START}(?:avoid|refrain from)\s+(?:ever\s+)?{_DOING}\b", _never),
+    Wording("no editing of X", rf"{_START}no {_DOING}\b(?: of\b)?", _never),
+    Wording("editing X is forbidden", rf"{_START}{_DOING}\s+{_WHAT}\s+is\s+{_FORBIDDEN}(?=\W*$)", _never_what),
     Wording(
         "changes to X are forbidden",
         rf"{_START}(?:any\s+|all\s+)?{_DIRECT}{_CHANGES}\s+(?:to|in|under|inside)\s+{_WHAT}\s+are\s+{_FORBIDDEN}(?=\W*$)",
         r"\g<start>never change \g<what>;",
     ),
-    Wording(
-        "there must be no changes",
-        rf"{_START}there (?:must|should|may) be (?=no {_CHANGES}\b)",
-        r"\g<start>",
-    ),
+    Wording("there must be no changes", rf"{_START}there (?:must|should|may) be (?=no {_CHANGES}\b)", r"\g<start>"),
     Wording(
         "no changes to X",
         rf"{_START}no\s+{_DIRECT}{_CHANGES}\s+(?:to|in|under|inside)\b(?!.*{_ONLY_TOLD}|.*[^,] but\b)",

@@ -37,11 +37,13 @@ def test_tokens_are_about_those_of_the_text() -> None:
         (PRICED, 0.049, SPENT, True, 2_900),
         (PRICED, 0.021, SPENT, True, None),
         (PRICED, 0.021, CACHED, True, 998),
+        (PRICED, 0.021, replace(CACHED, model="another"), True, None),
         (PRICED, 0.005, CACHED, True, None),
     ],
     ids=[
         "no limit", "a free model", "no price", "plenty", "less than it may write", "enough for edits", "too little",
-        "a turn may be short", "not even that", "cached", "spent",
+        "a turn may be short", "not even that", "cached", "cached by another",
+        "spent",
     ],
 )  # fmt: skip
 def test_a_request_is_paid_for(

@@ -54,7 +54,8 @@ class Bounds:
         likely = max(LEAST_REPLY, round(sent * _ANSWER_SHARE))
         if goes_on:
             last, likely = receipts[-1], LEAST_REPLY
-            sent, cached = max(sent, last.tokens_in + last.tokens_out), last.tokens_cached
+            sent = max(sent, last.tokens_in + last.tokens_out)
+            cached = last.tokens_cached if last.model == model.name else 0
         most = min(prompt.max_tokens, self._affordable(receipts, model, sent, cached, prompt.max_tokens))
         if most < min(prompt.max_tokens, likely):
             raise BudgetExceeded(

@@ -27,10 +27,10 @@ def proposal_from(
     changes, doubled = _each_file_once(change for draft in drafts for change in draft.changes)
     # What only says why nothing changes in its files is no plan of the others.
     by_change = sorted(drafts, key=lambda draft: not draft.changes)
-    failures = [str(failure) for draft in drafts for failure in draft.failures]
-    failures += [f"{path}: {failure}" for path, failure in unread]
-    failures += [f"{lost.path}: {lost.reason}" for draft in drafts for lost in draft.withdrawn]
-    failures += [f"Two answers change {path} in different ways." for path in doubled]
+    failures = [
+        *_failures(drafts, unread),
+        *(f"Two answers change {path} in different ways." for path in doubled),
+    ]
     return Proposal(
         id=new_id(),
         label=label,
@@ -46,6 +46,15 @@ def proposal_from(
         skipped=skipped,
         complete=not failures,
     )
+
+
+def _failures(drafts: Sequence[Draft], unread: Iterable[tuple[str, TurnoutError]]) -> list[str]:
+    """What could not be used, what there is no draft for, and what is missing of what there was."""
+    return [
+        *(str(failure) for draft in drafts for failure in draft.failures),
+        *(f"{path}: {failure}" for path, failure in unread),
+        *(f"{lost.path}: {lost.reason}" for draft in drafts for lost in draft.withdrawn),
+    ]
 
 
 def _reconsidered(lost: Sequence[Skipped]) -> list[Check]:

@@ -99,6 +99,47 @@ def test_lines_left_out_are_those_of_their_block(text: str, mark: str) -> None:
         apply(text, (f"f:\n{mark}\n  c", f"f:\n{mark}\n  C"))
 
 
+ALLMAN = "int f()\n{\n    a();\n}\n\nint g()\n{\n    if (x)\n    {\n        c();\n    }\n    d();\n}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "search"),
+    [
+        (ALLMAN, "int f()\n{}\n    d();"),
+        (ALLMAN, "int f()\n{}\n        c();"),
+        (ALLMAN, "int f()\n{}\n{{\n    if (x)"),
+        (ALLMAN, "int f()\n{{\n{}\n    d();"),
+        (ALLMAN, "    a();\n{}\n    d();"),
+        (ALLMAN, "    a();\n{}\n        c();"),
+        (ALLMAN, "int f()\n{{\n{}\n    }}\n    d();"),
+        ("f {\n  a\n}\ng {\n  c\n}\nh\n", "f {{\n{}\n}}\nh"),
+        ("f:\n  a\n  b\ng:\n  c\n", "  a\n{}\n  c"),
+        ("f:\n  m:\n    a\ng:\n  c\n", "  m:\n{}\n  c"),
+        ("if x\nthen\n  a\nfi\nif y\nthen\n  c\nfi\n", "if x\n{}\n  c"),
+    ],
+)
+@pytest.mark.parametrize("mark", ["...", "// ... existing code ...", "    // ..."])
+def test_lines_left_out_end_no_block(text: str, search: str, mark: str) -> None:
+    """Where the braces of a block stand, and whether its first line was given, another block is never meant."""
+    old = search.format(mark)
+    with pytest.raises(EditUnmatched, match=r"another block|not in a\.py"):
+        apply(text, (old, f"new\n{old.split(chr(10), 1)[1]}"))
+
+
+@pytest.mark.parametrize(
+    ("search", "old", "new"),
+    [
+        ("int g()\n...\n    d();\n", "d()", "e()"),
+        ("int g()\n{\n    // ...\n    d();\n", "d()", "e()"),
+        ("    if (x)\n...\n    }\n    d();\n", "d()", "e()"),
+        ("int f()\n...\nint g()\n{\n", "int g", "int h"),
+    ],
+)
+def test_lines_of_one_block_may_be_left_out(search: str, old: str, new: str) -> None:
+    """What is left out between two lines of one block, or of the file itself, is that."""
+    assert apply(ALLMAN, (search, search.replace(old, new))) == ALLMAN.replace(old, new)
+
+
 def test_several_places_are_none() -> None:
     """The first of several is never taken; the message names their lines."""
     with pytest.raises(EditAmbiguous, match="lines 1, 3"):

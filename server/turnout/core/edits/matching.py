@@ -4,6 +4,7 @@ Invariant: every line that an edit leaves as it is keeps its bytes, and so do th
 a new line has the ending of its place.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -18,6 +19,10 @@ from turnout.core.edits.regions import shared_indent
 from turnout.core.edits.replies import Replace
 from turnout.errors import EditAmbiguous, EditError, EditUnmatched
 
+_OPENING = frozenset({"{", "begin", "do", "then"})
+"""Lines that open a block which the line before has announced."""
+_SURE = 3  # lines with text; one or two that are in the file once may have been meant for lines that are not
+_CLOSING = re.compile(r"\s*(?:[)\]}]|(?:end|fi|done|esac)\b)")
 _MAX_FAILURES = 10  # per file; a reply with more is not going to be corrected block by block
 
 
@@ -55,8 +60,9 @@ def _places(matcher: Matcher, lines: Sequence[str], edit: Replace) -> list[Regio
         if one.end > other.start:
             raise EditUnmatched(f"Block {edit.number}: the parts of its SEARCH text are not in that order.")
         mark = _moved_along(following.mark, part.edit.search, lines[one.start : one.end])
-        left_out = lines[one.end : other.start]
-        if _leave_block(left_out, mark) or _leave_opened(lines[: one.end], left_out, lines[other.start :]):
+        left_out, behind = lines[one.end : other.start], lines[other.start :]
+        is_sure = sum(1 for _ in _texts(following.edit.search)) >= _SURE
+        if _leave_block(left_out, mark) or _leave_opened(lines[: one.end], left_out, behind, is_sure=is_sure):
             raise EditUnmatched(
                 f"Block {edit.number}: `{following.mark.strip()}` in its SEARCH text stands for lines of another block:"
                 " copy the lines that it leaves out."
@@ -73,29 +79,48 @@ def _moved_along(mark: str, search: Sequence[str], there: Sequence[str]) -> str:
 
 def _leave_block(lines: Iterable[str], indent: str) -> bool:
     """Whether one of `lines` ends the block that begins with `indent`."""
-    return any(_is_deeper(indent, than=own) for own in _indents(lines))
+    return any(_is_deeper(indent, than=_indent_of(line)) for line in _texts(lines))
 
 
-def _leave_opened(before: Sequence[str], left_out: Sequence[str], after: Iterable[str]) -> bool:
-    """Whether `left_out` begins in the block that the line before opens, ends it, and is followed by another one.
+def _leave_opened(
+    before: Sequence[str], left_out: Iterable[str], after: Iterable[str], *, is_sure: bool
+) -> bool:
+    """Whether `left_out` ends the block that the line before opens, or is in, and another one follows.
+
+    For one that it is in, lines enough to be sure of say that the other one is meant.
 
     That is so wherever the line stands that leaves them out: some models write it in the first column.
     """
-    opening = next(_indents(reversed(before)), None)
-    inside, behind = list(_indents(left_out)), next(_indents(after), None)
-    if opening is None or behind is None or not inside or not _is_deeper(inside[0], than=opening):
+    above, below = next(_texts(reversed(before)), None), next(_texts(after), None)
+    inside = list(_texts(left_out))
+    if above is None or below is None or not inside:
         return False
-    return _is_deeper(behind, than=opening) and not all(_is_deeper(own, than=opening) for own in inside)
+    if below.strip() in _OPENING:
+        return True  # of a block whose first line is among those left out
+    level, following = _indent_of(above), _indent_of(below)
+    is_opened = inside[0].strip() in _OPENING and _indent_of(inside[0]) == level
+    levels = [_indent_of(line) for line in inside[is_opened:]]
+    if not is_sure and any(_is_deeper(level, than=own) and _is_deeper(following, than=own) for own in levels):
+        return True
+    if not levels or not (is_opened or _is_deeper(levels[0], than=level)):
+        return False
+    is_within = _is_deeper(following, than=level) or (
+        following == level and _CLOSING.match(below) is not None
+    )
+    return is_within and not all(_is_deeper(own, than=level) for own in levels)
 
 
 def _is_deeper(indent: str, *, than: str) -> bool:
     return indent != than and indent.startswith(than)
 
 
-def _indents(lines: Iterable[str]) -> Iterator[str]:
-    """The indentation of the lines with text; comments and directives may stand anywhere, and say nothing."""
-    texts = (line for line in lines if line.strip() and not line.startswith("#"))
-    return (line[: len(line) - len(line.lstrip())] for line in texts)
+def _texts(lines: Iterable[str]) -> Iterator[str]:
+    """The lines with text; comments and directives may stand anywhere, and say nothing."""
+    return (line for line in lines if line.strip() and not line.startswith("#"))
+
+
+def _indent_of(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
 
 
 def replace_regions(lines: Sequence[str], found: Iterable[Region]) -> tuple[str, ...]:

@@ -93,11 +93,23 @@ async def estimate(
     if not (route.candidates or in_rounds):
         why = "; ".join(f"{out.model}: {out.reason}" for out in route.eliminated)
         return Estimate(None, False, tokens, 0, None, None, sent, why or "Its route names no model.")
-    model = in_rounds or route.candidates[0]
     rounds = division.rounds if division and in_rounds else 1
-    tokens_in, tokens_out = _of_model(model, context, steps, rounds)
+    model = in_rounds or route.candidates[0]
     pace = await asyncio.to_thread(outlook.ms_per_token, model)
-    has_turns = model.tools and not in_rounds
+    return await _by(model, pace, context, steps, rounds, history)
+
+
+async def _by(
+    model: Model,
+    pace: float | None,
+    context: Context,
+    steps: Collection[PlannedStep] | None,
+    rounds: int,
+    history: History | None,
+) -> Estimate:
+    """What it takes where `model` carries it out, at `pace` milliseconds for each token."""
+    tokens_in, tokens_out = _of_model(model, context, steps, rounds)
+    has_turns = model.tools and rounds == 1
     least, most = await _turns(model, history) if has_turns else (1, 1)
     few, many = (_in_turns(model, turns, tokens_in, tokens_out, pace) for turns in (least, most))
     return Estimate(
@@ -107,7 +119,7 @@ async def estimate(
         tokens_out=few.tokens_out,
         cost_usd=few.cost_usd,
         seconds=few.seconds,
-        files=sent,
+        files=_sent(context),
         turns=least,
         most=many if has_turns else None,
         rounds=rounds,

@@ -15,6 +15,7 @@ UNDERSTOOD = {
         "Important: change `a.py` and `b.py` together.",
     ),
     "never manually edit X": ("Never hand-edit `a/`.", "Never hand `a.py` over; edit `b.py`."),
+    "dont edit X": ("dont touch `a/`", "We dont mind; edit `a/`."),
     "do not, under any circumstances, edit X": (
         "Do not, under any circumstances, edit `a/`.",
         "Do not edit names under any circumstances in `a.py`.",

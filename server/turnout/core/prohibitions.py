@@ -88,9 +88,10 @@ WORDINGS = (
         "",
         is_strict=True,
     ),
+    Wording("dont edit X", r"\bdont\b(?= (?:touch|edit|modify|change|alter)\b)", "don't", is_strict=True),
     Wording(
         "do not, under any circumstances, edit X",
-        r"(?<=\bnot),? under any circumstances,?(?= )",
+        r"(?<=\bnot),? under any circumstances?,?(?= )",
         "",
         is_strict=True,
     ),
@@ -221,7 +222,8 @@ WORDINGS = (
     Wording("editing X is forbidden", rf"{_START}{_DOING}\s+{_WHAT}\s+is\s+{_FORBIDDEN}(?=\W*$)", _never_what),
     Wording(
         "changes to X are forbidden",
-        rf"{_START}(?:any\s+|all\s+)?{_DIRECT}{_CHANGES}\s+(?:to|in|under|inside)\s+{_WHAT}\s+are\s+{_FORBIDDEN}(?=\W*$)",
+        rf"{_START}(?:any\s+|all\s+)?{_DIRECT}(?:{_CHANGES}|modification)\s+(?:to|of|in|under|inside)\s+{_WHAT}\s+"
+        rf"(?:is|are)\s+{_FORBIDDEN}(?=\W*$)",
         r"\g<start>never change \g<what>;",
     ),
     Wording("there must be no changes", rf"{_START}there (?:must|should|may) be (?=no {_CHANGES}\b)", r"\g<start>"),

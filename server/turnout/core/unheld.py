@@ -45,16 +45,16 @@ SOUNDS = {
     "nothing in X may be edited": r"^\W*nothing (?:under|in|inside|outside|within|below|but|except)\b.{1,80}"
     r"\b(?:may|must|should) (?:ever )?be (?:touch|edit|modifi|chang|alter)ed",
     "nobody edits X": rf"\b(?:nobody|no one)\b.{{1,20}}\b{_TOUCH}s?\b",
-    "only edit files in X": r"\bonly (?:ever )?(?:touch|edit|modify|change|write to) (?:the |any )?"
-    rf"(?:files?|code|folders?|director\w+|`|\S+/|[\w.-]+ {_FOLDER})",
+    "only edit files in X": r"\bonly (?:ever |(?:allowed|permitted) to )?(?:touch|edit|modify|change|write to) "
+    rf"(?:the |any )?(?:files?|code|folders?|director\w+|`|\S+/|[\w.-]+ {_FOLDER})",
     "edit only files in X": r"\b(?:touch|edit|modify|change) (?:files |code )?only (?:files |code )?"
     r"(?:in|under|inside|within|`|\S+/)",
     "edit nothing but X": rf"\b{_TOUCH} nothing (?:but|except)\b",
     "work only in X": rf"\b(?:work|{_CHANGES}) (?:only|exclusively) (?:in|under|inside|within) (?:the )?{_PLACE}",
     "limit changes to X": rf"\b(?:limit|restrict|confine)(?:ed)?\b.{{0,40}}?\bto (?:the )?{_PLACE}",
     "only X may be edited": rf"^\W*only\b.{{1,60}}\b(?:may|can|should|must) be {_TOUCHED}",
-    "changes to X are forbidden": rf"\b{_CHANGES} (?:to|in|under|outside)\b.{{1,80}}\b(?:forbidden|prohibited"
-    r"|not (?:allowed|permitted)|(?:must|may|should) only|will be (?:rejected|reverted|overwritten|lost))",
+    "changes to X are forbidden": rf"\b(?:{_CHANGES}|modification) (?:to|of|in|under|outside)\b.{{1,80}}"
+    r"\b(?:forbidden|prohibited|not (?:allowed|permitted)|(?:must|may|should) only|will be (?:rejected|reverted|overwritten|lost))",
     "exclude X from changes": rf"\bfrom (?:any |all )?{_CHANGES}\b",
     "editing X is forbidden": r"\b(?:touch|edit|modify|chang|alter|updat|delet|renam)ing\b.{1,80}"
     r"\b(?:forbidden|prohibited|not allowed|not permitted)\b",

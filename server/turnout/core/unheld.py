@@ -54,7 +54,8 @@ SOUNDS = {
     "limit changes to X": rf"\b(?:limit|restrict|confine)(?:ed)?\b.{{0,40}}?\bto (?:the )?{_PLACE}",
     "only X may be edited": rf"^\W*only\b.{{1,60}}\b(?:may|can|should|must) be {_TOUCHED}",
     "changes to X are forbidden": rf"\b(?:{_CHANGES}|modification) (?:to|of|in|under|outside)\b.{{1,80}}"
-    r"\b(?:forbidden|prohibited|not (?:allowed|permitted)|(?:must|may|should) only|will be (?:rejected|reverted|overwritten|lost))",
+    r"\b(?:forbidden|prohibited|not (?:allowed|permitted)|(?:must|may|should) only"
+    r"|will be (?:rejected|reverted|overwritten|lost))",
     "exclude X from changes": rf"\bfrom (?:any |all )?{_CHANGES}\b",
     "editing X is forbidden": r"\b(?:touch|edit|modify|chang|alter|updat|delet|renam)ing\b.{1,80}"
     r"\b(?:forbidden|prohibited|not allowed|not permitted)\b",

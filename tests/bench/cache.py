@@ -18,7 +18,7 @@ SCRIPT = {
     "fim": [
         {"prefix_ends": "known = ", "text": TEXT},
         {"prefix_ends": "slow = ", "text": "late", "prefill_delay_s": 0.05},
-        {"prefix_ends": "slow = s", "text": "ooner"},
+        {"prefix_ends": "slow =s", "text": "ooner"},
         {"text": "WRONG: the model was asked again"},
     ]
 }
@@ -87,14 +87,14 @@ class _Typing:
             assert shown == TEXT[step:], shown
 
     def replaced(self, then: str) -> float:
-        """Ask a model that takes its time, then type on; how long the first request takes from then on.
+        """Ask a model that takes its time, then write over it; how long the first request takes from then on.
 
-        `then` is what the second one has to be answered with.
+        `then` is what the second one has to be answered with: letters that only go on would wait for the first answer.
         """
         self._line("slow = ")
         older = self._ask()
         began = time.perf_counter()
-        self._change(self._length, self._length, "s")
+        self._change(self._length - 1, self._length, "s")
         newer = self._ask()
         assert not self._shown(older)
         took_ms = (time.perf_counter() - began) * 1000

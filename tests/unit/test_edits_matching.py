@@ -171,6 +171,30 @@ def test_blocks_that_share_lines_are_refused() -> None:
     assert apply("a\nb\nc\n", ("c", "C"), ("a", "A")) == "A\nb\nC\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "edits", "is_meant"),
+    [
+        ("  a\n  b\n", [("  a\n  b\n", "      a\n      c\n")], False),
+        ("  a\n  b\n", [("  a\n  b\n", "a\nc\n")], False),
+        ("\ta\n\tb\n", [("\ta\n\tb\n", "    a\n    c\n")], False),
+        ("  a\n  b\nc\nd\n", [("  a\n  b", "    a\n    e"), ("c\nd", "  c\n  f")], False),
+        ("  a\n  b\n", [("  a\n  b\n", "    a\n    b\n")], True),
+        ("a\nb\n", [("a\nb\n", "if c:\n    a\n    d\n")], True),
+        ("if c:\n    a\n    b\n", [("if c:\n    a\n    b\n", "a\nd\n")], True),
+        ("if c:\n    a\n    b\n", [("if c:", ""), ("    a\n    b\n", "a\nd\n")], True),
+    ],
+)
+def test_new_text_at_another_indentation_than_the_old(
+    text: str, edits: list[tuple[str, str]], is_meant: bool
+) -> None:
+    """A model that indents all of its REPLACE text otherwise means nothing by it, unless a line around says so."""
+    if is_meant:
+        assert apply(text, *edits)
+        return
+    with pytest.raises(EditUnmatched, match="indent lines exactly as they are"):
+        apply(text, *edits)
+
+
 def test_lines_that_cannot_be_moved_are_refused() -> None:
     """A new line that stands left of the lines around it has no place further left."""
     with pytest.raises(EditUnmatched, match="at another indentation, at line 1, which"):

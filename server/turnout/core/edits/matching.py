@@ -31,6 +31,7 @@ def regions(
 ) -> tuple[list[Region], list[EditError]]:
     """The places of `edits` in one file, in order; and what is wrong with (the first ten of) those without one."""
     matcher = Matcher(path, lines)
+    edits = list(edits)
     found: list[tuple[Region, int]] = []
     failures: list[EditError] = []
     for edit in edits:
@@ -40,11 +41,33 @@ def regions(
             failures.append(failure)
             if len(failures) == _MAX_FAILURES:
                 return [], failures
+    if edits and all(map(_is_moved, edits)):
+        failures.append(
+            EditUnmatched(
+                f"Block {edits[0].number}: its REPLACE text has the lines of its SEARCH text at another indentation:"
+                " indent lines exactly as they are, or copy the line that they shall be under."
+            )
+        )
     found.sort()
     for (region, number), (following, other) in pairwise(found):
         if following.start < region.end or following.start == region.start:
             failures.append(EditAmbiguous(f"Blocks {number} and {other} replace the same lines of {path}."))
     return [region for region, _ in found], failures
+
+
+def _is_moved(edit: Replace) -> bool:
+    """Whether all lines that `edit` keeps stand elsewhere in its new text, by one indentation, among other new ones.
+
+    Where an edit puts lines into a block, or takes them out, the block's own line stays where it is, or goes.
+    """
+    margins = shared_indent(edit.search), shared_indent(edit.replace)
+    sides = [line.strip() for line in edit.search], [line.strip() for line in edit.replace]
+    if margins[0] == margins[1] or sides[0] == sides[1]:
+        return False
+    pairs = [(b.start + n, b.new_start + n) for b in equal_blocks(*sides) for n in range(b.length)]
+    kept = [(edit.search[row], edit.replace[index]) for row, index in pairs if sides[0][row]]
+    moved = (old.removeprefix(margins[0]) == new.removeprefix(margins[1]) for old, new in kept)
+    return bool(kept) and all(moved)
 
 
 def _places(matcher: Matcher, lines: Sequence[str], edit: Replace) -> list[Region]:

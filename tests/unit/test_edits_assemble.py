@@ -173,6 +173,9 @@ def test_a_whole_file_keeps_every_line_that_it_repeats() -> None:
         ("-- existing code here", True),
         ("<!-- rest of the file -->", True),
         ("# Other code", True),
+        ("# --- snip ---", True),
+        ("// unchanged below", True),
+        ("# see below", False),
         ("# same here", False),
         ("# the rest", False),
         ("# Other imports", False),
@@ -202,6 +205,8 @@ def test_an_example_in_documentation_leaves_no_code_out() -> None:
     [
         ("def f(x):\n    a = 10\n    ...\n    return a", True),
         ("def f(x):\n    ...\n    return a", True),
+        ("...\n    return a", True),
+        ("def f(x):\n    [...]\n    return a", True),
         ("def f(x):\n    a = 10\n\n    # then\n    …\n", True),
         ("def f(x):\n    a = 1\n    b = 2\n    ...\n    return a", False),  # nothing is gone
         ("def f(x): ...\n", False),

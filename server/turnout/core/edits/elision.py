@@ -18,17 +18,35 @@ _WORDY = re.compile(
 )
 _TERSE = re.compile(r"(?:#|//|\{?/\*|--|<!--)([a-z().,:;\[\] \t…-]*)(?:\*/\}?|>)?", re.IGNORECASE)
 _LEFT = frozenset({
-    "existing", "omitted", "remain", "remaining", "remains", "rest", "same", "stays", "unchanged", "untouched",
+    "existing", "omitted", "remain", "remaining", "remains", "rest", "same", "snip", "snipped", "stays", "unchanged",
+    "untouched",
 })  # fmt: skip
 _ABOUT = frozenset({
     "before", "body", "brevity", "class", "code", "definitions", "file", "function", "functions", "implementation",
     "imports", "is", "logic", "method", "methods", "module", "tests",
 })  # fmt: skip
 _FILLERS = frozenset(
-    {"a", "all", "and", "are", "as", "for", "goes", "here", "in", "of", "other", "the", "this"}
+    {
+        "a",
+        "above",
+        "all",
+        "and",
+        "are",
+        "as",
+        "below",
+        "for",
+        "goes",
+        "here",
+        "in",
+        "of",
+        "other",
+        "the",
+        "this",
+    }
 )
-_ENOUGH = frozenset({"omitted", "unchanged"})
+_ENOUGH = frozenset({"omitted", "snip", "snipped", "unchanged"})
 """What says alone that code is left out; another word of `_LEFT` wants one beside it."""
+_DOTS = frozenset({"...", "…", "[...]", "[…]", "(...)", "(…)"})
 _BARE = re.compile(r"\s*(?:#|//|/\*|--|<!--)?\s*(?:\.\.\.|…)\s*(?:\*/|-->)?\s*")
 _COMMENT = re.compile(r"\s*(?:#|//)")
 _DOCUMENTS = re.compile(r"\s*(?:(?:>>>|\.\.\.).*|.*(?:\"\"\"|''')|[\"'].*[\"'])\s*")
@@ -76,19 +94,27 @@ def _is_terse(line: str) -> bool:
 
 
 def _dots_beside_code(lines: Iterable[str]) -> list[str]:
-    """The lines of `lines` that are dots and not the only statement of their block, which says that it does nothing."""
+    """The lines of `lines` that are dots, and not all of a block that does nothing."""
     texts = ["", *(line for line in lines if line.strip() and not _COMMENT.match(line)), ""]
     return [
         line.strip()
         for above, line, below in zip(texts, texts[1:], texts[2:], strict=False)
-        if line.strip() in ("...", "…") and any(_is_beside(line, other) for other in (above, below))
+        if line.strip() in _DOTS
+        and (
+            _is_beside(line, above)
+            or _is_beside(line, below)
+            or _indent(below).startswith(f"{_indent(line)} ")
+        )
     ]
 
 
 def _is_beside(dots: str, line: str) -> bool:
     """Whether `line` is a statement of the same block, and neither its documentation nor an example in that."""
-    own = dots[: len(dots) - len(dots.lstrip())]
-    return line[: len(line) - len(line.lstrip())] == own and bool(line) and not _DOCUMENTS.fullmatch(line)
+    return _indent(line) == _indent(dots) and bool(line) and not _DOCUMENTS.fullmatch(line)
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
 
 
 def _holds(new: Iterable[str], old: Iterable[str]) -> bool:

@@ -298,6 +298,25 @@ async def test_recovery_keeps_what_the_user_typed(project: DiskWorkspace, tmp_pa
     assert await proposals.recover(project, root(project)) == ()
 
 
+async def test_recovery_with_a_journal_that_is_full(project: DiskWorkspace, tmp_path: Path) -> None:
+    """What was taken back is said, although it cannot be noted; it is looked at again once there is room."""
+
+    class Full(Journal):
+        def write(self, entry: Entry) -> None:
+            raise Unrecorded("The journal of changes cannot be written: no space.")
+
+    changes = [edit(project, "a.py", "two", "zwei"), edit(project, "b.py", "b = 1\n" * 10, "b = 2\n")]
+    proposals, _ = cut_off(project, tmp_path, "applying", *changes)
+    before = text(project, "a.py")
+    (project.folder.root / "a.py").write_bytes(before.replace(b"two", b"zwei"))
+    [said] = await Proposals(Full(tmp_path / "journal")).recover(project, root(project))
+    assert "taken back" in said
+    assert text(project, "a.py") == before
+    [said] = await proposals.recover(project, root(project))
+    assert "Nothing had been changed." in said
+    assert await proposals.recover(project, root(project)) == ()
+
+
 async def test_recovery_names_what_it_leaves(project: DiskWorkspace, tmp_path: Path) -> None:
     """Lines that were edited since are the user's: the file is named, left alone, and the rest is taken back."""
     changes = [edit(project, "a.py", "two", "zwei"), edit(project, "b.py", "b = 1\n" * 10, "b = 2\n")]

@@ -213,7 +213,7 @@ class Proposals:
         return await self._ended(ended, "An undo was cut off", text)
 
     async def _ended(self, entry: Entry, what: str, text: str) -> str:
-        await self._write(entry)
+        await self._note(entry)
         return f"{what} ({entry.proposal.label}). {text}"
 
     def _recorder(self, entry: Entry, state: State) -> Record:

@@ -4,7 +4,7 @@ Invariant: the workspace takes edits the way an editor does: all documents at th
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from turnout import syntax
@@ -20,6 +20,7 @@ from turnout.core.prompts import ChatPrompt
 from turnout.core.receipts import Receipt, SentFile
 from turnout.core.requests import Kind, Route
 from turnout.errors import BackendError, FileUnusable, PathRefused
+from turnout.evaluate.texts import TextFolder
 
 ROOT = "file:///w/"
 LOCAL = Model("near", "local", "qwen", context_tokens=4096)
@@ -42,41 +43,12 @@ class OutlookByRoute(ABC):
         return None
 
 
-class MemoryFolder:
-    """No disk is behind the files, so nothing can be told of them but their names."""
-
-    def __init__(self, files: Mapping[str, str]) -> None:
-        self._files = files
-
-    def names(self, folder: str) -> tuple[str, ...]:
-        inside = (path.removeprefix(f"{folder}/") for path in self._files if path.startswith(f"{folder}/"))
-        return tuple(sorted(name for name in inside if "/" not in name))
-
-    def link(self, path: str) -> str | None:
-        return None
-
-    def identity(self, uri: str) -> Hashable:
-        return None
-
-    def mode(self, uri: str) -> int | None:
-        return None
-
-    def missing(self, path: str) -> tuple[str, ...]:
-        return ()
-
-    def remove_empty(self, path: str) -> None:
-        return
-
-    def snapshot(self, uri: str) -> Snapshot | None:
-        return None
-
-
 class MemoryWorkspace:
     """Files by path; those in `versions` are open. `before_apply` runs first, and may type or refuse (False)."""
 
     def __init__(self, files: dict[str, str], versions: dict[str, int] | None = None) -> None:
         self.files = dict(files)
-        self.folder = MemoryFolder(self.files)
+        self.folder = TextFolder(self.files)
         self.versions = dict(versions or {})
         self.transactions: list[Transaction] = []
         self.before_apply: Callable[[Transaction], bool] = lambda _: True

@@ -5,7 +5,7 @@ in the user's folder and for those that it was renamed to since, so that the rul
 """
 
 import os
-from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import get_args
@@ -30,6 +30,7 @@ from turnout.core.receipts import SentFile
 from turnout.core.requests import Kind, Route
 from turnout.errors import EditError, FileWithheld, RequestRejected
 from turnout.evaluate.edit_scores import EditScore, score
+from turnout.evaluate.texts import TextFolder
 from turnout.files import Folder, path_to_uri
 
 MOST_FILES, LEAST_FILES = 6, 2
@@ -140,47 +141,12 @@ def _size(replay: Replay) -> int:
     return count
 
 
-class _Tree:
-    """The parent's tree in the place of a folder on disk, of which it has the names of files alone."""
-
-    def __init__(self, texts: Mapping[str, str]) -> None:
-        self._texts = texts
-
-    def names(self, folder: str) -> tuple[str, ...]:
-        """Names of the files right in `folder`."""
-        inside = (path.removeprefix(f"{folder}/") for path in self._texts if path.startswith(f"{folder}/"))
-        return tuple(sorted(name for name in inside if "/" not in name))
-
-    def link(self, path: str) -> str | None:
-        """The texts of a tree are no links."""
-        return None
-
-    def identity(self, uri: str) -> Hashable:
-        """Each file of a tree is its own."""
-        return None
-
-    def mode(self, uri: str) -> int | None:
-        """Nobody can tell."""
-        return None
-
-    def missing(self, path: str) -> tuple[str, ...]:
-        """A tree has no folders of its own."""
-        return ()
-
-    def remove_empty(self, path: str) -> None:
-        """There is none."""
-
-    def snapshot(self, uri: str) -> Snapshot | None:
-        """Nothing is on disk."""
-        return None
-
-
 class Past:
     """The parent's tree, under the names that its files have in the user's folder: a `Workspace` that takes nothing."""
 
     def __init__(self, replay: Replay, folder: Folder, may_read: Callable[[str], bool]) -> None:
         self._texts = replay.before
-        self.folder = _Tree(replay.before)
+        self.folder = TextFolder(replay.before)
         self._since = replay.since
         self._today = folder
         lost = (rules for rules in replay.rules if not (folder.root / rules).is_file())

@@ -1,11 +1,12 @@
 """Which files an evaluation cuts holes in, and how it asks: by the server's own code, each way with its own prompt."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from turnout.core.backends import Delta, Done, StreamItem, Timings
+from turnout.core.backends import Account, Delta, Done, StreamItem, Timings
 from turnout.core.fim import budget
 from turnout.core.fim.layout import Window
 from turnout.core.models import Model, Usage
@@ -24,6 +25,7 @@ CODE = "".join(f"value_{number} = compute(argument_{number})\n" for number in ra
 GAP = Gap(
     "app.py", "python", "line", "def bill(customer):\n    total = price(", "customer", ")\n    return total\n"
 )
+BLOCK = Gap("app.py", "python", "block", "def bill(total):\n", "    return total", "\n\n\nprint(bill(1))\n")
 
 
 class Local:
@@ -52,12 +54,38 @@ class Local:
         self.closed = True
 
 
+class Stopped(Local):
+    """A model that is stopped at the end of a block, and says a moment later what it did."""
+
+    async def stream(self, model: Model, prompt: Prompt) -> AsyncIterator[StreamItem]:
+        assert isinstance(prompt, FimPrompt)
+        self.asked.append(prompt)
+        loop, number = asyncio.get_running_loop(), len(self.asked)
+        settled: asyncio.Future[Done | None] = loop.create_future()
+        done = Done("stop", Usage(100 * number, number, 90), Timings(first_token=4.0))
+        yield Account(settled)
+        try:
+            yield Delta("    return total\n")
+            yield Delta("\n\nprint()\n")
+        finally:
+            loop.call_later(0.01, settled.set_result, done)
+
+
 def pipeline(local: Local, index: Index | None = None) -> Pipeline:
     return Pipeline(local, MODEL, ROOM, 96, index or Index())
 
 
-async def answers(local: Local, index: Index | None = None) -> dict[Arm, Answered]:
-    return await ask_every_way(pipeline(local, index), GAP, 0)
+async def answers(local: Local, index: Index | None = None, gap: Gap = GAP) -> dict[Arm, Answered]:
+    return await ask_every_way(pipeline(local, index), gap, 0)
+
+
+async def test_a_block_comes_with_what_it_took() -> None:
+    """A model that is stopped where a block ends tells later what it did, and that is told of no other answer."""
+    found = await answers(Stopped(), gap=BLOCK)
+    assert {arm: (found[arm].prompt_tokens, found[arm].generated_tokens) for arm in ARMS} == {
+        arm: (100 * number, number) for number, arm in enumerate(ARMS, 1)
+    }
+    assert {answer.text for answer in found.values()} == {"    return total"}
 
 
 async def test_an_answer_is_judged_by_the_text_that_comes_of_it() -> None:

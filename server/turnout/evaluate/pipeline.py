@@ -1,8 +1,10 @@
 """Asks what the server would ask at a hole, by the server's own code: context, prompt, route, worker, trimming.
 
-Invariants: arms of one hole differ in nothing but the surroundings of their prompts; nothing leaves the machine.
+Invariants: arms of one hole differ in nothing but the surroundings of their prompts; a hole is asked about once the
+model has done with the one before; nothing leaves the machine.
 """
 
+import asyncio
 import time
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -11,6 +13,7 @@ from turnout.complete.completer import Completer
 from turnout.complete.context import Gatherer
 from turnout.complete.prompts import Rules, fim_prompt
 from turnout.core import holes
+from turnout.core.answers import Answer, Ask
 from turnout.core.backends import Backend
 from turnout.core.context import Surroundings
 from turnout.core.documents import Position, Snapshot, split_lines
@@ -25,6 +28,9 @@ from turnout.dispatch import Consent, Dispatcher, Overspend
 from turnout.errors import TurnoutError
 from turnout.evaluate.arms import ARMS, Arm
 from turnout.evaluate.cutting import Gap
+
+_RECEIPT_S = 60.0
+"""A model that was stopped says within a step what it did."""
 
 
 class Local(Backend, Protocol):
@@ -67,9 +73,11 @@ class Pipeline:
         self._error: TurnoutError | None = None
         self._open: dict[str, Snapshot] = {}
         self._gatherer = Gatherer(_Files(repository, window), self._open.get)
-        runner = Dispatcher(_OneRoute(model), {"local": local}, _Nobody(), self)
+        self._is_asked = False
+        self._recorded = asyncio.Event()
+        self._dispatcher = Dispatcher(_OneRoute(model), {"local": local}, _Nobody(), self)
         self._completer = Completer(
-            runner, lambda _uri: self._rules, path_of, self._failed, around=self._current
+            self, lambda _uri: self._rules, path_of, self._failed, around=self._current
         )
 
     async def ask(self, gap: Gap, number: int, arm: Arm) -> Answered:
@@ -80,6 +88,8 @@ class Pipeline:
         uri = f"{arm}:{number}:{gap.path}"
         snapshot = Snapshot(uri, gap.language, None, tuple(split_lines(gap.before + gap.after)))
         self._receipt = self._error = None
+        self._is_asked = False
+        self._recorded.clear()
         # Who asks by a key gets a block on an empty line; a hole is asked for as what was cut out of it.
         self._rules = replace(self._rules, multiline="never" if gap.kind == "line" else "auto")
         if arm == "context":
@@ -91,6 +101,8 @@ class Pipeline:
         total_ms = (time.perf_counter() - began) * 1000
         if self._error is not None:
             raise self._error
+        if self._is_asked:  # an answer is shown as soon as it is whole, and its receipt follows
+            await asyncio.wait_for(self._recorded.wait(), _RECEIPT_S)
         text = shown.text if shown is not None else ""
         answered = self._answered(text, self._completer.why(uri), total_ms)
         if shown is not None:
@@ -99,9 +111,15 @@ class Pipeline:
         self._gatherer.forget(uri)
         return answered
 
+    async def run(self, ask: Ask) -> Answer:
+        """Ask the model."""
+        self._is_asked = True
+        return await self._dispatcher.run(ask)
+
     def record(self, receipt: Receipt) -> None:
         """Keep the receipt of the request under way, and nothing in the user's ledger."""
         self._receipt = receipt
+        self._recorded.set()
 
     def _answered(self, text: str, why: str, total_ms: float) -> Answered:
         receipt = self._receipt

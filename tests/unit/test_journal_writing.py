@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from support.act_kit import LOCAL, receipt
+from support.crash import EditorOnDisk
 from turnout.act.applying.entries import Entry
 from turnout.act.applying.transactions import Outcome, Proposals
 from turnout.act.proposals import Proposal
-from turnout.core.documents import split_lines
+from turnout.core.documents import Document, split_lines
 from turnout.core.edits.changes import (
     CreateFile,
     DeleteFile,
@@ -28,6 +29,7 @@ from turnout.core.edits.changes import (
 from turnout.core.edits.paths import aside_of
 from turnout.files import Folder
 from turnout.journal import DiskWorkspace, Journal
+from turnout.lsp.workspace import EditorWorkspace
 
 BEFORE = "one\ntwo\nthree\nfour\nfive\n"
 AFTER = BEFORE.replace("two", "2")
@@ -308,9 +310,7 @@ async def test_a_removal_that_was_cut_off(
 ) -> None:
     """A file that was taken aside has its name again; what nobody can tell apart stays, and is named."""
     root = project.folder.root
-    proposal = Proposal("p", "label", "plan", (removal(project),), (), receipt("refactor", LOCAL, (), 1))
-    journal = Journal(tmp_path / "journal")
-    journal.write(Entry(proposal, str(root), "applying", 0.0, proposal.changes))
+    journal = cut_off(tmp_path, root, removal(project))
     (root / "a.py").unlink()
     (root / aside_of("a.py")).write_text(aside)
     if there == aside:
@@ -320,6 +320,40 @@ async def test_a_removal_that_was_cut_off(
     [said] = await Proposals(journal).recover(project, str(root))
     assert told in said
     assert texts(project) == {"b.py": BEFORE, "c.py": BEFORE, "pkg/d.py": BEFORE, **now}
+
+
+@pytest.mark.parametrize(
+    ("aside", "now", "told"),
+    [
+        (BEFORE, {"a.py": BEFORE}, "Nothing had been changed."),
+        (MINE, {"a.py": MINE}, "Nothing had been changed."),
+        (None, {}, "a.py: It is open here, and no longer on disk"),
+    ],
+)
+async def test_a_removal_of_an_open_file_that_was_cut_off(
+    project: Meddled, tmp_path: Path, aside: str | None, now: dict[str, str], told: str
+) -> None:
+    """What is open in an editor is no file on disk: the only one that there is comes back, and no other is missed."""
+    root = project.folder.root
+    change = removal(project)
+    journal = cut_off(tmp_path, root, change)
+    (root / "a.py").unlink()
+    if aside is not None:
+        (root / aside_of("a.py")).write_text(aside)
+    editor = EditorOnDisk()
+    editor.documents[change.uri] = Document(change.uri, "python", 1, BEFORE)
+    workspace = EditorWorkspace(editor, Folder(root))  # type: ignore[arg-type]
+    [said] = await Proposals(journal).recover(workspace, str(root))
+    assert told in said
+    assert texts(project) == {"b.py": BEFORE, "c.py": BEFORE, "pkg/d.py": BEFORE, **now}
+
+
+def cut_off(tmp_path: Path, root: Path, *changes: FileChange) -> Journal:
+    """A journal that says that `changes` were being applied."""
+    proposal = Proposal("p", "label", "plan", changes, (), receipt("refactor", LOCAL, (), 1))
+    journal = Journal(tmp_path / "journal")
+    journal.write(Entry(proposal, str(root), "applying", 0.0, changes))
+    return journal
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it has no pipes with a name in a folder")

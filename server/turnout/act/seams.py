@@ -20,6 +20,10 @@ from turnout.core.withholding import Hear
 class Folder(Protocol):
     """The workspace folder on disk, whatever documents are open."""
 
+    def exists(self, uri: str) -> bool:
+        """Whether there is anything on disk, readable or not."""
+        ...
+
     def names(self, folder: str) -> tuple[str, ...]:
         """Names of the files right in `folder`, hidden ones too, in order; none where it is no folder in here."""
         ...

@@ -14,6 +14,10 @@ class TextFolder:
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._texts = texts
 
+    def exists(self, uri: str) -> bool:
+        """Nothing is on disk."""
+        return False
+
     def names(self, folder: str) -> tuple[str, ...]:
         """Names of the files right in `folder`."""
         inside = (path.removeprefix(f"{folder}/") for path in self._texts if path.startswith(f"{folder}/"))

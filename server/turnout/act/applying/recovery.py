@@ -83,21 +83,24 @@ async def sweep(workspace: Workspace, label: str, changes: Collection[FileChange
     for path in _paths(changes):
         with suppress(EditError):  # a link is on the way by now: what is behind it is not ours
             draft = workspace.uri(draft_of(path))
-            if workspace.exists(draft):
+            if workspace.folder.exists(draft):
                 await _operate(workspace, label, DeleteFile(draft))
     await tidy(workspace, changes)
 
 
 async def _put_back(workspace: Workspace, label: str, changes: Collection[FileChange]) -> list[Conflict]:
-    """Give files that were taken aside their names again; those that cannot have them, as others do, are left."""
+    """Give files that were taken aside their names again; those that cannot have them, as others do, are left.
+
+    Only the disk counts: what is open under a name is no file yet, and is gone when its user closes it.
+    """
     known = {lines for change in changes for lines in (change.before, change.after)}
     conflicts = []
     for path in _paths(changes):
         with suppress(EditError):  # as in `sweep`
             uri, aside = workspace.uri(path), workspace.uri(aside_of(path))
-            if not workspace.exists(aside):
+            if not workspace.folder.exists(aside):
                 continue
-            if not workspace.exists(uri):
+            if not workspace.folder.exists(uri):
                 is_done = await _operate(workspace, label, RenameFile(aside, uri))
             else:
                 is_done = _is_spare(workspace, aside, uri, known) and await _operate(
@@ -133,9 +136,17 @@ def _done_of(workspace: Workspace, change: FileChange) -> list[FileChange]:
         case "create":
             return _created(workspace, change)
         case "delete":
-            return [] if workspace.exists(change.uri) else [change]
+            return _deleted(workspace, change)
         case "rename":
             return _renamed(workspace, change)
+
+
+def _deleted(workspace: Workspace, change: FileChange) -> list[FileChange]:
+    if workspace.folder.exists(change.uri):
+        return []
+    if workspace.exists(change.uri):
+        raise EditError("It is open here, and no longer on disk: save it to keep it.")
+    return [change]
 
 
 def _created(workspace: Workspace, change: FileChange) -> list[FileChange]:

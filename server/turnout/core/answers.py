@@ -1,5 +1,6 @@
 """The seam between a use case and the routes: ask for a kind, get text and a receipt."""
 
+from asyncio import CancelledError
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
@@ -25,9 +26,14 @@ class Answer:
     """What the model wants to have back with the answers of its tools."""
 
 
-def receipt_of(failure: TurnoutError) -> Receipt | None:
-    """The receipt of the request that ended with `failure`, where its text got to a model."""
-    receipt = failure.receipt
+def with_receipt(ended: TurnoutError | CancelledError, receipt: Receipt) -> None:
+    """Have `ended`, with which a request ended, tell its receipt: who cancels one has paid for what it came to."""
+    vars(ended)["receipt"] = receipt
+
+
+def receipt_of(ended: TurnoutError | CancelledError) -> Receipt | None:
+    """The receipt of the request that ended with `ended`, where its text got to a model."""
+    receipt = vars(ended).get("receipt")
     return receipt if isinstance(receipt, Receipt) and receipt.bytes_sent else None
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from turnout.core.answers import SUPERSEDED, Answer, Ask
+from turnout.core.answers import SUPERSEDED, Answer, Ask, with_receipt
 from turnout.core.backends import Backend, Done
 from turnout.core.models import Api
 from turnout.core.receipts import Receipt
@@ -75,7 +75,7 @@ class Dispatcher:
         """Run `ask` as a part of `operation`."""
         attempt = Attempt(ask, ask.received if ask.received is not None else self._clock())
         outcome = "failed: internal error"
-        failure: TurnoutError | None = None
+        ended: TurnoutError | asyncio.CancelledError | None = None
         try:
             route = await self._decide(attempt)
             answered = attempt.answered = await self._within_deadline(attempt, route, operation)
@@ -84,16 +84,17 @@ class Dispatcher:
             outcome = ask.outcome(text) if finish != "superseded" else "superseded"
         except TurnoutError as error:
             outcome = f"{'late' if isinstance(error, DeadlineExceeded) else 'failed'}: {error.message}"
-            failure = error
+            ended = error
             raise
         except asyncio.CancelledError as cancelled:
             outcome = SUPERSEDED if SUPERSEDED in cancelled.args else "cancelled"
+            ended = cancelled
             raise
         finally:
             receipt = attempt.receipt(outcome, self._clock())
             self._keep(attempt, receipt)
-            if failure is not None:
-                failure.receipt = receipt
+            if ended is not None:
+                with_receipt(ended, receipt)
         done = answered.done or Done("stop")
         return Answer(text, finish, receipt, answered.model, done.calls, done.thoughts)
 

@@ -1,9 +1,10 @@
 """The conversation with a model that calls tools: its next turn, within the limits of one refactor.
 
 Invariants: every turn is a request of its own, cleared and paid for as any other; a model hears only what it may have
-by the settings as they are then; there is a receipt of all that got to a model, answered or not.
+by the settings as they are then; there is a receipt of all that got to a model, answered, failed or cut off.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -144,8 +145,8 @@ class Talk:
         await asked_anew([*self._told.values()], self.seams)
         try:
             return await self.seams.asker.ask(self.question.kind, self._render, self.tools.sent, on_text)
-        except TurnoutError as failure:
-            self.receipts += filter(None, [receipt_of(failure)])
+        except (TurnoutError, asyncio.CancelledError) as ended:
+            self.receipts += filter(None, [receipt_of(ended)])
             raise
 
     def _render(self, model: Model) -> ChatPrompt:

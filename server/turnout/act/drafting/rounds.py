@@ -5,7 +5,7 @@ before changed; after a failure nothing more is paid for, and every file that wa
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -85,13 +85,18 @@ class Meter:
         limit = asyncio.timeout_at(self.until)
         try:
             async with limit:
-                answer = await self.asker.ask(kind, paid, files, on_text)
+                return await self._counted(self.asker.ask(kind, paid, files, on_text))
         except TimeoutError:
             if not limit.expired():
                 raise
             raise stopped from None
-        except TurnoutError as failure:
-            self.receipts += filter(None, [receipt_of(failure)])
+
+    async def _counted(self, asked: Awaitable[Answer]) -> Answer:
+        """The answer to what was asked; whatever that came to, answered or not, is counted."""
+        try:
+            answer = await asked
+        except (TurnoutError, asyncio.CancelledError) as ended:
+            self.receipts += filter(None, [receipt_of(ended)])
             raise
         self.receipts.append(answer.receipt)
         return answer

@@ -303,6 +303,7 @@ async def test_a_file_that_is_made_where_one_was_taken_away_stays(
         (BEFORE, MINE, {"a.py": MINE}, "Nothing had been changed."),
         (MINE, MINE, {"a.py": MINE}, "Nothing had been changed."),
         (MINE, "newer\n", {"a.py": "newer\n", ".a.py.turnout-aside": MINE}, ".a.py.turnout-aside"),
+        ("\0", MINE, {"a.py": MINE, ".a.py.turnout-aside": "\0"}, ".a.py.turnout-aside: It was a.py before."),
     ],
 )
 async def test_a_removal_that_was_cut_off(

@@ -22,7 +22,7 @@ from turnout.core.edits.changes import (
     inverse,
 )
 from turnout.core.edits.paths import aside_of, draft_of
-from turnout.errors import EditError
+from turnout.errors import EditError, FileUnusable
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,10 @@ def _is_spare(workspace: Workspace, aside: str, uri: str, known: Collection[tupl
     identity = workspace.folder.identity(aside)
     if identity is not None and identity == workspace.folder.identity(uri):
         return True
-    now = workspace.snapshot(aside)
+    try:
+        now = workspace.folder.snapshot(aside)
+    except FileUnusable:  # nobody can compare it
+        return False
     return now is not None and now.lines in known
 
 

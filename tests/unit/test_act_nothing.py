@@ -27,6 +27,10 @@ async def proposed(*answers: str, approved: Approved | None = None) -> tuple[Pro
         "**Nothing to change.** no old here.",
         "nothing to change\nno old here.",
         "Nothing to change - no old here.",
+        "NOTHING TO CHANGE because there is no old here.",
+        "Nothing to change, as there is no old here.",
+        "Nothing to change as there is no old here.",
+        "Nothing to change since there is no old here.",
     ],
 )
 async def test_nothing_to_change_ends_at_once(answer: str) -> None:
@@ -35,7 +39,7 @@ async def test_nothing_to_change_ends_at_once(answer: str) -> None:
     assert (proposal.changes, proposal.complete, len(asker.asked)) == ((), True, 1)
     assert [check.name for check in proposal.checks if not check.ok] == ["changes"]
     assert proposal.plan.endswith("no old here.")
-    assert "answer NOTHING TO CHANGE and why" in asker.asked[0][1].messages[0].content
+    assert "answer NOTHING TO CHANGE: and why" in asker.asked[0][1].messages[0].content
     assert _status(proposal) == UNCHANGED
 
 
@@ -47,9 +51,11 @@ async def test_nothing_to_change_ends_at_once(answer: str) -> None:
         ["Nothing to change.\n\na.py\n```python\na = 2\n```\n"] * 2,
         ["Nothing to change in a.py that I could do now."] * 2,
         ["There is nothing to change."] * 2,
+        ["Nothing to change as far as a.py goes."] * 2,
+        ["Nothing to change as to a.py."] * 2,
         [HALF, "Nothing to change.", "Nothing to change."],
     ],
-    ids=["half a block", "more words", "another form", "no sentence of its own", "prose", "given up"],
+    ids=["half a block", "more words", "another form", "no sentence of its own", "prose", "as far as", "as to", "given up"],
 )
 async def test_what_may_have_edits_is_not_nothing(answers: list[str]) -> None:
     """An answer with edits that cannot be read is refused as before, and these words do not let a model off them."""

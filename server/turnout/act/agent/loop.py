@@ -189,7 +189,7 @@ class _Work:
         if not self.talk.may_err():
             raise Stopped(f"It ended without a change that can be used: {answer.text[:300]}")
         missing = "\n".join(self.draft.complaints) if self.draft else "Nothing was proposed yet."
-        how = "Use propose_edits, or answer NOTHING TO CHANGE and why."
+        how = "Use propose_edits, or answer NOTHING TO CHANGE: and why."
         self.talk.say(f"That is not done:\n{missing}\n{how}")
         return True
 

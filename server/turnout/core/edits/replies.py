@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass, field
 
-_NOTHING = re.compile(r"\W*nothing to change\b(?![^\S\n]*\w)", re.IGNORECASE)
+_REASON = r"(?:because|since|as(?!\s+(?:far|for|long|of|to)\b))\b"
+_NOTHING = re.compile(rf"\W*nothing to change\b(?:(?![^\S\n]*\w)|[^\S\n]+{_REASON})", re.IGNORECASE)
 _MARKS = ("<<<<<", ">>>>>", "*** ", "```", "~~~")
 """What stands in every answer with an edit."""
 
@@ -63,6 +64,6 @@ def has_edits(text: str) -> bool:
 def is_nothing(text: str) -> bool:
     """Whether an answer says, as a model is told to, that nothing is to be done: those words first, and no edit.
 
-    Words that go on behind them ("nothing to change in b.py") say less than that.
+    Words that go on behind them ("nothing to change in b.py") say less than that, but for those that give the reason.
     """
     return _NOTHING.match(text) is not None and not has_edits(text)

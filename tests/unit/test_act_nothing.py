@@ -55,7 +55,16 @@ async def test_nothing_to_change_ends_at_once(answer: str) -> None:
         ["Nothing to change as to a.py."] * 2,
         [HALF, "Nothing to change.", "Nothing to change."],
     ],
-    ids=["half a block", "more words", "another form", "no sentence of its own", "prose", "as far as", "as to", "given up"],
+    ids=[
+        "half a block",
+        "more words",
+        "another form",
+        "no sentence of its own",
+        "prose",
+        "as far as",
+        "as to",
+        "given up",
+    ],
 )
 async def test_what_may_have_edits_is_not_nothing(answers: list[str]) -> None:
     """An answer with edits that cannot be read is refused as before, and these words do not let a model off them."""

@@ -2,6 +2,7 @@
 
 import stat
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,10 @@ from typing import Any
 import pytest
 from lsprotocol import types
 
+from support.crash import EditorOnDisk
 from turnout.act.applying.effects import carry_out
+from turnout.act.applying.recovery import look, sweep
+from turnout.act.seams import Folder as FolderSeam
 from turnout.core.documents import Document
 from turnout.core.edits.changes import (
     CreateFile,
@@ -22,6 +26,7 @@ from turnout.core.edits.changes import (
     file_change,
     inverse,
 )
+from turnout.core.edits.paths import aside_of, draft_of
 from turnout.core.rows import line_span
 from turnout.errors import DocumentStale, EditError
 from turnout.files import Folder
@@ -202,3 +207,42 @@ async def test_an_open_file_that_only_its_editor_can_read_is_not_deleted(
     change = file_change("delete", file.as_uri(), "a.py", ("größe\n",), (), version=1)
     done, conflicts = await carry_out(workspace(client, tmp_path), "label", [change])
     assert (len(client.applied), len(done), not conflicts) == (is_deleted, is_deleted, is_deleted)
+
+
+@pytest.mark.parametrize("is_cut_off", [False, True], ids=["applied", "cut off"])
+async def test_the_disk_is_not_looked_at_where_messages_are_answered(
+    tmp_path: Path, is_cut_off: bool
+) -> None:
+    """Every file is looked at on a thread: nobody who types waits for a disk, which may be far away."""
+    loop = threading.get_ident()
+
+    class Watched(Folder):
+        """Keeps what it was asked on the thread of the event loop."""
+
+        def __getattribute__(self, name: str) -> Any:
+            if threading.get_ident() == loop and name in vars(FolderSeam):
+                asked.append(name)
+            return super().__getattribute__(name)
+
+    asked: list[str] = []
+    root = tmp_path / "work"
+    root.mkdir()
+    for name in ("a.py", aside_of("a.py"), draft_of("b.py"), "b.py", "c.py", aside_of("d.py")):
+        (root / name).write_text("one\n")
+    uris = {name: (root / f"{name}.py").as_uri() for name in "abcden"}
+    here: dict[str, Any] = {"new_uri": uris["e"], "new_path": "e.py"}
+    changes = (
+        *(file_change("delete", uris[name], f"{name}.py", ("one\n",), ()) for name in "ab"),
+        file_change("create", uris["n"], "n.py", (), ("new\n",)),
+        file_change("rename", uris["c"], "c.py", ("one\n",), ("one\n",), **here),
+        file_change("delete", uris["d"], "d.py", ("one\n",), ()),
+    )
+    subject = EditorWorkspace(EditorOnDisk(), Watched(root))  # type: ignore[arg-type]
+    if is_cut_off:
+        assert (await look(subject, "label", changes)).done == ()
+        await sweep(subject, "label", changes)
+        assert sorted(path.name for path in root.iterdir()) == ["a.py", "b.py", "c.py", "d.py"]
+    else:
+        assert (await carry_out(subject, "label", changes[:-1]))[1] == ()
+        assert not {"a.py", "b.py", "c.py"} & {path.name for path in root.iterdir()}
+    assert asked == []

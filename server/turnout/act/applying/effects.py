@@ -87,7 +87,7 @@ async def carry_out(
     for step in (step for change in fitted if (step := operation_alone(change))):
         failure = await _operate(workspace, label, step)
         if failure is not None:
-            done += _half_done(workspace, step)
+            done += await asyncio.to_thread(_half_done, workspace, step)
             return await _given_up(workspace, label, fitted, done, failure)
         done.append(step)
     await tidy(workspace, fitted)
@@ -170,7 +170,7 @@ def operation_alone(change: FileChange) -> FileChange | None:
 
 async def _operate(workspace: Workspace, label: str, step: FileChange) -> Conflict | None:
     """Create, rename or delete one file, or say why not: the file is looked at again right before."""
-    _, conflicts = _fit(workspace, step)
+    _, conflicts = await asyncio.to_thread(_fit, workspace, step)
     if conflicts:
         return conflicts[0]
     done = operation(step)

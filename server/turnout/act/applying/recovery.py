@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from turnout.act.applying.effects import Conflict, carry_out, edit_alone, is_edited, operation_alone, tidy
 from turnout.act.seams import Workspace
@@ -80,35 +81,59 @@ def _listed(conflicts: Collection[Conflict]) -> list[str]:
 
 async def sweep(workspace: Workspace, label: str, changes: Collection[FileChange]) -> None:
     """Remove what a process left when it was killed: drafts beside its files, and folders without any."""
+    for draft in await asyncio.to_thread(_drafts, workspace, changes):
+        await _operate(workspace, label, DeleteFile(draft))
+    await tidy(workspace, changes)
+
+
+def _drafts(workspace: Workspace, changes: Iterable[FileChange]) -> list[str]:
+    found = []
     for path in _paths(changes):
         with suppress(EditError):  # a link is on the way by now: what is behind it is not ours
             draft = workspace.uri(draft_of(path))
             if workspace.folder.exists(draft):
-                await _operate(workspace, label, DeleteFile(draft))
-    await tidy(workspace, changes)
+                found.append(draft)
+    return found
 
 
 async def _put_back(workspace: Workspace, label: str, changes: Collection[FileChange]) -> list[Conflict]:
-    """Give files that were taken aside their names again; those that cannot have them, as others do, are left.
+    """Give files that were taken aside their names again; those that cannot have them, as others do, are left."""
+    return [
+        left.conflict
+        for left in await asyncio.to_thread(_left_aside, workspace, changes)
+        if left.way_back is None or not await _operate(workspace, label, left.way_back)
+    ]
+
+
+class _Aside(NamedTuple):
+    """A file that was taken aside: what puts that right (None: nothing does), and what to tell where it is not."""
+
+    way_back: FileOperation | None
+    conflict: Conflict
+
+
+def _left_aside(workspace: Workspace, changes: Collection[FileChange]) -> list[_Aside]:
+    """Files that lost their names to be removed.
 
     Only the disk counts: what is open under a name is no file yet, and is gone when its user closes it.
     """
     known = {lines for change in changes for lines in (change.before, change.after)}
-    conflicts = []
+    found = []
     for path in _paths(changes):
-        with suppress(EditError):  # as in `sweep`
+        with suppress(EditError):  # as in `_drafts`
             uri, aside = workspace.uri(path), workspace.uri(aside_of(path))
-            if not workspace.folder.exists(aside):
-                continue
-            if not workspace.folder.exists(uri):
-                is_done = await _operate(workspace, label, RenameFile(aside, uri))
-            else:
-                is_done = _is_spare(workspace, aside, uri, known) and await _operate(
-                    workspace, label, DeleteFile(aside)
-                )
-            if not is_done:
-                conflicts.append(Conflict(aside, f"It was {path} before."))
-    return conflicts
+            if workspace.folder.exists(aside):
+                way_back = _way_back(workspace, aside, uri, known)
+                found.append(_Aside(way_back, Conflict(aside, f"It was {path} before.")))
+    return found
+
+
+def _way_back(
+    workspace: Workspace, aside: str, uri: str, known: Collection[tuple[str, ...]]
+) -> FileOperation | None:
+    if not workspace.folder.exists(uri):
+        return RenameFile(aside, uri)
+    return DeleteFile(aside) if _is_spare(workspace, aside, uri, known) else None
 
 
 def _is_spare(workspace: Workspace, aside: str, uri: str, known: Collection[tuple[str, ...]]) -> bool:
@@ -124,11 +149,14 @@ def _is_spare(workspace: Workspace, aside: str, uri: str, known: Collection[tupl
 
 
 def _paths(changes: Iterable[FileChange]) -> list[str]:
-    return [path for change in changes for path in (change.path, change.new_path) if path]
+    """The names that `changes` give and take, each once."""
+    return list(dict.fromkeys(path for change in changes for path in (change.path, change.new_path) if path))
 
 
 async def _operate(workspace: Workspace, label: str, operation: FileOperation) -> bool:
-    return await workspace.apply(Transaction(f"Take back: {label}", operations=(operation,)))
+    with suppress(EditError):  # it says why it must not be, and what is told says where to look
+        return await workspace.apply(Transaction(f"Take back: {label}", operations=(operation,)))
+    return False
 
 
 def _done_of(workspace: Workspace, change: FileChange) -> list[FileChange]:

@@ -183,6 +183,16 @@ def test_what_stands_below_never_and_is_not_held_to_is_told() -> None:
     assert unheld("## Never\n- Change the parser.\n- Print.\n", ()) == (2,)
 
 
+@pytest.mark.parametrize("blank", [" ", "\t", "\u00a0", " \t"], ids=ascii)
+def test_blanks_of_any_number_are_one(blank: str) -> None:
+    """A sentence says the same with more blanks between its words, and reading thousands of them ends."""
+    for example, counter in UNDERSTOOD.values():
+        for sentence in (example, counter):
+            first, *rest = sentence.split()
+            spread = f"{first}{blank * (9_000 // len(blank))}{' '.join(rest)}"
+            assert plainly(spread) == plainly(f"{first} {' '.join(rest)}")
+
+
 @settings(deadline=None)
 @given(
     st.lists(

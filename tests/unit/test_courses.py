@@ -220,6 +220,28 @@ async def test_a_failure_reaches_who_waits_by_then() -> None:
     assert bench.runs.empty()
 
 
+@pytest.mark.parametrize("failure", [RouteError("no model."), KeyError("a bug")])
+@pytest.mark.parametrize("is_waited_for", [True, False])
+async def test_a_bug_is_never_lost(
+    failure: Exception, is_waited_for: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever waits hears of it; where nobody does any more, what is no failure of a model is logged."""
+    bench = Bench()
+    subject = bench.completer()
+    asked = ask(subject, "x = |\n")
+    running = await bench.runs.get()
+    if not is_waited_for:
+        asked.cancel()
+        await settle()
+    running.over.set_exception(failure)
+    await asyncio.wait([asked])
+    await settle()
+    said = None if asked.cancelled() else asked.exception()
+    is_bug = isinstance(failure, KeyError)
+    assert isinstance(said, KeyError) == (is_waited_for and is_bug)
+    assert bool(caplog.records) == (is_bug and not is_waited_for)
+
+
 async def test_an_answer_begun_anew_by_another_model_counts_from_there() -> None:
     """What the first model had said is void, also for who typed along it."""
     bench = Bench()

@@ -6,6 +6,7 @@ typed ends at once; what is shown of an answer is what the cache finds left of i
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,9 @@ from turnout.complete.reasons import ASKED
 from turnout.core import answers
 from turnout.core.holes import Hole
 from turnout.core.receipts import Receipt
+from turnout.errors import TurnoutError
+
+logger = logging.getLogger(__name__)
 
 LINGER_S = 0.1
 """Editors take a request back before they send the one for the next letter; one step of a model takes as long."""
@@ -123,7 +127,7 @@ class Courses:
         course.task = loop.create_task(self._ask(course), name="ask a model")
         self._courses[_key(question)] = course
         self._under_way.add(course.task)
-        course.task.add_done_callback(self._landed)
+        course.task.add_done_callback(lambda task: self._landed(course, task))
         return course
 
     async def outcome(
@@ -164,14 +168,16 @@ class Courses:
         if course.timer is None:
             course.timer = self._later(LINGER_S, lambda: course.end(*course.ended_by))
 
-    def _landed(self, task: "asyncio.Task[Outcome]") -> None:
+    def _landed(self, course: Course, task: "asyncio.Task[Outcome]") -> None:
         self._under_way.discard(task)
-        for key in [key for key, course in self._courses.items() if course.task is task]:
-            timer = self._courses.pop(key).timer
-            if timer is not None:
-                timer.cancel()
-        if not task.cancelled():
-            task.exception()  # whoever waits hears of it, and maybe nobody does any more
+        if self._courses.get(_key(course.question)) is course:
+            del self._courses[_key(course.question)]
+        if course.timer is not None:
+            course.timer.cancel()
+        failure = None if task.cancelled() else task.exception()
+        # Whoever waits hears of it. That no model answered is on record; a bug is nowhere else.
+        if failure is not None and not course.waiting and not isinstance(failure, TurnoutError):
+            logger.error("asking a model failed, and nobody waits for it", exc_info=failure)
 
 
 def typed_since(older: Hole, newer: Hole) -> str | None:

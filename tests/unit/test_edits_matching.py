@@ -178,7 +178,18 @@ def test_blocks_that_share_lines_are_refused() -> None:
         ("  a\n  b\n", [("  a\n  b\n", "a\nc\n")], False),
         ("\ta\n\tb\n", [("\ta\n\tb\n", "    a\n    c\n")], False),
         ("  a\n  b\nc\nd\n", [("  a\n  b", "    a\n    e"), ("c\nd", "  c\n  f")], False),
+        # Each edit is judged by itself, whatever another one of the file does elsewhere, or does to that line.
+        ("x\nc:\n  a\n  b\n", [("x", "y"), ("  a\n  b\n", "a\nd\n")], False),
+        ("a:\n  b:\n    c\n    d\n  e\n", [("    c\n    d", "  f\n  d"), ("  e", "  g")], False),
+        ("x:\n  a\n  b\n", [("x:", "y:"), ("  a\n  b\n", "a\nd\n")], False),
+        ("x\n  a\n  q\n  b\n", [("  a\n...\n  b\n", "  c\n...\nd\n")], False),
+        # One that keeps no line has nothing else to say where it stands, and brackets say nothing.
+        ("if c:\n    a\n", [("    a", "b")], False),
+        ("c\n", [("c", "  d")], False),
+        ("f(\n  a,\n  )\n", [("  a,\n  )", "a,\nb\n  )")], False),
         ("  a\n  b\n", [("  a\n  b\n", "    a\n    b\n")], True),
+        ("  a\n  b\n", [("  a\n  b\n", "    c\n  b\n")], True),
+        ("x\na\nb\n", [("x", "x\nif c:"), ("a\nb", "    a\n    d")], True),
         ("a\nb\n", [("a\nb\n", "if c:\n    a\n    d\n")], True),
         ("if c:\n    a\n    b\n", [("if c:\n    a\n    b\n", "a\nd\n")], True),
         ("if c:\n    a\n    b\n", [("if c:", ""), ("    a\n    b\n", "a\nd\n")], True),

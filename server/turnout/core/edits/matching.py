@@ -14,6 +14,7 @@ from turnout.core.documents import line_body
 from turnout.core.edits.blanks import Counting, aligned, blanks_everywhere, mean_nothing, own_blanks
 from turnout.core.edits.diff import changed_ranges, equal_blocks
 from turnout.core.edits.elision import around_elisions
+from turnout.core.edits.levels import indent_of, is_deeper, is_held, is_moved
 from turnout.core.edits.locating import BOM, How, Matcher, Region, bodies_of
 from turnout.core.edits.regions import shared_indent
 from turnout.core.edits.replies import Replace
@@ -31,49 +32,40 @@ def regions(
 ) -> tuple[list[Region], list[EditError]]:
     """The places of `edits` in one file, in order; and what is wrong with (the first ten of) those without one."""
     matcher = Matcher(path, lines)
-    edits = list(edits)
-    found: list[tuple[Region, int]] = []
+    found: list[tuple[Region, Replace]] = []
     failures: list[EditError] = []
     for edit in edits:
         try:
-            found += [(region, edit.number) for region in _places(matcher, lines, edit)]
+            found += _places(matcher, lines, edit)
         except EditError as failure:
             failures.append(failure)
             if len(failures) == _MAX_FAILURES:
                 return [], failures
-    if edits and all(map(_is_moved, edits)):
-        failures.append(
-            EditUnmatched(
-                f"Block {edits[0].number}: its REPLACE text has the lines of its SEARCH text at another indentation:"
-                " indent lines exactly as they are, or copy the line that they shall be under."
-            )
-        )
-    found.sort()
-    for (region, number), (following, other) in pairwise(found):
+    found.sort(key=lambda each: each[0])
+    failures += _moved_edits(lines, found)
+    for (region, edit), (following, other) in pairwise(found):
         if following.start < region.end or following.start == region.start:
-            failures.append(EditAmbiguous(f"Blocks {number} and {other} replace the same lines of {path}."))
+            failures.append(
+                EditAmbiguous(f"Blocks {edit.number} and {other.number} replace the same lines of {path}.")
+            )
     return [region for region, _ in found], failures
 
 
-def _is_moved(edit: Replace) -> bool:
-    """Whether all lines that `edit` keeps stand elsewhere in its new text, by one indentation, among other new ones.
-
-    Where an edit puts lines into a block, or takes them out, the block's own line stays where it is, or goes.
-    """
-    margins = shared_indent(edit.search), shared_indent(edit.replace)
-    sides = [line.strip() for line in edit.search], [line.strip() for line in edit.replace]
-    if margins[0] == margins[1] or sides[0] == sides[1]:
-        return False
-    pairs = [(b.start + n, b.new_start + n) for b in equal_blocks(*sides) for n in range(b.length)]
-    kept = [(edit.search[row], edit.replace[index]) for row, index in pairs if sides[0][row]]
-    moved = (old.removeprefix(margins[0]) == new.removeprefix(margins[1]) for old, new in kept)
-    return bool(kept) and all(moved)
+def _moved_edits(lines: Sequence[str], found: Sequence[tuple[Region, Replace]]) -> Iterator[EditUnmatched]:
+    """What is wrong with those of `found` whose new text stands at another level, which nothing says was meant."""
+    for region, edit in found:
+        others = (other for other, _ in found if other is not region)
+        if is_moved(edit) and not is_held(lines, region, edit, others):
+            yield EditUnmatched(
+                f"Block {edit.number}: its REPLACE text stands at another indentation than its SEARCH text:"
+                " indent lines exactly as they are, or copy the line that they shall be under."
+            )
 
 
-def _places(matcher: Matcher, lines: Sequence[str], edit: Replace) -> list[Region]:
-    """The place of `edit`, or those of its parts where it leaves lines out in between."""
+def _places(matcher: Matcher, lines: Sequence[str], edit: Replace) -> list[tuple[Region, Replace]]:
+    """The place of `edit`, or those of its parts where it leaves lines out in between, each with what it replaces."""
     try:
-        return [matcher.region(edit)]
+        return [(matcher.region(edit), edit)]
     except EditUnmatched:
         parts = around_elisions(edit)
         if not parts:
@@ -90,7 +82,7 @@ def _places(matcher: Matcher, lines: Sequence[str], edit: Replace) -> list[Regio
                 f"Block {edit.number}: `{following.mark.strip()}` in its SEARCH text stands for lines of another block:"
                 " copy the lines that it leaves out."
             )
-    return found
+    return [(region, part.edit) for region, part in zip(found, parts, strict=True)]
 
 
 def _moved_along(mark: str, search: Sequence[str], there: Sequence[str]) -> str:
@@ -102,7 +94,7 @@ def _moved_along(mark: str, search: Sequence[str], there: Sequence[str]) -> str:
 
 def _leave_block(lines: Iterable[str], indent: str) -> bool:
     """Whether one of `lines` ends the block that begins with `indent`."""
-    return any(_is_deeper(indent, than=_indent_of(line)) for line in _texts(lines))
+    return any(is_deeper(indent, than=indent_of(line)) for line in _texts(lines))
 
 
 def _leave_opened(
@@ -120,30 +112,20 @@ def _leave_opened(
         return False
     if below.strip() in _OPENING:
         return True  # of a block whose first line is among those left out
-    level, following = _indent_of(above), _indent_of(below)
-    is_opened = inside[0].strip() in _OPENING and _indent_of(inside[0]) == level
-    levels = [_indent_of(line) for line in inside[is_opened:]]
-    if not is_sure and any(_is_deeper(level, than=own) and _is_deeper(following, than=own) for own in levels):
+    level, following = indent_of(above), indent_of(below)
+    is_opened = inside[0].strip() in _OPENING and indent_of(inside[0]) == level
+    levels = [indent_of(line) for line in inside[is_opened:]]
+    if not is_sure and any(is_deeper(level, than=own) and is_deeper(following, than=own) for own in levels):
         return True
-    if not levels or not (is_opened or _is_deeper(levels[0], than=level)):
+    if not levels or not (is_opened or is_deeper(levels[0], than=level)):
         return False
-    is_within = _is_deeper(following, than=level) or (
-        following == level and _CLOSING.match(below) is not None
-    )
-    return is_within and not all(_is_deeper(own, than=level) for own in levels)
-
-
-def _is_deeper(indent: str, *, than: str) -> bool:
-    return indent != than and indent.startswith(than)
+    is_within = is_deeper(following, than=level) or (following == level and _CLOSING.match(below) is not None)
+    return is_within and not all(is_deeper(own, than=level) for own in levels)
 
 
 def _texts(lines: Iterable[str]) -> Iterator[str]:
     """The lines with text; comments and directives may stand anywhere, and say nothing."""
     return (line for line in lines if line.strip() and not line.startswith("#"))
-
-
-def _indent_of(line: str) -> str:
-    return line[: len(line) - len(line.lstrip())]
 
 
 def replace_regions(lines: Sequence[str], found: Iterable[Region]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ with `_START` and `plain` with `\g<start>`; `_WHAT` is what it is about, and is 
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,19 +254,24 @@ WORDINGS = (
 """Every wording that is understood besides the plain ones, in the order in which they are looked for."""
 
 _FORMS = {wording: re.compile(wording.form, re.IGNORECASE) for wording in WORDINGS}
-_BLANKS = re.compile(r"(`[^`]*`)|\s+")
+_SPAN = re.compile(r"`[^`]+`")
+_SET_ASIDE = re.compile(r"`([0-9]+)`")
+_BLANKS = re.compile(r"\s+")
 
 
 def plainly(sentence: str, wordings: Iterable[Wording] = WORDINGS) -> str:
-    """`sentence` with what it forbids said as `never edit X`, `do not change X` or `X must not be changed`."""
-    said = _folded(sentence.replace("\u2019", "'"))
+    """`sentence` with what it forbids said as `never edit X`, `do not change X` or `X must not be changed`.
+
+    What stands in closed backquotes stays as it is, and a run of other blanks becomes one.
+    """
+    spans = _SPAN.findall(sentence)
+    numbers = count()
+    # The forms know a span by its backquotes, so that a number in backquotes can stand for it.
+    said = _SPAN.sub(lambda _: f"`{next(numbers)}`", sentence).replace("\u2019", "'")
+    # A form takes too long over a long run of blanks.
+    said = _BLANKS.sub(" ", said)
     is_soft = _SOFT.search(said) is not None
     for wording in wordings:
         if wording.is_strict or not is_soft:
             said = _FORMS[wording].sub(wording.plain, said)
-    return said
-
-
-def _folded(sentence: str) -> str:
-    """`sentence` with one blank for each run of them outside of backquotes; a form takes too long over a long one."""
-    return _BLANKS.sub(lambda found: found[1] or " ", sentence)
+    return _SET_ASIDE.sub(lambda found: spans[int(found[1])], said)

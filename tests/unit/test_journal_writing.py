@@ -286,13 +286,16 @@ async def test_a_file_that_is_made_where_one_was_taken_away_stays(
         save_in_place(path, "newer\n")
 
     monkeypatch.setattr(os, "rename", between_saves)
-    assert not await applied(project, tmp_path, removal(project))
+    told = ".a.py.turnout-aside lies beside a.py: it is what that was when it was to be removed."
+    found = [await outcome(project, tmp_path, removal(project))]
     others = {"b.py": BEFORE, "c.py": BEFORE, "pkg/d.py": BEFORE}
     assert texts(project) == {**others, "a.py": "newer\n", aside_of("a.py"): MINE}
-    assert not await applied(
-        project, tmp_path, edit(project, "b.py"), replace(removal(project), before=("newer\n",))
-    )
+    again = replace(removal(project), before=("newer\n",))
+    found.append(await outcome(project, tmp_path, edit(project, "b.py"), again))
     assert texts(project) == {**others, "a.py": "newer\n", aside_of("a.py"): MINE}
+    assert [told in one.conflicts[0].message for one in found] == [True, True]
+    (project.folder.root / aside_of("a.py")).unlink()
+    assert await applied(project, tmp_path, again)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from turnout.core.edits.paths import aside_of, draft_of
-from turnout.errors import DocumentStale
+from turnout.errors import DocumentStale, FileUnusable
 
 _NO_HARD_LINKS = {errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 """Some file systems have none, and some systems let nobody link another user's file."""
@@ -58,32 +58,38 @@ class Place:
         """Remove the file, or keep what its user saved: raises DocumentStale for another content than `before`.
 
         It loses its name first, and is looked at again where nobody can save to it any more. Who made another one in
-        its place by then has both.
+        its place by then has both; that, and one that is aside from before, is a FileUnusable that names it.
         """
         _must_be_regular(self.name, self._stat())
         if before is None:
             os.unlink(self.name, dir_fd=self.folder)
         else:
             self._must_hold(before)
-            aside = self._set_aside()
+            aside = Place(aside_of(self.name), self.folder)
             try:
-                aside._must_hold(before)
-            except (OSError, DocumentStale):
-                aside._take(self)
-                raise
-            os.unlink(aside.name, dir_fd=self.folder)
+                self._remove_by(aside, before)
+            except FileExistsError as error:
+                kept, name = PurePosixPath(aside.name).name, PurePosixPath(self.name).name
+                raise FileUnusable(
+                    f"{kept} lies beside {name}: it is what that was when it was to be removed.",
+                    advice="Look at it, and move or remove it.",
+                ) from error
         self._sync()
+
+    def _remove_by(self, aside: "Place", before: bytes) -> None:
+        """Remove the file under the name `aside`. Raises FileExistsError where one keeps that name."""
+        aside._must_be_free()
+        os.rename(self.name, aside.name, src_dir_fd=self.folder, dst_dir_fd=self.folder)
+        try:
+            aside._must_hold(before)
+        except (OSError, DocumentStale):
+            aside._take(self)
+            raise
+        os.unlink(aside.name, dir_fd=self.folder)
 
     def _must_hold(self, content: bytes) -> None:
         if self.read() != content:
             raise DocumentStale(f"{PurePosixPath(self.name).name} changed since it was read.")
-
-    def _set_aside(self) -> "Place":
-        """Take the file's name away, whatever it is by then. Raises FileExistsError where one was left aside."""
-        aside = Place(aside_of(self.name), self.folder)
-        aside._must_be_free()
-        os.rename(self.name, aside.name, src_dir_fd=self.folder, dst_dir_fd=self.folder)
-        return aside
 
     def _take(self, target: "Place") -> None:
         """Give the file the name of `target`, which nobody has, in the place of its own."""

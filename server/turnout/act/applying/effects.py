@@ -175,8 +175,11 @@ async def _operate(workspace: Workspace, label: str, step: FileChange) -> Confli
         return conflicts[0]
     done = operation(step)
     assert done is not None
-    if await workspace.apply(Transaction(label, operations=(done,))):
-        return None
+    try:
+        if await workspace.apply(Transaction(label, operations=(done,))):
+            return None
+    except FileUnusable as unusable:
+        return Conflict(step.uri, str(unusable))
     to = f" to {step.new_path}" if step.new_path else ""
     return Conflict(step.uri, f"The editor did not {_VERBS[step.kind][0]} {step.path}{to}.")
 

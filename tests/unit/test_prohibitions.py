@@ -175,7 +175,15 @@ def test_ordinary_instructions_close_nothing(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["docs/make changes to x.md", "it\u2019s/a.py", "a  b/c.md", "write to/a.py", "unless possible/a.py", "0/"]
+    "path",
+    [
+        "docs/make changes to x.md",
+        "it\u2019s/a.py",
+        "a  b/c.md",
+        "write to/a.py",
+        "unless possible/a.py",
+        "0/",
+    ],
 )
 def test_a_name_that_sounds_like_an_order(path: str) -> None:
     """What is off limits is spelled as the file is, whatever its name says."""

@@ -51,7 +51,8 @@ _STAGED = ("--raw", "--numstat", "--patch", "-z", "--no-abbrev", "--full-index")
 _DROPPED = re.compile(
     r"GIT_(?:TRACE\w*|EXTERNAL_DIFF|PAGER|SSH\w*|ASKPASS|PROXY\w*|EDITOR|CONFIG\w*|ATTR_SOURCE)"
 )
-_OWNER = re.compile(rb"dubious ownership in repository at '([^\n]*)'")
+_OWNER = re.compile(rb"(?:ownership in repository at |unsafe repository \()'([^\n]*)'(?: is owned|\s|$)")
+"""As git says it, before 2.38 in other words."""
 _SUBJECTS = 12
 _MOST_COMPLAINTS = 10_000
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import subprocess
 from pathlib import Path
 from subprocess import CalledProcessError
@@ -208,6 +209,38 @@ async def test_what_git_does_not_say_is_not_clean(tmp_path: Path, monkeypatch: p
     assert await git.dirty(tmp_path, ["a.py"]) == ()
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "fatal: unsafe repository ('{0}' is owned by someone else)",
+        "fatal: detected dubious ownership in repository at '{0}'",
+    ],
+    ids=["2.35", "2.38"],
+)
+async def test_another_user_in_the_words_of_each_git(
+    said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is to be done about a repository of another user is said whichever git refuses to read it."""
+    foreign = tmp_path / "it's here"
+    complaint = tmp_path / "said"
+    complaint.write_text(f"{said.format(foreign)}\nTo add an exception for this directory, call:\n")
+    bin_dir = _git_that(tmp_path, f"cat '{complaint}' >&2; exit 128")
+    monkeypatch.setenv("PATH", f"{bin_dir}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(GitFailed) as refused:
+        await git.staged(tmp_path)
+    assert f"refuses to read the repository {foreign}, which" in refused.value.message
+    assert refused.value.advice.endswith(f"safe.directory {shlex.quote(str(foreign))}")
+
+
+def _git_that(folder: Path, does: str) -> Path:
+    """A folder with a git of that one shell line."""
+    bin_dir = folder / "bin"
+    bin_dir.mkdir()
+    (bin_dir / "git").write_text(f"#!/bin/sh\n{does}\n")
+    (bin_dir / "git").chmod(0o755)
+    return bin_dir
+
+
 async def test_a_work_tree_that_is_elsewhere(tmp_path: Path) -> None:
     """A repository that claims another folder as its own is refused."""
     repository(tmp_path / "repo", FILES)
@@ -221,10 +254,7 @@ async def test_there_are_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """Output is cut at a size, and a git that does not end is ended."""
     repository(tmp_path, {"a.py": "x\n" * 10_000})
     assert len(await git.run(tmp_path, "diff", "--cached", most_bytes=1000)) == 1000
-    slow = tmp_path / "bin"
-    slow.mkdir()
-    (slow / "git").write_text("#!/bin/sh\nexec sleep 60\n")
-    (slow / "git").chmod(0o755)
+    slow = _git_that(tmp_path, "exec sleep 60")
     monkeypatch.setenv("PATH", f"{slow}{os.pathsep}{os.environ['PATH']}")
     with pytest.raises(GitFailed, match="did not finish"):
         await git.run(tmp_path, "log", timeout_s=0.2)

@@ -14,7 +14,7 @@ from turnout.act.drafting.closed import without_closed
 from turnout.act.drafting.conversation import Question
 from turnout.act.drafting.drafts import Draft, syntax_check
 from turnout.act.drafting.withdrawals import Attempt, is_named, meant
-from turnout.act.proposals import Check
+from turnout.act.proposals import Check, Skipped
 from turnout.act.seams import Seams
 from turnout.core.documents import Snapshot
 from turnout.core.edits.assemble import Shown, assemble
@@ -23,6 +23,9 @@ from turnout.core.edits.paths import normalise
 from turnout.core.edits.replies import Delete, Rename, Replace, Reply, Step, Write
 from turnout.core.models import Model
 from turnout.errors import EditError, PathRefused, PlaceTaken
+
+_MOST_SAID = 300
+"""Characters of a path."""
 
 
 @dataclass
@@ -37,6 +40,8 @@ class Accepted:
     """What the model made of it with each proposal."""
     _open: dict[str, list[EditError]] = field(default_factory=dict)
     """What is wrong with the last edits of a file, or its move, by its path; "" for what may not be at all."""
+    _refused: dict[str, Skipped] = field(default_factory=dict)
+    """Files whose edits, or move, may not be and that nothing came in the place of, by the same paths."""
     _steps: dict[str, Step] = field(default_factory=dict)
     """One for each path that was spoken of."""
     _made: set[Step] = field(default_factory=set)
@@ -76,13 +81,19 @@ class Accepted:
         self.plan = self.plan or reply.plan
         return tuple(f"Block {step.number} is in {step.path} already." for step in made)
 
+    @property
+    def refused(self) -> tuple[Skipped, ...]:
+        """Files that were to change and may not, and that were neither proposed otherwise nor let go of."""
+        return tuple({file.path: file for file in self._refused.values()}.values())
+
     def let_go(self, path: str) -> bool:
         """Forget all that was proposed for a file; whether there was anything."""
         change = self.overlay.reset(path)
-        refused = self._open.pop("", [])
-        if others := [failure for failure in refused if not str(failure).startswith(f"{path} ")]:
+        gone = {key: file for key, file in self._refused.items() if _is_of(key, file, path)}
+        self._refused = {key: file for key, file in self._refused.items() if key not in gone}
+        if others := [failure for failure in self._open.pop("", []) if str(failure) not in _reasons(gone)]:
             self._open[""] = others
-        known = not self._open.keys().isdisjoint((path, _move_of(path))) or len(others) < len(refused)
+        known = bool(gone) or not self._open.keys().isdisjoint((path, _move_of(path)))
         for name in {path, *((change.path, change.new_path or change.path) if change else ())}:
             self._forget(name)
         return known or change is not None
@@ -155,11 +166,14 @@ class Accepted:
         moves = (_move_of(step.path) for step in reply.steps if isinstance(step, Rename | Delete))
         for about in ("", *spoken_of, *moves):
             self._open.pop(about, None)
+            self._refused.pop(about, None)
         refused: set[str] = set()
         for failure in failures:
             about = _about(failure, reply)
             refused.add(about)
             self._open.setdefault(about, []).append(failure)
+            if not about:
+                self._refused |= _closed_by(failure, reply)
         self._steps |= {step.path: step for step in reply.steps}
         made = (
             step
@@ -199,25 +213,25 @@ class Accepted:
         return replace(step, path=self.overlay.present(step.path)) if is_edit or is_rewrite else step
 
     def _forget(self, path: str) -> None:
-        self._open.pop(path, None)
-        self._open.pop(_move_of(path), None)
+        for about in (path, _move_of(path)):
+            self._open.pop(about, None)
+            self._refused.pop(about, None)
         self._checks.pop(path, None)
         self._steps.pop(path, None)
-        self._made = {
-            step for step in self._made if path not in _names(step.path, getattr(step, "new_path", None))
-        }
+        self._made = {step for step in self._made if path not in _places(step)}
 
 
 def spelled(reply: Reply) -> Reply:
     """`reply` with each path in the one spelling of its file; one that is refused stays as it was written."""
     steps: list[Step] = []
     for step in reply.steps:
-        step = replace(step, path=_spelled(step.path))
-        steps.append(replace(step, new_path=_spelled(step.new_path)) if isinstance(step, Rename) else step)
+        step = replace(step, path=spelling(step.path))
+        steps.append(replace(step, new_path=spelling(step.new_path)) if isinstance(step, Rename) else step)
     return replace(reply, steps=tuple(steps))
 
 
-def _spelled(path: str) -> str:
+def spelling(path: str) -> str:
+    """`path` in the one spelling of its file; one that is refused as it was written."""
     with suppress(PathRefused):  # said where the edits are made
         return normalise(path)
     return path
@@ -235,6 +249,42 @@ def _about(failure: EditError, reply: Reply) -> str:
     places |= {step.new_path: _move_of(step.path) for step in reply.steps if isinstance(step, Rename)}
     named = [place for place in places if is_named(place, text)]
     return places[min(named, key=text.find)] if named else ""
+
+
+def _closed_by(failure: EditError, reply: Reply) -> dict[str, Skipped]:
+    """The file of `reply` that `failure` says may not change, by its path or its move."""
+    text = str(failure)
+    step_of = {place: step for step in reply.steps for place in _places(step)}
+    named = {place: at for place in step_of if (at := _first(place, text)) >= 0}
+    if not named:
+        return {}
+    place = min(named, key=named.__getitem__)
+    path = step_of[place].path
+    is_moved = any(step.path == path and isinstance(step, Rename | Delete) for step in reply.steps)
+    return {_move_of(path) if is_moved else path: Skipped(_sayable(place), text)}
+
+
+def _first(place: str, text: str) -> int:
+    """Where `text` names `place`, also where it is no name of a file and so is quoted; less than 0 for nowhere."""
+    return text.find(place) if is_named(place, text) else text.find(repr(place[:80])[:-1])
+
+
+def _sayable(place: str) -> str:
+    """`place` for the user, quoted where it is no name of a file."""
+    return place if place.isprintable() and len(place) <= _MOST_SAID else repr(place[:_MOST_SAID])
+
+
+def _is_of(key: str, file: Skipped, path: str) -> bool:
+    """Whether what was refused, of `file` and kept by `key`, is of the file that a model calls `path`."""
+    return path in (key, file.path) or key == _move_of(path)
+
+
+def _reasons(files: Mapping[str, Skipped]) -> frozenset[str]:
+    return frozenset(file.reason for file in files.values())
+
+
+def _places(step: Step) -> frozenset[str]:
+    return _names(step.path, step.new_path if isinstance(step, Rename) else None)
 
 
 def _move_of(path: str) -> str:

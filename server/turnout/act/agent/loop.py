@@ -6,10 +6,10 @@ called unfinished; nothing is written here.
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from turnout.act.agent.accepted import Accepted, spelled
+from turnout.act.agent.accepted import Accepted, spelled, spelling
 from turnout.act.agent.overlay import Overlay
 from turnout.act.agent.remaining import Remaining
 from turnout.act.agent.tools import Toolbox, rejected, told
@@ -24,7 +24,6 @@ from turnout.act.proposals import Check
 from turnout.act.seams import Seams
 from turnout.core.answers import Answer
 from turnout.core.documents import Snapshot
-from turnout.core.edits.paths import normalise
 from turnout.core.edits.plans import Approved
 from turnout.core.edits.replies import Reply
 from turnout.core.models import Model
@@ -138,15 +137,21 @@ class _Work:
             )
         draft = self.accepted.chosen(await without_withdrawn(self.draft, self.accepted.attempts))
         missing = await self.remaining.failures(draft.changes)
-        draft = replace(
+        return replace(
             draft,
             receipts=tuple(self.talk.receipts),
             failures=(*draft.failures, *missing),
             looked_at=frozenset(self.tools.read),
+            checks=(*draft.checks, *self._notes(unfinished)),
         )
-        if not unfinished:
-            return draft
-        return replace(draft, checks=(*draft.checks, Check("finished", False, unfinished)))
+
+    def _notes(self, unfinished: str) -> Iterator[Check]:
+        """What the user has to be told of how it came about."""
+        if refused := self.accepted.refused:
+            name = f"edits refused in {', '.join(file.path for file in refused)}"
+            yield Check(name, True, "\n".join(file.reason for file in refused), ran=False)
+        if unfinished:
+            yield Check("finished", False, unfinished)
 
     async def _turn(self) -> bool:
         """Ask once and do what is asked for; whether there is anything left to do."""
@@ -247,7 +252,8 @@ class _Work:
 
     async def _reset(self, paths: Sequence[str]) -> str:
         """Let go of what was proposed for files."""
-        gone = [path for path in map(normalise, paths) if self.accepted.let_go(path)]
+        # What may not be at all goes by the name that it was given.
+        gone = [path for path in map(spelling, paths) if self.accepted.let_go(path)]
         self._take_stock()
         names = ", ".join(gone) or "no file"
         return f"Let go of the edits of {names}.\n{told(self.accepted.draft.changes)}"

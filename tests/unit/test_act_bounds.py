@@ -1,14 +1,23 @@
 """What a request may cost is looked at before it is made, and its answer is no longer than that."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import pytest
 
-from support.act_kit import LOCAL, REMOTE, receipt
+from support.act_kit import LOCAL, REMOTE, MemoryWorkspace, OutlookByRoute, ScriptedAsker, receipt
+from support.agent_kit import Calling, edits
+from turnout import syntax
 from turnout.act.drafting.bounds import LEAST_REPLY, Bounds, tokens_of
+from turnout.act.gathering.scope import MAX_FILES, Request
+from turnout.act.proposals import verdict
+from turnout.act.refactor import propose
+from turnout.act.seams import Seams
+from turnout.core.answers import Answer, PromptFor
 from turnout.core.models import Model
 from turnout.core.prompts import ChatPrompt, Message
-from turnout.core.receipts import Receipt
+from turnout.core.receipts import Receipt, SentFile
+from turnout.core.requests import Kind, Route
 from turnout.errors import BudgetExceeded
 
 PRICED = replace(REMOTE, input_usd=1.0, output_usd=10.0, cache_read_usd=0.1)
@@ -68,3 +77,56 @@ def test_a_short_answer_needs_no_more_than_it_may_have() -> None:
     """What asks for a word is not held to what edits take."""
     short = replace(PROMPT, max_tokens=LEAST_REPLY // 2)
     assert Bounds(usd=0.0211).paid(short, [SPENT], PRICED).max_tokens == LEAST_REPLY // 2
+
+
+FREE = replace(REMOTE, leaves_machine=False, input_usd=0.0, output_usd=0.0)
+WHOLE = replace(LOCAL, context_tokens=200_000)
+MANY = {f"f{number:02}.py": "x = 1\n" for number in range(MAX_FILES + 2)}
+PLAN = "SUMMARY: s\n" + "".join(f"EDIT {path}: do it\n" for path in MANY)
+CALLED = edits("a.py", "x = 1", "x = 2")
+
+
+@dataclass
+class Spent(OutlookByRoute):
+    """A model that costs nothing, on a route that has no money left."""
+
+    asker: ScriptedAsker | Calling
+
+    def route(self, kind: Kind, uris: tuple[str, ...], input_tokens: int) -> Route:
+        return Route(kind, (self.asker.model,), (), "test", limit_usd=0.0)
+
+    async def ask(
+        self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
+    ) -> Answer:
+        answer = await self.asker.ask(kind, prompt, files, on_text)
+        return replace(answer, receipt=replace(answer.receipt, cost_usd=0.0))
+
+
+def blocks(*paths: str) -> str:
+    return "".join(f"{path}\n<<<<<<< SEARCH\nx = 1\n=======\nx = 2\n>>>>>>> REPLACE\n" for path in paths)
+
+
+@pytest.mark.parametrize(
+    ("files", "asker"),
+    [
+        ({"a.py": "x = 1\n"}, ScriptedAsker(["no edit", blocks("a.py")], FREE)),
+        (dict.fromkeys(["a.py", "b.py"], "x = 1\n"), ScriptedAsker(["```python\nx = 2\n```\n"] * 2, WHOLE)),
+        (MANY, ScriptedAsker([PLAN, blocks(*[*MANY][:MAX_FILES]), blocks(*[*MANY][MAX_FILES:])], FREE)),
+        ({"a.py": "x = 1\n"}, Calling([[("list_files", {})], CALLED], replace(FREE, tools=True))),
+    ],
+    ids=["blocks", "whole files", "rounds", "tools"],
+)
+async def test_who_costs_nothing_works_on_without_money(
+    files: dict[str, str], asker: ScriptedAsker | Calling
+) -> None:
+    """A budget that is spent stops no refactor by a model that takes nothing of it, however it is asked."""
+    request = Request("Make x two.", scope=tuple(f"file:///w/{path}" for path in files))
+    free = Spent(asker)
+    proposal = await propose(request, Seams(free, MemoryWorkspace(files), syntax, outlook=free))
+    assert (verdict(proposal.checks).state, len(proposal.changes)) == ("verified", len(files))
+
+
+def test_who_costs_something_is_stopped_by_no_money() -> None:
+    """Nothing spent is not yet all of nothing, but one cent of it is too much."""
+    assert Bounds(usd=0.0).reached([replace(SPENT, cost_usd=0.0)], 1) == ""
+    assert "$0.01" in Bounds(usd=0.0).reached([SPENT], 1)

@@ -30,14 +30,18 @@ class Bounds:
     usd: float | None = None
 
     def reached(self, receipts: Sequence[Receipt], turns: int) -> str:
-        """Which of them is reached after so many turns, in a sentence; empty where none is."""
+        """Which of them is reached after so many turns, in a sentence; empty where none is.
+
+        What cost nothing reaches no limit of money, not even one of nothing: a free model needs none.
+        """
         if turns >= self.turns:
             return f"It was stopped after {self.turns} turns."
         tokens = sum(receipt.tokens_in + receipt.tokens_out for receipt in receipts)
         if tokens >= self.tokens:
             return f"It was stopped after {tokens:,} tokens."
         usd = sum(receipt.cost_usd or 0.0 for receipt in receipts)
-        return f"It was stopped after ${usd:.2f}." if self.usd is not None and usd >= self.usd else ""
+        is_spent = self.usd is not None and 0 < usd >= self.usd
+        return f"It was stopped after ${usd:.2f}." if is_spent else ""
 
     def paid(
         self, prompt: ChatPrompt, receipts: Sequence[Receipt], model: Model, *, goes_on: bool = False

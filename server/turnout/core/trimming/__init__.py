@@ -15,11 +15,14 @@ __all__ = ["FILTERS", "Trimmed", "ender", "is_complete", "trim"]
 
 Filter = Callable[[str, Place], str]
 
+CLOSES_NOTHING = "it only closes what is closed already"
+
 FILTERS: tuple[tuple[str, Filter], ...] = (
     ("", marks.unify_endings),
     ("the model answered with its own marker tokens", marks.cut_special_marks),
     ("the model answered with a markdown fence", marks.cut_fence),
     ("the model answered with an empty line", blocks.keep_shape),
+    (CLOSES_NOTHING, blocks.drop_closed_below),
     ("the token limit ended it within its first word", words.cut_half_word),
     ("it repeats the text after the cursor", repeats.cut_rest_of_line),
     ("it repeats the lines below", repeats.cut_lines_below),
@@ -31,8 +34,6 @@ FILTERS: tuple[tuple[str, Filter], ...] = (
     ("", words.strip_end),
 )
 """In this order, each with what is said where it left nothing; empty for those that always leave something."""
-
-CLOSES_NOTHING = "it only closes what is closed already"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,19 @@ def keep_shape(text: str, place: Place) -> str:
     return kept if len(lines) <= MAX_LINES else "\n".join(lines[:MAX_LINES])
 
 
+def drop_closed_below(text: str, place: Place) -> str:
+    """Drop a last line that closes the block where the line below the cursor does, at the same indentation.
+
+    How much is open far above and closed far below is not known in a long file; this is.
+    """
+    kept, broken, last = text.rstrip().rpartition("\n")
+    below = place.hole.below
+    run = last.strip()[: _closers_at(last.strip())]
+    if place.shape == "line" or not broken or not run or indent_of(last) >= _body_indent(text, place):
+        return text
+    return kept.rstrip() if indent_of(below) == indent_of(last) and below.strip().startswith(run) else text
+
+
 def is_over(text: str, place: Place) -> bool:
     """Whether more of the answer could not change what is kept of it."""
     if place.shape == "line":
@@ -110,6 +123,11 @@ def _closer(spare: tuple[tuple[int, str], ...], depth: int) -> int | None:
 
 def _brackets(spare: tuple[tuple[int, str], ...]) -> int:
     return sum(closer in CLOSERS for _, closer in spare)
+
+
+def _closers_at(said: str) -> int:
+    """How many brackets `said` begins with that close something."""
+    return len(said) - len(said.lstrip("".join(CLOSERS)))
 
 
 def _end_of_run(line: str, start: int) -> int:

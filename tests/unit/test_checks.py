@@ -84,7 +84,7 @@ async def test_what_cannot_be_started_is_the_changes_doing_only_where_it_could_b
     script.write_text("#!/bin/sh\n")
     script.chmod(0o755)
     gone = file_change("delete", folder.uri("check.sh"), "check.sh", ("#!/bin/sh\n",), ())
-    missing, removed = await run_checks(folder, [gone], ["no-such-program-here", "./check.sh"])
+    missing, removed, *_ = await run_checks(folder, [gone], ["no-such-program-here", "./check.sh"])
     assert (missing.ok, missing.ran) == (True, False)
     assert (removed.ok, removed.ran) == (False, True)
     assert "it cannot be started with the change" in removed.message

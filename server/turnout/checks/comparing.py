@@ -1,14 +1,15 @@
 """Whether a check that fails with and without a change says more with it.
 
 Invariant: nothing new is said only where both runs ended alike, all that they printed was compared, and every line of
-the later one is a known problem, is in the earlier one, or tells of no failure. Times, places, the order of tests and
-the number of those that pass differ between any two runs, so they are not compared.
+the later one is a known problem, is in the earlier one, or tells of no failure, and no fewer tests passed. Times,
+places and the order of tests differ between any two runs, so they are not compared.
 """
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from turnout.checks.counting import fewer
 from turnout.checks.running import Ran
 from turnout.core.edits.changes import FileChange
 from turnout.core.newness import fresh
@@ -126,7 +127,9 @@ def _unclear(after: Side, before: Side, changes: Sequence[FileChange]) -> str:
         _statements(before.told.rest, before.is_file, old),
         changes,
     )
-    return f"it says what it did not say before: {more[0].text[:_SHOWN_OF_LINE]}" if more else ""
+    if more:
+        return f"it says what it did not say before: {more[0].text[:_SHOWN_OF_LINE]}"
+    return fewer(before.ran.output, after.ran.output)
 
 
 def _stopped_early(output: str) -> bool:

@@ -1,7 +1,7 @@
 """What a check says about a change: its problems with the change, against those without.
 
-Invariant: a check fails only for what is new, and passes only where it ran to its end and what it found could be told
-from what was there before.
+Invariant: a check fails only for what is new, and passes only where it ran to its end, what it found could be told
+from what was there before, and it ran no fewer tests than before.
 """
 
 import asyncio
@@ -12,8 +12,10 @@ from pathlib import Path
 
 from turnout.act.proposals import Check
 from turnout.checks.comparing import Side, compare
+from turnout.checks.counting import fewer, tallies
 from turnout.checks.running import TIMEOUT_S, Ran, run
 from turnout.checks.shadow import Shadow, TooLarge, environment, shadow
+from turnout.checks.steering import steering
 from turnout.core.edits.changes import FileChange
 from turnout.core.newness import fresh
 from turnout.core.problems import Problem
@@ -34,10 +36,11 @@ async def run_checks(
     timeout_s: float = TIMEOUT_S,
     lender: Path | None = None,
 ) -> tuple[Check, ...]:
-    """One result for each of `commands`, in order; `hidden_variables` are not passed on to them.
+    """One result for each of `commands`, in order, and one for each changed file that they go by.
 
-    They run on copies without the files of whose URI `may_read` says no; it is asked in a thread. Installed
-    dependencies are those of the folder `lender`, where `folder` is not the one that they were installed in.
+    `hidden_variables` are not passed on to them. They run on copies without the files of whose URI `may_read` says no;
+    it is asked in a thread. Installed dependencies are those of the folder `lender`, where `folder` is not the one that
+    they were installed in.
     """
     if not commands or not changes:
         return ()
@@ -50,11 +53,11 @@ async def run_checks(
                 found.append(await judge.check(command))
             except TooLarge as reason:
                 found.append(Check(command, True, f"not run: {reason}", ran=False))
-        return tuple(found)
+        return (*found, *steering(changes, commands))
 
 
 class _Judge:
-    """The folder with and without the change; the copy without is only made once a check fails."""
+    """The folder with and without the change; the copy without is only made once a check fails or counts tests."""
 
     def __init__(
         self,
@@ -80,13 +83,29 @@ class _Judge:
         try:
             after = await self._run(command, changed=True)
             if after.status == 0:
-                return Check(command, True)
+                return await self._passed(command, after)
             before = await self._run(command, changed=False)
         except (OSError, ValueError) as error:
             return await self._not_started(command, error)
         if before.status == 0:
             return _failed(command, after, await asyncio.to_thread(self._new, after, before))
         return await asyncio.to_thread(self._compared, command, after, before)
+
+    async def _passed(self, command: str, after: Ran) -> Check:
+        """A check that passes with the change; that says nothing of tests which the change makes it leave out."""
+        if not await asyncio.to_thread(tallies, after.output):
+            return Check(command, True)
+        try:
+            before = await self._run(command, changed=False)
+        except (OSError, ValueError):
+            return Check(command, True)
+        if not (after.whole and before.whole):
+            unclear = "it prints too much for its tests to be counted"
+        else:
+            unclear = await asyncio.to_thread(fewer, before.output, after.output)
+        if not unclear:
+            return Check(command, True)
+        return Check(command, True, f"could not be judged: it passes, but {unclear}", ran=False)
 
     async def _not_started(self, command: str, error: OSError | ValueError) -> Check:
         """A check that cannot be started; that is the change's doing only where it can be started without it."""

@@ -67,7 +67,7 @@ def told_in(output: str, is_file: Callable[[str], bool]) -> Told:
     problems: list[Problem] = []
     rest: list[str] = []
     lines = []
-    for piece in _pieces(_COLOURS.sub("", output)):
+    for piece in _pieces(uncoloured(output)):
         if isinstance(piece, str):
             lines.append(piece)
             continue
@@ -78,6 +78,11 @@ def told_in(output: str, is_file: Callable[[str], bool]) -> Told:
                 rest.append(found.shown if isinstance(found, Problem) else found)
     _read(lines, is_file, problems, rest)
     return Told(tuple(problems[:MAX_PROBLEMS]), tuple(filter(None, rest)), len(problems) <= MAX_PROBLEMS)
+
+
+def uncoloured(output: str) -> str:
+    """`output` without what colours it."""
+    return _COLOURS.sub("", output)
 
 
 def _pieces(output: str) -> Iterator[Any]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from support.act_kit import LOCAL, MemoryWorkspace, receipt
 from turnout.act.applying.effects import Conflict
-from turnout.act.applying.entries import InMemory, Journal
+from turnout.act.applying.entries import APPLIED_S, InMemory, Journal
 from turnout.act.applying.transactions import Outcome, Proposals, Standing
 from turnout.act.proposals import Proposal, verdict
 from turnout.core.documents import split_lines
@@ -215,6 +215,26 @@ async def test_a_restart_keeps_the_rest(workspace: MemoryWorkspace, tmp_path: Pa
     assert decoded(encoded(entry)) == entry
     for _ in range(2):
         assert (await Proposals(OnDisk(tmp_path)).undo(workspace)).done
+    assert workspace.files == FILES
+
+
+async def test_what_is_left_of_an_undo_is_kept_for_another_week(
+    workspace: MemoryWorkspace, tmp_path: Path
+) -> None:
+    """What was applied before the part that is undone may be older than a week: the whole is kept from the undo on."""
+    clock = Clock()
+    proposals = Proposals(OnDisk(tmp_path, lambda: clock.now), clock)
+    proposals.keep(proposal())
+    await proposals.apply(workspace, "p", ["0.0"])
+    clock.now = 0.9 * APPLIED_S
+    await proposals.apply(workspace, "p", ["0.1"])
+    clock.now = 1.1 * APPLIED_S
+    assert await proposals.undo(workspace) == Outcome(True)
+    clock.now = 2 * APPLIED_S
+    assert left(proposals) == IDS[1:]
+    assert (await proposals.apply(workspace, "p", ["0.1"])).done
+    for _ in range(2):
+        assert await proposals.undo(workspace) == Outcome(True)
     assert workspace.files == FILES
 
 

@@ -43,7 +43,8 @@ def head_of(line: bytes) -> Head:
     fields_ = json.loads(line)
     if fields_["format"] != _FORMAT or fields_["state"] not in ("offered", "applying", "applied", "undoing"):
         raise ValueError("an entry of another version")
-    return Head(str(fields_["id"]), str(fields_["root"]), fields_["state"], float(fields_["since"]))
+    since, undone = float(fields_["since"]), float(fields_.get("undone", 0))
+    return Head(str(fields_["id"]), str(fields_["root"]), fields_["state"], since, undone)
 
 
 def decoded(data: bytes) -> Entry:
@@ -62,7 +63,7 @@ def decoded(data: bytes) -> Entry:
     )
     changes = tuple(_change_from_json(change) for change in body["changes"])
     earlier = tuple(_applied(part) for part in body.get("earlier", ()))
-    return Entry(proposal, head.root, head.state, head.since, changes, earlier)
+    return Entry(proposal, head.root, head.state, head.since, changes, earlier, head.undone)
 
 
 def _applied(value: Mapping[str, Any]) -> Applied:

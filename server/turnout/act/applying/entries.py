@@ -32,7 +32,8 @@ class Entry:
 
     `changes` are what is being done (`applying`, `undoing`) or was done last (`applied`), counted in the files as they
     were then. `since` is when it came into its state, in seconds since the epoch. `earlier` are other hunks of the
-    proposal that were applied before `changes` and still are, the last at the end.
+    proposal that were applied before `changes` and still are, the last at the end. `undone` is when some were last
+    taken back (0: never): what is left, and what may be applied again, is kept as long as if it were applied then.
     """
 
     proposal: Proposal
@@ -41,11 +42,12 @@ class Entry:
     since: float
     changes: tuple[FileChange, ...] = ()
     earlier: tuple[Applied, ...] = field(default=())
+    undone: float = 0.0
 
     @property
     def head(self) -> "Head":
         """The entry without its texts."""
-        return Head(self.proposal.id, self.root, self.state, self.since)
+        return Head(self.proposal.id, self.root, self.state, self.since, self.undone)
 
     @property
     def applied(self) -> tuple[Applied, ...]:
@@ -79,7 +81,12 @@ class Entry:
             return replace(self, state="offered", since=now, changes=())
         last = self.earlier[-1]
         return replace(
-            self, state="applied", since=last.since, changes=last.changes, earlier=self.earlier[:-1]
+            self,
+            state="applied",
+            since=last.since,
+            changes=last.changes,
+            earlier=self.earlier[:-1],
+            undone=now,
         )
 
 
@@ -90,6 +97,7 @@ class Head(NamedTuple):
     root: str
     state: State
     since: float
+    undone: float = 0.0
 
     @property
     def is_under_way(self) -> bool:
@@ -99,7 +107,7 @@ class Head(NamedTuple):
     def is_over(self, now: float) -> bool:
         """Whether its time is up."""
         kept_s = OFFERED_S if self.state == "offered" else APPLIED_S
-        return not self.is_under_way and self.since + kept_s < now
+        return not self.is_under_way and max(self.since, self.undone) + kept_s < now
 
 
 class Journal(Protocol):

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
+from turnout.act.applying.transactions import Standing
 from turnout.act.drafting.verifying import Verifying
 from turnout.act.gathering.scope import Reference, Request
 from turnout.act.plans import Plan, draw_up, only_estimate
@@ -15,6 +17,7 @@ from turnout.act.refactor import propose
 from turnout.act.seams import Show, show_nobody, tell_nobody
 from turnout.core.documents import Span
 from turnout.core.edits.changes import FileChange
+from turnout.errors import ProposalUnknown
 from turnout.lsp.fields import (
     fields_of,
     flag_of,
@@ -107,17 +110,28 @@ def _shown(ls: TurnoutServer, token: str | int | None) -> Show:
 
 
 async def proposal(ls: TurnoutServer, params: Any) -> dict[str, Any] | None:
-    """What can still be applied of a proposal, or of the last one; null where there is none."""
-    proposal_id: str | None = text_of(fields_of(params), "proposalId")
+    """What can still be applied of a proposal, an error where that is unknown; without an id of the last one.
+
+    Null where an id is left out and nothing can be applied.
+    """
+    wanted = text_of(fields_of(params), "proposalId")
     services = await ls.services()
-    if not proposal_id:
-        roots = ls.journalled(services).keys()
-        proposal_id = await asyncio.to_thread(services.proposals.newest, roots)
-    if proposal_id is None:
-        return None
     async with failures_as_errors():
-        standing = await services.proposals.look(await ls.owner(services, proposal_id), proposal_id)
-    return standing_to_wire(standing, ls.protocol.encoding)
+        standing = await (_looked_at(ls, services, wanted) if wanted else _last(ls, services))
+    return None if standing is None else standing_to_wire(standing, ls.protocol.encoding)
+
+
+async def _looked_at(ls: TurnoutServer, services: Services, proposal_id: str) -> Standing:
+    return await services.proposals.look(await ls.owner(services, proposal_id), proposal_id)
+
+
+async def _last(ls: TurnoutServer, services: Services) -> Standing | None:
+    """The last proposal of which something can be applied; one that is discarded meanwhile is none."""
+    newest = services.proposals.newest
+    while last := await asyncio.to_thread(newest, ls.journalled(services).keys()):
+        with suppress(ProposalUnknown):
+            return await _looked_at(ls, services, last)
+    return None
 
 
 async def apply(ls: TurnoutServer, params: Any) -> dict[str, Any]:

@@ -298,6 +298,17 @@ async def test_a_file_that_is_made_where_one_was_taken_away_stays(
     assert await applied(project, tmp_path, again)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a path ends sooner there")
+@pytest.mark.parametrize("name", ["n" * 252 + ".py", "ü" * 124 + ".py"])
+async def test_a_file_with_the_longest_of_names(project: Meddled, tmp_path: Path, name: str) -> None:
+    """It is edited and removed as any other, although no name is longer by a byte."""
+    (project.folder.root / name).write_text(BEFORE)
+    assert await applied(project, tmp_path, edit(project, name))
+    gone = file_change("delete", project.uri(name), name, split_lines(AFTER), ())
+    assert await applied(project, tmp_path, gone)
+    assert sorted(texts(project)) == ["a.py", "b.py", "c.py", "pkg/d.py"]
+
+
 @pytest.mark.parametrize(
     ("aside", "there", "now", "told"),
     [

@@ -5,6 +5,7 @@ This is the part that needs no file system: whether a link is on the way is aske
 
 import re
 import unicodedata
+from hashlib import blake2b
 
 from turnout.errors import PathRefused
 
@@ -12,6 +13,7 @@ _ELSEWHERE = re.compile(r"/|~(?:[^/]*/|$)|[A-Za-z][A-Za-z0-9+.-]*:")
 """How a path begins that is one from the root, from somebody's home, on a drive or in a scheme."""
 _DEVICE = re.compile(r"(?:con|conin\$|conout\$|prn|aux|nul|(?:com|lpt)[\d¹²³])\s*", re.IGNORECASE)
 _MAX_LENGTH = 1024
+_LONG_NAME_BYTES = 200
 
 
 def normalise(path: str) -> str:
@@ -68,14 +70,21 @@ def same_file(path: str, other: str) -> str:
 
 def draft_of(path: str) -> str:
     """Where the new content of a file is written before it takes the file's place."""
-    folder, slash, name = path.rpartition("/")
-    return f"{folder}{slash}.{name}.turnout-draft"
+    return _beside(path, "draft")
 
 
 def aside_of(path: str) -> str:
     """Where a file is while it is removed: it can still be looked at there, and nobody saves to it."""
+    return _beside(path, "aside")
+
+
+def _beside(path: str, role: str) -> str:
+    """A hidden name in the same folder; a long one gives way to its digest, as most systems take 255 bytes."""
     folder, slash, name = path.rpartition("/")
-    return f"{folder}{slash}.{name}.turnout-aside"
+    data = name.encode("utf-8", "surrogatepass")
+    if len(data) > _LONG_NAME_BYTES:
+        name = blake2b(data, digest_size=16).hexdigest()
+    return f"{folder}{slash}.{name}.turnout-{role}"
 
 
 def _is_git(segment: str) -> bool:

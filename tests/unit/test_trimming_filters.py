@@ -53,6 +53,7 @@ LEFT_ALONE: dict[Callable[[str, Place], str], list[Row]] = {
         ("block:# adds\n|", "def add(a, b):\n    return a + b"),
         ("block:@property\n|", "def a(self):\n\n    return 1"),
         ("block shellscript:while read x; do\n  |", "echo $x\n  echo\ndone"),
+        ("block shellscript:f() {\n  |\n}", "case $1 in\n    a) b ;;\n    *) c ;;\n  esac\n  d"),
         ("block:def f():\n    |", "a()\n\n\n    b()"),
         ("block go:func f() {\n\t|", "if x {\n\t\treturn\n\t}\n\ty()\n}"),
         ("block:def f():\n    |", "s = '}'\n    return s"),

@@ -69,10 +69,10 @@ def end_of_block(text: str, place: Place) -> int | None:
             if ended is not None:
                 return at + ended if ended else _end_of_text(text, at)
         scanned = lexing.scan(line, place.language, spot)
-        closer = _closer(scanned.spare, depth)
-        if closer is not None:
-            return at + _end_of_run(line, closer)
-        depth += sum(opener in PAIRS for opener in scanned.open) - _brackets(scanned.spare)
+        closing = _brackets(scanned.spare, depth, place.language)
+        if len(closing) > depth:
+            return at + _end_of_run(line, closing[depth])
+        depth += sum(opener in PAIRS for opener in scanned.open) - len(closing)
         blank, spot, at = not line.strip(), scanned.spot, at + len(line)
     return None
 
@@ -115,14 +115,10 @@ def _end_of_text(text: str, at: int) -> int:
     return len(text[:at].rstrip())
 
 
-def _closer(spare: tuple[tuple[int, str], ...], depth: int) -> int | None:
-    """Where the closer stands that closes what was open before the text."""
-    brackets = [at for at, closer in spare if closer in CLOSERS]
-    return brackets[depth] if len(brackets) > depth else None
-
-
-def _brackets(spare: tuple[tuple[int, str], ...]) -> int:
-    return sum(closer in CLOSERS for _, closer in spare)
+def _brackets(spare: tuple[tuple[int, str], ...], depth: int, language: str) -> list[int]:
+    """Where brackets stand that close something from before; `depth` of them may be of the text itself."""
+    patterns = language == "shellscript" and not depth  # `case` writes `a)` in front of what it does
+    return [at for at, closer in spare if closer in CLOSERS and not (patterns and closer == ")")]
 
 
 def _closers_at(said: str) -> int:

@@ -336,13 +336,13 @@ async def test_a_menu_is_not_kept_waiting() -> None:
     assert "under way" in subject.why(URI)
     may_answer.set()
     await shown.wait()
-    completion = await subject.soon(*place_in("x = c|"), within_s=None)
+    completion = await subject.soon(*place_in("x = c|"), within_s=30)
     assert completion is not None
     assert completion.text == "ompute()"
 
     may_answer.clear()
     asked.clear()
-    task = asyncio.create_task(subject.soon(*place_in("y = |"), within_s=None))
+    task = asyncio.create_task(subject.soon(*place_in("y = |"), within_s=30))
     await asked.wait()
     task.cancel()
     await asyncio.wait([task])

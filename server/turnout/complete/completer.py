@@ -213,9 +213,7 @@ class Completer:
         uri, hole = question.snapshot.uri, question.hole
         return "" if question.explicit else self._patience.silence(uri, hole)
 
-    async def soon(
-        self, snapshot: Snapshot, position: Position, *, within_s: float | None
-    ) -> Completion | None:
+    async def soon(self, snapshot: Snapshot, position: Position, *, within_s: float) -> Completion | None:
         """What a menu can show of it that others share and wait for: what is there `within_s` seconds.
 
         What takes longer goes on by itself, and is known when the next letter is typed along it.

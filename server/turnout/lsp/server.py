@@ -57,8 +57,6 @@ class TurnoutServer(LanguageServer):
         """The newest reading of changed settings."""
         self.early_cursor: tuple[str, Position | None] = ("", None)
         """The document and place of a cursor that was told before there was anything to get ready."""
-        self.last_edit: tuple[str, float] = ("", float("-inf"))
-        """The document that the user edited last, and when, on the monotonic clock."""
         self._owners: dict[str, EditorWorkspace] = {}
         """Folders that proposals were made for, by their names in the journal."""
 

@@ -1,7 +1,7 @@
 """`textDocument/inlineCompletion`, `textDocument/completion`, and what became of what they showed."""
 
+import asyncio
 import re
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,11 +14,8 @@ from turnout.lsp.server import TurnoutServer
 
 ACCEPTED_COMMAND = "turnout.didAccept"
 
-TYPING_S = 0.5
-"""An editor that asks so soon after an edit asks because of it."""
-
 MENU_WAIT_S = 0.15
-"""No longer than language servers take themselves."""
+"""No longer than language servers take themselves: their lists wait for ours."""
 
 MAX_ID = 64
 """Characters of an id that anybody here gave out."""
@@ -48,11 +45,7 @@ async def popup(ls: TurnoutServer, params: types.CompletionParams) -> types.Comp
     # Where the client shows ghost text, the same text in its menu would be asked for and shown twice.
     if snapshot is None or _shows_ghost_text(ls):
         return types.CompletionList(is_incomplete=False, items=[])
-    services = await ls.services()
-    at = position_from_lsp(snapshot, params.position, ls.protocol.encoding)
-    # While one types, the lists of other servers must not wait for ours; who rests and asks for a menu can.
-    within_s = MENU_WAIT_S if _is_typing(ls, snapshot.uri) else None
-    completion = await services.completer.soon(snapshot, at, within_s=within_s)
+    completion = await _soon(ls, snapshot, params.position)
     items = [_popup_item(ls, snapshot, completion)] if completion else []
     return types.CompletionList(is_incomplete=True, items=items)
 
@@ -97,6 +90,19 @@ async def _complete(
     services = await server.services()
     at = position_from_lsp(snapshot, position, server.protocol.encoding)
     return await services.completer.complete("inline", snapshot, at, explicit=explicit)
+
+
+async def _soon(server: TurnoutServer, snapshot: Snapshot, position: types.Position) -> Completion | None:
+    """What a menu can show within `MENU_WAIT_S`, also while the server starts."""
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + MENU_WAIT_S
+    try:
+        async with asyncio.timeout_at(until_s):
+            services = await server.services()
+    except TimeoutError:
+        return None
+    at = position_from_lsp(snapshot, position, server.protocol.encoding)
+    return await services.completer.soon(snapshot, at, within_s=max(0.0, until_s - loop.time()))
 
 
 def _inline_item(
@@ -160,11 +166,6 @@ def _source(completion: Completion) -> str:
     cost = "" if receipt.cost_usd == 0 else f", {cost}"
     tokens = f"{receipt.tokens_in} + {receipt.tokens_out} tokens"
     return f"{receipt.model} {where}, {receipt.total_ms:.0f} ms, {tokens}{cost}"
-
-
-def _is_typing(server: TurnoutServer, uri: str) -> bool:
-    edited, at_s = server.last_edit
-    return edited == uri and time.monotonic() - at_s < TYPING_S
 
 
 def _shows_ghost_text(server: TurnoutServer) -> bool:

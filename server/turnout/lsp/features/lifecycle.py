@@ -1,6 +1,5 @@
 """`initialized`, settings that change, folders and files that come and go, documents, and where the cursor rests."""
 
-import time
 from functools import partial
 from typing import Any
 
@@ -70,7 +69,6 @@ def touched(server: TurnoutServer, document: Document, position: Position | None
 
 def edited(server: TurnoutServer, document: Document, span: Span, text: str) -> None:
     """Follow what was accepted in a document through its edits."""
-    server.last_edit = (document.uri, time.monotonic())
     services = server.services_now()
     if services is not None:
         services.kept.edited(document, span, text)

@@ -130,9 +130,9 @@ def _new(number: int) -> tuple[str, object]:
 )  # fmt: skip
 async def test_a_call_that_was_not_taken_is_no_end(calls: Turn) -> None:
     """A model that calls its work done hears first of each call of that turn that came to nothing."""
-    proposal, asker = await run([calls, edits()])
+    proposal, asker = await run([calls, [*edits(), _new(16)]])
     assert len(asker.prompts) == 2
-    assert "shapes.py" in {change.path for change in proposal.changes}
+    assert {"shapes.py", "new16.py"} <= {change.path for change in proposal.changes}
 
 
 BROKEN: Calls = [("propose_edits", "{")]
@@ -166,3 +166,52 @@ async def test_a_proposal_that_could_not_be_read_is_missed(turns: list[Turn], is
     if is_lost:
         assert "could not be read, and nothing came in its place" in asker.prompts[-1].messages[-1].content
         assert "could not be read, and nothing came in its place" in failed(proposal)["edits"]
+
+
+def _broken(path: str) -> Calls:
+    """A call about a file that breaks off."""
+    return [("propose_edits", f'{{"summary": "x", "edits": [{{"path": "{path}", "search": "fr')]
+
+
+OTHER = edits("far/other.py", "import shapes", "import shapes as s", done=False)
+FIRST = edits(done=False)
+SIXTEEN: Calls = [("read_file", {"path": "main.py", "first_line": line}) for line in range(1, 17)]
+MALFORMED: Calls = [
+    ("propose_edits", {"summary": "x", "edits": [{"path": "shapes.py"}], "rewrite": "main.py"})
+]
+
+
+@pytest.mark.parametrize(
+    ("turns", "missed", "is_doubtful"),
+    [
+        ([_broken("./shapes.py"), OTHER, "Done."], ["shapes.py"], False),
+        ([_broken("shapes.py"), FIRST, "Done."], [], True),
+        ([BROKEN, OTHER, "Done."], [], True),
+        ([BROKEN + BROKEN, OTHER, "Done."], ["The arguments"], True),
+        ([BROKEN + BROKEN, OTHER, FIRST, "Done."], [], True),
+        ([BROKEN, BROKEN, OTHER, "Done."], [], True),
+        ([_broken("shapes.py") * 2, FIRST, "Done."], ["The arguments"], True),
+        ([SIXTEEN + FIRST, OTHER, "Done."], ["shapes.py"], False),
+        ([SIXTEEN + FIRST + OTHER, OTHER, "Done."], ["shapes.py"], False),
+        ([SIXTEEN + FIRST + OTHER, OTHER, FIRST, "Done."], [], False),
+        ([MALFORMED, OTHER, "Done."], ["shapes.py"], False),
+        ([MALFORMED, FIRST, "Done."], [], True),
+        ([SIXTEEN + FIRST, [("reset_files", {"paths": ["shapes.py"]})], OTHER, "Done."], [], False),
+        ([_broken("shapes.py"), [("reset_files", {"paths": ["shapes.py"]})], OTHER, "Done."], [], True),
+    ],
+    ids=[
+        "another file", "the same file", "nobody knows which", "two at once", "two for two", "tried again",
+        "two of one file", "past the limit", "one of two past it", "both of them", "malformed", "malformed and mended",
+        "let go of", "let go of, and perhaps not all of it",
+    ],
+)  # fmt: skip
+async def test_a_proposal_that_could_not_be_read_is_no_other(
+    turns: list[Turn], missed: list[str], is_doubtful: bool
+) -> None:
+    """Only what speaks of its files later comes in the place of a call; where nobody knows of which, that is a note."""
+    proposal, _ = await run(turns, files=OPEN)
+    said = failed(proposal).get("edits", "")
+    assert [line.partition("place: ")[2].partition(":")[0][:13] for line in said.splitlines()] == missed
+    assert proposal.complete is (not missed)
+    notes = [check.name for check in proposal.checks if not check.ran]
+    assert notes == ["calls that could not be read"] * is_doubtful

@@ -221,6 +221,11 @@ class Accepted:
         self._made = {step for step in self._made if path not in _places(step)}
 
 
+def spoken_of(reply: Reply) -> frozenset[str]:
+    """Every path that a step of `reply` names."""
+    return frozenset(place for step in reply.steps for place in _places(step))
+
+
 def spelled(reply: Reply) -> Reply:
     """`reply` with each path in the one spelling of its file; one that is refused stays as it was written."""
     steps: list[Step] = []

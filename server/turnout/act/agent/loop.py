@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from turnout.act.agent.accepted import Accepted, spelled, spelling
+from turnout.act.agent.accepted import Accepted, spelled, spelling, spoken_of
 from turnout.act.agent.overlay import Overlay
 from turnout.act.agent.remaining import Remaining
 from turnout.act.agent.tools import Toolbox, rejected, told
@@ -40,6 +40,8 @@ _FEW_TURNS = 3
 """So many before the last, the model is told."""
 _MOST_CALLS = 16
 """Of one turn; the rest is answered with a request for fewer."""
+
+_DOUBTFUL = "Nobody can tell whether what came after says all that they did."
 
 _NO_SCOPE = Scope({}, ())
 
@@ -150,6 +152,9 @@ class _Work:
         if refused := self.accepted.refused:
             name = f"edits refused in {', '.join(file.path for file in refused)}"
             yield Check(name, True, "\n".join(file.reason for file in refused), ran=False)
+        if doubtful := self.tools.unread.doubtful:
+            said = "".join(f"\n{why}" for why in doubtful)
+            yield Check("calls that could not be read", True, f"{_DOUBTFUL}{said}", ran=False)
         if unfinished:
             yield Check("finished", False, unfinished)
 
@@ -173,13 +178,11 @@ class _Work:
     async def _respond(self, answer: Answer) -> None:
         """Do what is asked for."""
         self.is_last, self.proposals = False, 0
-        unread = len(self.tools.unread)
+        self.tools.unread.begin()
         for number, call in enumerate(answer.calls):
             said = await self._answered(number, call, answer.model)
             self.talk.respond(call, said, self.found)
             self.found = None
-        if self.proposals:
-            del self.tools.unread[:unread]  # what it proposes now is in the place of what it did before
 
     async def _is_unfinished(self, answer: Answer) -> bool:
         """Whether a model that calls nothing more has still to be told something."""
@@ -202,7 +205,7 @@ class _Work:
         self.talk.tell(call.name)
         if number >= _MOST_CALLS:
             if call.name == "propose_edits":
-                self.tools.unread.append(f"{_MOST_CALLS} came before it.")
+                self.tools.unread.note(call.arguments, f"{_MOST_CALLS} came before it.")
             return f"At most {_MOST_CALLS} calls at once: ask for this one again."
         key = (call.name, call.arguments)
         self.seen[key] = self.seen.get(key, 0) + 1
@@ -236,6 +239,7 @@ class _Work:
             await self._find(reply, model)
         already = await self.accepted.take(reply, self.files, model)
         self.proposals += 1
+        self.tools.unread.proposed(spoken_of(reply))
         # Who sends again what is in place already has nothing more to say.
         self.is_last = is_last or len(already) == len(reply.steps)
         self._take_stock()
@@ -253,10 +257,12 @@ class _Work:
     async def _reset(self, paths: Sequence[str]) -> str:
         """Let go of what was proposed for files."""
         # What may not be at all goes by the name that it was given.
-        gone = [path for path in map(spelling, paths) if self.accepted.let_go(path)]
+        names = [spelling(path) for path in paths]
+        unread = {path for path in names if self.tools.unread.let_go(path)}
+        gone = [path for path in names if self.accepted.let_go(path) or path in unread]
         self._take_stock()
-        names = ", ".join(gone) or "no file"
-        return f"Let go of the edits of {names}.\n{told(self.accepted.draft.changes)}"
+        said = ", ".join(gone) or "no file"
+        return f"Let go of the edits of {said}.\n{told(self.accepted.draft.changes)}"
 
     def _take_stock(self) -> None:
         """Make a draft of what there is, after it changed."""

@@ -5,6 +5,7 @@ Invariant: a model that is told of something and leaves it all the same is not t
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from turnout.act.agent.turns import Talk
 from turnout.act.agent.unseen import unseen
@@ -17,6 +18,7 @@ from turnout.errors import EditError, FileUnusable, ReplyUnusable
 
 _MOST_NAMED = 100
 _MOST_OF_A_REASON = 300
+_MOST_CALLS = 5
 
 
 @dataclass
@@ -58,9 +60,9 @@ class Remaining:
 
     def _unread(self) -> str:
         """That a proposal could not be read, and the model went on without it; empty where there is none."""
-        why = self.talk.garbled or next(iter(self.talk.tools.unread), "")
-        told = f"A call could not be read, and nothing came in its place: {why[:_MOST_OF_A_REASON]}"
-        return told if why else ""
+        whys = [self.talk.garbled[:_MOST_OF_A_REASON]] if self.talk.garbled else self.talk.tools.unread.missed
+        told = (f"A call could not be read, and nothing came in its place: {why}" for why in whys)
+        return "\n".join(islice(told, _MOST_CALLS))
 
     async def _unlooked(self, changes: Sequence[FileChange], model: Model) -> str:
         """Files that `model` should look at before it ends, of those that it may have; again as they become fewer."""

@@ -23,6 +23,7 @@ from turnout.act.agent.calls import (
     texts_in,
 )
 from turnout.act.agent.overlay import Overlay
+from turnout.act.agent.unread import Unread
 from turnout.act.drafting.drafts import Draft
 from turnout.act.gathering.scope import is_sayable
 from turnout.act.seams import Seams
@@ -62,8 +63,8 @@ class Toolbox:
     check: Callable[[], Awaitable[str]] | None
     shown: tuple[SentFile, ...]
     read: dict[str, SentFile] = field(default_factory=dict)
-    unread: list[str] = field(default_factory=list)
-    """Why proposals could not be read, of those that nothing came in the place of."""
+    unread: Unread = field(default_factory=Unread)
+    """Proposals that could not be read."""
     _listed: tuple[str, ...] | None = None
     _named: set[str] = field(default_factory=set)
     """Paths that were listed, whose text was not shown."""
@@ -124,7 +125,7 @@ class Toolbox:
             return await self._run(call.name, arguments_of(call.arguments), model)
         except (BadCall, EditError) as error:
             if call.name == "propose_edits" and not isinstance(error, NoEdits):
-                self.unread.append(str(error))
+                self.unread.note(call.arguments, str(error))
             return str(error)
 
     async def _run(self, name: str, arguments: Mapping[str, Any], model: Model) -> str:

@@ -128,6 +128,28 @@ async def test_typing_while_an_edit_is_made_keeps_it_from_being_sent(tmp_path: P
     assert client.applied == []
 
 
+async def test_a_document_that_nobody_works_on_any_more_is_not_removed(tmp_path: Path) -> None:
+    """It grew past what is worked on while files were read: the removal is refused with that reason."""
+    client, file = Client(KINDS.Delete), tmp_path / "a.py"
+    file.write_text("one\n")
+    document = Document(file.as_uri(), "python", 1, "one\n")
+    client.documents = {file.as_uri(): document}
+
+    class Growing(EditorWorkspace):
+        """Its document grows right after it was looked at."""
+
+        def edit(self, transaction: Transaction) -> types.WorkspaceEdit:
+            found = super().edit(transaction)
+            document.skipped = "it is too large"
+            return found
+
+    subject = Growing(client, Folder(tmp_path))  # type: ignore[arg-type]
+    removal = file_change("delete", file.as_uri(), "a.py", ("one\n",), (), version=1)
+    done, [conflict] = await carry_out(subject, "label", [removal])
+    assert (done, client.applied) == ((), [])
+    assert "it is too large. Nothing is changed." in conflict.message
+
+
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 async def test_a_file_that_changed_is_not_removed(tmp_path: Path, mark: str) -> None:
     """The editor is not asked to remove what was typed or saved since the file was looked at."""

@@ -4,6 +4,8 @@ import errno
 import os
 import stat
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -368,6 +370,34 @@ async def test_recovery_leaves_a_living_transaction_alone(project: DiskWorkspace
     with journal.locked(root(project)):
         assert await proposals.recover(project, root(project)) == ()
     assert text(project, "a.py") == b"one = 1\r\nzwei = 2\r\n"
+
+
+async def test_what_was_put_right_is_told_whoever_comes_in_between(
+    project: DiskWorkspace, tmp_path: Path
+) -> None:
+    """Another process may settle one of several first, or begin with something else before the last one."""
+
+    class Shared(Journal):
+        """Another process settles the first entry right before it is locked here, and holds the third."""
+
+        @contextmanager
+        def locked(self, root: str) -> Iterator[None]:
+            names.append(next(head.id for head in self.heads() if head.id not in names))
+            if names[-1] == "p0":
+                self.write(entry("p0", "applied", 0.0, root=root))
+            if names[-1] == "p2":
+                raise FolderBusy("Another editor is changing files.")
+            with super().locked(root):
+                yield
+
+    names: list[str] = []
+    journal = Shared(tmp_path / "journal")
+    for number in range(3):
+        changes = edit(project, "a.py", "two", "zwei")
+        journal.write(entry(f"p{number}", "applying", float(number), changes, root=root(project)))
+    [said] = await Proposals(journal, lambda: 10.0).recover(project, root(project))
+    assert "Nothing had been changed." in said
+    assert names == ["p0", "p1", "p2"]
 
 
 def mode_of(path: Path) -> int:

@@ -136,12 +136,13 @@ class Proposals:
     async def recover(self, workspace: Workspace, root: str) -> tuple[str, ...]:
         """Bring what a crash left in the middle in `root` to one side: what was found and done, for the user."""
         async with self._one_at_a_time:
-            try:
-                heads = await asyncio.to_thread(self._journal.heads)
-                unfinished = [head.id for head in heads if head.root == root and head.is_under_way]
-                return tuple([await self._settled(workspace, root, one) for one in unfinished])
-            except FolderBusy:
-                return ()  # the one who is at it will finish it
+            heads = await asyncio.to_thread(self._journal.heads)
+            told = []
+            with suppress(FolderBusy):  # the one who is at it will finish it
+                for head in heads:
+                    if head.root == root and head.is_under_way:
+                        told.append(await self._settled(workspace, root, head.id))
+            return tuple(filter(None, told))  # another process was quicker with the others
 
     async def _to_the_end(self, work: Coroutine[None, None, Outcome]) -> Outcome:
         task = asyncio.ensure_future(work)

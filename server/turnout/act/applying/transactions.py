@@ -137,12 +137,9 @@ class Proposals:
         """Bring what a crash left in the middle in `root` to one side: what was found and done, for the user."""
         async with self._one_at_a_time:
             heads = await asyncio.to_thread(self._journal.heads)
-            told = []
-            with suppress(FolderBusy):  # the one who is at it will finish it
-                for head in heads:
-                    if head.root == root and head.is_under_way:
-                        told.append(await self._settled(workspace, root, head.id))
-            return tuple(filter(None, told))  # another process was quicker with the others
+            unfinished = [head.id for head in heads if head.root == root and head.is_under_way]
+            settled = [await self._settled(workspace, root, one) for one in unfinished]
+            return tuple(filter(None, settled))
 
     async def _to_the_end(self, work: Coroutine[None, None, Outcome]) -> Outcome:
         task = asyncio.ensure_future(work)
@@ -195,11 +192,12 @@ class Proposals:
         return await asyncio.to_thread(self._entry, proposal_id, state)
 
     async def _settled(self, workspace: Workspace, root: str, proposal_id: str) -> str:
-        with self._journal.locked(root):
+        """What was done about a proposal that a crash cut off; nothing where somebody else sees to it."""
+        with suppress(FolderBusy), self._journal.locked(root):
             entry = await asyncio.to_thread(self._journal.find, proposal_id)
-            if entry is None or not entry.head.is_under_way:
-                return ""
-            return await self._settle(workspace, entry)
+            if entry is not None and entry.head.is_under_way:
+                return await self._settle(workspace, entry)
+        return ""
 
     async def _settle(self, workspace: Workspace, entry: Entry) -> str:
         """Finish what a crash cut off, the lock held: what was done about it, in a sentence."""

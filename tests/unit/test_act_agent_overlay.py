@@ -102,6 +102,34 @@ async def test_the_same_again_is_the_end() -> None:
     assert (len(asker.prompts), failed(proposal)) == (2, {})
 
 
+TWICE = {"prices.py": "def a():\n    return 0\n\n\ndef b():\n    return 1\n", "basket.py": "X = 1\n"}
+ONE = edits("prices.py", "    return 0", "    return 1", done=False)
+NONE = edits("prices.py", "def a():\n    return 1", "def a():\n    return 0", done=False)
+MORE = edits("prices.py", "def a():", "def a():\n    print()", done=False)
+
+
+@pytest.mark.parametrize(
+    ("turns", "text"),
+    [
+        ([ONE, NONE, ONE], "def a():\n    return 1\n\n\ndef b():\n    return 1\n"),
+        ([ONE, NONE], "def a():\n    return 0\n\n\ndef b():\n    return 1\n"),
+        ([ONE, ONE], "def a():\n    return 1\n\n\ndef b():\n    return 1\n"),
+        ([MORE, ONE, MORE], "def a():\n    print()\n    return 1\n\n\ndef b():\n    return 1\n"),
+        ([MORE, edits("prices.py", "    print()", "", done=False), MORE],
+         "def a():\n    print()\n    return 0\n\n\ndef b():\n    return 1\n"),
+    ],
+    ids=["made again", "taken back", "sent again", "what stays in it is sent again", "an addition made again"],
+)  # fmt: skip
+async def test_an_edit_is_in_place_where_nothing_is_left_of_what_it_takes_out(
+    turns: Sequence[Turn], text: str
+) -> None:
+    """One that was made, taken back and sent once more is made, also where its new lines stand somewhere else."""
+    other = edits("basket.py", "X = 1", "X = 2")
+    proposal, _ = await after(*turns, other, files=TWICE)
+    assert texts(proposal).get("prices.py", TWICE["prices.py"]) == text
+    assert failed(proposal) == {}
+
+
 async def test_a_proposal_is_not_the_end() -> None:
     """A model that goes file by file is not cut off: it is done when it says so, by `done` or without a call."""
     rest = edits("basket.py", "from prices import total", "from prices import whole as total", done=False)

@@ -35,8 +35,8 @@ async def after(*turns: Turn, scope: Sequence[str] = (), barred: bool = True) ->
 
 
 def told(proposal: Proposal) -> dict[str, str]:
-    """What of a proposal was not looked at, by what it is called, with why."""
-    return {check.name: check.message for check in proposal.checks if not check.ran}
+    """What is said of files that may not change, by what it is called."""
+    return {check.name: check.message for check in proposal.checks if check.name.startswith("edits refused")}
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,6 @@ async def test_what_is_let_go_of_is_not_told(turns: Sequence[Turn], scope: Seque
     proposal, _ = await after(*turns, scope=scope)
     assert failed(proposal) == {}
     assert told(proposal) == {}
-    assert verdict(proposal.checks).state == "verified"
 
 
 async def test_an_edit_beside_a_move_that_was_refused_does_not_make_it() -> None:

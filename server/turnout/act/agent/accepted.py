@@ -5,7 +5,7 @@ accepted together or not at all; what could not be accepted stays known until it
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -109,7 +109,9 @@ class Accepted:
         )
         # A file that was moved goes by the path that it had, as its change does.
         meant_now = dict.fromkeys(self.overlay.origin(path) or path for path in draft.meant)
-        self.attempts.append(Attempt(meant_now, wrong, reply, changes))
+        # One that only took back what was there before meant nothing more: it is not missed later.
+        steps = tuple(step for step in reply.steps if not self._is_as_it_was(step.path))
+        self.attempts.append(Attempt(meant_now, wrong, replace(reply, steps=steps), changes))
 
     def chosen(self, draft: Draft) -> Draft:
         """`draft`, where what the model took back with nothing wrong in it was its choice: told, and not missing."""
@@ -194,8 +196,13 @@ class Accepted:
         if not isinstance(step, Replace) or path not in files:
             return False
         there = bodies_of(files[path].lines)
-        is_removal = step.search and not step.replace
-        return not _holds(there, step.search) if is_removal else _holds(there, step.replace)
+        return _holds(there, step.replace) and not _is_to_do(there, step)
+
+    def _is_as_it_was(self, path: str) -> bool:
+        """Whether a file has no change, and none that failed."""
+        path = self.overlay.present(path)
+        failed = {path, _move_of(path)} & (self._open.keys() | self._refused.keys())
+        return not failed and self.overlay.at(path) is None and path not in self.overlay.changes
 
     def _is_moved(self, step: Step) -> bool:
         """Whether `step` is a move that was made, whatever became of other edits of its file."""
@@ -304,10 +311,23 @@ def _makes(step: Step) -> bool:
 
 def _holds(lines: Sequence[str], part: Sequence[str]) -> bool:
     """Whether `part` stands in `lines`, as it is; one without lines stands anywhere."""
-    if not part:
-        return True
-    starts = (at for at, line in enumerate(lines) if line == part[0])
-    return any(tuple(lines[at : at + len(part)]) == tuple(part) for at in starts)
+    return not part or next(_starts(lines, part), None) is not None
+
+
+def _is_to_do(lines: Sequence[str], step: Replace) -> bool:
+    """Whether what `step` takes out stands in `lines`, and not only in what it puts in."""
+    made = [range(row, row + len(step.replace)) for row in _starts(lines, step.replace)]
+    last = len(step.search) - 1
+    return any(
+        not any(row in there and row + last in there for there in made) for row in _starts(lines, step.search)
+    )
+
+
+def _starts(lines: Sequence[str], part: Sequence[str]) -> Iterator[int]:
+    """The rows at which `part` stands in `lines`, as it is; none for one without lines."""
+    first = part[0] if part else None
+    rows = (row for row, line in enumerate(lines) if line == first)
+    return (row for row in rows if tuple(lines[row : row + len(part)]) == tuple(part))
 
 
 def _names(path: str, new_path: str | None) -> frozenset[str]:

@@ -9,43 +9,17 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from turnout.core.documents import line_body
+from turnout.core.edits.omissions import ABOUT, FILLERS, LEFT, stands_in
 from turnout.core.edits.replies import Replace
 
 _WORDY = re.compile(
-    r"\s*(?:#|//|/\*|--|<!--)?\s*(?:\.\.\.|…).{0,40}\b(?:rest|existing|unchanged|remain\w*|same|previous|omitted)\b"
+    r"\s*(?:#|//|\{?/\*|--|<!--)?\s*(?:\.\.\.|…).{0,40}\b(?:rest|existing|unchanged|remain\w*|same|previous|omitted)\b"
     r"|\s*(?:#|//|/\*|--|<!--)\s*.{0,40}\b(?:rest of|existing|unchanged|remaining)\b.{0,40}(?:\.\.\.|…)",
     re.IGNORECASE,
 )
 _TERSE = re.compile(r"(?:#|//|\{?/\*|--|<!--)([a-z().,:;\[\] \t…-]*)(?:\*/\}?|>)?", re.IGNORECASE)
-_LEFT = frozenset({
-    "existing", "omitted", "remain", "remaining", "remains", "rest", "same", "snip", "snipped", "stays", "unchanged",
-    "untouched",
-})  # fmt: skip
-_ABOUT = frozenset({
-    "before", "body", "brevity", "class", "code", "definitions", "file", "function", "functions", "implementation",
-    "imports", "is", "logic", "method", "methods", "module", "tests",
-})  # fmt: skip
-_FILLERS = frozenset(
-    {
-        "a",
-        "above",
-        "all",
-        "and",
-        "are",
-        "as",
-        "below",
-        "for",
-        "goes",
-        "here",
-        "in",
-        "of",
-        "other",
-        "the",
-        "this",
-    }
-)
 _ENOUGH = frozenset({"omitted", "snip", "snipped", "unchanged"})
-"""What says alone that code is left out; another word of `_LEFT` wants one beside it."""
+"""What says alone that code is left out; another word of `LEFT` wants one beside it."""
 _DOTS = frozenset({"...", "…", "[...]", "[…]", "(...)", "(…)"})
 _BARE = re.compile(r"\s*(?:#|//|/\*|--|<!--)?\s*(?:\.\.\.|…)\s*(?:\*/|-->)?\s*")
 _COMMENT = re.compile(r"\s*(?:#|//)")
@@ -63,7 +37,8 @@ def elided(before: Iterable[str], after: Iterable[str], known: Collection[str] =
     """The first line of `after` that stands for code left out, unless `before` has it too, or it is among `known`.
 
     Dots, in a comment or beside other statements, and a comment of few words ("# rest unchanged") only stand for code
-    where lines of `before` are gone: examples in documentation have such lines as well.
+    where lines of `before` are gone: examples in documentation have such lines as well. So do other lines that do
+    nothing, where more of them are (see `omissions`).
     """
     before, after = [line_body(line) for line in before], [line_body(line) for line in after]
     old, new = [line.strip() for line in before], [line.strip() for line in after]
@@ -73,7 +48,9 @@ def elided(before: Iterable[str], after: Iterable[str], known: Collection[str] =
     dots = _dots_beside_code(after)
     if len(dots) > len(_dots_beside_code(before)):
         fresh += dots
-    return fresh[0] if fresh and not _holds(new, old) else None
+    if _holds(new, old):
+        return None
+    return fresh[0] if fresh else stands_in(before, after, known)
 
 
 def _may_stand(line: str) -> bool:
@@ -88,9 +65,9 @@ def _is_terse(line: str) -> bool:
     words = frozenset(re.findall("[a-z]+", found[1].lower()))
     if not words:
         return "..." in line or "…" in line
-    said = words & _LEFT
-    is_about = len(said) > 1 or not words.isdisjoint(_ABOUT) or not words.isdisjoint(_ENOUGH)
-    return words <= _LEFT | _ABOUT | _FILLERS and is_about and (bool(said) or {"other", "code"} <= words)
+    said = words & LEFT
+    is_about = len(said) > 1 or not words.isdisjoint(ABOUT) or not words.isdisjoint(_ENOUGH)
+    return words <= LEFT | ABOUT | FILLERS and is_about and (bool(said) or {"other", "code"} <= words)
 
 
 def _dots_beside_code(lines: Iterable[str]) -> list[str]:

@@ -1,0 +1,54 @@
+"""A new line that does nothing never takes the place of code."""
+
+import pytest
+
+from turnout.core.edits.elision import elided
+
+BODY = ["def f(a):", "    x = a + 1", "    y = x * 2", "    z = y - 3", "    w = z % 4", "    return w"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(f"{mark} {words}" for mark in ("#", "//", "pass  #") for words in (
+            "Keep the rest as is", "unchanged from here", "existing code continues", "as before", "etc.",
+            "... (other functions)", "... other methods ...", "everything else stays the same",
+            "original implementation", "<unchanged code>", "(lines 20-40 unchanged)", "and so on", "code here",
+            "***", ". . .", "The original code goes on exactly as you have it",
+        )),
+        "...", "pass", "'...'", "{...}", "<rest of the code>", "'''existing code'''", "x = x  # existing code",
+        "/** rest of the method */", "{ /* existing code */ }", "<!-- keep -->", "raise NotImplementedError  # same",
+    ],
+)  # fmt: skip
+def test_a_line_that_does_nothing_where_several_are_gone_leaves_them_out(line: str) -> None:
+    """However a model says it, and if it says nothing: no code goes for a line that is none."""
+    new = [BODY[0], "    x = a + 10", f"    {line}", BODY[-1]]
+    assert elided(BODY, new) == line
+    assert elided(BODY, [*BODY[:2], f"    {line}"]) == line
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        # What is about code that came is no sign of any that is left out, nor is an explanation.
+        ["    # The other order would keep the original", "    return g(a)"],
+        ["    # A long name stays", "    # where the previous one was."],
+        ["    # The second number is twice the first one"],
+        ["    # -------------------"],
+        ["    #"],
+        ["    with suppress(KeyError):", "        pass"],
+        ["    raise NotImplementedError"],
+        ["    x, y, z, w = g(a)  # as before"],
+        ['    """Count the rest of them."""', "    return w"],
+    ],
+)
+def test_what_code_is_replaced_by_is_taken_as_it_is(lines: list[str]) -> None:
+    """Comments and blocks that do nothing may be meant, and a few lines may do what many did."""
+    assert elided(BODY, [BODY[0], *lines]) is None
+
+
+def test_lines_that_only_move_are_not_gone() -> None:
+    """A comment beside lines that stand elsewhere now, or beside comments that went, leaves no code out."""
+    assert elided(["a", "b", "c", "d"], ["c", "d", "# keep", "a", "b"]) is None
+    assert elided(["# a", "# b", "# c", "d"], ["# No longer as in the original", "d"]) is None
+    assert elided(["a", "b", "c", "d"], ["a", "# keep this", "d"], {"# keep this"}) is None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from turnout.act.actions import COMMENT_INSTRUCTION, Action, Fault
+from turnout.act.documenting import documentation_check
 from turnout.act.drafting import prompts
 from turnout.act.drafting.conversation import Question, converse
 from turnout.act.drafting.drafts import Draft, read_edits, settled, syntax_check
@@ -158,7 +159,10 @@ async def _write_anew(action: Action, file: Snapshot, task: str, seams: Seams, r
             return draft, draft.complaints
         rows = await asyncio.to_thread(seams.syntax.literal_rows, file.language, file.text)
         change = _region_change(action, file, path, answer.text, rows)
-        return await _drafted(change, answer, seams, *_documentation_check(action, file, change, rows))
+        checks = []
+        if action.kind == "document":
+            checks.append(await asyncio.to_thread(documentation_check, file, change, rows, seams.syntax))
+        return await _drafted(change, answer, seams, *checks)
 
     return await _offered(action, question, read, seams)
 
@@ -203,37 +207,6 @@ def _region_change(
     region = part(file.lines, action.first, action.end, bodies, counting)
     after = replace_regions(file.lines, [region])
     return file_change("edit", file.uri, path, file.lines, after, version=file.version, mark=file.mark)
-
-
-def _documentation_check(
-    action: Action, file: Snapshot, change: FileChange, literal: frozenset[int] | None
-) -> tuple[Check, ...]:
-    """Whether documenting left every line of code where it was: nobody reads a docstring's diff for anything else.
-
-    Blanks around a line count where they stand in a string.
-    """
-    if action.kind != "document":
-        return ()
-    inside = literal or frozenset()
-    old = [(line_body(line), row in inside, row + 1 in inside) for row, line in enumerate(file.lines)]
-    written = iter([line_body(line) for line in change.after])
-    lost = next(
-        (
-            body
-            for body, front, end in old
-            if (body.strip() or front) and not any(_equal(body, line, front, end) for line in written)
-        ),
-        None,
-    )
-    detail = "" if lost is None else f"this line is gone: {lost.strip() or repr(lost)}"
-    return (Check("code unchanged", lost is None, detail),)
-
-
-def _equal(body: str, other: str, front: bool, end: bool) -> bool:
-    """Whether two lines are the same; blanks in front of them or at their end count where that is said."""
-    if not front:
-        body, other = body.lstrip(), other.lstrip()
-    return body == other if end else body.rstrip() == other.rstrip()
 
 
 async def _drafted(

@@ -108,6 +108,10 @@ class Syntax(Protocol):
         """Whether both have the same tokens in the same structure; None for a language that is not known."""
         ...
 
+    def same_code(self, language: str, text: str, other: str) -> bool | None:
+        """Whether both are the same but for comments and docstrings; None for a language that is not known."""
+        ...
+
     def literal_rows(self, language: str, text: str) -> frozenset[int] | None:
         """The lines (from 0) that begin inside a string; None for a language that is not known."""
         ...

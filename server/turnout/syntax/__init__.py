@@ -9,6 +9,6 @@ from turnout.syntax.definitions import below, defined, enclosing
 from turnout.syntax.errors import check
 from turnout.syntax.grammars import is_known
 from turnout.syntax.literals import literal_rows
-from turnout.syntax.structure import same
+from turnout.syntax.structure import same, same_code
 
-__all__ = ["below", "check", "defined", "enclosing", "is_known", "literal_rows", "same"]
+__all__ = ["below", "check", "defined", "enclosing", "is_known", "literal_rows", "same", "same_code"]

@@ -2,10 +2,11 @@
 
 Invariant: two texts that differ in anything but blanks between tokens, and at the ends of lines of comments,
 docstrings and the text of JSX, are never called the same; what stands in any other string counts to the last blank.
+The same code may differ in its comments and docstrings besides, and in nothing else.
 JSON, which is read without a grammar, has no string that goes on after its line.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -32,11 +33,37 @@ def same(language: str, text: str, other: str) -> bool | None:
     return all(a == b for a, b in zip_longest(*tokens))
 
 
-def _tokens(root: "Node") -> Iterator[tuple[int, str, bytes]]:
-    """Every node with how deep it is, and its text where it has no parts."""
+def same_code(language: str, text: str, other: str) -> bool | None:
+    """Whether both are the same but for comments and docstrings; None for a language that has no grammar here.
+
+    Takes as long as `same`: call it in a thread.
+    """
+    if not is_known(language):
+        return None
+    tokens = (_tokens(parse(language, one).root_node, _is_documentation) for one in (text, other))
+    return all(a == b for a, b in zip_longest(*tokens))
+
+
+def _is_documentation(node: "Node") -> bool:
+    """Whether `node` does nothing: a comment, a string of Python that is a statement, or the end of either's line."""
+    if "comment" in node.type:
+        return True
+    if node.type == "expression_statement" and len(node.children) == 1:
+        only = node.children[0]
+        parts = {part.type for part in only.children}
+        return only.type == "string" and "string_start" in parts and "interpolation" not in parts
+    return not node.is_named and not node.is_missing and (node.text or b"").isspace()
+
+
+def _tokens(
+    root: "Node", is_left_out: Callable[["Node"], bool] = lambda _node: False
+) -> Iterator[tuple[int, str, bytes]]:
+    """Every node with how deep it is, and its text where it has no parts; without those that are left out."""
     stack = [(root, 0)]
     while stack:
         node, depth = stack.pop()
+        if is_left_out(node):
+            continue
         text = b"" if node.children and node.type not in _WITH_TEXT_BETWEEN else _text(node)
         if not _is_space_between_elements(node):
             yield depth, node.type, text

@@ -387,6 +387,8 @@ def test_a_long_list_counts_to_its_end() -> None:
     ("text", "why"),
     [
         ("x\n" * 500_001, "more than 1,000,000 characters"),
+        ("a\n" * 20_000 + "Never edit `a.py`.", "more than 20,000 lines or sentences"),
+        ("A. " * 3_000 + ("\n" + "A. " * 3_000) * 6, "more than 20,000 lines or sentences"),
         ("# Do not touch\n" + "".join(f"- f{n}.py\n" for n in range(2_001)), "more than 2,000 paths"),
         ("\nNever edit `a.py`" + ", `b.py`" * 2_000, "Line 2 has more than 10,000 characters"),
     ],

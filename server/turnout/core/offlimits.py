@@ -38,6 +38,8 @@ RULES_FOLDER = ".cursor/rules"
 _MOST_TEXT = 1_000_000
 _MOST_RULES = 2_000
 _MOST_LINE = 10_000
+_MOST_SENTENCES = 20_000
+"""A line is at least one; it takes about a tenth of a millisecond to read one."""
 _SUSPICIOUS = re.compile(
     r"\b(?:touch|edit|modif|chang|alter|off[ -]limits|read[ -]only|hands off|out[ -]of|frozen)", re.IGNORECASE
 )
@@ -52,6 +54,8 @@ def parse_off_limits(text: str, exists: Exists = lambda _path: False) -> tuple[O
     """
     if len(text) > _MOST_TEXT:
         raise FileUnusable(f"They have more than {_MOST_TEXT:,} characters.")
+    if len(text.splitlines()) + len(_SENTENCE.findall(text)) > _MOST_SENTENCES:
+        raise FileUnusable(f"They have more than {_MOST_SENTENCES:,} lines or sentences.")
     found: dict[tuple[str, bool], OffLimits] = {}
     for rule in _rules(normalize("NFC", text), exists):
         found.setdefault((rule.pattern, rule.only_removal), rule)
@@ -133,7 +137,8 @@ def _listed(line: str, *, fenced: bool) -> Iterator[str]:
             return
     spans = _SPAN.findall(line)
     # Behind the path of an item stands why, which may name others.
-    yield from quoted_paths(spans[:1] if item and _reason_follows(line) else spans)
+    is_first_only = item is not None and len(spans) > 1 and _reason_follows(line)
+    yield from quoted_paths(spans[:1] if is_first_only else spans)
 
 
 def _reason_follows(line: str) -> bool:

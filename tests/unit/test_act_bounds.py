@@ -48,11 +48,14 @@ def test_tokens_are_about_those_of_the_text() -> None:
         (PRICED, 0.021, CACHED, True, 998),
         (PRICED, 0.021, replace(CACHED, model="another"), True, None),
         (PRICED, 0.005, CACHED, True, None),
+        (replace(PRICED, output_usd=0.0), 0.0201, SPENT, True, 16_000),
+        (replace(PRICED, output_usd=0.0), 0.0199, SPENT, True, None),
+        (replace(PRICED, output_usd=None), 0.0199, SPENT, True, 16_000),
     ],
     ids=[
         "no limit", "a free model", "no price", "plenty", "less than it may write", "enough for edits", "too little",
         "a turn may be short", "not even that", "cached", "cached by another",
-        "spent",
+        "spent", "only what is sent costs", "too little for what is sent", "a price that is not known",
     ],
 )  # fmt: skip
 def test_a_request_is_paid_for(

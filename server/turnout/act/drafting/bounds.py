@@ -71,12 +71,15 @@ class Bounds:
     def _affordable(
         self, receipts: Sequence[Receipt], model: Model, sent: int, cached: int, otherwise: int
     ) -> int:
-        """Tokens of an answer that the money left pays for; `otherwise` where no money limits it."""
-        if self.usd is None or not model.output_usd:
-            return otherwise
+        """Tokens of an answer that the money left pays for with what is sent; `otherwise` where none limits it."""
+        price_usd = model.output_usd or 0.0
         sent_usd = model.cost_usd(sent, 0, cached_tokens=min(cached, sent)) or 0.0
-        spent_usd = sum(receipt.cost_usd or 0.0 for receipt in receipts)
-        return max(0, int((self.usd - spent_usd - sent_usd) * 1_000_000 / model.output_usd))
+        if self.usd is None or not (price_usd or sent_usd):
+            return otherwise
+        left_usd = self.usd - sent_usd - sum(receipt.cost_usd or 0.0 for receipt in receipts)
+        if left_usd < 0:
+            return 0
+        return int(left_usd * 1_000_000 / price_usd) if price_usd else otherwise
 
 
 def tokens_of(prompt: ChatPrompt) -> int:

@@ -107,7 +107,7 @@ def _commit(repository: Path, sha: str) -> Commit | None:
 
 
 def _can_be_said(change: Change) -> bool:
-    """Whether a reply has words for `change`: none has for line endings, final newlines and empty new files."""
+    """Whether a reply has words for `change`: none has for line endings, blank ends and empty new files."""
     texts = [text for text in (change.before, change.after) if text is not None]
     if any("\0" in text or "\r" in text or "\ufeff" in text or len(text) > _MOST_BYTES for text in texts):
         return False
@@ -121,8 +121,9 @@ def _can_be_said(change: Change) -> bool:
         return False
     ends = {text.endswith("\n") for text in texts if text}
     blank_end = any(text.endswith("\n\n") or text == "\n" for text in texts)
+    blank_heads = {len(text) - len(text.lstrip("\n")) for text in texts}
     return (
-        len(ends) == 1
+        len(ends) == len(blank_heads) == 1
         and all(texts)
         and not blank_end
         and (change.before != change.after or bool(change.old_path))

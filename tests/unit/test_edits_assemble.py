@@ -440,7 +440,7 @@ def test_what_is_not_found_to_the_letter_must_be_sound(
         ("a.py", "a = 1\nb = 2\n", '  a = 1\n  b = """\n    c\n  """\n', None),
         ("a.py", 's = """\na\nb\n"""\n', '  s = """\n  a\n  c\n  """\n', 's = """\na\nc\n"""\n'),
         ("a.js", "a()\n", "  a()\n  x = `\n  ${b(\n  1)}`\n", None),
-        ("a.txt", "  a\n  b\n", "    a\n    c\n  \n", "  a\n  c\n\n"),
+        ("a.txt", "  a\n  b\n", "    a\n  \n    c\n", "  a\n\n  c\n"),
         ("a.txt", "a\nb\nc\n", "  a\n    b\n  d\n", "a\n  b\nd\n"),
         ("a.txt", "a\nb\n", "a\n  b\n", "a\n  b\n"),
         ("a.txt", "a\nb\n  c\n", "  a\n  b\n  c\n  d\n", "a\nb\nc\nd\n"),

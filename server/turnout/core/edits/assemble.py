@@ -16,6 +16,7 @@ from turnout.core.documents import Snapshot, line_body
 from turnout.core.edits.blanks import breaks, mean_nothing
 from turnout.core.edits.changes import FileChange, file_change
 from turnout.core.edits.elision import elided
+from turnout.core.edits.ends import with_own_ends
 from turnout.core.edits.locating import Region, bodies_of
 from turnout.core.edits.matching import Moved, moved_rows, new_file, regions, replace_regions, whole
 from turnout.core.edits.paths import as_written, is_hidden, normalise, same_file, same_place
@@ -182,7 +183,8 @@ def _text_after(path: str, file: Snapshot, steps: list[Step], shown: Shown) -> t
     if writes:
         counting = counting_ends(file, shown.parser)
         in_markdown = file.language == "markdown"
-        found = [whole(file.lines, writes[0].lines, counting, in_markdown=in_markdown)]
+        bodies = with_own_ends(bodies_of(file.lines), writes[0].lines)
+        found = [whole(file.lines, bodies, counting, in_markdown=in_markdown)]
     else:
         found, failures = regions(path, file.lines, edits)
         if failures:

@@ -35,6 +35,30 @@ def new(before: str, after: str, old: Found, now: Found) -> list[tuple[int, str]
     return [(problem.line, problem.text) for problem in found]
 
 
+SIZES = [
+    ("E501 Line too long (90 > 88)", "E501 Line too long (112 > 88)"),
+    ("E501 line too long (90 > 79 characters)", "E501 line too long (81 > 79 characters)"),
+    ("C901 'f' is too complex (12)", "C901 'f' is too complex (13)"),
+    ("Line too long (120/100) (line-too-long)", "Line too long (101/100) (line-too-long)"),
+    (
+        "Metrics/MethodLength: Method has too many lines. [12/10]",
+        "Metrics/MethodLength: Method has too many lines. [11/10]",
+    ),
+    (
+        "This line has a length of 120. Maximum allowed is 100.",
+        "This line has a length of 101. Maximum allowed is 100.",
+    ),
+    ("Line is longer than 100 characters (found 120).", "Line is longer than 100 characters (found 101)."),
+    (
+        "cyclomatic complexity 21 of func `f` is high (> 20)",
+        "cyclomatic complexity 22 of func `f` is high (> 20)",
+    ),
+    ("the line is 130 characters long", "the line is 121 characters long"),
+    ("it took 12 ms", "it took 9 ms"),
+    ("redefined, see line 3", "redefined, see line 4"),
+]
+"""What is said of a size, and of another size."""
+
 OLD = [
     ("on a line that moved", "x\n", "y\nx\n", [(1, "T201")], [(2, "T201")]),
     ("with a place in its words", "x\nz\n", "y\nx\nz\n", [(2, "see line 1")], [(3, "see line 2")]),
@@ -43,6 +67,11 @@ OLD = [
     ("that names it elsewhere", AREA, SIZE, [(2, "in area: w")], [(2, "in size: w")]),
     ("that names it still", AREA, SIZE, [(1, "see area")], [(1, "see area")]),
     ("of a length", "print(a)\n", "print(abc)\n", [(1, "long (90 > 88)")], [(1, "long (92 > 88)")]),
+    *(
+        ("of a size", "f(1)\ng\n", f"{after}\ng\n", [(1, said)], [(1, other)])
+        for after in ("f(2)", "f(\n2)", "h\nf(1)")
+        for said, other in SIZES
+    ),
     ("on a line cut in two", "f(a, b)\n", "f(\n  a, b)\n", [(1, "T201")], [(2, "T201")]),
     ("on lines that changed places", "p\nq\n", "q\np\n", [(1, "a"), (2, "b")], [(2, "a"), (1, "b")]),
     ("on a line like one put in", "x\np\n", "x\nz\nx\np\n", [(1, "a")], [(3, "a")]),
@@ -59,6 +88,16 @@ def test_old_problems(before: str, after: str, old: Found, now: Found) -> None:
     assert new(before, after, [], now) == now
 
 
+OTHERS = [
+    ('Argument 1 to "f" is of the wrong type', 'Argument 2 to "f" is of the wrong type'),
+    ("Expected 2 arguments, but got 1", "Expected 3 arguments, but got 1"),
+    ("Too many arguments: expected 1", "Too many arguments: expected 2"),
+    ("tuple index 2 is out of range", "tuple index 3 is out of range"),
+    ("assert 1 > 2", "assert 3 > 2"),
+    ("too long (90 > 88)", "too long (90 > 79)"),
+]
+"""What is said of one thing, and of another."""
+
 NEW = [
     ("one more", "x\n", "x\nx\n", [(1, "T201")], [(1, "T201"), (2, "T201")], [(2, "T201")]),
     ("on the same line", "x\n", "z\n", [(1, "a")], [(1, "a"), (1, "a")], [(1, "a")]),
@@ -68,6 +107,11 @@ NEW = [
     ("with another rule", "x\n", "y\n", [(1, "D103 b")], [(1, "D104 b")], [(1, "D104 b")]),
     ("of another name", AREA, SIZE, [(2, "no foo")], [(2, "no bar")], [(2, "no bar")]),
     ("of the old name", AREA, SIZE, [(2, "no size")], [(2, "no area")], [(2, "no area")]),
+    *(
+        ("of another thing", "f(1)\ng\n", f"{after}\ng\n", [(1, said)], [(1, other)], [(1, other)])
+        for after in ("f(2)", "f(\n2)", "h\nf(1)")
+        for said, other in OTHERS
+    ),
     ("of a number", "x\ny\n", "x\nz\n", [(1, "takes 2")], [(1, "takes 3")], [(1, "takes 3")]),
 ]
 

@@ -17,7 +17,15 @@ from turnout.core.edits.diff import changed_ranges
 from turnout.core.problems import Problem
 
 _PLACES = re.compile(r"\b(?:lines?|Zeile|col(?:umn)?s?)\s+\d+\b|:\d+(?::\d+)?\b")
-_NUMBER = re.compile(r"\b\d+\b")
+_OF_SIZE = re.compile(
+    r"\b(?:too|long(?:er)?|length|complexity|exceeds?|maximum|characters|high)\b", re.IGNORECASE
+)
+_SIZE = re.compile(
+    r"(?<=[(\[])\d+(?=(?: ?[>/] ?\d+)?(?: [a-z]+)?[)\]])"  # (90 > 88), (12), [12/10]
+    r"|(?<=\bof )\d+\b|(?<=\bcomplexity )\d+\b|(?<=\bfound )\d+\b"
+    r"|(?<=\bis )\d+(?= (?:characters|lines|columns|bytes)\b)"
+)
+_DURATION = re.compile(r"\b\d+(?:\.\d+)? ?(?:ns|µs|us|ms|s|sec|seconds?)\b")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _WORD = re.compile(r"\w+")
 _NAME = re.compile(r"[^\W\d]\w*")
@@ -136,8 +144,8 @@ def _at(place: _Place, said: str, _form: Form) -> Key | None:
 
 
 def _instead(place: _Place, said: str, _form: Form) -> Key | None:
-    """The same words, but for numbers, about a line in the place of one other: a length or a count may differ."""
-    return None if place.row is None else (place.path, place.hunk, place.row, _NUMBER.sub("", said))
+    """The same words, but for sizes, about a line in the place of one other."""
+    return None if place.row is None else (place.path, place.hunk, place.row, _unmeasured(said))
 
 
 def _moved(place: _Place, said: str, form: Form) -> Key | None:
@@ -146,15 +154,15 @@ def _moved(place: _Place, said: str, form: Form) -> Key | None:
 
 
 def _within(place: _Place, said: str, _form: Form) -> Key | None:
-    """The same words, but for numbers, about lines in the place of a different number of others."""
+    """The same words, but for sizes, about lines in the place of a different number of others."""
     is_there = place.hunk is not None and place.row is None
-    return (place.path, place.hunk, _NUMBER.sub("", said)) if is_there else None
+    return (place.path, place.hunk, _unmeasured(said)) if is_there else None
 
 
 def _below(place: _Place, said: str, _form: Form) -> Key | None:
-    """The same words about the line before which others were put in, as of a block that now begins with them."""
+    """The same words, but for sizes, about the line before which others were put in: of a block that begins there now."""
     hunk = place.above if place.hunk is None else place.hunk
-    return None if hunk is None or place.row is not None else (place.path, hunk, _NUMBER.sub("", said))
+    return None if hunk is None or place.row is not None else (place.path, hunk, _unmeasured(said))
 
 
 def _on_top(place: _Place, said: str, _form: Form) -> Key | None:
@@ -175,6 +183,12 @@ def _keys(problem: Problem, place: _Place, names: Names) -> list[Key | None]:
 
     forms: tuple[Form, ...] = (str, renamed)
     return [rule(place, form(said), form) for rule in _RULES for form in forms]
+
+
+def _unmeasured(said: str) -> str:
+    """`said` without how long, how complex or how slow something is; any other number may be what is wrong."""
+    said = _DURATION.sub("", said)
+    return _SIZE.sub("", said) if _OF_SIZE.search(said) else said
 
 
 def _spaced(text: str) -> str:

@@ -160,7 +160,7 @@ def _within(place: _Place, said: str, _form: Form) -> Key | None:
 
 
 def _below(place: _Place, said: str, _form: Form) -> Key | None:
-    """The same words, but for sizes, about the line before which others were put in: of a block that begins there now."""
+    """The same words, but for sizes, about the line before which others were put in, where a block begins now."""
     hunk = place.above if place.hunk is None else place.hunk
     return None if hunk is None or place.row is not None else (place.path, hunk, _unmeasured(said))
 

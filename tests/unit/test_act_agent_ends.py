@@ -1,5 +1,6 @@
 """When a model with tools is done, and what ends its work before that."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -23,6 +24,8 @@ from turnout.act.drafting.groups import divided
 from turnout.act.gathering.context import gather_context
 from turnout.act.job import Job
 from turnout.act.refactor import propose
+from turnout.core.answers import Answer, PromptFor
+from turnout.core.receipts import SentFile
 from turnout.core.requests import Kind, Route
 from turnout.errors import ProtocolViolation, StreamTruncated
 
@@ -112,6 +115,29 @@ async def test_an_answer_that_breaks_off_is_paid_for() -> None:
     cut.receipt = replace(cut.receipt, bytes_sent=0)
     proposal, _ = await run([[("list_files", {})], cut, edits()])
     assert proposal.receipt.tokens_in == 200
+
+
+PLAIN = replace(MODEL, name="plain", tools=False)
+BLOCK = "shapes.py\n<<<<<<< SEARCH\ndef area(w, h):\n=======\ndef size(w, h):\n>>>>>>> REPLACE\n"
+
+
+async def test_a_first_turn_that_was_cut_is_in_the_receipt_of_who_takes_over() -> None:
+    """What got to a model with tools that never answered is paid for, also where another does without them."""
+    cut = StreamTruncated("The connection is lost.")
+    cut.receipt = receipt("refactor", MODEL, (), 7)
+
+    class Falling(Calling):
+        """Breaks off once, and then another model is there."""
+
+        async def ask(
+            self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
+        ) -> Answer:
+            self.model = PLAIN if self.prompts else MODEL
+            return await super().ask(kind, prompt, files, on_text)
+
+    proposal = await propose(HERE, around(Falling([cut, BLOCK]), OPEN))
+    assert [change.path for change in proposal.changes] == ["shapes.py"]
+    assert (proposal.receipt.model, proposal.receipt.cost_usd) == ("far, plain", pytest.approx(0.02))
 
 
 def _new(number: int) -> tuple[str, object]:

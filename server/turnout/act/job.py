@@ -3,8 +3,7 @@
 Invariant: every file either has a draft, is in one, or is named with the reason.
 """
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from turnout.act.agent.loop import ToolsUnavailable, takes_tools, work_out
@@ -63,20 +62,29 @@ class Job:
     async def _at_once(self) -> tuple[list[Draft], Unread]:
         """One draft for all files, or one for each: the first answer decides, by whether its model writes all."""
         asked = self._question(self._files)
+        cut: tuple[Receipt, ...] = ()
         if takes_tools(self.seams, asked):
-            with suppress(ToolsUnavailable):
+            try:
                 return [await self._with_tools(asked)], []
-        return await self._each(asked, alone=False)
+            except ToolsUnavailable as failure:
+                cut = failure.receipts
+        return await self._each(asked, alone=False, cut=cut)
 
     async def _one_by_one(self) -> tuple[list[Draft], Unread]:
         """A draft for each of many files, within the limits of one refactor but for its turns."""
         asked = self._about(next(iter(self._files)))
         return await self._each(asked, alone=True)
 
-    async def _each(self, asked: Question, *, alone: bool) -> tuple[list[Draft], Unread]:
-        """The draft that answers `asked`, and one for each other file where it is about one `alone`."""
+    async def _each(
+        self, asked: Question, *, alone: bool, cut: Sequence[Receipt] = ()
+    ) -> tuple[list[Draft], Unread]:
+        """The draft that answers `asked`, and one for each other file where it is about one `alone`.
+
+        `cut` are receipts of requests for the same that came to nothing: they are with the first draft.
+        """
         first, *rest = self._files or ("new files",)
-        meter = Meter(self.seams.asker, replace(self._bounds(), turns=_ANY_NUMBER), [*self.spent])
+        spent = [*self.spent, *cut]
+        meter = Meter(self.seams.asker, replace(self._bounds(), turns=_ANY_NUMBER), spent)
         seams = meter.within(self.seams)
         seams.tell(first, 0, len(self._files))
         drafts = {first: await draft_edits(asked, seams)}

@@ -77,7 +77,14 @@ def takes_tools(seams: Seams, question: Question) -> bool:
 
 
 class ToolsUnavailable(Exception):
-    """No model with tools answered, and there are others that could without: nothing was done yet."""
+    """No model with tools answered, and there are others that could without: nothing was done yet.
+
+    `receipts` are of requests that got to one all the same.
+    """
+
+    def __init__(self, receipts: Sequence[Receipt]) -> None:
+        super().__init__("No model with tools answered.")
+        self.receipts = tuple(receipts)
 
 
 @dataclass
@@ -123,7 +130,7 @@ class _Work:
             unfinished = f"It was stopped after {self.bounds.seconds:g} s."
         except (BackendError, RouteError) as failure:
             if self.talk.others and not self.talk.answers:
-                raise ToolsUnavailable from failure
+                raise ToolsUnavailable(self.talk.receipts) from failure
             if self.draft is None or not self.draft.changes:
                 raise
             unfinished = f"The model could not go on: {failure}"

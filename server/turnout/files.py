@@ -205,6 +205,16 @@ class Folder:
         names = {PurePosixPath(path), PurePosixPath(self._resolved(path))}
         return next((keeper for name in names if (keeper := self._ignores.withheld(name.as_posix()))), None)
 
+    def own_place(self, uri: str) -> Path | None:
+        """Where a file lies; None outside of the folder, for a link and behind one, and for one that is ignored."""
+        target = Path(os.path.normpath(uri_to_path(uri)))
+        base = next((base for base in (self.root, self._real) if target.is_relative_to(base)), None)
+        if base is None:
+            return None
+        inside = target.relative_to(base)
+        is_straight = same_place(os.path.realpath(target)) == same_place(str(self._real / inside))
+        return target if is_straight and not self._ignores.leaves_out(inside.as_posix()) else None
+
     def _resolved(self, path: str) -> str:
         real = (self._real / path).resolve()
         return real.relative_to(self._real).as_posix() if real.is_relative_to(self._real) else path

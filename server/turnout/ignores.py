@@ -92,15 +92,25 @@ class Ignores:
 
     def withheld(self, path: str) -> str | None:
         """What keeps the file from every model, as `.cursorignore:3`; None where nothing does."""
+        return self._line_against(path, AI_FILES) or None
+
+    def leaves_out(self, path: str) -> bool:
+        """Whether a file is not to be collected, by itself or because a folder around it is not."""
+        folders = list(PurePosixPath(path).parents)[:-1]
+        return bool(self._line_against(path, (_GIT, *AI_FILES))) or any(
+            self._is_filled(self._inside / folder) for folder in folders
+        )
+
+    def _line_against(self, path: str, names: Iterable[str]) -> str:
         whole = self._inside / path
         around = _around(whole)
         parts = [*(folder[:-1] for folder in reversed(around[:-1])), whole.as_posix()]
-        for name in AI_FILES:
+        for name in names:
             chain = self._having(around, name)
             for part in parts if chain else ():
                 if decided := _decided(chain, part, is_folder=part != parts[-1]):
                     return decided
-        return None
+        return ""
 
     def _having(self, around: Sequence[str], name: str) -> list[tuple[str, _Rules]]:
         """Those of the folders `around` in which a file is called `name`, in the same order, each with its rules."""

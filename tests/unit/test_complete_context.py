@@ -311,6 +311,16 @@ async def test_what_the_index_has_yet_to_learn_is_not_gathered() -> None:
     assert (await Gatherer(files, emptied.get).gather(*document())).chunks == ()
 
 
+async def test_a_document_that_came_to_be_kept_out_is_let_go_of() -> None:
+    """An editor that has a file open has it open also once an ignore file names it."""
+    other = "file:///w/other.py"
+    files = Files(Index(passages=(passage("other.py"),)))
+    gatherer = await gathered(files, {other: Document(other, "python", 1, SIMILAR).snapshot()})
+    assert (await gatherer.current("inline", URI)).chunks
+    files.disk["other.py"] = False
+    assert (await gatherer.current("inline", URI)).chunks == ()
+
+
 async def test_what_a_file_says_of_itself_stays_while_it_is_typed_in() -> None:
     """The model has read it, and the request has the file anyway."""
     files = Files(Index((definition("cost", "app.py"),)), lost={"app.py"})

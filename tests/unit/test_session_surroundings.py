@@ -118,7 +118,7 @@ async def test_a_file_goes_along_by_the_route_of_the_very_kind() -> None:
 
 def test_a_file_that_changed_looks_different(tmp_path: Path) -> None:
     """Whatever takes its place, and whether or not it can be read."""
-    found, file = surroundings(), tmp_path / "a.py"
+    found, file = surroundings(Folders(tmp_path)), tmp_path / "a.py"
     uri = file.as_uri()
     assert found.look(uri) is None
     file.write_text("one = 1\ntwo = 2\n")
@@ -133,6 +133,36 @@ def test_a_file_that_changed_looks_different(tmp_path: Path) -> None:
     assert not found.holds((tmp_path).as_uri(), "two = 2")
     assert not found.holds("untitled:x", "two = 2")
     assert found.look("untitled:x") is None
+
+
+@pytest.mark.parametrize("name", [".gitignore", ".turnoutignore"])
+@pytest.mark.parametrize("line", ["a.py", "sub/", "*.py"])
+def test_a_file_that_came_to_be_ignored_is_kept_out(tmp_path: Path, name: str, line: str) -> None:
+    """From the moment in which the ignore file says so, and until it no longer does."""
+    found, file = surroundings(Folders(tmp_path)), tmp_path / "sub/a.py"
+    file.parent.mkdir()
+    file.write_text("one = 1\n")
+    assert found.look(file.as_uri())
+    (tmp_path / name).write_text(line + "\n")
+    assert found.look(file.as_uri()) is False
+    assert not found.holds(file.as_uri(), "one = 1")
+    (tmp_path / name).unlink()
+    assert found.look(file.as_uri())
+
+
+@pytest.mark.parametrize("link", ["a.py", "sub"])
+def test_a_file_that_became_a_link_is_kept_out(tmp_path: Path, link: str) -> None:
+    """It shows what another file says, which may be one that nobody may read."""
+    found, file = surroundings(Folders(tmp_path)), tmp_path / "sub" / "a.py"
+    (tmp_path / "vault").mkdir()
+    (tmp_path / "vault/a.py").write_text("one = 1\n")
+    if link == "sub":
+        file.parent.symlink_to("vault")
+    else:
+        file.parent.mkdir()
+        file.symlink_to("../vault/a.py")
+    assert found.look(file.as_uri()) is False
+    assert not found.holds(file.as_uri(), "one = 1")
 
 
 def test_a_path_has_a_uri_within_its_folder(tmp_path: Path) -> None:

@@ -53,7 +53,10 @@ class Files(Protocol):
         ...
 
     def look(self, uri: str) -> object:
-        """What tells a file on disk from what it was or will be; None where nothing is. Blocks."""
+        """What tells a file on disk from what it was or will be; None where nothing is, False where it is kept out.
+
+        Blocks.
+        """
         ...
 
     def holds(self, uri: str, text: str) -> bool:
@@ -205,7 +208,7 @@ class Gatherer:
             document, on_disk = documents[uri], self._files.look(uri)
             version = None if document is None else document.version
             known = on_disk is not None if document is None else version is not None
-            found[uri] = (version, on_disk) if known else None
+            found[uri] = (version, on_disk) if known and on_disk is not False else None
         return found
 
     def _standing(

@@ -5,6 +5,7 @@ Invariant: text of a file goes with a document only where the models of the rout
 
 import asyncio
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Protocol
 
 from turnout.complete import Rules
@@ -20,7 +21,7 @@ from turnout.core.repository import Repository
 from turnout.core.requests import Kind, Route
 from turnout.core.withholding import why_apart
 from turnout.errors import PathRefused, TurnoutError
-from turnout.files import Folder, uri_to_path
+from turnout.files import Folder
 
 _KIND: Kind = "inline"
 
@@ -93,9 +94,15 @@ class Surroundings:
         return why_apart(alone, together)
 
     def look(self, uri: str) -> object:
-        """What tells a file on disk from what it was or will be; None where nothing is. Blocks."""
+        """What tells a file on disk from what it was or will be; None where nothing is, False where it is kept out.
+
+        Kept out is a link, what is behind one, and what an ignore file leaves out as it is now. Blocks.
+        """
         try:
-            stat = uri_to_path(uri).stat()
+            file = self._own_place(uri)
+            if file is None:
+                return False
+            stat = file.lstat()
         except (OSError, ValueError, PathRefused):
             return None
         return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
@@ -103,12 +110,16 @@ class Surroundings:
     def holds(self, uri: str, text: str) -> bool:
         """Whether every line of `text` stands in a file on disk. Blocks."""
         try:
-            file = uri_to_path(uri)
-            if not file.is_file() or file.stat().st_size > MAX_FILE_BYTES:
+            file = self._own_place(uri)
+            if file is None or not file.is_file() or file.stat().st_size > MAX_FILE_BYTES:
                 return False
             return stands_in(text, file.read_text("utf-8", errors="replace"))
         except (OSError, ValueError, PathRefused):
             return False
+
+    def _own_place(self, uri: str) -> Path | None:
+        folder = self._folders.folder(uri)
+        return folder.own_place(uri) if folder is not None else None
 
     async def window(self, uri: str) -> Window:
         """How much a prompt may hold there."""

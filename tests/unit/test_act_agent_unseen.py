@@ -51,11 +51,15 @@ async def after(*turns: Turn, files: dict[str, str] = FILES) -> tuple[Proposal, 
     ids=["changed then", "read then", "found then", "changed at once", "read before"],
 )
 async def test_what_was_seen_or_changed_is_no_concern(turns: list[Turn]) -> None:
-    """A model that looked at a file may leave it as it is; it is told of those that it did not before it ends."""
+    """A model that looked at a file may leave it as it is; it is told of those that it did not before it ends.
+
+    Whether it was right to leave one is for the user to see.
+    """
     proposal, asker = await after(*turns)
     assert (proposal.complete, failed(proposal)) == (True, {})
     assert len(asker.prompts) == len(turns)
-    assert verdict(proposal.checks).state == "verified"
+    is_whole = len(proposal.changes) == len(FILES)
+    assert verdict(proposal.checks).state == ("verified" if is_whole else "partly")
 
 
 @pytest.mark.parametrize("turns", [[SHOWN, "Done."], [renaming(["shapes.py"], done=False), "Done.", "No."]])

@@ -9,6 +9,7 @@ from turnout.act.drafting.conversation import MAX_REPAIRS
 from turnout.act.drafting.groups import divided
 from turnout.act.drafting.totals import proposal_from
 from turnout.act.gathering.context import gather_context
+from turnout.act.gathering.leftovers import leftovers
 from turnout.act.gathering.newfiles import unasked
 from turnout.act.gathering.scope import Request, Scope, must_be_workable
 from turnout.act.job import Job
@@ -44,7 +45,7 @@ async def propose(request: Request, seams: Seams, *, repairs: int = MAX_REPAIRS)
     unread += [(missed.path, FileUnusable(missed.reason)) for missed in scope.missed]
     proposal = proposal_from(request.instruction, drafts, unread, scope.skipped, job.spent)
     approved = job.request.approved
-    more = unasked(proposal.changes, request.instruction)
+    more = [*unasked(proposal.changes, request.instruction), *await leftovers(proposal.changes, seams)]
     more += [_plan_check(approved, proposal)] if approved else []
     if request.approved is None:
         looked_at = frozenset[str]().union(*(draft.looked_at for draft in drafts))

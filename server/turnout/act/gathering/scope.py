@@ -28,8 +28,8 @@ MAX_BYTES = 120_000
 MOST_NAMED, MOST_NAMED_BYTES = 200, 1_200_000
 """Of a refactor: what is named, planned or mentioned, and more than one request takes, is worked on in rounds."""
 UNSAYABLE = "An edit cannot name it: its name reads as another place."
-_MAX_LOOKED_AT = 5_000
-_NOT_CODE = frozenset({"css", "html", "json", "markdown", "plaintext", "toml", "yaml"})
+MAX_LOOKED_AT = 5_000
+NOT_CODE = frozenset({"css", "html", "json", "markdown", "plaintext", "toml", "yaml"})
 _STOP = frozenset(
     """
     add all and any are as at be by can change class code comment comments const convert create def delete docstring
@@ -310,11 +310,11 @@ def _mentioning(
 ) -> Found:
     """Other files of code, and where `names` are in them."""
     in_index = repository is not None and is_whole(repository)
-    looked_at = islice(workspace.paths(), None if in_index else _MAX_LOOKED_AT)
+    looked_at = islice(workspace.paths(), None if in_index else MAX_LOOKED_AT)
     listed = [
         path
         for path in looked_at
-        if path not in taken.files and language_of(path) not in _NOT_CODE and taken.can_name(path)
+        if path not in taken.files and language_of(path) not in NOT_CODE and taken.can_name(path)
     ]
     if repository is not None and in_index:
         return Found(listed, *indexed(names, repository, frozenset(listed)))

@@ -67,6 +67,12 @@ async def test_a_change_out_of_place_is_refused(step: str) -> None:
         ("web/vite.config.mts", "Split it.", True),
         ("lib/a.pth", "Split it.", True),
         ("package.json", "Split it.", True),
+        ("AGENTS.md", "Split it.", True),
+        ("web/CLAUDE.local.md", "Split it.", True),
+        ("docs/copilot-instructions.md", "Split it.", True),
+        ("rules/style.mdc", "Split it.", True),
+        ("AGENTS.md", "Say so in agents.md", False),
+        ("docs/agency.md", "Split it.", False),
         ("conftest.py", "Add a `conftest.py`.", False),
         ("tests/conftest.py", "Write ./tests/conftest.py", False),
         ("makefile", "Add a Makefile.", False),
@@ -74,13 +80,15 @@ async def test_a_change_out_of_place_is_refused(step: str) -> None:
         ("packages.json", "Split it.", False),
     ],
 )
-def test_a_new_file_that_runs_by_itself_is_told(path: str, said: str, is_told: bool) -> None:
-    """Made or moved there, unless the instruction names it; an edit of one that is there is told by its diff."""
+def test_a_file_that_runs_by_itself_is_told(path: str, said: str, is_told: bool) -> None:
+    """Made, moved there or edited, unless the instruction names it; so is one that tells models what to do."""
     made = file_change("create", f"file:///w/{path}", path, (), ("x\n",))
     uri = f"file:///w/{path}"
     moved = file_change("rename", "file:///w/a", "a", ("x\n",), ("x\n",), new_uri=uri, new_path=path)
     edited = file_change("edit", f"file:///w/{path}", path, ("x\n",), ("y\n",))
-    assert [len(unasked([change], said)) for change in (made, moved, edited)] == [is_told, is_told, 0]
+    gone = file_change("delete", f"file:///w/{path}", path, ("x\n",), ())
+    assert not unasked([gone], said)
+    assert [len(unasked([change], said)) for change in (made, moved, edited)] == [is_told] * 3
 
 
 async def test_such_a_proposal_is_not_verified_whole() -> None:

@@ -229,8 +229,8 @@ def test_dots_beside_statements_leave_code_out(text: str, is_elided: bool, stub:
     [
         "", " ", ".", "..", "a/..", "../a", "a/../../b", "/a", "//a", "\\\\host\\a", "C:\\a", "c:a", "~/a", "file:///a",
         "~", "~root/a", "./~/a", "./c:a", "./ a",
-        "a/", "a\0b", "a\nb", ".git", ".git/config", "a/.GIT/x", ".git./x", ".git /x", "git~1/x", ".g\u200cit/config",
-        ".git::$INDEX_ALLOCATION/x", "..\\a", "x" * 2000,
+        "a/", "a\0b", "a\nb", ".git", ".git/config", "a/.GIT/x", ".git./x", ".git /x", "git~1/x", "GIT~2/x",
+        ".g\u200cit/config", ".git::$INDEX_ALLOCATION/x", "..\\a", "x" * 2000,
     ],
 )  # fmt: skip
 def test_paths_that_lead_elsewhere_are_refused(path: str) -> None:

@@ -1,4 +1,4 @@
-"""Where a refactor of files that the user named may put a new one, and which new ones the user has to be told of.
+"""Where a refactor of files that the user named may put a new one, and which files the user has to be told of.
 
 Invariant: it is beside one of them, in a folder that was named or below, or where the user's own words say.
 """
@@ -23,6 +23,12 @@ _RUNS_BY_ITSELF = re.compile(
 )
 """Names of files that an interpreter, a build, a test run or an installation runs or takes commands from; hidden ones
 are never made."""
+_STEERS_MODELS = re.compile(
+    r"(?:agents?|claude|gemini|copilot|cursor)(?:[.-]\w+)?\.mdc?|.+\.(?:instructions|prompt|chatmode)\.md|.+\.mdc"
+    r"|\.(?:cursor|windsurf|cline|roo)rules|skill\.md",
+    re.IGNORECASE,
+)
+"""Names of files that models read before they work on a project."""
 
 
 def out_of_place(path: str, request: Request, workspace: Workspace) -> str | None:
@@ -59,17 +65,24 @@ def _has_room(place: PurePosixPath, uri: str, request: Request, workspace: Works
 
 
 def unasked(changes: Iterable[FileChange], instruction: str) -> list[Check]:
-    """That `changes` make files which run by themselves and which `instruction` does not name, each in its words.
+    """What `changes` make, move or edit that runs by itself or steers models, each file in words of its own.
 
-    Nobody can check what they are for: they are for the user to look at.
+    Nobody can check what they are for: they are for the user to look at, unless `instruction` names them.
     """
     said = {token.removeprefix("./").rstrip("/.").lower() for token in _TOKEN.findall(instruction)}
-    made = (change.path if change.kind == "create" else change.new_path for change in changes)
-    places = [PurePosixPath(path) for path in made if path]
-    return [
-        Check(
-            f"{place}, which is new and runs by itself", True, "the instruction does not name it", ran=False
-        )
-        for place in places
-        if _RUNS_BY_ITSELF.fullmatch(place.name) and not {place.as_posix().lower(), place.name.lower()} & said
-    ]
+    found = []
+    for change in changes:
+        place = PurePosixPath(change.new_path or change.path)
+        does = _does_by_itself(place.name) if change.kind != "delete" else ""
+        if does and not {place.as_posix().lower(), place.name.lower()} & said:
+            is_new = "" if change.kind == "edit" else "is new and "
+            name = f"{place}, which {is_new}{does}"
+            found.append(Check(name, True, "the instruction does not name it", ran=False))
+    return found
+
+
+def _does_by_itself(name: str) -> str:
+    """What a file of that name does without being asked to; empty for most."""
+    if _RUNS_BY_ITSELF.fullmatch(name):
+        return "runs by itself"
+    return "tells models what to do" if _STEERS_MODELS.fullmatch(name) else ""

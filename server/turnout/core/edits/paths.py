@@ -89,6 +89,6 @@ def _beside(path: str, role: str) -> str:
 
 
 def _is_git(segment: str) -> bool:
-    """Whether some file system takes `segment` for `.git`: cases, trailing dots, streams and invisible characters."""
+    """Whether some file system takes `segment` for `.git`: in any case, with dots, streams, short or unseen."""
     visible = "".join(c for c in segment if unicodedata.category(c) != "Cf")
-    return visible.casefold().split(":")[0].rstrip(" .") in (".git", "git~1")
+    return re.fullmatch(r"\.git|git~\d+", visible.casefold().split(":")[0].rstrip(" .")) is not None

@@ -23,6 +23,9 @@ _MARKS = ("CACHEDIR.TAG", "pyvenv.cfg")
 """In a cache or a build, as many programs mark theirs, and in a virtual environment."""
 
 _GIT = ".gitignore"
+_GIT_HERE = ".git/info/exclude"
+"""What git leaves out in this clone alone; every `.gitignore` may take it back in."""
+
 _MAX_BYTES = 1_000_000
 _HERE = PurePosixPath()
 _FOLDS_CASE = sys.platform in ("win32", "darwin")
@@ -114,7 +117,9 @@ class Ignores:
 
     def _having(self, around: Sequence[str], name: str) -> list[tuple[str, _Rules]]:
         """Those of the folders `around` in which a file is called `name`, in the same order, each with its rules."""
-        read = ((folder, self._rules(folder, name)) for folder in around)
+        read = [(folder, self._rules(folder, name)) for folder in around]
+        if name == _GIT:
+            read.append(("", self._rules("", _GIT_HERE)))
         return [(folder, rules) for folder, rules in read if rules.look is not None]
 
     def _rules(self, folder: str, name: str) -> _Rules:
@@ -123,7 +128,7 @@ class Ignores:
         if known is not None and self._kept:
             return known
         file = os.path.join(self._top, path)  # noqa: PTH118  # asked on every letter
-        look = _look_at(file, follow=name != _GIT)
+        look = _look_at(file, follow=name in AI_FILES)
         if known is None or known.look != look:
             known = self._read[path] = _Rules(path) if look is None else _parsed(path, Path(file), look)
         return known
@@ -158,7 +163,7 @@ def _look_at(file: str, *, follow: bool) -> _Look | None:
 
 
 def _parsed(path: str, file: Path, look: _Look) -> _Rules:
-    ours = file.name != _GIT
+    ours = file.name in AI_FILES
     try:
         if (file.is_symlink() and not ours) or not file.is_file() or not 0 <= look[1] <= _MAX_BYTES:
             raise OSError

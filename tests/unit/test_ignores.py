@@ -73,6 +73,25 @@ def test_as_git_does(tree: Path, top: list[str], inner: list[str], deep: list[st
     assert {name for name in TREE if ignores.withheld(name)} == ignored_by_git(tree)
 
 
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(here=FILE, top=FILE, inner=FILE)
+@example(here=["a", "dir/"], top=["!a"], inner=[])
+@example(here=["b.c"], top=[], inner=["!b.c"])
+def test_what_is_left_out_in_one_clone(tree: Path, here: list[str], top: list[str], inner: list[str]) -> None:
+    """`.git/info/exclude` means what it means to git: what every `.gitignore` may take back in."""
+    written = {".git/info/exclude": here, ".gitignore": top, "dir/.gitignore": inner, "dir/sub/.gitignore": []}
+    (tree / ".git/info").mkdir(exist_ok=True)
+    for name, lines in written.items():
+        (tree / name).write_text("\n".join(lines) + "\n", newline="")
+    for folder in ("", "dir", "dir/sub"):
+        (tree / folder / ".aiexclude").unlink(missing_ok=True)
+    ignores = Ignores(tree)
+    found = {name for name in TREE if ignores.leaves_out(name)}
+    ignored = ignored_by_git(tree)
+    (tree / ".git/info/exclude").unlink()
+    assert found == ignored
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A folder with two files and one below."""

@@ -79,7 +79,12 @@ def test_as_git_does(tree: Path, top: list[str], inner: list[str], deep: list[st
 @example(here=["b.c"], top=[], inner=["!b.c"])
 def test_what_is_left_out_in_one_clone(tree: Path, here: list[str], top: list[str], inner: list[str]) -> None:
     """`.git/info/exclude` means what it means to git: what every `.gitignore` may take back in."""
-    written = {".git/info/exclude": here, ".gitignore": top, "dir/.gitignore": inner, "dir/sub/.gitignore": []}
+    written = {
+        ".git/info/exclude": here,
+        ".gitignore": top,
+        "dir/.gitignore": inner,
+        "dir/sub/.gitignore": [],
+    }
     (tree / ".git/info").mkdir(exist_ok=True)
     for name, lines in written.items():
         (tree / name).write_text("\n".join(lines) + "\n", newline="")

@@ -11,6 +11,7 @@ from support.holes import place_in
 from turnout.complete import Completer, Rules
 from turnout.complete.ahead import Offer, with_text
 from turnout.core.answers import Answer, Ask
+from turnout.core.documents import Document, Position
 from turnout.core.models import Model
 from turnout.core.prompts import FimPrompt
 from turnout.core.receipts import Receipt
@@ -143,9 +144,9 @@ async def test_nothing_is_begun_while_typing_goes_on() -> None:
     await under_way
 
 
-@pytest.mark.parametrize("how", ["elsewhere", "rejected", "closed", "end"])
+@pytest.mark.parametrize("how", ["elsewhere", "quiet", "rejected", "closed", "end"])
 async def test_it_ends_when_the_user_goes_elsewhere(how: str) -> None:
-    """A request somewhere else, a rejection, the end of the document or of the server ends it."""
+    """A request somewhere else, be it in a word, a rejection, the end of the document or of the server ends it."""
     runner, timers = Scripted(ANSWERS), Timers()
     completer = subject(runner, timers)
     await ghost(completer, "x = |\n")
@@ -155,12 +156,55 @@ async def test_it_ends_when_the_user_goes_elsewhere(how: str) -> None:
     if how == "elsewhere":
         runner.hold = False
         await ghost(completer, "y = |\n")
+    elif how == "quiet":
+        assert await ghost(completer, "x|y = 1\n") is None
     elif how == "rejected":
         completer.rejected("r1")
     elif how == "closed":
         completer.forget("file:///d")
     else:
         await completer.close()
+    await timers.pass_by()
+    assert runner.stopped == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "goes_on"),
+    [
+        ("x = |\n", True),
+        ("x = a|\n", True),
+        ("x = a +|\n", True),
+        ("x = a)|\n", True),  # closed by the editor
+        ("x = b|\n", False),
+        ("x = a + |\n", False),
+        ("x =| \n", False),
+        ("y = a|\n", False),
+        ("x = \n|", False),
+        ("|x = \n", False),
+    ],
+)
+async def test_it_goes_on_only_where_the_user_is(text: str, goes_on: bool) -> None:
+    """It ends as soon as the cursor, or what is typed, is neither at the suggestion's place nor along its text."""
+    runner, timers = Scripted(ANSWERS), Timers()
+    completer = subject(runner, timers)
+    await ghost(completer, "x = |\n")
+    runner.hold = True
+    await timers.pass_by()
+    snapshot, position = place_in(text)
+    completer.moved(Document(snapshot.uri, snapshot.language, 2, snapshot.text), position)
+    await timers.pass_by()
+    assert runner.stopped == (0 if goes_on else 1)
+    await completer.close()
+
+
+async def test_it_ends_in_another_document() -> None:
+    """Whoever works on another file is elsewhere, wherever the cursor is."""
+    runner, timers = Scripted(ANSWERS), Timers()
+    completer = subject(runner, timers)
+    await ghost(completer, "x = |\n")
+    runner.hold = True
+    await timers.pass_by()
+    completer.moved(Document("file:///e", "python", 1, "x = \n"), Position(0, 4))
     await timers.pass_by()
     assert runner.stopped == 1
 

@@ -12,12 +12,16 @@ from typing import Protocol
 
 from turnout.core.documents import Position, Snapshot, end_of, line_body, split_lines
 from turnout.core.holes import Hole, cut
+from turnout.core.keeping import Region
 from turnout.errors import TurnoutError
 
 logger = logging.getLogger(__name__)
 
 REST_S = 0.25
 """Whoever looks at a suggestion for so long may take it; while typing goes on, nothing is begun."""
+
+_CLOSERS = ")]}\"'`>"
+"""What editors put behind the cursor by themselves."""
 
 
 class Timer(Protocol):
@@ -79,6 +83,11 @@ class Ahead:
         if self._offer is not None and self._offer.id == completion_id:
             self.cancel()
 
+    def moved(self, uri: str, at: Position, line: Callable[[int], str]) -> None:
+        """The user is at a place of a document with these lines: what is neither there nor on the way there ends."""
+        if self._offer is not None and not _is_along(self._offer, uri, at, line):
+            self.cancel()
+
     def joins(self, uri: str, hole: Hole) -> "asyncio.Task[None] | None":
         """The question under way, if it is the one about this hole."""
         if self._task is None or self._task.done() or self._hole is None or self._offer is None:
@@ -129,10 +138,27 @@ class Ahead:
             logger.exception("asking ahead failed")
 
 
+def _is_along(offer: Offer, uri: str, at: Position, line: Callable[[int], str]) -> bool:
+    """Whether a place is where the suggestion is, or behind some of its text that stands there by now."""
+    start = offer.position
+    if uri != offer.snapshot.uri or at < start:
+        return False
+    before = line_in(offer.snapshot, start.line)[: start.character]
+    typed = Region(start, at).text(line, len(offer.text))
+    return line(start.line)[: start.character] == before and (
+        offer.text.startswith(typed) or offer.text.startswith(typed.rstrip(_CLOSERS))
+    )
+
+
+def line_in(snapshot: Snapshot, row: int) -> str:
+    """A line of a document with its ending; empty past the end."""
+    return snapshot.rows[row] if row < len(snapshot.rows) else ""
+
+
 def with_text(offer: Offer) -> tuple[Snapshot, Position]:
     """The document as it is once a suggestion is taken, and where the cursor is then."""
     lines, (row, column) = offer.snapshot.rows, offer.position
-    line = lines[row] if row < len(lines) else ""
+    line = line_in(offer.snapshot, row)
     ending = line[len(line_body(line)) :] or "\n"
     text = offer.text if ending == "\n" else offer.text.replace("\n", ending)
     changed = split_lines(line[:column] + text + line[column + offer.replaces :])

@@ -9,8 +9,9 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 
-from turnout.complete.ahead import Ahead, Later, Offer
+from turnout.complete.ahead import Ahead, Later, Offer, line_in
 from turnout.complete.asking import Around, Asking, Question, Reply, alone
 from turnout.complete.cache import CompletionCache, Hit
 from turnout.complete.courses import Course, Courses, Outcome
@@ -21,7 +22,7 @@ from turnout.complete.reasons import Reasons
 from turnout.complete.terms import Terms
 from turnout.core import answers, holes, quiet
 from turnout.core.answers import Ask, Runner
-from turnout.core.documents import Position, Snapshot
+from turnout.core.documents import Document, Position, Snapshot
 from turnout.core.holes import Hole
 from turnout.core.receipts import Receipt
 from turnout.core.withholding import LeftOut
@@ -147,6 +148,10 @@ class Completer:
         self._patience.rejected(completion_id)
         self._ahead.rejected(completion_id)
 
+    def moved(self, document: Document, position: Position) -> None:
+        """The user's cursor is at a place of a document, or an edit ended there."""
+        self._ahead.moved(document.uri, position, document.line)
+
     def settings_read(self) -> None:
         """What is known holds on in each document whose settings say the same of its completions as before."""
         self._terms.settings_read()
@@ -173,6 +178,7 @@ class Completer:
     ) -> Completion | None:
         """What to insert at `position`, or None with the reason kept for `why`."""
         question = self._question(kind, snapshot, position, explicit=explicit, received=self._clock())
+        self._ahead.moved(snapshot.uri, position, partial(line_in, snapshot))
         took_over = self._supersede(question)
         if reason := self._turned_down(question):
             return self._nothing(question, reason)

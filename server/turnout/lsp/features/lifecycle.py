@@ -63,6 +63,8 @@ def touched(server: TurnoutServer, document: Document, position: Position | None
     services = server.services_now()
     if services is not None:
         services.warmer.touch(document.uri, document.version, position)
+        if position is not None:
+            services.completer.moved(document, position)
     elif position is not None:
         server.early_cursor = document.uri, position
 

@@ -169,6 +169,8 @@ class _Work:
         """Ask once and do what is asked for; whether there is anything left to do."""
         answer = await self.talk.answer()
         if answer is None:
+            if self.talk.garbled:
+                self.tools.unread.unusable(self.talk.garbled)
             return True
         if answer.finish == "length" and not answer.calls:
             raise Stopped("Its answer was cut off.")

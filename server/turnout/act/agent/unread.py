@@ -29,7 +29,7 @@ class _Lost(NamedTuple):
     @property
     def said(self) -> str:
         named = ", ".join(sorted(self.paths)[:_MOST_NAMED])
-        return f"{named}: {self.why}" if named else self.why
+        return f"{named[:_MOST_OF_A_REASON]}: {self.why}" if named else self.why
 
 
 @dataclass
@@ -52,8 +52,16 @@ class Unread:
         paths, is_whole = _spoken_of(arguments)
         if is_whole and not paths:
             return
-        self._taken_up(paths)
-        self._now.append(_Lost(why[:_MOST_OF_A_REASON], paths, is_whole))
+        taken = self._taken_up(paths)
+        if not paths and taken is None and (taken := self._one_in_part()):
+            self._before.remove(taken)
+            paths = taken.paths
+        self._now.append(_Lost(why[:_MOST_OF_A_REASON], paths, is_whole and not taken))
+
+    def unusable(self, why: str) -> None:
+        """An answer could not be used, and nobody knows what calls were in it."""
+        if why[:_MOST_OF_A_REASON] not in self.doubtful:
+            self.doubtful.append(why[:_MOST_OF_A_REASON])
 
     def proposed(self, paths: Collection[str]) -> None:
         """A proposal that speaks of `paths` was read: it may be in the place of one that nobody could read."""
@@ -75,6 +83,10 @@ class Unread:
         """`lost` without that path, and without those that had no other; of which one may have, is doubtful then."""
         self.doubtful += [one.why for one in lost if one.paths == {path} and not one.is_whole]
         return [one._replace(paths=one.paths - {path}) for one in lost if one.paths != {path}]
+
+    def _one_in_part(self) -> _Lost | None:
+        """A call of the turns before that nobody could read to its end."""
+        return next((lost for lost in self._before if not lost.is_whole), None)
 
     def _taken_up(self, paths: Collection[str]) -> _Lost | None:
         """Take `paths` off what is missed; the one call that was not read to its end and is taken up so, if any is."""

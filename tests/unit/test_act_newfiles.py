@@ -14,15 +14,20 @@ FILES = {"a.py": "x = 1\n", "pkg/b.py": "y = 2\n", "pkg/sub/c.py": "z = 3\n"}
 
 
 @pytest.mark.parametrize(
-    ("said", "scope", "swept", "path", "is_free"),
+    ("said", "scope", "folders", "path", "is_free"),
     [
         ("Split it.", ("pkg/b.py",), (), "pkg/d.py", True),
         ("Split it.", ("pkg/b.py",), (), "conftest.py", False),
         ("Split it.", ("pkg/b.py",), (), "pkg/new/d.py", False),
         ("Split it.", ("pkg/b.py",), (), "pkg/sub/d.py", False),
         ("Split it.", ("a.py",), (), "my_new/d.py", False),
-        ("Split it.", ("pkg/b.py",), ("pkg/b.py",), "pkg/new/d.py", True),
-        ("Split it.", ("pkg/sub/c.py",), ("pkg/sub/c.py",), "pkg/d.py", False),
+        ("Split it.", ("pkg/b.py",), ("pkg/",), "pkg/new/d.py", True),
+        ("Split it.", ("pkg/sub/c.py",), ("pkg/sub/",), "pkg/d.py", False),
+        ("Split it.", ("pkg/sub/c.py",), ("pkg/",), "pkg/d.py", True),
+        ("Split it.", ("pkg/sub/c.py",), ("pkg/",), "pkg/other/d.py", True),
+        ("Split it.", ("pkg/sub/c.py",), ("pkg/",), "pkgs/d.py", False),
+        ("Split it.", ("pkg/sub/c.py",), ("",), "d.py", True),
+        ("Split it.", ("pkg/sub/c.py",), ("",), "new/d.py", True),
         ("Split it into `my_new/`.", ("a.py",), (), "my_new/d.py", True),
         ("Move x to ./my_new/d.py.", ("a.py",), (), "my_new/d.py", True),
         ("Add a conftest.py", ("pkg/b.py",), (), "conftest.py", True),
@@ -31,12 +36,10 @@ FILES = {"a.py": "x = 1\n", "pkg/b.py": "y = 2\n", "pkg/sub/c.py": "z = 3\n"}
     ],
 )
 def test_where_a_new_file_may_be(
-    said: str, scope: tuple[str, ...], swept: tuple[str, ...], path: str, is_free: bool
+    said: str, scope: tuple[str, ...], folders: tuple[str, ...], path: str, is_free: bool
 ) -> None:
     """Beside a named file, below a named folder, where the instruction says, and anywhere if nothing was named."""
-    uris = (tuple(f"file:///w/{one}" for one in paths) for paths in (scope, swept))
-    files, folder = uris
-    request = Request(said, scope=files, swept=frozenset(folder))
+    request = Request(said, scope=tuple(f"file:///w/{one}" for one in scope), folders=folders)
     assert (out_of_place(path, request, MemoryWorkspace(FILES)) is None) == is_free
 
 

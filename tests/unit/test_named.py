@@ -41,6 +41,13 @@ def test_what_is_named(workspace: DiskWorkspace, paths: list[str], named: list[s
     assert {workspace.path(uri) for uri in found.swept} == swept
 
 
+def test_folders_are_known_by_their_place(workspace: DiskWorkspace) -> None:
+    """What is below the workspace begins with nothing, and a file is no folder."""
+    root = workspace.folder.root
+    found = named_files([root / "shop", root / "top.py", root / "."], workspace)
+    assert found.folders == ("shop/", "")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no file of Windows has these names")
 def test_odd_names_stop_nothing(workspace: DiskWorkspace) -> None:
     """A file whose name reads as another place is left out of its folder, and said."""

@@ -26,12 +26,14 @@ def workspace_root(folder: Path | None) -> Path:
 class Named(NamedTuple):
     """The URIs of files; those that `swept` has were in a folder and not named one by one.
 
-    `odd` are the paths of files in a folder that are left out, since no edit could name them.
+    `odd` are the paths of files in a folder that are left out, since no edit could name them. `folders` are those that
+    were named, as in `Request`.
     """
 
     files: tuple[str, ...]
     swept: frozenset[str]
     odd: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
 
 
 def named_files(paths: Sequence[Path], workspace: "DiskWorkspace") -> Named:
@@ -44,23 +46,26 @@ def named_files(paths: Sequence[Path], workspace: "DiskWorkspace") -> Named:
     files: list[str] = []
     odd: list[str] = []
     alone: set[str] = set()
+    folders: list[str] = []
     for path in paths:
         absolute = path.absolute()
         if absolute.is_dir():
-            listed, unsayable = _inside(path, workspace)
+            folders.append(_below(absolute, workspace.folder.root))
+            listed, unsayable = _inside(path, folders[-1], workspace)
             files += map(workspace.uri, listed)
             odd += unsayable
         else:
             alone.add(workspace.uri(workspace.path(path_to_uri(absolute))))
             files += alone.difference(files)
-    return Named(tuple(dict.fromkeys(files)), frozenset(files) - alone, tuple(dict.fromkeys(odd)))
+    return Named(
+        tuple(dict.fromkeys(files)), frozenset(files) - alone, tuple(dict.fromkeys(odd)), tuple(folders)
+    )
 
 
-def _inside(path: Path, workspace: "DiskWorkspace") -> tuple[list[str], list[str]]:
-    """The files in a folder that an edit can name, and the others."""
+def _inside(path: Path, below: str, workspace: "DiskWorkspace") -> tuple[list[str], list[str]]:
+    """The files in a folder, whose paths begin with `below`, that an edit can name, and the others."""
     from turnout.act.gathering.scope import is_sayable
 
-    below = _below(path.absolute(), workspace.folder.root)
     found = [file for file in workspace.paths() if file.startswith(below)]
     sayable = [file for file in found if is_sayable(file)]
     if not sayable:

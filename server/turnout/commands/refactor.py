@@ -140,7 +140,7 @@ class _Job:
         named = named_files(self.args.paths, workspace)
         for path in named.odd:
             self.terminal.say(f"left out: {path}: {UNSAYABLE}", "warning")
-        return Request(self.args.instruction, scope=named.files, swept=named.swept)
+        return Request(self.args.instruction, scope=named.files, swept=named.swept, folders=named.folders)
 
     def _asks(self, workspace: "DiskWorkspace", request: "Request") -> bool:
         if self.args.plan:

@@ -5,6 +5,7 @@ Invariant: it is beside one of them, in a folder that was named or below, or whe
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import PurePosixPath
 
 from turnout.act.gathering.scope import Request
@@ -36,9 +37,9 @@ def out_of_place(path: str, request: Request, workspace: Workspace) -> str | Non
     if not request.scope:
         return None
     place = PurePosixPath(path)
-    if _is_spoken_of(place, request.instruction) or any(
-        _has_room(place, uri, request, workspace) for uri in request.scope
-    ):
+    if path.startswith(request.folders) or _is_spoken_of(place, request.instruction):
+        return None
+    if any(_is_beside(place, uri, workspace) for uri in request.scope):
         return None
     return f"{path} is in none of the folders of this request: put it beside a file that may change."
 
@@ -56,12 +57,10 @@ def _is_spoken_of(place: PurePosixPath, instruction: str) -> bool:
     return any({step.as_posix(), step.name} & said for step in on_the_way)
 
 
-def _has_room(place: PurePosixPath, uri: str, request: Request, workspace: Workspace) -> bool:
-    try:
-        folder = PurePosixPath(workspace.path(uri)).parent
-    except EditError:
-        return False
-    return place.parent == folder or (uri in request.swept and folder in place.parents)
+def _is_beside(place: PurePosixPath, uri: str, workspace: Workspace) -> bool:
+    with suppress(EditError):
+        return place.parent == PurePosixPath(workspace.path(uri)).parent
+    return False
 
 
 def unasked(changes: Iterable[FileChange], instruction: str) -> list[Check]:

@@ -55,7 +55,8 @@ class Request:
 
     With an approved plan, its files are the scope. `symbol` is the name of what is defined around the selection.
     `swept` are those of the scope that nobody named one by one, as the files of a folder: what is no text among them
-    is not missed.
+    is not missed. `folders` are those that were named, as what the paths of all that is in them begin with: `src/`, and
+    nothing for all of the workspace.
     """
 
     instruction: str
@@ -66,6 +67,7 @@ class Request:
     references: tuple[Reference, ...] = ()
     symbol: str = ""
     swept: frozenset[str] = frozenset()
+    folders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,11 @@ def is_data(language: str) -> bool:
     return language in _DATA or language in _PROSE
 
 
+def is_prose(language: str) -> bool:
+    """Whether text is what one writes in files of a language."""
+    return language in _PROSE
+
+
 def expression_in(text: str, spot: Spot, language: str) -> bool:
     """Whether the end of `text`, inside a string, is an expression in it (`f"{na|}"`)."""
     before = text[max(0, spot.start - 2) : spot.start]
@@ -267,7 +272,7 @@ _DATA = frozenset(
         "sql",
         "dockerfile",
         "makefile",
+        "shellscript",
     }
-    | {"shellscript"}
 )
 _PROSE = frozenset({"markdown", "plaintext", "latex", "restructuredtext", "git-commit", "html", "xml"})

@@ -27,10 +27,10 @@ def silence(hole: Hole) -> str:
     """Why typing at this place asks for nothing; empty where it does."""
     if hole.tail[:1].isalnum() or hole.tail[:1] == "_":
         return IN_WORD
-    if lexing.is_data(hole.language):
+    if lexing.is_prose(hole.language):
         return ""
     spot = hole.spot()
-    if spot.kind == "code":
+    if spot.kind == "code" or (spot.kind == "string" and lexing.is_data(hole.language)):
         return ""
     code = hole.code
     if any(useful(code, spot, hole) for useful in _USEFUL[spot.kind]):

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from lsprotocol import types
 
+import support.editor
 from support.child_server import child_server
 from support.editor import Editor, editing, neovim
 from support.home import Home
@@ -21,6 +22,14 @@ pytestmark = [pytest.mark.real_model, pytest.mark.asyncio(loop_scope="module")]
 
 FIBONACCI = "def fibonacci(n):\n    if n < 2:\n        return n\n    return "
 GREETING = "def greet(name):\n    return 'Hello ' + name\n"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def patience() -> Iterator[None]:
+    """Minutes for each answer: on a busy machine the model reads its first prompts as slowly as that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(support.editor, "GUARD_S", 300)
+        yield
 
 
 def engine(home: Home, model: str) -> dict[str, Any]:

@@ -64,6 +64,14 @@ UNCLEAR = [
     ("rustc", OLD, OLD + "error[E0432]: unresolved import `crate::x`", "stops"),
     ("coverage", OLD, OLD + "FAIL Required test coverage of 90% not reached.", "coverage"),
     ("a process of xdist", OLD, OLD + "[gw0] [ 50%] FAILED test_a.py::t", "FAILED"),
+    ("a tick of no test", OLD, OLD + "\u2713 0 of 9 ok, rest gone", "rest gone"),
+    ("a tick before a crash", OLD, OLD + "  \u2713 adds (2 ms) Segmentation crash", "crash"),
+    ("an ok of no package", OLD, OLD + "ok  \tbut panic: nil", "panic"),
+    ("a package that says more", OLD, OLD + "ok  \tm/a\t0.1s\tpanic", "panic"),
+    ("a passed test that says more", OLD, OLD + "--- PASS: TestA (0.00s) panic", "panic"),
+    ("a test that begins with a panic", OLD, OLD + "=== RUN   TestA panic", "panic"),
+    ("coverage and more", OLD, OLD + "TOTAL  10   2  80% is too little", "too little"),
+    ("rustc and more", OLD, OLD + "For more information about the crash", "crash"),
     ("nothing known", "it is bad", "it is bad", "no problem in a known form"),
 ]  # fmt: skip
 
@@ -137,6 +145,10 @@ def test_how_problems_can_be_mended_is_none(before: str, after: str) -> None:
         ),
         ("(3 durations < 0.005s hidden.  Use -vv)", "(5 durations < 0.005s hidden.  Use -vv)"),
         ("[gw0] linux -- Python 3.12\n[gw0] [ 50%] PASSED test_a.py::t", "[gw1] linux -- Python 3.12"),
+        ("ok  \tm/a\t0.1s", "ok  \tm/a\t(cached)\tcoverage: 80.0% of statements\n?   \tm/b\t[no test files]"),
+        ("=== RUN   TestA\n--- PASS: TestA (0.00s)", "=== RUN   TestA/b_c\n--- PASS: TestA/b_c (1.00s)"),
+        ("suite\n  \u2713 adds (2 ms)", "suite\n  \u2713 adds\n  \u2713 throws an error"),
+        ("a.py  10   2   4   1  83.5%   3-5", "a.py  10   2   4   1  83.5%   3-5, 8->exit, 9"),
         ("2 workers [3 items]", "2 workers [4 items]\n[gw1] [ 25%] PASSED test_a.py::test_new"),
     ],
 )

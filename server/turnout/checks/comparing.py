@@ -62,15 +62,20 @@ _PROGRESS = re.compile(r"(?:\S+\.py )?[.FEsxX]+(?: +\[ *\d+%\])?")
 _HARMLESS = re.compile(
     r"(?:running|Ran|collected|collecting) .*\b\d+ (?:tests?|items?)(?: in [\d.]+s)?"
     r"|test .* \.\.\. (?:ok|ignored)|\S+::.* (?:PASSED|SKIPPED|XFAIL)(?: +\(.*\))?(?: +\[ *\d+%\])?"  # cargo, pytest
-    r"|=== (?:RUN|PAUSE|CONT|NAME) .*|--- (?:PASS|SKIP): .*|(?:ok|\?) *\t.*"  # go
-    r"|(?:\S+\.py|TOTAL)(?: +\d+){2,4} +[\d.]+%.*"  # coverage
-    r"|\d+\.\d+s +(?:call|setup|teardown) +\S+.*|\(\d+ durations < .*"  # pytest --durations
-    r"|\d+ workers? \[\d+ items?\]|\[gw\d+\] \[ *\d+%\] (?:PASSED|SKIPPED|XFAIL) .*"  # pytest-xdist
+    r"|=== (?:RUN|PAUSE|CONT|NAME) +\S+|--- (?:PASS|SKIP): \S+ \([\d.]+s\)"  # go
+    r"|(?:ok|\?) *\t\S+\t(?:[\d.]+s|\(cached\)|\[no test files\])"
+    r"(?:\tcoverage: (?:[\d.]+% of statements(?: in \S+(?:, \S+)*)?|\[no statements\]))?(?: \[no tests to run\])?"
+    r"|(?:\S+\.py|TOTAL)(?: +\d+){2,4} +[\d.]+%(?: +\d[-\d, >exit]*)?"  # coverage
+    r"|\d+\.\d+s +(?:call|setup|teardown) +\S+::.*|\(\d+ durations < [\d.]+s hidden\..*\)"  # pytest --durations
+    r"|\d+ workers? \[\d+ items?\]|\[gw\d+\] \[ *\d+%\] (?:PASSED|SKIPPED|XFAIL) \S+::.*"  # pytest-xdist
     r"|(?:\[\*\] )?(?:\d+|No) [a-z ]*\bfix(?:es|able)?\b.*`--(?:unsafe-fixes|fix)\b.*"  # ruff
-    r"|PASS(?: +\S+)?(?: \([\d.]+ m?s\))?|[✓√○] .*"  # jest, and go at the end
+    r"|PASS(?: +\S+)?(?: \([\d.]+ m?s\))?"  # jest, and go at the end
     r"|(?:Compiling|Checking) \S+ v\d\S*(?: \(.*\))?|Finished `\w+` profile .*|Running .*\(target/.*\)|Doc-tests \S+"
-    r"|Blocking waiting for file lock on .*|(?:For more information about|Some errors have detailed expl).*"
+    r"|Blocking waiting for file lock on .*|For more information about (?:this|an) error, try `rustc --explain \w+`\."
+    r"|Some errors have detailed explanations: [\w, ]+\."
 )
+_TICKED = re.compile(r"\s+[\u2713\u221a\u25cb] (?!.*\b(?:crash|panic|fatal|abort))\S.*")
+"""A test of jest, mocha or vitest, which stands below its file or its group."""
 _MARKS = re.compile(r"^\s*\d*\s*(?:[|>+-] |[|>]$)|[\^~]+|(?<!\w)[-=_*!.]{2,}(?!\w)|(?<!\w)[(),;|.:]+(?!\w)")
 _GUTTER = re.compile(r"\s*(?:>\s*)?(?:\d+\s)?\s*(?:[|>+-]\s)?\s*")
 _VALUE = re.compile(r"(?<![\w./\\:-])([\w-]*):(?=\d)")  # behind a word that is no file stands no line of one
@@ -148,7 +153,7 @@ def _statements(
     files without blanks around them: that a check quotes other ones is the change itself.
     """
     for line in rest:
-        if _HARMLESS.fullmatch(line.strip()) or _is_quoted(line, source):
+        if _is_harmless(line) or _is_quoted(line, source):
             continue
         if _PROGRESS.fullmatch(line.strip()):
             yield from [Problem("", 0, "a test in the row")] * (line.count("F") + line.count("E"))
@@ -158,6 +163,11 @@ def _statements(
         if said := _words(uncounted):
             yield _placed(said, uncounted, is_file)
         yield from _counted(plain, said)
+
+
+def _is_harmless(line: str) -> bool:
+    """Whether a line tells of no failure, whatever else is said."""
+    return (_TICKED.fullmatch(line) or _HARMLESS.fullmatch(line.strip())) is not None
 
 
 def _is_quoted(line: str, source: Collection[str]) -> bool:

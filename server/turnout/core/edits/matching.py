@@ -18,6 +18,7 @@ from turnout.core.edits.levels import indent_of, is_deeper, is_held, is_moved
 from turnout.core.edits.locating import BOM, How, Matcher, Region, bodies_of
 from turnout.core.edits.regions import shared_indent
 from turnout.core.edits.replies import Replace
+from turnout.core.edits.units import in_own_unit, swaps_tabs
 from turnout.errors import EditAmbiguous, EditError, EditUnmatched
 
 _OPENING = frozenset({"{", "begin", "do", "then"})
@@ -54,6 +55,12 @@ def regions(
 def _moved_edits(lines: Sequence[str], found: Sequence[tuple[Region, Replace]]) -> Iterator[EditUnmatched]:
     """What is wrong with those of `found` whose new text stands at another level, which nothing says was meant."""
     for region, edit in found:
+        if swaps_tabs(edit.search, edit.replace):
+            yield EditUnmatched(
+                f"Block {edit.number}: its REPLACE text has blanks for tabs, or tabs for blanks:"
+                " indent lines exactly as they are."
+            )
+            continue
         others = (other for other, _ in found if other is not region)
         if is_moved(edit) and not is_held(lines, region, edit, others):
             yield EditUnmatched(
@@ -160,15 +167,21 @@ def whole(
     """The region that changes `lines` into `bodies`, with its own blanks at the ends of lines (see `own_blanks`).
 
     A text that has one indentation more than the file in all lines, or the same blanks at the end of each, is taken
-    without, where every line that it repeats shows that. Raises EditUnmatched where that is uncertain.
+    without, and one that indents by another unit gets the file's, where every line that it repeats shows that. Raises
+    EditUnmatched where that is uncertain.
     """
     old = bodies_of(lines)
     margin = _margin(old, bodies)
     given = _moved(bodies, margin)
     if all(body != body.rstrip() for body in bodies) and (blanks := _blanks(old, given, bodies, counting)):
         given = _moved([body.removesuffix(blanks) for body in bodies], margin)
-    result, sloppy = own_blanks(old, given, counting, in_markdown=in_markdown)
-    how: How = "margin" if margin else "blanks" if sloppy else "exact"
+    fitting = in_own_unit(old, given)
+    if swaps_tabs(old, fitting):
+        raise EditUnmatched(
+            "The text has blanks for tabs, or tabs for blanks: indent lines exactly as they are."
+        )
+    result, sloppy = own_blanks(old, fitting, counting, in_markdown=in_markdown)
+    how: How = "indent" if fitting != given else "margin" if margin else "blanks" if sloppy else "exact"
     return Region(0, len(lines), tuple(result), how, sloppy)
 
 

@@ -1,7 +1,7 @@
 """Asking ahead: what comes after a suggestion is there when it is taken, and nobody ever waits for it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,7 @@ class Scripted:
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     stopped: int = 0
     refused: Exception | None = None
+    prefill_ms: float | None = None
 
     async def run(self, ask: Ask) -> Answer:
         try:
@@ -52,7 +53,7 @@ class Scripted:
         text = next((text for end, text in self.answers.items() if prompt.prefix.endswith(end)), "")
         receipt = Receipt(
             f"r{len(self.asks)}", ask.kind, self.model.name, (), "", False, (), 0, 0, 0, 0, 0.0, None, None,
-            None, 1.0, ask.outcome(text),
+            None, 1.0, ask.outcome(text), prefill_ms=self.prefill_ms,
         )  # fmt: skip
         return Answer(text, "stop", receipt, self.model)
 
@@ -83,11 +84,15 @@ class Timers:
             await asyncio.sleep(0)
 
 
-def subject(runner: Scripted, timers: Timers) -> Completer:
+def subject(
+    runner: Scripted, timers: Timers, wait: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> Completer:
     def unheard(error: TurnoutError) -> str:
         return str(error)
 
-    return Completer(runner, lambda _uri: Rules(), lambda _uri: "a.py", unheard, later=timers.later)
+    return Completer(
+        runner, lambda _uri: Rules(), lambda _uri: "a.py", unheard, wait=wait, later=timers.later
+    )
 
 
 async def ghost(completer: Completer, text: str) -> str | None:
@@ -115,17 +120,34 @@ async def test_the_next_request_is_answered_when_a_suggestion_is_taken() -> None
 
 
 async def test_accepting_does_not_wait_for_the_rest() -> None:
-    """Who takes a suggestion at once has the next request begun at once; the real one joins it."""
+    """Who takes a suggestion at once has the next request begun at once."""
     runner, timers = Scripted(ANSWERS), Timers()
     completer = subject(runner, timers)
     await ghost(completer, "x = |\n")
+    completer.accepted("r1", "full")
+    await timers.pass_by()
+    assert await ghost(completer, "x = a +|\n") == " b"
+    assert [prompt.kind for prompt in runner.asks] == ["inline", "ahead"]
+
+
+async def test_who_waits_for_it_asks_for_it() -> None:
+    """While somebody waits for an answer it is behind nothing, has the deadline of any request, and no pause first."""
+    runner, timers = Scripted(ANSWERS), Timers()
+    paused: list[float] = []
+
+    async def pause(delay_s: float) -> None:
+        paused.append(delay_s)
+
+    completer = subject(runner, timers, pause)
+    runner.prefill_ms = 10_000.0
+    await ghost(completer, "x = |\n")
     runner.hold = True
     completer.accepted("r1", "full")
-    asked = asyncio.create_task(ghost(completer, "x = a +|\n"))
     await timers.pass_by()
-    runner.release.set()
-    assert await asked == " b"
-    assert [prompt.kind for prompt in runner.asks] == ["inline", "ahead"]
+    runner.hold = False
+    assert await ghost(completer, "x = a +|\n") == " b"
+    assert [prompt.kind for prompt in runner.asks] == ["inline", "ahead", "inline"]
+    assert (runner.stopped, paused) == (1, [])
 
 
 async def test_nothing_is_begun_while_typing_goes_on() -> None:

@@ -88,12 +88,17 @@ class Ahead:
         if self._offer is not None and not _is_along(self._offer, uri, at, line):
             self.cancel()
 
-    def joins(self, uri: str, hole: Hole) -> "asyncio.Task[None] | None":
-        """The question under way, if it is the one about this hole."""
-        if self._task is None or self._task.done() or self._hole is None or self._offer is None:
-            return None
-        same = (self._hole.prefix, self._hole.suffix) == (hole.prefix, hole.suffix)
-        return self._task if same and self._offer.snapshot.uri == uri else None
+    def give_way(self, uri: str, hole: Hole) -> bool:
+        """End what is under way for a request about `hole`; whether it was about the same.
+
+        Its prompt is read by then as far as it got, and what somebody waits for must not be behind everything else.
+        """
+        offer, ahead = self._offer, self._hole
+        running = self._task is not None and not self._task.done()
+        self.cancel()
+        if not running or offer is None or ahead is None or offer.snapshot.uri != uri:
+            return False
+        return (ahead.prefix, ahead.suffix) == (hole.prefix, hole.suffix)
 
     def cancel(self, uri: str | None = None) -> None:
         """Forget the suggestion (only one in `uri`, if given) and end what is under way."""

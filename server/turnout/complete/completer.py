@@ -289,17 +289,14 @@ class Completer:
             await asyncio.sleep(0)  # for one turn of the loop, in which the older request is answered
         uri, hole = question.snapshot.uri, question.hole
         with self._reasons.under_way(uri, hole.position) as on_waiting:
-            if (task := self._ahead.joins(uri, hole)) is not None:
-                await asyncio.wait({task})
-                if (known := self._known(question)) is not None:
-                    return self._from_cache(question, known)
-            self._ahead.cancel()
+            was_foreseen = self._ahead.give_way(uri, hole)
             try:
                 if (course := self._courses.carrying(question)) is not None:
                     outcome = await self._come_of(course, question, on_waiting)
                     if outcome is not None and (known := self._known(question)) is not None:
                         return self._from_cache(question, known, outcome.receipt)
-                await self._pause(question, on_waiting)
+                if not was_foreseen:  # else the pause is over: what was typed until here is taken
+                    await self._pause(question, on_waiting)
                 outcome = await self._come_of(self._courses.begin(question), question, on_waiting)
             except TurnoutError as error:
                 return self._nothing(question, f"route {question.kind}: {self._on_failure(error)}")

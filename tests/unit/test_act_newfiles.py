@@ -90,8 +90,24 @@ def test_a_file_that_runs_by_itself_is_told(path: str, said: str, is_told: bool)
     moved = file_change("rename", "file:///w/a", "a", ("x\n",), ("x\n",), new_uri=uri, new_path=path)
     edited = file_change("edit", f"file:///w/{path}", path, ("x\n",), ("y\n",))
     gone = file_change("delete", f"file:///w/{path}", path, ("x\n",), ())
-    assert not unasked([gone], said)
-    assert [len(unasked([change], said)) for change in (made, moved, edited)] == [is_told] * 3
+    request = Request(said)
+    assert not unasked([gone], request)
+    assert [len(unasked([change], request)) for change in (made, moved, edited)] == [is_told] * 3
+
+
+@pytest.mark.parametrize(
+    ("request_", "is_told"),
+    [
+        (Request("Tidy.", scope=("file:///w/Makefile",)), 0),
+        (Request("Tidy.", document="file:///w/Makefile"), 0),
+        (Request("Tidy.", scope=("file:///w/Makefile",), swept=frozenset({"file:///w/Makefile"})), 1),
+        (Request("Tidy.", scope=("file:///w/a.py",)), 1),
+    ],
+)
+def test_an_edit_of_a_named_file_is_asked_for(request_: Request, is_told: int) -> None:
+    """Who names a file wants it changed; a folder is no name of what is in it."""
+    edited = file_change("edit", "file:///w/Makefile", "Makefile", ("x\n",), ("y\n",))
+    assert len(unasked([edited], request_)) == is_told
 
 
 async def test_such_a_proposal_is_not_verified_whole() -> None:

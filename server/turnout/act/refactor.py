@@ -45,7 +45,7 @@ async def propose(request: Request, seams: Seams, *, repairs: int = MAX_REPAIRS)
     unread += [(missed.path, FileUnusable(missed.reason)) for missed in scope.missed]
     proposal = proposal_from(request.instruction, drafts, unread, scope.skipped, job.spent)
     approved = job.request.approved
-    more = [*unasked(proposal.changes, request.instruction), *await leftovers(proposal.changes, seams)]
+    more = [*unasked(proposal.changes, request), *await leftovers(proposal.changes, seams)]
     more += [_plan_check(approved, proposal)] if approved else []
     if request.approved is None:
         looked_at = frozenset[str]().union(*(draft.looked_at for draft in drafts))

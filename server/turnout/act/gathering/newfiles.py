@@ -63,20 +63,23 @@ def _is_beside(place: PurePosixPath, uri: str, workspace: Workspace) -> bool:
     return False
 
 
-def unasked(changes: Iterable[FileChange], instruction: str) -> list[Check]:
+def unasked(changes: Iterable[FileChange], request: Request) -> list[Check]:
     """What `changes` make, move or edit that runs by itself or steers models, each file in words of its own.
 
-    Nobody can check what they are for: they are for the user to look at, unless `instruction` names them.
+    Nobody can check what they are for: they are for the user to look at, unless the user named them.
     """
-    said = {token.removeprefix("./").rstrip("/.").lower() for token in _TOKEN.findall(instruction)}
+    said = {token.removeprefix("./").rstrip("/.").lower() for token in _TOKEN.findall(request.instruction)}
+    named = {*request.scope, request.document} - request.swept
     found = []
     for change in changes:
         place = PurePosixPath(change.new_path or change.path)
         does = _does_by_itself(place.name) if change.kind != "delete" else ""
+        if change.kind == "edit" and change.uri in named:
+            continue
         if does and not {place.as_posix().lower(), place.name.lower()} & said:
             is_new = "" if change.kind == "edit" else "is new and "
             name = f"{place}, which {is_new}{does}"
-            found.append(Check(name, True, "the instruction does not name it", ran=False))
+            found.append(Check(name, True, "the request does not name it", ran=False))
     return found
 
 

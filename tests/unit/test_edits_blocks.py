@@ -84,6 +84,40 @@ def test_the_path_of_a_new_file_may_have_blanks(line: str, path: str | None) -> 
         parse_blocks(f"{line}\n{BLOCK}", shown)
 
 
+NEW = "<<<<<<< SEARCH\n=======\nnew\n>>>>>>> REPLACE\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "path", "alone"),
+    [
+        ("Dockerfile", "Dockerfile", "Dockerfile"),
+        ("**Makefile**", "Makefile", "Makefile"),
+        ("### `Justfile`:", "Justfile", "Justfile"),
+        ('"Gemfile"', "Gemfile", "Gemfile"),
+        ("File: LICENSE", "LICENSE", "LICENSE"),
+        ("`entrypoint`", "entrypoint", None),
+        ("Path: entrypoint", "entrypoint", None),
+        ("entrypoint", None, None),
+        ("**Profile**", None, None),
+        ("Done", None, None),
+        ("**Notice:**", None, None),
+        ("A Dockerfile", None, None),
+        ("`->`", None, None),
+    ],
+)
+def test_a_new_file_without_an_extension(line: str, path: str | None, alone: str | None) -> None:
+    """A usual name is one as it is, any other word in quotes or labelled; where one file is asked about it is that."""
+    if path is None:
+        with pytest.raises(ReplyUnusable, match="no line above it names its file"):
+            parse_blocks(f"{line}\n{NEW}", ("a.py",))
+    else:
+        check(f"So be it.\n\n{line}\n{NEW}", edit(1, path, search=""), paths=("a.py",))
+        assert parse_blocks(f"So be it.\n\n{line}\n{NEW}").plan == "So be it."
+    check(f"{line}\n{NEW}", edit(1, alone or "a.py", search=""), paths=("a.py",), default="a.py")
+    with pytest.raises(ReplyUnusable):
+        parse_blocks(f"{line}\n{BLOCK}", ("a.py",))
+
+
 def test_several_blocks_belong_to_the_file_named_last() -> None:
     """A block right after another, with nothing but fences between, is in the same file."""
     check(

@@ -31,6 +31,12 @@ _QUOTED = re.compile(
     r"[#>*\s]*(?:(?:file|path|filename|file path):[*\s]*)?([`\"])([^`\"]+)\1[*:\s]*", re.IGNORECASE
 )
 _WITH_BLANKS = re.compile(r"[^\s/](?:[^\s]| (?! ))*\.\w{1,12}")
+_BARE_NAME = re.compile(r"[A-Za-z][\w+-]*")
+_USUAL_NAME = re.compile(
+    r"(?i:(?:docker|container|(?:gnu)?make|just|rake|gem|proc|vagrant|jenkins|brew|pod|fast|pip|caddy|task|earth)file)"
+    r"|LICEN[SC]E|COPYING|NOTICE|README|CHANGELOG|AUTHORS|CODEOWNERS|VERSION"
+)
+"""Names of files without an extension that are nothing else."""
 _MAX_PATH = 300
 _ADVICE = "Ask again, or choose another model for this kind of request."
 
@@ -73,6 +79,20 @@ def new_path(line: str, paths: Collection[str]) -> str | None:
     return bare if is_path and (is_labelled or is_known) else None
 
 
+def bare_name(line: str, *, any_word: bool = True) -> str | None:
+    """The name without an extension of a new file that `line` consists of: a usual one, or one in quotes or labelled.
+
+    Without `any_word` only a usual one: then a word in quotes may be the heading of something else.
+    """
+    if len(line) > _MAX_PATH:
+        return None
+    quoted = _QUOTED.fullmatch(line)
+    bare, is_labelled = (quoted[2], True) if quoted else _undressed(line)
+    if _USUAL_NAME.fullmatch(bare):
+        return bare
+    return bare if any_word and is_labelled and _BARE_NAME.fullmatch(bare) else None
+
+
 def _undressed(line: str) -> tuple[str, bool]:
     """`line` without heading marks, quotes and a label, and whether it had one."""
     bare = line.strip().removeprefix("//").strip(_DECORATION)
@@ -96,6 +116,7 @@ def prose(lines: Sequence[str], paths: Collection[str]) -> str:
         or is_fence(last)
         or named_path(last, paths)
         or new_path(last, paths)
+        or bare_name(last)
     ):
         end -= 1
     return "\n".join(lines[:end]).strip()
@@ -192,6 +213,7 @@ class _BlockReader:
             found = info if info in self._paths else None
         if found is None and is_new and words:
             found = new_path(words[-1], self._paths)
+            found = found or bare_name(words[-1], any_word=self._default is None)
         path = found or self._default or (None if words else self._last)
         if path is None:
             quoted = " (in quotes if it has blanks)" if is_new else ""

@@ -103,6 +103,9 @@ SAID = [
     ("Nothing in `a/` may be changed or `b/`.", ["a/"]),
     ("Nothing in vendor/ should ever be changed.", ["vendor/"]),
     ("Do not modify `vendor`.", ["vendor"]),
+    ("Never edit `vendor/` unless asked.", ["vendor/"]),
+    ("Never edit `vendor/`, except to update it.", ["vendor/"]),
+    ("Never edit lib/old.", ["lib/old"]),
     ("Never alter `vendor` by hand.", ["vendor"]),
     ("`vendor` must not be changed.", ["vendor"]),
     ("Files in `vendor` are generated; do not edit them.", ["vendor"]),
@@ -113,6 +116,7 @@ SAID = [
 THERE = {"src/generated", "lib/old", "old", "vendor", "dist"}
 
 FALSE_FRIENDS = [
+    "Never edit vendor.",
     "Never edit `vendor/` without running `make vendor` first.",
     "Do not change the behaviour of `parse.py`.",
     "Don't modify `total` directly.",

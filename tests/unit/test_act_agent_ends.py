@@ -201,6 +201,9 @@ def _broken(path: str) -> Calls:
 
 OTHER = edits("far/other.py", "import shapes", "import shapes as s", done=False)
 FIRST = edits(done=False)
+MOVED: Calls = [
+    ("propose_edits", {"summary": "x", "rename": [{"path": "shapes.py", "new_path": "forms.py"}]})
+]
 SIXTEEN: Calls = [("read_file", {"path": "main.py", "first_line": line}) for line in range(1, 17)]
 MALFORMED: Calls = [
     ("propose_edits", {"summary": "x", "edits": [{"path": "shapes.py"}], "rewrite": "main.py"})
@@ -225,6 +228,7 @@ MALFORMED: Calls = [
         ([SIXTEEN + FIRST, OTHER, "Done."], ["shapes.py"], False),
         ([SIXTEEN + FIRST + OTHER, OTHER, "Done."], ["shapes.py"], False),
         ([SIXTEEN + FIRST + OTHER, OTHER, FIRST, "Done."], [], False),
+        ([MOVED, SIXTEEN + FIRST, edits("forms.py", done=False), "Done."], [], False),
         ([MALFORMED, OTHER, "Done."], ["shapes.py"], False),
         ([MALFORMED, FIRST, "Done."], [], True),
         ([SIXTEEN + FIRST, [("reset_files", {"paths": ["shapes.py"]})], OTHER, "Done."], [], False),
@@ -234,7 +238,8 @@ MALFORMED: Calls = [
         "another file", "the same file", "nobody knows which", "two at once", "two for two", "tried again",
         "less of it tried again", "less of it tried again, and another file", "tried past the limit",
         "an answer", "an answer, and a look",
-        "two of one file", "past the limit", "one of two past it", "both of them", "malformed", "malformed and mended",
+        "two of one file", "past the limit", "one of two past it", "both of them", "by its new name", "malformed",
+        "malformed and mended",
         "let go of", "let go of, and perhaps not all of it",
     ],
 )  # fmt: skip

@@ -248,7 +248,9 @@ class _Work:
             await self._find(reply, model)
         already = await self.accepted.take(reply, self.files, model)
         self.proposals += 1
-        self.tools.unread.proposed(spoken_of(reply))
+        places = spoken_of(reply)
+        # A file that was moved is the same one by both of its names.
+        self.tools.unread.proposed({*places, *filter(None, map(self.accepted.overlay.origin, places))})
         # Who sends again what is in place already has nothing more to say.
         self.is_last = is_last or len(already) == len(reply.steps)
         self._take_stock()

@@ -124,17 +124,17 @@ export class Refactoring implements vscode.Disposable {
   /** Shows the refactor under review; else the last one that can be applied, also one from before a restart. */
   private async showAgain(): Promise<void> {
     const review = this.review ?? (await this.takeUp({}));
-    if (review) await this.present(review);
-    else void vscode.window.showInformationMessage("Turnout has no refactor that could be applied.");
+    if (review instanceof Review) await this.present(review);
+    else if (review === "none") void vscode.window.showInformationMessage("Turnout has no refactor that could be applied.");
   }
 
-  /** Puts what can be applied of a proposal under review; nothing where there is none, or none of it fits. */
-  private async takeUp(query: { proposalId?: string }): Promise<Review | undefined> {
+  /** Puts what can be applied of a proposal under review; that nothing of it fits is said here. */
+  private async takeUp(query: { proposalId?: string }): Promise<Review | "none" | "none fits"> {
     const standing = await this.server.request(LookAgain, query);
-    if (!standing) return undefined;
+    if (!standing) return "none";
     if (standing.files.length === 0) {
       await showConflicts("Nothing of it fits the files as they are.", standing.conflicts);
-      return undefined;
+      return "none fits";
     }
     const review = await Review.open(titleFor(standing.label), standing);
     this.setReview(review, notesOf(standing, standing.conflicts));
@@ -154,14 +154,18 @@ export class Refactoring implements vscode.Disposable {
     if (!result.applied) return showConflicts("Nothing was applied.", result.conflicts);
     await this.end(review);
     const done = `Turnout applied ${hunks.length} of ${hunkIds.length} changes.`;
-    if (result.left?.length) await this.keepRest(proposalId);
-    void this.offerUndo(this.review ? `${done} The others can still be applied.` : done);
+    try {
+      if (result.left?.length) await this.keepRest(proposalId);
+    } finally {
+      // Said also where the others cannot be looked at: what was applied can be undone.
+      void this.offerUndo(this.review ? `${done} The others can still be applied.` : done);
+    }
   }
 
   /** What the user left out stays under review as it is, unticked. */
   private async keepRest(proposalId: string): Promise<void> {
     const review = await this.takeUp({ proposalId });
-    if (!review) return;
+    if (!(review instanceof Review)) return;
     this.preview.reject(review, new Set(review.hunkIds));
     this.setReview(review);
   }

@@ -3,7 +3,7 @@
 import pytest
 
 from clients.vscode.conftest import OpenScripted
-from clients.vscode.editor import DIALOG, EDITOR, ROW, wait_until
+from clients.vscode.editor import DIALOG, EDITOR, MESSAGES, ROW, wait_until
 
 pytestmark = pytest.mark.editor
 
@@ -68,7 +68,7 @@ def test_choose_and_apply(scripted: OpenScripted) -> None:
 def test_tick_in_the_tree(scripted: OpenScripted) -> None:
     """Files and hunks are ticked in a tree beside the preview, which follows, with the plan and the checks above.
 
-    The editor's context menu has the command.
+    The editor's context menu has the command. What cannot be looked at afterwards, or does not fit, is told as that.
     """
     editor, messages = scripted(FILES)
     editor.open("a.py")
@@ -102,6 +102,16 @@ def test_tick_in_the_tree(scripted: OpenScripted) -> None:
     editor.wait_message("applied 1 of 4 changes")
     editor.wait_gone(TREE, "ruff check")
     assert messages.all("apply")[0]["params"]["hunks"] == ["1.0"]
+
+    # The others could not be looked at, which hid nothing of what was applied; now none of them fits.
+    editor.command("Turnout: Review Refactor")
+    editor.wait_for(DIALOG, "Nothing of it fits the files as they are.")
+    editor.push("Cancel", of=DIALOG)
+    editor.wait_gone(DIALOG)
+    editor.open("b.py")
+    editor.command("Turnout: Why Nothing Here?")
+    editor.wait_message("the scripted server has nothing to say")
+    assert not [text for text in editor.texts(MESSAGES) if "no refactor" in text]
 
 
 def test_death_in_the_middle(scripted: OpenScripted) -> None:

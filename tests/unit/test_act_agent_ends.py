@@ -27,7 +27,7 @@ from turnout.act.refactor import propose
 from turnout.core.answers import Answer, PromptFor
 from turnout.core.receipts import SentFile
 from turnout.core.requests import Kind, Route
-from turnout.errors import ProtocolViolation, StreamTruncated
+from turnout.errors import ConsentRefused, ProtocolViolation, RouteError, StreamTruncated
 
 
 @pytest.mark.parametrize(
@@ -102,6 +102,29 @@ async def test_an_answer_that_breaks_off_is_asked_for_once_more() -> None:
     limit = StreamTruncated("It reached its limit of tokens.", remedy="fall_back")
     with pytest.raises(StreamTruncated, match="limit of tokens"):
         await run([limit, edits()])
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        (RouteError("No model could answer: it failed lately."), "The connection is lost"),
+        (ConsentRefused("You said no."), "You said no"),
+    ],
+    ids=["nobody is left", "the user said no"],
+)
+async def test_who_fell_silent_is_what_went_wrong(refusal: RouteError, said: str) -> None:
+    """Where nobody is left after an answer broke off, that is said, and not that its model failed lately."""
+
+    class Silent(Calling):
+        async def ask(
+            self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
+        ) -> Answer:
+            if len(self.prompts) == 1:
+                raise refusal
+            return await super().ask(kind, prompt, files, on_text)
+
+    with pytest.raises((StreamTruncated, RouteError), match=said):
+        await propose(HERE, around(Silent([StreamTruncated("The connection is lost.")])))
 
 
 async def test_an_answer_that_breaks_off_is_paid_for() -> None:

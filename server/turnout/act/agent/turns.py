@@ -19,7 +19,15 @@ from turnout.core.answers import Answer, receipt_of
 from turnout.core.models import Model
 from turnout.core.prompts import ChatPrompt, Message, ToolCall
 from turnout.core.receipts import Receipt
-from turnout.errors import BudgetExceeded, ProtocolViolation, RequestRejected, StreamTruncated, TurnoutError
+from turnout.errors import (
+    BudgetExceeded,
+    ConsentRefused,
+    ProtocolViolation,
+    RequestRejected,
+    RouteError,
+    StreamTruncated,
+    TurnoutError,
+)
 
 BYTES_PER_TOKEN = 3
 _BY_CALLS = "tools: its model is known to call them"
@@ -51,7 +59,8 @@ class Talk:
     _broken: int = 0
     _cut: int = 0
     """Turns whose answer broke off, and that were taken once more."""
-    _was_cut: bool = False
+    _cut_by: StreamTruncated | None = None
+    """What broke off the last one."""
     _told: dict[int, Findings] = field(default_factory=dict)
     """What checks said, by the number of the turn that it is in."""
     _hearers: frozenset[Model] | None = None
@@ -73,14 +82,23 @@ class Talk:
             self.garbled = failure.message
             self.say(f"Your last answer cannot be used: {failure.message} Try again.")
             return None
-        except StreamTruncated as failure:
-            if self._was_cut or failure.remedy != "retry":
-                raise
-            self._was_cut = True
-            self._cut += 1
+        except (StreamTruncated, RouteError) as failure:
+            self._break_off(failure)
             return None
         self._take(answer)
         return answer
+
+    def _break_off(self, failure: StreamTruncated | RouteError) -> None:
+        """Have the turn taken once more; raises where that is no use, or was tried."""
+        before = self._cut_by
+        if isinstance(failure, RouteError):
+            if before is None or isinstance(failure, ConsentRefused):
+                raise failure
+            raise before from failure  # that its model failed lately is no news, and says less
+        if before or failure.remedy != "retry":
+            raise failure
+        self._cut_by = failure
+        self._cut += 1
 
     def say(self, text: str) -> None:
         """Say something that no tool says."""
@@ -113,7 +131,7 @@ class Talk:
         self.seams.tell(f"{what}{so_far(self.receipts)}", 0, 0)
 
     def _take(self, answer: Answer) -> None:
-        self._was_cut = False
+        self._cut_by = None
         self.answers += 1
         self.receipts.append(answer.receipt)
         self.model = answer.model

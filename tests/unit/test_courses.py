@@ -206,6 +206,38 @@ async def test_nobody_waits_for_what_may_be_stuck_or_is_less_than_asked_for(why:
     await subject.close()
 
 
+async def test_a_closed_document_has_no_questions() -> None:
+    """What is under way for it ends at once and shows nothing, and nobody hears of it who opens the file anew."""
+    bench = Bench()
+    subject = bench.completer()
+    asked = ask(subject, "x = |\n")
+    running = await bench.runs.get()
+    running.says("com")
+    subject.forget("file:///d")
+    assert await asked is None
+    assert running.ended_by == [()]
+    assert subject.why("file:///d") == "no completion was asked for in this file yet"
+    assert bench.put_off == []
+    newer = ask(subject, "x = c|\n")
+    await bench.runs.get()
+    newer.cancel()
+    await asyncio.wait([newer])
+    await subject.close()
+
+
+async def test_a_request_that_is_taken_back_and_closed_leaves_no_word() -> None:
+    """Whoever opens the document anew hears nothing of a request from before, in whatever order it ended."""
+    bench = Bench()
+    subject = bench.completer()
+    asked = ask(subject, "x = |\n")
+    await bench.runs.get()
+    asked.cancel()
+    subject.forget("file:///d")
+    await asyncio.wait([asked])
+    assert subject.why("file:///d") == "no completion was asked for in this file yet"
+    await subject.close()
+
+
 async def test_a_failure_reaches_who_waits_by_then() -> None:
     """The newest request says why there is nothing."""
     bench = Bench()

@@ -14,7 +14,7 @@ from turnout.act.applying.transactions import real_root
 from turnout.core.documents import Document, Position
 from turnout.errors import Unrecorded
 from turnout.lsp.editor import LspEditor
-from turnout.lsp.features import lifecycle
+from turnout.lsp.features import completion, lifecycle
 from turnout.lsp.protocol import TurnoutProtocol
 from turnout.lsp.server import TurnoutServer
 from turnout.lsp.services import Services
@@ -34,7 +34,12 @@ class Late(TurnoutServer):
         self.places: asyncio.Queue[tuple[str, Position | None]] = asyncio.Queue()
         warmer = SimpleNamespace(touch=lambda uri, _version, place: self.places.put_nowait((uri, place)))
         self._made = cast(
-            "Services", SimpleNamespace(warmer=warmer, repositories=SimpleNamespace(is_active=False))
+            "Services",
+            SimpleNamespace(
+                warmer=warmer,
+                repositories=SimpleNamespace(is_active=False),
+                completer=SimpleNamespace(moved=lambda *_: None),
+            ),
         )
         self._there = False
         for uri in (FIRST, LAST):
@@ -112,3 +117,29 @@ def test_actions_are_offered_before_anything_can_carry_them_out() -> None:
     assert "turnout.syntax" in loaded
     work = ("turnout.act.perform", "turnout.act.drafting", "turnout.act.gathering", "turnout.core.secrets")
     assert [name for name in loaded if name.startswith((*work, "turnout.core.edits.changes"))] == []
+
+
+class Leaving(Late):
+    """Its user closes a document, and maybe opens another text by its name, before the services are there."""
+
+    opened_anew = False
+
+    async def services(self) -> Services:
+        del self.protocol.documents[FIRST]
+        if self.opened_anew:
+            self.protocol.documents[FIRST] = Document(FIRST, "python", 1, "another\n")
+        return await super().services()
+
+
+@pytest.mark.parametrize("opened_anew", [False, True])
+async def test_nothing_is_asked_of_a_document_that_was_closed(opened_anew: bool) -> None:
+    """A request that waited for the services until its document was closed is answered with nothing."""
+    server = Leaving()
+    server.opened_anew = opened_anew
+    server.protocol.client_capabilities = types.ClientCapabilities()
+    context = types.InlineCompletionContext(types.InlineCompletionTriggerKind.Automatic)
+    place = types.TextDocumentIdentifier(FIRST), types.Position(0, 3)
+    answer = await completion.inline(server, types.InlineCompletionParams(context, *place))
+    assert not answer.items
+    menu = await completion.popup(server, types.CompletionParams(*place))
+    assert not menu.items

@@ -157,7 +157,10 @@ class Completer:
         self._terms.settings_read()
 
     def forget(self, uri: str) -> None:
-        """Drop everything kept for a closed document."""
+        """Drop everything kept for a closed document, and end what is asked about it: nobody waits for that."""
+        self._courses.forget(uri)
+        for key in [key for key in self._flights if key[0] == uri]:
+            self._flights.pop(key).supersede()
         self._terms.forget(uri)
         self._cache.forget(uri)
         self._patience.forget(uri)
@@ -262,7 +265,8 @@ class Completer:
             return await flight.answer
         except asyncio.CancelledError:
             work.cancel()
-            self._nothing(question, TAKEN_BACK)
+            if self._flights.get(key) is flight:  # the document was not closed meanwhile
+                self._nothing(question, TAKEN_BACK)
             raise
         finally:
             if self._flights.get(key) is flight:  # not a newer one

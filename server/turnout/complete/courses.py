@@ -152,6 +152,11 @@ class Courses:
         finally:
             self._leave(course)
 
+    def forget(self, uri: str) -> None:
+        """End what is asked about a document that was closed."""
+        for key in [key for key in self._courses if key[0] == uri]:
+            self._courses.pop(key).end()
+
     async def close(self) -> None:
         """End everything."""
         left = list(self._under_way)

@@ -87,7 +87,10 @@ def _accept(server: TurnoutServer, fields: Mapping[str, Any], how: str, length: 
 async def _complete(
     server: TurnoutServer, snapshot: Snapshot, position: types.Position, *, explicit: bool
 ) -> Completion | None:
+    document = server.document(snapshot.uri)
     services = await server.services()
+    if server.document(snapshot.uri) is not document:
+        return None  # it was closed while the server got ready
     at = position_from_lsp(snapshot, position, server.protocol.encoding)
     return await services.completer.complete("inline", snapshot, at, explicit=explicit)
 
@@ -96,10 +99,13 @@ async def _soon(server: TurnoutServer, snapshot: Snapshot, position: types.Posit
     """What a menu can show within `MENU_WAIT_S`, also while the server starts."""
     loop = asyncio.get_running_loop()
     until_s = loop.time() + MENU_WAIT_S
+    document = server.document(snapshot.uri)
     try:
         async with asyncio.timeout_at(until_s):
             services = await server.services()
     except TimeoutError:
+        return None
+    if server.document(snapshot.uri) is not document:
         return None
     at = position_from_lsp(snapshot, position, server.protocol.encoding)
     return await services.completer.soon(snapshot, at, within_s=max(0.0, until_s - loop.time()))

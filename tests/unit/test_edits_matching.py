@@ -206,10 +206,29 @@ def test_new_text_at_another_indentation_than_the_old(
         apply(text, *edits)
 
 
-def test_lines_that_cannot_be_moved_are_refused() -> None:
-    """A new line that stands left of the lines around it has no place further left."""
-    with pytest.raises(EditUnmatched, match="at another indentation, at line 1, which"):
-        apply("a\nb\n", ("    a\n    b\n", "    a\nB\n"))
+@pytest.mark.parametrize(
+    ("text", "search", "new"),
+    [
+        ("a\nb\n", "    a\n    b\n", "    a\nB\n"),  # further left than the margin
+        ("    a\n    b\n", "  a\n  b\n", "a\n  B\n"),
+        ("    a\n    b\n", "  a\n  b\n", "  c\nB\n"),  # at the margin of something else
+        ("    a\n      b\n      c\n", "a\n  b\n  c\n", "      b\n      C\n"),
+        ("\ta\n", "    a\n", "    for b in c:\n        b\n    a\n"),  # by another unit than the file
+        ("\ta\n", "a\n", "for b in c:\n    b\na\n"),
+        ("    a\n", "a\n", "for b in c:\n\tb\na\n"),
+    ],
+)
+def test_lines_that_cannot_be_moved_are_refused(text: str, search: str, new: str) -> None:
+    """New lines move along with the old ones where they share their margin, and indent as the file does."""
+    with pytest.raises(EditUnmatched, match="at another indentation"):
+        apply(text, (search, new))
+
+
+def test_new_lines_move_with_the_old_ones() -> None:
+    """Also left of them where one stays; the blank in front of a star is no unit, and tabs behind tabs are."""
+    assert apply("    a\n    b\n", ("  a\n  b\n", "  a\nB\n")) == "    a\n  B\n"
+    assert apply("\ta\n", ("    a\n", "    /*\n     * c\n     */\n    a\n")) == "\t/*\n\t * c\n\t */\n\ta\n"
+    assert apply("\ta\n", ("a\n", "if b:\n\tc\na\n")) == "\tif b:\n\t\tc\n\ta\n"
 
 
 def test_every_edit_counts_in_the_file_as_it_was_shown() -> None:

@@ -7,6 +7,7 @@ are to stand at another level; a model that indents all of its new text otherwis
 from collections.abc import Iterable, Sequence
 
 from turnout.core.edits.diff import equal_blocks
+from turnout.core.edits.indents import has_word, indent_of, is_deeper
 from turnout.core.edits.locating import Region
 from turnout.core.edits.replies import Replace
 
@@ -51,18 +52,3 @@ def _removes(lines: Sequence[str], other: Region, row: int) -> bool:
 def _growth(lines: Sequence[str], other: Region) -> int:
     old = sum(1 for line in lines[other.start : other.end] if line.strip())
     return sum(1 for body in other.bodies if body.strip()) - old
-
-
-def is_deeper(indent: str, *, than: str) -> bool:
-    """Whether `indent` goes on where `than` ends."""
-    return indent != than and indent.startswith(than)
-
-
-def indent_of(line: str) -> str:
-    """The blanks in front of `line`."""
-    return line[: len(line) - len(line.lstrip())]
-
-
-def has_word(line: str) -> bool:
-    """Whether `line` has a character of a word, which brackets alone have not."""
-    return any(character.isalnum() for character in line)

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 from turnout.core.documents import line_body
 from turnout.core.edits.blanks import blanks_everywhere, carry, dropped
+from turnout.core.edits.indents import has_word, indent_of
 from turnout.core.edits.replies import Replace
 from turnout.errors import EditAmbiguous, EditUnmatched
 
@@ -107,7 +108,7 @@ class Matcher:
             shift = _shift(edit.search, old)
             assert shift is not None
             moved = shift.apply(bodies)
-            if moved is None:
+            if moved is None or _is_elsewhere(edit) or _is_mixed(shift, edit):
                 raise EditUnmatched(
                     f"Block {edit.number}: its SEARCH text is in {self._path} at another indentation, at line "
                     f"{start + 1}, which its REPLACE text cannot be moved to.{self._quoted(start, end)}"
@@ -215,7 +216,7 @@ class _Shift(NamedTuple):
 
 def _shift(search: Sequence[str], old: Sequence[str]) -> _Shift | None:
     """What moves every line of `search` to where it stands in `old`; None where no one shift does."""
-    pairs = [(_indent(a), _indent(b)) for a, b in zip(search, old, strict=True) if a.strip()]
+    pairs = [(indent_of(a), indent_of(b)) for a, b in zip(search, old, strict=True) if a.strip()]
     if not pairs:
         return None
     given, there = min(pairs, key=lambda pair: len(pair[0]))
@@ -227,8 +228,27 @@ def _shift(search: Sequence[str], old: Sequence[str]) -> _Shift | None:
     return shift if fits else None
 
 
-def _indent(body: str) -> str:
-    return body[: len(body) - len(body.lstrip())]
+def _is_elsewhere(edit: Replace) -> bool:
+    """Whether the new text of `edit` has another margin than the old, and no line that says why."""
+    has_text = any(map(str.strip, edit.replace))
+    kept = any(map(has_word, {*edit.search}.intersection(edit.replace)))
+    return has_text and not kept and _margin(edit.search) != _margin(edit.replace)
+
+
+def _margin(bodies: Sequence[str]) -> str:
+    """The indentation of the lines with text that have least."""
+    return min((indent_of(body) for body in bodies if body.strip()), key=len, default="")
+
+
+def _is_mixed(shift: _Shift, edit: Replace) -> bool:
+    """Whether a new line goes on with blanks behind the tabs of the file, or the other way round.
+
+    A star may stand behind one blank, as in a comment of several lines.
+    """
+    new = (body for body in {*edit.replace}.difference(edit.search) if body.strip())
+    rests = ((indent_of(body)[len(shift.less) :], body.lstrip()) for body in new)
+    further = [rest for rest, text in rests if rest and not (rest == " " and text.startswith("*"))]
+    return shift.more != "" and any(rest[0] != shift.more[-1] for rest in further)
 
 
 def bodies_of(lines: Sequence[str]) -> list[str]:

@@ -14,7 +14,8 @@ from turnout.core.documents import line_body
 from turnout.core.edits.blanks import Counting, aligned, blanks_everywhere, mean_nothing, own_blanks
 from turnout.core.edits.diff import changed_ranges, equal_blocks
 from turnout.core.edits.elision import around_elisions
-from turnout.core.edits.levels import indent_of, is_deeper, is_held, is_moved
+from turnout.core.edits.indents import indent_of, is_deeper
+from turnout.core.edits.levels import is_held, is_moved
 from turnout.core.edits.locating import BOM, How, Matcher, Region, bodies_of
 from turnout.core.edits.regions import shared_indent
 from turnout.core.edits.replies import Replace

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from turnout.core.edits.diff import ChangedRange, changed_ranges
-from turnout.core.edits.levels import has_word, indent_of, is_deeper
+from turnout.core.edits.indents import has_word, indent_of, is_deeper
 
 LEFT = frozenset({
     "existing", "omitted", "remain", "remaining", "remains", "rest", "same", "snip", "snipped", "stays", "unchanged",

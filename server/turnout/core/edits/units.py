@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from turnout.core.edits.diff import equal_blocks
-from turnout.core.edits.levels import indent_of, is_deeper
+from turnout.core.edits.indents import indent_of, is_deeper
 from turnout.errors import EditUnmatched
 
 _WIDEST = 8

@@ -150,6 +150,10 @@ def test_several_places_are_none() -> None:
         apply("x\nx\t\n", ("x ", "z"))
     with pytest.raises(EditAmbiguous, match="indentation, at lines 1, 2"):
         apply("  x\n    x\n", ("x", "z"))
+    # Brackets that a model may have moved are found by their indentation alone, which says too little.
+    with pytest.raises(EditAmbiguous, match="indentation, at lines 2, 3"):
+        apply("a(() => {\n  })\n})\n", ("})", "  b()\n})"))
+    assert apply("a {\n}\nb {\n  }\n", ("a {\n}", "c {\n}")) == "c {\n}\nb {\n  }\n"
     with pytest.raises(EditAmbiguous, match="and more"):
         apply("x\n" * 1000, ("x", "z"))
 

@@ -1,7 +1,8 @@
 """Where in a file are the lines that an edit names?
 
 Invariant: lines are taken for each other only if they are equal, or equal but for blanks at their ends, or equal but
-for one indentation that all of them have more or less of; the first of these that finds a place must find just one.
+for one indentation that all of them have more or less of; the first of these that finds a place must find just one, and
+for lines of brackets the last of these must, too.
 Case, blanks within a line and similarity never count.
 """
 
@@ -77,8 +78,16 @@ class Matcher:
             if len(starts) > 1:
                 raise self._ambiguous(where, starts, how)
             if starts:
+                self._must_tell(edit, where)
                 return self._found(edit, starts[0], how)
         raise EditUnmatched(f"{where}: its SEARCH text is not in {self._path}.{self._nearest(edit.search)}")
+
+    def _must_tell(self, edit: Replace, where: str) -> None:
+        """Raises EditAmbiguous where `edit` names nothing but brackets, which stand elsewhere but for indentation."""
+        if not any(map(has_word, edit.search)):
+            starts = self._views["indent"].starts(edit.search)
+            if len(starts) > 1:
+                raise self._ambiguous(where, starts, "indent")
 
     def _starts(self, search: tuple[str, ...], how: How) -> list[int]:
         starts = self._views[how].starts(search)

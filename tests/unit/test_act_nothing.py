@@ -6,7 +6,7 @@ from support.act_kit import MemoryWorkspace, ScriptedAsker, seams
 from turnout.act.gathering.scope import Request
 from turnout.act.proposals import Proposal
 from turnout.act.refactor import propose
-from turnout.commands.refactor import UNCHANGED, UNSOUND, _status
+from turnout.commands.refactor import UNCHANGED, UNSOUND, _status, _summary, _to_wire
 from turnout.core.edits.plans import Approved, PlannedStep
 from turnout.errors import ReplyUnusable
 
@@ -41,6 +41,10 @@ async def test_nothing_to_change_ends_at_once(answer: str) -> None:
     assert proposal.plan.endswith("no old here.")
     assert "answer NOTHING TO CHANGE: and why" in asker.asked[0][1].messages[0].content
     assert _status(proposal) == UNCHANGED
+    said = [*_summary(proposal, applied=False)]
+    assert said[-1] == "Nothing to change."
+    assert not any(line.startswith("failed") for line in said)
+    assert _to_wire(proposal)["verdict"] == {"state": "unchanged", "text": "Nothing to change."}
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,8 @@ def new_id() -> str:
 def verdict(checks: Sequence[Check]) -> Verdict:
     """Whether a change that `checks` were run on is verified, in part, or failed."""
     failed = [check.name for check in checks if not check.ok]
+    if failed == ["changes"]:
+        return Verdict("failed", "Nothing to change.")
     if failed:
         return Verdict("failed", f"Failed: {', '.join(failed)}.")
     unseen = [check.name for check in checks if not check.ran]

@@ -304,8 +304,9 @@ def _summary(proposal: "Proposal", *, applied: bool) -> Iterator[str]:
     if not proposal.changes:
         yield proposal.plan
     yield from (f"left out: {out.path}: {out.reason}" for out in proposal.skipped)
+    is_wrong = _status(proposal) != UNCHANGED
     for check in proposal.checks:
-        if not check.ok:
+        if not check.ok and is_wrong:
             yield f"failed: {check.name}: {check.message}"
         elif not check.ran:
             yield f"not run: {check.name}: {next(iter(check.message.splitlines()), '')}"
@@ -324,6 +325,7 @@ def _places(change: "FileChange") -> str:
 def _to_wire(proposal: "Proposal") -> dict[str, Any]:
     from turnout.act.proposals import verdict
 
+    found = verdict(proposal.checks)._asdict()
     return {
         "proposalId": proposal.id,
         "plan": proposal.plan,
@@ -331,7 +333,7 @@ def _to_wire(proposal: "Proposal") -> dict[str, Any]:
         "files": [
             {"path": c.path, "kind": c.kind, "newPath": c.new_path, "diff": c.diff} for c in proposal.changes
         ],
-        "verdict": verdict(proposal.checks)._asdict(),
+        "verdict": found | ({"state": "unchanged"} if _status(proposal) == UNCHANGED else {}),
         "checks": [{"name": c.name, "ok": c.ok, "ran": c.ran, "message": c.message} for c in proposal.checks],
         "skipped": [{"path": s.path, "reason": s.reason} for s in proposal.skipped],
         "receipt": proposal.receipt.to_wire(),

@@ -304,13 +304,15 @@ async def test_what_was_turned_down_is_not_insisted_on() -> None:
 
 
 async def test_who_comes_back_and_takes_nothing_is_left_alone() -> None:
-    """A suggestion that was passed over again and again at one place counts as turned down."""
+    """One that was passed over again and again at one place is shown no more, and nobody is told that he rejected it."""
     subject = completer(Fake())
     shown = []
     for _ in range(5):
         shown.append(await subject.complete("inline", *place_in("x = |\ny = 1\n"), explicit=False))
         await subject.complete("inline", *place_in("x = \ny = |1\n"), explicit=True)
     assert [bool(completion) for completion in shown] == [True, True, True, True, False]
+    assert await subject.complete("inline", *place_in("x = |\ny = 1\n"), explicit=False) is None
+    assert "shown here several times and not taken" in subject.why(URI)
     subject = completer(Fake())
     for _ in range(5):
         completion = await subject.complete("inline", *place_in("x = |\ny = 1\n"), explicit=False)

@@ -10,6 +10,9 @@ from turnout.core.holes import Hole
 
 STRIKES = 3
 REASON = "it was turned down here several times; it comes back when the text changes, or by its key"
+PASSED_OVER = (
+    "it was shown here several times and not taken; it comes back when the text changes, or by its key"
+)
 
 _KEPT = 256
 _LETTERS = 200
@@ -21,8 +24,8 @@ Key = tuple[str, int, str, str]
 class _Place:
     """Where something was shown: how often that was turned down or passed over."""
 
-    strikes: int = 0
-    line: int = 0
+    rejected: int = 0
+    passed_over: int = 0
 
 
 class Patience:
@@ -36,7 +39,9 @@ class Patience:
     def silence(self, uri: str, hole: Hole) -> str:
         """Why nothing more is shown at a place; empty where something may be."""
         place = self._places.get(_key(uri, hole))
-        return REASON if place is not None and place.strikes >= STRIKES else ""
+        if place is None or place.rejected + place.passed_over < STRIKES:
+            return ""
+        return REASON if place.rejected >= STRIKES else PASSED_OVER
 
     def offered(self, uri: str, hole: Hole, completion_id: str) -> None:
         """Something is shown at a place; whoever came back to its line has passed it over before."""
@@ -46,7 +51,7 @@ class Patience:
         if place is None:
             place = self._places[key] = _Place()
         elif self._last_line.get(uri) != line:
-            place.strikes += 1
+            place.passed_over += 1
         self._places.move_to_end(key)
         self._last_line[uri] = line
         self._shown_at[completion_id] = key
@@ -60,7 +65,7 @@ class Patience:
         """What was shown last under this id was turned down."""
         place = self._places.get(self._shown_at.get(completion_id, ("", 0, "", "")))
         if place is not None:
-            place.strikes += 1
+            place.rejected += 1
 
     def accepted(self, completion_id: str) -> None:
         """Something was taken after all."""

@@ -304,7 +304,7 @@ async def test_what_was_turned_down_is_not_insisted_on() -> None:
 
 
 async def test_who_comes_back_and_takes_nothing_is_left_alone() -> None:
-    """One that was passed over again and again at one place is shown no more, and nobody is told that he rejected it."""
+    """What was passed over again and again at a place is shown there no more; nobody is said to have rejected it."""
     subject = completer(Fake())
     shown = []
     for _ in range(5):

@@ -41,6 +41,7 @@ class Bench:
     runs: "asyncio.Queue[Running]" = field(default_factory=asyncio.Queue)
     now_s: float = 0.0
     put_off: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+    receipt: Receipt = RECEIPT
 
     async def run(self, ask: Ask) -> Answer:
         running = Running(ask)
@@ -50,7 +51,7 @@ class Bench:
         except asyncio.CancelledError as cancelled:
             running.ended_by.append(cancelled.args)
             raise
-        receipt = replace(RECEIPT, id=f"r{len(running.text)}")
+        receipt = replace(self.receipt, id=f"r{len(running.text)}")
         return Answer(running.text, "stop", receipt, Model("near", "local", "tiny"))
 
     def later(self, delay_s: float, call: Callable[[], None]) -> Any:
@@ -186,6 +187,32 @@ async def test_one_that_is_taken_back_waits_for_the_next_letter() -> None:
     bench.put_off[0][1]()
     await settle()
     assert running.ended_by == [()]
+    await subject.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "linger_s"),
+    [
+        ("", 0.05),  # reading its prompt, which took as long before
+        ("com", 0.02),
+    ],
+)
+async def test_what_was_taken_back_goes_on_for_a_step_of_its_model(said: str, linger_s: float) -> None:
+    """Where steps are short the model is free again after one of them, as it is after a newer request."""
+    bench = Bench()
+    bench.receipt = replace(RECEIPT, queue_ms=5.0, prefill_ms=50.0, model_ms=75.0, tokens_out=1)
+    subject = bench.completer()
+    measured = ask(subject, "y = |\n")
+    (await bench.runs.get()).over.set_result(None)
+    await measured
+    first = ask(subject, "x = |\n")
+    running = await bench.runs.get()
+    if said:
+        running.says(said)
+    first.cancel()
+    await asyncio.wait([first])
+    await settle()
+    assert [delay_s for delay_s, _ in bench.put_off] == [pytest.approx(linger_s)]
     await subject.close()
 
 

@@ -1,5 +1,7 @@
 """How long typing is waited for before a model is asked."""
 
+from typing import Any
+
 import pytest
 
 from support.ledger_kit import receipt
@@ -31,3 +33,22 @@ def test_only_what_may_cost_money_is_waited_for(model: Model, cost_usd: float | 
     assert pace.delay_s() == 0
     pace.heard(receipt("r", cost_usd=cost_usd, prefill_ms=None), model)
     assert pace.delay_s() == delay_s
+
+
+@pytest.mark.parametrize(
+    ("figures", "reading_s", "writing_s"),
+    [
+        ({"queue_ms": 10.0, "prefill_ms": 40.0, "model_ms": 250.0, "tokens_out": 10}, 0.04, 0.02),
+        ({"queue_ms": None, "prefill_ms": 40.0, "model_ms": 240.0, "tokens_out": 10}, 0.04, 0.02),
+        ({"prefill_ms": 40.0, "model_ms": 40.0, "tokens_out": 0}, 0.04, None),
+        ({"prefill_ms": None, "model_ms": None, "tokens_out": 10}, None, None),
+    ],
+)
+def test_a_step_takes_what_it_took(
+    figures: dict[str, Any], reading_s: float | None, writing_s: float | None
+) -> None:
+    """What a model needs for a prompt and for a token is measured, and unknown where nobody tells."""
+    pace = Pace()
+    pace.heard(receipt("r", **figures), NEAR)
+    assert pace.step_s(writes=False) == pytest.approx(reading_s)
+    assert pace.step_s(writes=True) == pytest.approx(writing_s)

@@ -122,7 +122,7 @@ class Completer:
         self._flights: dict[tuple[str, str], _Flight] = {}
         self._under_way: set[asyncio.Task[Completion | None]] = set()
         self._menus: set[asyncio.Task[Completion | None]] = set()
-        self._courses = Courses(self._ask, clock, later)
+        self._courses = Courses(self._ask, clock, later, lambda writes: self._pace.step_s(writes=writes))
         self._ahead = Ahead(self._ask_ahead, lambda: not self._flights, later)
 
     def why(self, uri: str, position: Position | None = None) -> str:

@@ -1,8 +1,8 @@
 """Questions under way and the letters typed meanwhile: an answer that they follow is waited for, not begun anew.
 
 A slow model would otherwise begin anew at every letter, and say nothing before its user pauses.
-Invariants: a question that nobody waits for ends within `LINGER_S`, and one that says something else than what was
-typed ends at once; what is shown of an answer is what the cache finds left of it.
+Invariants: a question that nobody waits for ends within a step of its model, `LINGER_S` at most, and one that says
+something else than what was typed ends at once; what is shown of an answer is what the cache finds left of it.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from turnout.errors import TurnoutError
 logger = logging.getLogger(__name__)
 
 LINGER_S = 0.1
-"""Editors take a request back before they send the one for the next letter; one step of a model takes as long."""
+"""Editors take a request back before they send the one for the next letter: no model goes on for that any longer."""
 
 SILENCE_S = 2.0
 """A question of which nothing was heard for so long may be stuck: the next letter asks anew."""
@@ -102,10 +102,15 @@ class Courses:
         ask: Callable[[Course], Coroutine[None, None, Outcome]],
         clock: Callable[[], float],
         later: Later | None = None,
+        step_s: Callable[[bool], float | None] = lambda _writes: None,
     ) -> None:
-        """`ask` asks the question of a course, and tells it what is heard; `clock` and `later` count seconds."""
+        """`ask` asks the question of a course, and tells it what is heard; `clock` and `later` count seconds.
+
+        `step_s` is what a model that reads its prompt, or writes, needs for one step; None where nobody knows.
+        """
         self._ask = ask
         self._clock = clock
+        self._step_s = step_s
         self._later = later or (lambda delay_s, call: asyncio.get_running_loop().call_later(delay_s, call))
         self._courses: dict[tuple[str, str], Course] = {}
         self._under_way: set[asyncio.Task[Outcome]] = set()
@@ -171,7 +176,9 @@ class Courses:
         if course.waiting or course.task.done() or course.task.cancelling():
             return
         if course.timer is None:
-            course.timer = self._later(LINGER_S, lambda: course.end(*course.ended_by))
+            step_s = self._step_s(bool(course.heard))
+            linger_s = LINGER_S if step_s is None else min(LINGER_S, step_s)
+            course.timer = self._later(linger_s, lambda: course.end(*course.ended_by))
 
     def _landed(self, course: Course, task: "asyncio.Task[Outcome]") -> None:
         self._under_way.discard(task)

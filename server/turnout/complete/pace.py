@@ -26,6 +26,7 @@ class Pace:
 
     def __init__(self) -> None:
         self._prefill_ms: deque[float] = deque(maxlen=_REMEMBERED)
+        self._token_ms: deque[float] = deque(maxlen=_REMEMBERED)
         self._typical_ms = 0.0
         self._costs = False
 
@@ -35,9 +36,17 @@ class Pace:
         if receipt.prefill_ms is not None:
             self._prefill_ms.append(receipt.prefill_ms)
             self._typical_ms = median(self._prefill_ms)
+            if receipt.model_ms is not None and receipt.tokens_out:
+                writing_ms = receipt.model_ms - (receipt.queue_ms or 0.0) - receipt.prefill_ms
+                self._token_ms.append(max(0.0, writing_ms) / receipt.tokens_out)
 
     def delay_s(self) -> float:
         """How long to wait for another letter; the whole of it where every request costs money."""
         if self._costs:
             return MOST_S
         return min(MOST_S, max(0.0, self._typical_ms - FREE_MS) * SHARE / 1000)
+
+    def step_s(self, *, writes: bool) -> float | None:
+        """What a model takes to write a token, or to read a prompt; None where that was not measured."""
+        measured = self._token_ms if writes else self._prefill_ms
+        return median(measured) / 1000 if measured else None

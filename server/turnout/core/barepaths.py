@@ -4,10 +4,19 @@ Invariant: a word is one only where it has the form of a path, or is there, and 
 """
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from turnout.core.pathforms import Exists, is_file_or_folder
 
-_PIECE = re.compile(r"`[^`\n]*`|(?<![\w`/.@$~:-])(?:\./)?[\w.@+-]*[\w+-](?:/[\w.@+-]*[\w+-])*/?")
+_STARS = r"(?:\*{1,2}(?=[\w./])|(?<=/)\*{1,2})"
+_PIECE = re.compile(
+    rf"`[^`\n]*`|(?<![\w`/.@$~:*-])(?:\./)?(?:[\w.@+/-]*{_STARS})+(?:[\w.@+/-]*[\w+/-])?"
+    r"|(?<![\w`/.@$~:-])(?:\./)?[\w.@+-]*[\w+-](?:/[\w.@+-]*[\w+-])*/?"
+)
+"""In backquotes, with wildcards, or as it is."""
+_CLOSING_STARS = re.compile(r"[^\s*/]\*{1,2}(?![\w.*/])")
+"""Where words end that stars set apart: `*gen/a.py*`."""
 _JOINING = re.compile(r"(?=[,\s]),?\s*(?:(?:and|or|nor|&)\s+)?(?:(?:files?\s+)?in\s+)?(?:the\s+)?")
 _END = re.compile(
     r"[\s*_]*(?:$|[,;!)(|\u2013\u2014]|[.:](?:\s|$)|\s-\s"
@@ -30,6 +39,17 @@ _FORBIDDING = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A word of a sentence, or what stands in backquotes there; `text` is without these."""
+
+    sentence: str
+    start: int
+    end: int
+    text: str
+    is_span: bool
+
+
 def with_paths_quoted(sentence: str, exists: Exists) -> str:
     """`sentence` with backquotes around each bare word that is a path; `exists` tells whether there is one.
 
@@ -38,32 +58,42 @@ def with_paths_quoted(sentence: str, exists: Exists) -> str:
     if not _FORBIDDING.search(sentence):
         return sentence
     said, start, is_end = sentence, -1, False
-    for found in reversed([*_PIECE.finditer(sentence)]):
-        word, end = found[0], found.end()
-        is_span, is_folder = word.startswith("`"), _is_folder(found, exists)
-        if not (is_span or is_folder or _is_path(word, exists) or _is_touched(found, exists)):
+    for piece in reversed([*_pieces(sentence)]):
+        is_folder = _is_folder(piece, exists)
+        if not (piece.is_span or is_folder or _is_path(piece.text, exists) or _is_touched(piece, exists)):
             continue
-        is_joined = start >= 0 and _JOINING.fullmatch(sentence, end, start) is not None
-        is_end = is_span or (is_end if is_joined else _END.match(sentence, end) is not None)
-        start = found.start()
-        if is_folder or (is_end and not is_span):
-            said = f"{said[:start]}`{word.strip('`')}{'/' * is_folder}`{said[end:]}"
+        is_joined = start >= 0 and _JOINING.fullmatch(sentence, piece.end, start) is not None
+        is_end = piece.is_span or (is_end if is_joined else _END.match(sentence, piece.end) is not None)
+        start = piece.start
+        if is_folder or (is_end and not piece.is_span):
+            said = f"{said[:start]}`{piece.text}{'/' * is_folder}`{said[piece.end :]}"
     return said
 
 
-def _is_folder(found: re.Match[str], exists: Exists) -> bool:
+def _pieces(sentence: str) -> Iterator[_Piece]:
+    closing = max((found.start() for found in _CLOSING_STARS.finditer(sentence)), default=-1)
+    for found in _PIECE.finditer(sentence):
+        word, start = found[0], found.start()
+        if word.startswith("*") and (closing >= start or not ("." in word or "/" in word)):
+            start += len(word) - len(word.lstrip("*"))  # they set words apart, and are no wildcards
+            word = word.lstrip("*")
+        yield _Piece(sentence, start, found.end(), word.strip("`"), word.startswith("`"))
+
+
+def _is_folder(piece: _Piece, exists: Exists) -> bool:
     """Whether a name that is there is called a folder: `the vendor directory`."""
-    name = found[0].strip("`")
-    return _FOLDER.match(found.string, found.end()) is not None and "/" not in name and exists(name)
+    called = _FOLDER.match(piece.sentence, piece.end) is not None
+    return called and "/" not in piece.text and exists(piece.text)
 
 
-def _is_touched(found: re.Match[str], exists: Exists) -> bool:
+def _is_touched(piece: _Piece, exists: Exists) -> bool:
     """Whether a name that is there stands behind `touch`, which is done to files only."""
-    is_behind = (
-        _BEHIND_TOUCH.search(found.string, max(0, found.start() - _MOST_BEFORE), found.start()) is not None
-    )
-    return is_behind and not _KIND.match(found.string, found.end()) and exists(found[0])
+    first = max(0, piece.start - _MOST_BEFORE)
+    is_behind = _BEHIND_TOUCH.search(piece.sentence, first, piece.start) is not None
+    return is_behind and not _KIND.match(piece.sentence, piece.end) and exists(piece.text)
 
 
 def _is_path(word: str, exists: Exists) -> bool:
-    return is_file_or_folder(word) or ("/" in word.strip("/") and exists(word.removeprefix("./").strip("/")))
+    if is_file_or_folder(word) or ("*" in word and "/" in word):
+        return True
+    return "/" in word.strip("/") and exists(word.removeprefix("./").strip("/"))

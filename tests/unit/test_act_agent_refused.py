@@ -64,6 +64,7 @@ async def test_what_was_refused_is_told(
     assert "main.py" in {change.path for change in proposal.changes}
     assert failed(proposal) == {}
     assert why in told(proposal)[f"edits refused in {path}"]
+    assert [file.path for file in proposal.skipped if why in file.reason] == [path]
     assert verdict(proposal.checks).state == "partly"
 
 
@@ -90,7 +91,7 @@ async def test_what_is_let_go_of_is_not_told(turns: Sequence[Turn], scope: Seque
     """A model that lets go of what it may not do, or does it where it may, has decided: that is no note."""
     proposal, _ = await after(*turns, scope=scope)
     assert failed(proposal) == {}
-    assert told(proposal) == {}
+    assert (told(proposal), proposal.skipped) == ({}, ())
 
 
 async def test_an_edit_beside_a_move_that_was_refused_does_not_make_it() -> None:

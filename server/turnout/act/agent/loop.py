@@ -151,14 +151,12 @@ class _Work:
             receipts=tuple(self.talk.receipts),
             failures=(*draft.failures, *missing),
             looked_at=frozenset(self.tools.read),
+            refused=self.accepted.refused,
             checks=(*draft.checks, *self._notes(unfinished)),
         )
 
     def _notes(self, unfinished: str) -> Iterator[Check]:
         """What the user has to be told of how it came about."""
-        if refused := self.accepted.refused:
-            name = f"edits refused in {', '.join(file.path for file in refused)}"
-            yield Check(name, True, "\n".join(file.reason for file in refused), ran=False)
         if doubtful := self.tools.unread.doubtful:
             said = "".join(f"\n{why}" for why in doubtful)
             yield Check("calls that could not be read", True, f"{_DOUBTFUL}{said}", ran=False)

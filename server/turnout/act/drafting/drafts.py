@@ -57,6 +57,8 @@ class Draft:
     """Files whose change a repair took back, or edits of it that never fitted or may only have been forgotten."""
     reconsidered: tuple[Skipped, ...] = ()
     """Files of whose change a repair took back a part that was sound."""
+    refused: tuple[Skipped, ...] = ()
+    """Files that were to change and may not, which nothing came in the place of."""
 
     @property
     def complaints(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from turnout.act.drafting.drafts import Draft
+from turnout.act.drafting.withdrawals import is_named
 from turnout.act.proposals import Check, Proposal, Skipped, new_id
 from turnout.core.edits.changes import FileChange, numbered
 from turnout.core.receipts import Receipt, SentFile
@@ -27,6 +28,7 @@ def proposal_from(
     changes, doubled = _each_file_once(change for draft in drafts for change in draft.changes)
     # What only says why nothing changes in its files is no plan of the others.
     by_change = sorted(drafts, key=lambda draft: not draft.changes)
+    refused = list({lost.path: lost for draft in drafts for lost in draft.refused}.values())
     failures = [
         *_failures(drafts, unread),
         *(f"Two answers change {path} in different ways." for path in doubled),
@@ -40,10 +42,11 @@ def proposal_from(
             Check("edits", not failures, "\n".join(failures)),
             Check("changes", bool(changes), "" if changes else "The model changed nothing."),
             *(check for draft in drafts for check in draft.checks),
-            *_reconsidered([skipped for draft in drafts for skipped in draft.reconsidered]),
+            *_told("edits taken back in", [lost for draft in drafts for lost in draft.reconsidered]),
+            *_told("edits refused in", refused),
         ),
         receipt=combined([*spent, *(receipt for draft in drafts for receipt in draft.receipts)], "proposed"),
-        skipped=skipped,
+        skipped=(*skipped, *(lost for lost in refused if lost.path not in {out.path for out in skipped})),
         complete=not failures,
     )
 
@@ -57,12 +60,13 @@ def _failures(drafts: Sequence[Draft], unread: Iterable[tuple[str, TurnoutError]
     ]
 
 
-def _reconsidered(lost: Sequence[Skipped]) -> list[Check]:
-    """That repairs took sound edits back: whether rightly, nobody looked at but the model."""
+def _told(name: str, lost: Sequence[Skipped]) -> list[Check]:
+    """That edits are missing, in a check of that `name`: whether they should be, nobody looked at but the model."""
     if not lost:
         return []
-    name = f"edits taken back in {', '.join(dict.fromkeys(skipped.path for skipped in lost))}"
-    return [Check(name, True, "\n".join(f"{skipped.path}: {skipped.reason}" for skipped in lost), ran=False)]
+    name = f"{name} {', '.join(dict.fromkeys(skipped.path for skipped in lost))}"
+    said = (one.reason if is_named(one.path, one.reason) else f"{one.path}: {one.reason}" for one in lost)
+    return [Check(name, True, "\n".join(said), ran=False)]
 
 
 def _each_file_once(changes: Iterable[FileChange]) -> tuple[tuple[FileChange, ...], list[str]]:

@@ -103,6 +103,27 @@ def test_pieces(stream: bytes, calls: list[tuple[str, str, object]]) -> None:
     assert [(call.id, call.name, json.loads(call.arguments)) for call in done.calls] == calls
 
 
+GOOD = piece("weather", '{"x": 1}', index=0, id="a")
+
+
+def test_one_bad_call_takes_no_good_one_with_it() -> None:
+    """It comes with what stood there, and one of an unknown name as it is: whoever has the tools says what is wrong."""
+    for bad, garbled in (
+        (piece("weather", '{"x":', index=1, id="b"), '{"x":'),
+        (piece("rm", "{}", index=1, id="b"), ""),
+    ):
+        done = read(openai_chat.FORMAT, [chat(GOOD, bad)]).done
+        assert done is not None
+        assert [(call.id, call.arguments, call.garbled) for call in done.calls] == [
+            ("a", '{"x": 1}', ""),
+            ("b", "{}", garbled),
+        ]
+    for name, words in (("r m", "not given"), ("", "without a name")):
+        found = read(openai_chat.FORMAT, [chat(GOOD, piece(name, "{}", index=1, id="b"))])
+        assert isinstance(found.error, ProtocolViolation)
+        assert words in found.error.message
+
+
 @pytest.mark.parametrize(
     ("wire", "stream", "error", "words"),
     [

@@ -104,6 +104,26 @@ async def test_an_answer_that_breaks_off_is_asked_for_once_more() -> None:
         await run([limit, edits()])
 
 
+async def test_a_garbled_call_leaves_the_others_of_its_turn() -> None:
+    """It alone is answered with what is wrong with it, and what it proposed has to come again."""
+
+    class Garbling(Calling):
+        async def ask(
+            self, kind: Kind, prompt: PromptFor, files: tuple[SentFile, ...], on_text: Callable[[str], None]
+        ) -> Answer:
+            answer = await super().ask(kind, prompt, files, on_text)
+            first, *rest = answer.calls
+            return replace(
+                answer, calls=(first, *(replace(call, arguments="{}", garbled='{"path":') for call in rest))
+            )
+
+    asker = Garbling([[("list_files", {}), ("read_file", {"path": "main.py"})], edits()])
+    proposal = await propose(HERE, around(asker))
+    assert [change.path for change in proposal.changes] == ["shapes.py"]
+    assert "main.py" in asker.said[0]
+    assert "The arguments are not JSON" in asker.said[1]
+
+
 @pytest.mark.parametrize(
     ("refusal", "said"),
     [

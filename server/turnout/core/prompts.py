@@ -56,13 +56,15 @@ class Tool:
 class ToolCall:
     """A function that a model asks for; `arguments` is a JSON object, as text.
 
-    `seal` is what its API wants to have back with the call: JSON in its own form, empty for most.
+    `seal` is what its API wants to have back with the call: JSON in its own form, empty for most. `garbled` is what
+    came in the place of arguments where that is no JSON object; they are an empty one then.
     """
 
     id: str
     name: str
     arguments: str
     seal: str = ""
+    garbled: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Tool calls out of the pieces in which every API sends them.
 
-Invariant: a call that is handed on is whole: it has a name, and its arguments are a JSON object.
+Invariant: a call that is handed on has a name, and arguments that are a JSON object; one that has none stands beside
+one that does, so that what is good of an answer is not lost.
 """
 
 import json
@@ -63,20 +64,24 @@ class Calls:
             )
         if begun > len(self._open):
             raise self._broken("without its end")
-        return tuple(self._whole(number, call) for number, call in enumerate(self._open.values()))
+        calls = tuple(self._read(number, call) for number, call in enumerate(self._open.values()))
+        if calls and all(call.garbled for call in calls):
+            raise self._broken("whose arguments are not a JSON object")
+        return calls
 
-    def _whole(self, number: int, call: _Open) -> ToolCall:
+    def _read(self, number: int, call: _Open) -> ToolCall:
         # A call without arguments may come with an empty text in their place.
         arguments = "".join(call.arguments).strip() or "{}"
         try:
             found = payload.parse(arguments)
         except payload.PayloadError:
             found = None
-        if not isinstance(found, dict):
-            raise self._broken("whose arguments are not a JSON object")
         if not call.name:
             raise self._broken("without a name")
-        return ToolCall(call.id or f"call_{number}", call.name, arguments, call.seal)
+        garbled = "" if isinstance(found, dict) else arguments
+        return ToolCall(
+            call.id or f"call_{number}", call.name, "{}" if garbled else arguments, call.seal, garbled
+        )
 
     def _broken(self, what: str) -> BackendError:
         return ProtocolViolation(

@@ -4,6 +4,7 @@ Invariant: the outcome depends on the bytes alone, not on how they were split, a
 Nothing here knows of networks or time.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -15,6 +16,9 @@ from turnout.errors import ProtocolViolation, StreamTruncated
 from turnout.remote.failures import Peer, not_a_stream, page
 from turnout.remote.payload import PayloadError
 from turnout.remote.sse import Decoder, Event
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What every API takes for the name of a tool, in a conversation that repeats a call of it."""
 
 MAX_IDLE_BYTES = 4 * 1024 * 1024
 """Bytes without any output of the model: comments, or a line that never ends."""
@@ -221,9 +225,10 @@ class Reply:
         return known if counted.estimated or known.output > counted.output else counted
 
     def _offered(self, calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
-        """`calls`, where each is of a tool that was offered."""
+        """`calls`, where one at least is of a tool that was offered, and the others could be the names of some."""
+        known = [call for call in calls if call.name in self._tools]
         for call in calls:
-            if call.name not in self._tools:
+            if call not in known and not (known and _NAME.fullmatch(call.name)):
                 raise ProtocolViolation(
                     f"{self._peer} called {self._peer.quote(call.name)!r}, a tool that it was not given.",
                     advice="Choose another model for this kind of request.",

@@ -121,11 +121,12 @@ class Toolbox:
 
     async def run(self, call: ToolCall, model: Model) -> str:
         """The answer to `call`, for `model` to read."""
+        said = call.garbled or call.arguments
         try:
-            return await self._run(call.name, arguments_of(call.arguments), model)
+            return await self._run(call.name, arguments_of(said), model)
         except (BadCall, EditError) as error:
             if call.name == "propose_edits" and not isinstance(error, NoEdits):
-                self.unread.note(call.arguments, str(error))
+                self.unread.note(said, str(error))
             return str(error)
 
     async def _run(self, name: str, arguments: Mapping[str, Any], model: Model) -> str:

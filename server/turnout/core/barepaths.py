@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from turnout.core.pathforms import Exists, is_file_or_folder
 
-_STARS = r"(?:\*{1,2}(?=[\w./])|(?<=/)\*{1,2})"
+_STARS = r"(?:\*{1,2}(?=[\w/]|\.\w)|(?<=/)\*{1,2})"
 _PIECE = re.compile(
     rf"`[^`\n]*`|(?<![\w`/.@$~:*-])(?:\./)?(?:[\w.@+/-]*{_STARS})+(?:[\w.@+/-]*[\w+/-])?"
     r"|(?<![\w`/.@$~:-])(?:\./)?[\w.@+-]*[\w+-](?:/[\w.@+-]*[\w+-])*/?"
 )
 """In backquotes, with wildcards, or as it is."""
-_CLOSING_STARS = re.compile(r"[^\s*/]\*{1,2}(?![\w.*/])")
+_CLOSING_STARS = re.compile(r"[^\s*/]\*{1,2}(?![\w*/]|\.\w)")
 """Where words end that stars set apart: `*gen/a.py*`."""
 _JOINING = re.compile(r"(?=[,\s]),?\s*(?:(?:and|or|nor|&)\s+)?(?:(?:files?\s+)?in\s+)?(?:the\s+)?")
 _END = re.compile(

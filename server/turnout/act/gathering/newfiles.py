@@ -16,7 +16,8 @@ from turnout.errors import EditError
 
 _TOKEN = re.compile(r"[\w./-]+")
 _RUNS_BY_ITSELF = re.compile(
-    r"conftest\.py|setup\.py|(?:site|user)customize\.py|.+\.pth|(?:noxfile|tasks)\.py|tox\.ini|setup\.cfg|pyproject\.toml"
+    r"conftest\.py|setup\.py|(?:site|user)customize\.py|.+\.pth|(?:noxfile|tasks|manage|fabfile)\.py"
+    r"|(?:tox|pytest)\.ini|setup\.cfg|pyproject\.toml|(?:docker-)?compose(?:\.[\w-]+)?\.ya?ml|binding\.gyp"
     r"|(?:gnu)?makefile|justfile|cmakelists\.txt|meson\.build|rakefile|gemfile|.+\.gemspec|build\.rs|package\.json"
     r"|(?:gulp|grunt)file\.[cm]?[jt]s|.+\.config\.[cm]?[jt]s|jenkinsfile|dockerfile|vagrantfile|pom\.xml"
     r"|(?:build|settings)\.gradle(?:\.kts)?|directory\.build\.(?:props|targets)|composer\.json",

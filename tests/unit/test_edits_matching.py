@@ -220,6 +220,8 @@ def test_new_text_at_another_indentation_than_the_old(
         ("\ta\n", "    a\n", "    for b in c:\n        b\n    a\n"),  # by another unit than the file
         ("\ta\n", "a\n", "for b in c:\n    b\na\n"),
         ("    a\n", "a\n", "for b in c:\n\tb\na\n"),
+        ("    a;\n", "a;\n", "b;\n    a;\n"),  # with the first line at the margin alone
+        ("    a;\n", "a;\n", "if b {\n        c\n    }\n    d;\n"),
     ],
 )
 def test_lines_that_cannot_be_moved_are_refused(text: str, search: str, new: str) -> None:
@@ -231,6 +233,8 @@ def test_lines_that_cannot_be_moved_are_refused(text: str, search: str, new: str
 def test_new_lines_move_with_the_old_ones() -> None:
     """Also left of them where one stays; the blank in front of a star is no unit, and tabs behind tabs are."""
     assert apply("    a\n    b\n", ("  a\n  b\n", "  a\nB\n")) == "    a\n  B\n"
+    assert apply("a\n", ("    a\n", "    a\n    b\n")) == "a\nb\n"
+    assert apply("    a\n", ("  a\n", "  a\n  b\n")) == "    a\n    b\n"
     assert apply("\ta\n", ("    a\n", "    /*\n     * c\n     */\n    a\n")) == "\t/*\n\t * c\n\t */\n\ta\n"
     assert apply("\ta\n", ("a\n", "if b:\n\tc\na\n")) == "\tif b:\n\t\tc\n\ta\n"
 

@@ -117,7 +117,7 @@ class Matcher:
             shift = _shift(edit.search, old)
             assert shift is not None
             moved = shift.apply(bodies)
-            if moved is None or _is_elsewhere(edit) or _is_mixed(shift, edit):
+            if moved is None or _is_elsewhere(edit) or _is_cut(shift, edit) or _is_mixed(shift, edit):
                 raise EditUnmatched(
                     f"Block {edit.number}: its SEARCH text is in {self._path} at another indentation, at line "
                     f"{start + 1}, which its REPLACE text cannot be moved to.{self._quoted(start, end)}"
@@ -242,6 +242,14 @@ def _is_elsewhere(edit: Replace) -> bool:
     has_text = any(map(str.strip, edit.replace))
     kept = any(map(has_word, {*edit.search}.intersection(edit.replace)))
     return has_text and not kept and _margin(edit.search) != _margin(edit.replace)
+
+
+def _is_cut(shift: _Shift, edit: Replace) -> bool:
+    """Whether all new lines but the first may stand where they shall, as those of a text that was cut off in front."""
+    first, *rest = [indent_of(body) for body in edit.replace if body.strip()] or [""]
+    if not shift.more or not rest or sum(1 for body in edit.search if body.strip()) > 1:
+        return False
+    return all(indent.startswith(first + shift.more) for indent in rest)
 
 
 def _margin(bodies: Sequence[str]) -> str:

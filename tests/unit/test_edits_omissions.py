@@ -47,6 +47,11 @@ def test_what_code_is_replaced_by_is_taken_as_it_is(lines: list[str]) -> None:
     assert elided(BODY, [BODY[0], *lines]) is None
 
 
+def test_few_words_leave_two_lines_out_that_are_no_statements() -> None:
+    """Two lines are enough for a comment that can be about nothing else."""
+    assert elided(["a()", "}", "", "f()", "{", "b()"], ["a()", "// as above", "b()"]) == "// as above"
+
+
 def test_lines_that_only_move_are_not_gone() -> None:
     """A comment beside lines that stand elsewhere now, or beside comments that went, leaves no code out."""
     assert elided(["a", "b", "c", "d"], ["c", "d", "# keep", "a", "b"]) is None

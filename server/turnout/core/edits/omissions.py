@@ -117,16 +117,22 @@ class _Place(NamedTuple):
         if _STUB.fullmatch(line):
             return is_shorter and self._is_body()
         if found := _COMMENT.fullmatch(line):
-            return _is_plain(found["text"]) or (is_shorter and self._says(found["text"]))
+            return self._is_plain(found["text"]) or (is_shorter and self._says(found["text"]))
         found = _STRING.fullmatch(line)
         if found is not None:
             return is_shorter and (_is_terse(found["text"]) or _is_dots(found["text"]))
         found = _BARE.fullmatch(line)
-        return found is not None and _is_plain(found["text"])
+        return (
+            found is not None and _is_terse(found["text"]) and not _words(found["text"]).isdisjoint(_TELLING)
+        )
+
+    def _is_plain(self, text: str) -> bool:
+        """Whether a comment of `text` says nothing but that code is left out, and does not end another one."""
+        return _is_terse(text) and (not _words(text).isdisjoint(_TELLING) or self._is_alone())
 
     def _says(self, text: str) -> bool:
         """Whether a comment of `text` may say that code is left out."""
-        if _is_terse(text) or _is_dots(text):
+        if _is_dots(text):
             return True
         words = _words(text)
         is_told = not words.isdisjoint(_TELLING) or (
@@ -151,11 +157,6 @@ class _Place(NamedTuple):
         level = indent_of(self.lines[self.row])
         following = next((line for line in self.lines[self.row + 1 : self.end] if has_word(line)), None)
         return following is None or is_deeper(level, than=indent_of(following))
-
-
-def _is_plain(text: str) -> bool:
-    """Whether `text` says that code is left out, and nothing else."""
-    return _is_terse(text) and (_DOTS.search(text) is not None or not _words(text).isdisjoint(_TELLING))
 
 
 def _is_dots(text: str) -> bool:

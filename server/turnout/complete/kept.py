@@ -1,12 +1,12 @@
 """What becomes of accepted text: how much of it still stands in the document half a minute and five minutes later.
 
 Invariants: of the text nothing is kept on disk or leaves the machine, only how alike it is; what is followed is
-bounded; a document that is closed settles it at once.
+bounded; nothing is said of a time that has not come when a document is closed.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -18,7 +18,7 @@ from turnout.core.keeping import Region
 AFTER_S = (30, 300)
 
 _OFFERS = 64
-_FOLLOWED = 32
+_FOLLOWED = 64
 _LATE_EDITS = 8
 """Editors may say that text was accepted before they send it; so many edits later it will not come any more."""
 
@@ -53,7 +53,6 @@ class _Followed:
     text: str
     region: Region | None = None
     patience: int = _LATE_EDITS
-    left: list[int] = field(default_factory=lambda: list(AFTER_S))
     timers: list[Timer] = field(default_factory=list)
 
 
@@ -108,18 +107,16 @@ class Keeper:
                 self._find(followed, document)
 
     def closing(self, document: Document) -> None:
-        """A document is closed: what stands there now is what was kept."""
+        """A document is closed: what becomes of its text from now on is not known."""
         for followed in [one for one in self._followed.values() if one.offer.uri == document.uri]:
-            self._settle(followed, document, list(followed.left))
+            self._drop(followed)
         for offer_id in [key for key, offer in self._offers.items() if offer.uri == document.uri]:
             del self._offers[offer_id]
 
     def close(self) -> None:
         """The server ends, and with it every document."""
         for followed in list(self._followed.values()):
-            document = self._document(followed.offer.uri)
-            if document is not None:
-                self._settle(followed, document, list(followed.left))
+            self._drop(followed)
 
     def _follow(self, completion_id: str, offer: _Offer) -> _Followed:
         followed = self._followed[completion_id] = _Followed(completion_id, offer, offer.text)
@@ -127,10 +124,7 @@ class Keeper:
             timer = self._later(after_s, lambda after_s=after_s: self._due(followed, after_s))  # type: ignore[misc]
             followed.timers.append(timer)
         if len(self._followed) > _FOLLOWED:
-            _, oldest = next(iter(self._followed.items()))
-            document = self._document(oldest.offer.uri)
-            if document is not None:
-                self._settle(oldest, document, list(oldest.left))
+            self._drop(next(iter(self._followed.values())))
         return followed
 
     def _find(self, followed: _Followed, document: Document) -> None:
@@ -145,18 +139,12 @@ class Keeper:
             self._drop(followed)
 
     def _due(self, followed: _Followed, after_s: int) -> None:
+        """Record what is left of a text at a time that has come."""
         document = self._document(followed.offer.uri)
-        if document is not None and after_s in followed.left:
-            self._settle(followed, document, [after_s])
-
-    def _settle(self, followed: _Followed, document: Document, due: Iterable[int]) -> None:
-        """Record what is left of a text at the times that are due."""
-        for after_s in due:
-            followed.left.remove(after_s)
-            if followed.region is not None:
-                now = followed.region.text(document.line, 4 * len(followed.text) + 200)
-                self._records.kept(followed.id, after_s, followed.text, now)
-        if not followed.left:
+        if document is not None and followed.region is not None:
+            now = followed.region.text(document.line, 4 * len(followed.text) + 200)
+            self._records.kept(followed.id, after_s, followed.text, now)
+        if after_s == AFTER_S[-1]:
             self._drop(followed)
 
     def _drop(self, followed: _Followed) -> None:

@@ -353,6 +353,16 @@ async def test_a_menu_is_not_kept_waiting() -> None:
     assert subject.why(URI) == "the editor took the request back before it was answered"
 
 
+async def test_a_request_is_known_from_its_first_moment() -> None:
+    """Whoever asks why right after a request, as after the server's start, hears that it is under way."""
+    subject = completer(Fake())
+    request = subject.complete("inline", *place_in("x = |"), explicit=False)
+    request.send(None)  # as far as it gets before anything else runs
+    assert subject.why(URI) == "a completion is under way: the model was asked"
+    request.close()
+    await subject.close()
+
+
 async def test_an_explicit_request_on_an_empty_line_wants_a_block() -> None:
     """Who asks by a key gets all that belongs there, not a line of it; the user's own setting still holds."""
     for rules, shape in [(Rules(), "block"), (Rules(multiline="never"), "line")]:

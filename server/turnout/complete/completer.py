@@ -256,13 +256,14 @@ class Completer:
         """Ask in a task of its own, which a newer request may end; nobody waits for that end."""
         loop, key = asyncio.get_running_loop(), (question.snapshot.uri, question.kind)
         flight = self._flights[key] = _Flight(loop.create_future())
-        work = loop.create_task(self._answer(flight, question, took_over=took_over), name="complete")
-        flight.task = work
-        self._under_way.add(work)
-        work.add_done_callback(self._under_way.discard)
-        work.add_done_callback(flight.landed)
         try:
-            return await flight.answer
+            with self._reasons.under_way(key[0], question.hole.position) as on_waiting:
+                answering = self._answer(flight, question, on_waiting, took_over=took_over)
+                work = flight.task = loop.create_task(answering, name="complete")
+                self._under_way.add(work)
+                work.add_done_callback(self._under_way.discard)
+                work.add_done_callback(flight.landed)
+                return await flight.answer
         except asyncio.CancelledError:
             work.cancel()
             if self._flights.get(key) is flight:  # the document was not closed meanwhile
@@ -272,9 +273,13 @@ class Completer:
             if self._flights.get(key) is flight:  # not a newer one
                 del self._flights[key]
 
-    async def _answer(self, flight: _Flight, question: Question, *, took_over: bool) -> Completion | None:
+    async def _answer(
+        self, flight: _Flight, question: Question, on_waiting: Callable[[str], None], *, took_over: bool
+    ) -> Completion | None:
         """Answer as soon as it is known, a turn of the event loop before this task is done."""
-        completion = await self._find_out(question, took_over=took_over)
+        if took_over:
+            await asyncio.sleep(0)  # for one turn of the loop, in which the older request is answered
+        completion = await self._find_out(question, on_waiting)
         if not flight.answer.done():
             flight.answer.set_result(completion)
         return completion
@@ -287,23 +292,19 @@ class Completer:
         self._courses.carrying(question)
         return older is not None
 
-    async def _find_out(self, question: Question, *, took_over: bool) -> Completion | None:
+    async def _find_out(self, question: Question, on_waiting: Callable[[str], None]) -> Completion | None:
         """What comes of asking: at once where it is asked already, else after a wait as long as pays."""
-        if took_over:
-            await asyncio.sleep(0)  # for one turn of the loop, in which the older request is answered
-        uri, hole = question.snapshot.uri, question.hole
-        with self._reasons.under_way(uri, hole.position) as on_waiting:
-            was_foreseen = self._ahead.give_way(uri, hole)
-            try:
-                if (course := self._courses.carrying(question)) is not None:
-                    outcome = await self._come_of(course, question, on_waiting)
-                    if outcome is not None and (known := self._known(question)) is not None:
-                        return self._from_cache(question, known, outcome.receipt)
-                if not was_foreseen:  # else the pause is over: what was typed until here is taken
-                    await self._pause(question, on_waiting)
-                outcome = await self._come_of(self._courses.begin(question), question, on_waiting)
-            except TurnoutError as error:
-                return self._nothing(question, f"route {question.kind}: {self._on_failure(error)}")
+        was_foreseen = self._ahead.give_way(question.snapshot.uri, question.hole)
+        try:
+            if (course := self._courses.carrying(question)) is not None:
+                outcome = await self._come_of(course, question, on_waiting)
+                if outcome is not None and (known := self._known(question)) is not None:
+                    return self._from_cache(question, known, outcome.receipt)
+            if not was_foreseen:  # else the pause is over: what was typed until here is taken
+                await self._pause(question, on_waiting)
+            outcome = await self._come_of(self._courses.begin(question), question, on_waiting)
+        except TurnoutError as error:
+            return self._nothing(question, f"route {question.kind}: {self._on_failure(error)}")
         return self._take(question, outcome)
 
     async def _pause(self, question: Question, on_waiting: Callable[[str], None]) -> None:

@@ -216,29 +216,6 @@ async def test_what_was_taken_back_goes_on_for_a_step_of_its_model(said: str, li
     await subject.close()
 
 
-async def test_who_asks_by_a_key_waits_for_what_is_asked_there_already() -> None:
-    """What a request at the same place, for as much, has come to is not thrown away; one for a block asks anew."""
-    bench = Bench()
-    subject = bench.completer()
-    ask(subject, "x = |\n")
-    running = await bench.runs.get()
-    running.says("com")
-    by_key = ask(subject, "x = |\n", explicit=True)
-    await settle()
-    running.says("pute()")
-    running.over.set_result(None)
-    assert (await by_key).text == "compute()"
-    assert bench.runs.empty()
-    ask(subject, "x = 1\n\n|\n\n")
-    shorter = await bench.runs.get()
-    more = ask(subject, "x = 1\n\n|\n\n", explicit=True)
-    await bench.runs.get()
-    assert shorter.ended_by == [(SUPERSEDED,)]
-    more.cancel()
-    await asyncio.wait([more])
-    await subject.close()
-
-
 @pytest.mark.parametrize("why", ["silence", "key"])
 async def test_nobody_waits_for_what_may_be_stuck_or_is_less_than_asked_for(why: str) -> None:
     """After a long silence the next letter asks anew, and so does who asks by a key."""

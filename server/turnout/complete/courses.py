@@ -68,11 +68,9 @@ class Course:
 
     def carries(self, question: Question) -> bool:
         """Whether `question` is about the same place, or letters behind it that the answer agrees with so far."""
-        if self.task.done() or self.task.cancelling() or self.parted.done():
+        if question.explicit or self.task.done() or self.task.cancelling() or self.parted.done():
             return False
         typed = typed_since(self.question.hole, question.hole)
-        if question.explicit and (typed != "" or question.shape != self.question.shape):
-            return False  # who asks by a key is given all that belongs there
         return typed is not None and self._says(typed) and self.clock() - self.alive_s < SILENCE_S
 
     def board(self, question: Question, tell: Callable[[str], None]) -> None:

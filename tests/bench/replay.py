@@ -242,7 +242,7 @@ def _row(style: str, name: str, outcomes: Counter[str], share: str) -> str:
 
 
 def main() -> int:
-    """Replay what the command line names; 1 where anything was applied wrong."""
+    """Replay what the command line names; 1 where anything was applied wrong, or nothing was found to replay."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("repositories", nargs="*", type=Path, default=[HERE])
     parser.add_argument("--commits", type=int, default=200, help="of each repository")
@@ -252,7 +252,7 @@ def main() -> int:
     print(f"{len(found)} commits\n\n{report(tallies)}")
     wrong = [f"{tally.flaw.style}, {tally.flaw.name}: {sha}" for tally in tallies for sha in tally.wrong]
     print("\n".join(wrong), file=sys.stderr)
-    return 1 if wrong else 0
+    return 1 if wrong or not found else 0
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ class Scripted:
     model: Model = NEAR
     asks: list[FimPrompt] = field(default_factory=list)
     hold: bool = False
+    begun: str = ""
     release: asyncio.Event = field(default_factory=asyncio.Event)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     stopped: int = 0
@@ -45,6 +46,8 @@ class Scripted:
         self.asks.append(prompt)
         try:
             if self.hold:
+                if self.begun:
+                    ask.on_text(self.begun)
                 self.asked.set()
                 await self.release.wait()
         except asyncio.CancelledError:
@@ -148,6 +151,22 @@ async def test_who_waits_for_it_asks_for_it() -> None:
     assert await ghost(completer, "x = a +|\n") == " b"
     assert [prompt.kind for prompt in runner.asks] == ["inline", "ahead", "inline"]
     assert (runner.stopped, paused) == (1, [])
+
+
+async def test_what_is_being_written_is_waited_for() -> None:
+    """Asked anew, a model would begin its answer anew."""
+    runner, timers = Scripted(ANSWERS, begun=" "), Timers()
+    completer = subject(runner, timers)
+    await ghost(completer, "x = |\n")
+    runner.hold = True
+    completer.accepted("r1", "full")
+    await timers.pass_by()
+    asked = asyncio.create_task(ghost(completer, "x = a +|\n"))
+    await timers.pass_by()
+    runner.release.set()
+    assert await asked == " b"
+    assert [prompt.kind for prompt in runner.asks] == ["inline", "ahead"]
+    assert runner.stopped == 0
 
 
 async def test_nothing_is_begun_while_typing_goes_on() -> None:

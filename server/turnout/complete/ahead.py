@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 REST_S = 0.25
 """Whoever looks at a suggestion for so long may take it; while typing goes on, nothing is begun."""
 
+FINISH_S = 1.0
+"""Whoever comes while the answer is being written waits so long for its end; asked anew it would be begun anew."""
+
 _CLOSERS = ")]}\"'`>"
 """What editors put behind the cursor by themselves."""
 
@@ -59,6 +62,7 @@ class Ahead:
         self._timer: Timer | None = None
         self._task: asyncio.Task[None] | None = None
         self._hole: Hole | None = None
+        self._is_writing = False
 
     def offered(self, offer: Offer) -> None:
         """A suggestion was given to the editor, as a whole or what is left of it."""
@@ -88,17 +92,31 @@ class Ahead:
         if self._offer is not None and not _is_along(self._offer, uri, at, line):
             self.cancel()
 
+    def writes(self) -> None:
+        """The model has begun to write what is under way."""
+        self._is_writing = True
+
+    async def finish(self, uri: str, hole: Hole) -> bool:
+        """Wait for what is under way for a while, if it is about `hole` and being written; whether it was."""
+        if self._task is None or not (self._is_writing and self._is_about(uri, hole)):
+            return False
+        await asyncio.wait({self._task}, timeout=FINISH_S)
+        return True
+
     def give_way(self, uri: str, hole: Hole) -> bool:
         """End what is under way for a request about `hole`; whether it was about the same.
 
         Its prompt is read by then as far as it got, and what somebody waits for must not be behind everything else.
         """
-        offer, ahead = self._offer, self._hole
-        running = self._task is not None and not self._task.done()
+        is_same = self._is_about(uri, hole)
         self.cancel()
-        if not running or offer is None or ahead is None or offer.snapshot.uri != uri:
+        return is_same
+
+    def _is_about(self, uri: str, hole: Hole) -> bool:
+        offer, ahead = self._offer, self._hole
+        if self._task is None or self._task.done() or offer is None or ahead is None:
             return False
-        return (ahead.prefix, ahead.suffix) == (hole.prefix, hole.suffix)
+        return offer.snapshot.uri == uri and (ahead.prefix, ahead.suffix) == (hole.prefix, hole.suffix)
 
     def cancel(self, uri: str | None = None) -> None:
         """Forget the suggestion (only one in `uri`, if given) and end what is under way."""
@@ -129,7 +147,7 @@ class Ahead:
         if offer is None or not self._is_idle():
             return
         snapshot, position = with_text(offer)
-        self._hole = cut(snapshot, position)
+        self._hole, self._is_writing = cut(snapshot, position), False
         self._task = asyncio.get_running_loop().create_task(
             self._quietly(snapshot, self._hole), name="ask ahead"
         )

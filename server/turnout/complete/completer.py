@@ -294,7 +294,10 @@ class Completer:
 
     async def _find_out(self, question: Question, on_waiting: Callable[[str], None]) -> Completion | None:
         """What comes of asking: at once where it is asked already, else after a wait as long as pays."""
-        was_foreseen = self._ahead.give_way(question.snapshot.uri, question.hole)
+        uri, hole = question.snapshot.uri, question.hole
+        if await self._ahead.finish(uri, hole) and (known := self._known(question)) is not None:
+            return self._from_cache(question, known)
+        was_foreseen = self._ahead.give_way(uri, hole)
         try:
             if (course := self._courses.carrying(question)) is not None:
                 outcome = await self._come_of(course, question, on_waiting)
@@ -364,7 +367,7 @@ class Completer:
         question = Question("inline", snapshot, hole, self._rules(snapshot.uri), ahead=True)
         if quiet.silence(hole) or self._cache.find(snapshot.uri, hole) is not None:
             return
-        reply = await self._asking.ask(question, lambda _reason: None)
+        reply = await self._asking.ask(question, lambda _reason: None, lambda _text: self._ahead.writes())
         if not reply.superseded:
             self._keep(question, reply)
 

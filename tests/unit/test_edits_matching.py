@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from turnout.core.documents import line_body, split_lines
 from turnout.core.edits.locating import Matcher
-from turnout.core.edits.matching import regions, replace_regions, rewrite
+from turnout.core.edits.matching import regions, replace_regions, rewrite, whole
 from turnout.core.edits.replies import Replace
 from turnout.errors import EditAmbiguous, EditError, EditUnmatched
 
@@ -347,3 +347,17 @@ def test_text_made_of_common_lines_is_found_in_bounded_time() -> None:
     assert apply(text, ("y \nx\nx\nx\ny", "z")).count("z") == 1
     with pytest.raises(EditError):
         apply(indented, ("x\ny\n" * 2_000, "z"))
+
+
+@pytest.mark.parametrize(
+    ("count", "is_refused"), [(4, True), (1, False)], ids=["nearly everywhere", "here and there"]
+)
+def test_blanks_at_nearly_all_ends_are_not_taken_for_those_of_the_file(count: int, is_refused: bool) -> None:
+    """A line of the file with blanks at its end, and the same line without them, look alike in such an answer."""
+    old = [*(f"step({number})\n" for number in range(count)), "return \n"]
+    said = [*(f"step({number}) " for number in range(count)), "return ", "done() "]
+    if is_refused:
+        with pytest.raises(EditUnmatched, match="same blanks"):
+            whole(old, said)
+    else:
+        assert whole(old, said).bodies

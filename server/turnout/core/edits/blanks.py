@@ -5,7 +5,7 @@ line unless all of its lines have the same ones, or a parser finds that they mea
 of a line that stays mean something, the reply has the same ones or is refused.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from turnout.core.edits.diff import changed_ranges, equal_blocks
@@ -19,6 +19,7 @@ None says that all with text may, as in a language without a grammar, and nobody
 
 _BREAK = "  "  # what breaks a line of Markdown
 _NO_CHANCE = 10  # so many lines do not all end with the same blanks where each has some at random
+_MOST = 0.8
 _NO_PARAGRAPH = ("#", "```", "~~~")
 
 
@@ -45,6 +46,16 @@ def blanks_everywhere(given: Sequence[str], old: Sequence[str], bodies: Sequence
             "copy lines exactly as they are."
         )
     return more
+
+
+def is_shared_by_most(given: Sequence[str], old: Sequence[str]) -> bool:
+    """Whether nearly all of `given` end with the same blanks more than their lines of `old`, and a few do not.
+
+    Those few may be copied to the letter, or be without the blanks of their own that the file has there.
+    """
+    further = Counter(_end(copy).removeprefix(_end(line)) for copy, line in zip(given, old, strict=True))
+    blanks, count = max(further.items(), key=lambda found: found[1], default=("", 0))
+    return bool(blanks) and _MOST * len(given) <= count < len(given)
 
 
 def mean_nothing(old: Sequence[str], rows: Iterable[int], counting: Counting) -> bool:

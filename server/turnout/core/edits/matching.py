@@ -11,7 +11,14 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from turnout.core.documents import line_body
-from turnout.core.edits.blanks import Counting, aligned, blanks_everywhere, mean_nothing, own_blanks
+from turnout.core.edits.blanks import (
+    Counting,
+    aligned,
+    blanks_everywhere,
+    is_shared_by_most,
+    mean_nothing,
+    own_blanks,
+)
 from turnout.core.edits.diff import changed_ranges, equal_blocks
 from turnout.core.edits.elision import around_elisions
 from turnout.core.edits.indents import indent_of, is_deeper
@@ -219,7 +226,13 @@ def _blanks(old: Sequence[str], given: Sequence[str], bodies: Sequence[str], cou
     """
     pairs = list(aligned(old, given))
     rows = [row for row, _ in pairs]
-    blanks = blanks_everywhere([bodies[index] for _, index in pairs], [old[row] for row in rows], bodies)
+    copies, own = [bodies[index] for _, index in pairs], [old[row] for row in rows]
+    blanks = blanks_everywhere(copies, own, bodies)
+    if not blanks and is_shared_by_most(copies, own):
+        raise EditUnmatched(
+            "Nearly all lines have the same blanks at the end, which the file has not: "
+            "copy lines exactly as they are."
+        )
     return blanks if mean_nothing(old, rows, counting) else ""
 
 

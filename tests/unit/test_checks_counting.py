@@ -98,3 +98,9 @@ async def test_a_lesser_test_run_is_not_called_passed(tmp_path: Path, status: in
         "verified",
         "failed before too; none of its 1 problems is new" if status else "",
     )
+
+
+def test_a_long_gap_in_an_output_is_read_in_linear_time() -> None:
+    """A run of blank lines would take minutes otherwise, in which nothing else is done."""
+    gap = "\n" * 50_000
+    assert "than without it" in fewer(f"--- PASS: TestA{gap}--- PASS: TestB\n", f"--- PASS: TestA{gap}")

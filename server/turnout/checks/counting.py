@@ -39,10 +39,12 @@ _FORMS = (
         failed=r"\b(?:failures|errors|unexpected successes)=(\d+)",
         left_out=r"\b(?:skipped|expected failures)=(\d+)",
     ),
-    _Form(r"^\s*(--- PASS: )", r"^\s*(--- FAIL: )", r"^\s*(--- SKIP: )"),  # go test -v
+    _Form(r"^[ \t]*(--- PASS: )", r"^[ \t]*(--- FAIL: )", r"^[ \t]*(--- SKIP: )"),  # go test -v
     _Form(r"^(ok) +\t\S+\t(?!.*\[no tests)", r"^(FAIL)\t", r"^(?:ok|\?) *\t.*(\[no test)"),  # go, of packages
     _Form(  # TAP
-        r"^\s*(ok) \d+\b(?!.*# (?i:skip|todo))", r"^\s*(not ok) \d", r"^\s*(ok) \d+\b.*# (?i:skip|todo)"
+        r"^[ \t]*(ok) \d+\b(?!.*# (?i:skip|todo))",
+        r"^[ \t]*(not ok) \d",
+        r"^[ \t]*(ok) \d+\b.*# (?i:skip|todo)",
     ),
     _Form(  # node --test
         r"^(?:#|\u2139) pass (\d+)$", r"^(?:#|\u2139) fail (\d+)$", r"^(?:#|\u2139) (?:skipped|todo) (\d+)$"

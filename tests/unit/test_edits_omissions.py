@@ -38,6 +38,8 @@ def test_a_line_that_does_nothing_where_several_are_gone_leaves_them_out(line: s
         ["    #"],
         ["    with suppress(KeyError):", "        pass"],
         ["    raise NotImplementedError"],
+        ["    pass"],
+        ["    try:", "        return g(a)", "    except ValueError:", "        pass"],
         ["    x, y, z, w = g(a)  # as before"],
         ['    """Count the rest of them."""', "    return w"],
     ],
@@ -45,6 +47,18 @@ def test_a_line_that_does_nothing_where_several_are_gone_leaves_them_out(line: s
 def test_what_code_is_replaced_by_is_taken_as_it_is(lines: list[str]) -> None:
     """Comments and blocks that do nothing may be meant, and a few lines may do what many did."""
     assert elided(BODY, [BODY[0], *lines]) is None
+
+
+@pytest.mark.parametrize(
+    "head", ["class A(Protocol):", "class A(ABC):", "@abstractmethod", "@typing.overload"]
+)
+def test_dots_are_all_of_what_is_only_declared(head: str) -> None:
+    """A protocol, an abstract method and an overload have no code."""
+    above = [head] if head.startswith("class") else ["class A:", f"    {head}"]
+    after = [*above, "    def f(self): ", "        ..."]
+    before = ["class A:", "    def f(self):", "        x = 1", "        y = 2", "        return x + y"]
+    assert elided(before, after) is None
+    assert elided(before, ["class A:", "    def f(self):", "        ..."]) == "..."
 
 
 def test_few_words_leave_two_lines_out_that_are_no_statements() -> None:

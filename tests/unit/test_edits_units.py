@@ -60,3 +60,12 @@ def test_a_recipe_keeps_its_tabs(new: str) -> None:
     search = ("all:", "\tcc -c a.c") if new.startswith("all") else ("\tcc -c a.c",)
     found = changed("Makefile", MAKEFILE, Replace(1, "Makefile", search, tuple(new.split("\n"))))
     assert [type(failure) for failure in found.failures] == [EditUnmatched]
+
+
+def test_a_comment_with_stars_is_no_other_unit() -> None:
+    """Its lines begin with one blank whatever the file is indented by."""
+    text = "function f() {\n\tgo();\n\treturn 1;\n}\n"
+    search = ("function f() {", "\tgo();")
+    new = ("/**", " * Says one.", " */", "function f() {")
+    (change,) = changed("a.js", text, Replace(1, "a.js", search, new)).changes
+    assert "".join(change.after) == "/**\n * Says one.\n */\nfunction f() {\n\treturn 1;\n}\n"

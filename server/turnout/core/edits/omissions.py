@@ -53,7 +53,9 @@ _COMMENT = re.compile(
 )
 _STRING = re.compile(r"""(?P<quotes>\"\"\"|'''|["'])(?P<text>.*)(?P=quotes);?""")
 _BARE = re.compile(r"[(<\[{]?(?P<text>[A-Za-z …]+)(?:\.\.\.)?[)>\]}]?")
-_STUB = re.compile(r"pass|[\[({]?\s*(?:\.\.\.|…)\s*[\])}]?;?")
+_STUB = re.compile(r"[\[({]?\s*(?:\.\.\.|…)\s*[\])}]?;?")
+_DECLARES = re.compile(r"class\b.*\b(?:Protocol|ABC|ABCMeta)\b|@(?:\w+\.)?(?:abstractmethod|overload)\b")
+"""What says of a body that dots are all of it."""
 _REMARK = re.compile(r"(?:#(?![\w!])|//|/\*|\*(?:\s|/|$)|--\s|<!--|;)")
 _DEFINES = re.compile(r"(?:async |export |public |private |static )*(?:def|class|function|fn|func)\b")
 _DOTS = re.compile(r"\.\s?\.|…|^\W*\*{3}\W*$")
@@ -114,8 +116,10 @@ class _Place(NamedTuple):
         line = self.lines[self.row].strip()
         if len(line) > _LONGEST:
             return False
+        if line == "pass":  # alone it may be all that is wanted, beside others it is nothing
+            return is_shorter and self._has_company()
         if _STUB.fullmatch(line):
-            return is_shorter and self._is_body()
+            return is_shorter and self._is_body() and not self._is_declared()
         if found := _COMMENT.fullmatch(line):
             return self._is_plain(found["text"]) or (is_shorter and self._says(found["text"]))
         found = _STRING.fullmatch(line)
@@ -146,6 +150,16 @@ class _Place(NamedTuple):
         above = reversed(self.lines[: self.row])
         outer = next((line.strip() for line in above if is_deeper(level, than=indent_of(line))), "")
         return outer not in self.came or _DEFINES.match(outer) is not None
+
+    def _has_company(self) -> bool:
+        """Whether another line of its block stands beside it."""
+        beside = self.lines[max(0, self.row - 1) : self.row] + self.lines[self.row + 1 : self.row + 2]
+        return any(indent_of(line) == indent_of(self.lines[self.row]) for line in beside)
+
+    def _is_declared(self) -> bool:
+        """Whether a new line above says that there is to be no code here."""
+        above = (line.strip() for line in self.lines[: self.row])
+        return any(line in self.came and _DECLARES.match(line) for line in above)
 
     def _is_alone(self) -> bool:
         """Whether no other new comment stands beside it, which would make both an explanation."""

@@ -40,7 +40,12 @@ def swaps_tabs(old: Sequence[str], bodies: Sequence[str]) -> bool:
         return True
     gone, came = Counter(old) - Counter(bodies), Counter(bodies) - Counter(old)
     kinds = [
-        {indent_of(line)[0] for line in side if line.strip() and indent_of(line)} for side in (gone, came)
+        {
+            indent_of(line)[0]
+            for line in side
+            if line.strip() and indent_of(line) and not line.startswith(" *")
+        }
+        for side in (gone, came)
     ]
     return kinds in ([{"\t"}, {" "}], [{" "}, {"\t"}])
 

@@ -89,6 +89,8 @@ async def test_a_change_out_of_place_is_refused(step: str) -> None:
         ("makefile", "Add a Makefile.", False),
         ("config.py", "Split it.", False),
         ("packages.json", "Split it.", False),
+        ("tasks.py", "Tidy.", True),
+        ("shop/tasks.py", "Tidy.", False),
     ],
 )
 def test_a_file_that_runs_by_itself_is_told(path: str, said: str, is_told: bool) -> None:

@@ -14,7 +14,7 @@ from turnout.core.edits.changes import FileChange
 
 _SETTINGS = re.compile(
     r"conftest\.py|(?:site|user)customize\.py|.+\.pth|\.?pytest\.(?:ini|toml)|pyproject\.toml|setup\.(?:cfg|py)|tox\.ini"
-    r"|noxfile\.py|tasks\.py|\.?ruff\.toml|\.?mypy\.ini|pyrightconfig\.json|\.?pylintrc(?:\.toml)?|\.flake8|\.coveragerc"
+    r"|noxfile\.py|\.?ruff\.toml|\.?mypy\.ini|pyrightconfig\.json|\.?pylintrc(?:\.toml)?|\.flake8|\.coveragerc"
     r"|\.pre-commit-config\.yaml|\.(?:git|eslint|prettier|biome|docker)?ignore"
     r"|[tj]sconfig.*\.json|package\.json|(?:deno|biome|turbo|nx)\.jsonc?|\.(?:eslint|prettier|mocha|babel|swc)rc.*"
     r"|.+\.(?:config|conf|workspace|setup)\.[cm]?[jt]s|(?:jest|vitest)[.-].*\.(?:[cm]?[jt]s|json)"

@@ -16,7 +16,7 @@ from turnout.errors import EditError
 
 _TOKEN = re.compile(r"[\w./-]+")
 _RUNS_BY_ITSELF = re.compile(
-    r"conftest\.py|setup\.py|(?:site|user)customize\.py|.+\.pth|(?:noxfile|tasks|manage|fabfile)\.py"
+    r"conftest\.py|setup\.py|(?:site|user)customize\.py|.+\.pth"
     r"|(?:tox|pytest)\.ini|setup\.cfg|pyproject\.toml|(?:docker-)?compose(?:\.[\w-]+)?\.ya?ml|binding\.gyp"
     r"|(?:gnu)?makefile|justfile|cmakelists\.txt|meson\.build|rakefile|gemfile|.+\.gemspec|build\.rs|package\.json"
     r"|(?:gulp|grunt)file\.[cm]?[jt]s|.+\.config\.[cm]?[jt]s|jenkinsfile|dockerfile|vagrantfile|pom\.xml"
@@ -25,6 +25,7 @@ _RUNS_BY_ITSELF = re.compile(
 )
 """Names of files that an interpreter, a build, a test run or an installation runs or takes commands from; hidden ones
 are never made."""
+_RUNS_AT_THE_TOP = re.compile(r"(?:noxfile|tasks|manage|fabfile)\.py")
 _STEERS_MODELS = re.compile(
     r"(?:agents?|claude|gemini|copilot|cursor)(?:[.-]\w+)?\.mdc?|.+\.(?:instructions|prompt|chatmode)\.md|.+\.mdc"
     r"|\.(?:cursor|windsurf|cline|roo)rules|skill\.md",
@@ -74,7 +75,7 @@ def unasked(changes: Iterable[FileChange], request: Request) -> list[Check]:
     found = []
     for change in changes:
         place = PurePosixPath(change.new_path or change.path)
-        does = _does_by_itself(place.name) if change.kind != "delete" else ""
+        does = _does_by_itself(place) if change.kind != "delete" else ""
         if change.kind == "edit" and change.uri in named:
             continue
         if does and not {place.as_posix().lower(), place.name.lower()} & said:
@@ -84,8 +85,9 @@ def unasked(changes: Iterable[FileChange], request: Request) -> list[Check]:
     return found
 
 
-def _does_by_itself(name: str) -> str:
-    """What a file of that name does without being asked to; empty for most."""
-    if _RUNS_BY_ITSELF.fullmatch(name):
+def _does_by_itself(place: PurePosixPath) -> str:
+    """What a file there does without being asked to; empty for most."""
+    at_the_top = len(place.parts) == 1 and _RUNS_AT_THE_TOP.fullmatch(place.name)
+    if at_the_top or _RUNS_BY_ITSELF.fullmatch(place.name):
         return "runs by itself"
-    return "tells models what to do" if _STEERS_MODELS.fullmatch(name) else ""
+    return "tells models what to do" if _STEERS_MODELS.fullmatch(place.name) else ""

@@ -212,9 +212,9 @@ class _Work:
         self.talk.tell(call.name)
         if number >= _MOST_CALLS:
             if call.name == "propose_edits":
-                self.tools.unread.note(call.arguments, f"{_MOST_CALLS} came before it.")
+                self.tools.unread.note(call.garbled or call.arguments, f"{_MOST_CALLS} came before it.")
             return f"At most {_MOST_CALLS} calls at once: ask for this one again."
-        key = (call.name, call.arguments)
+        key = (call.name, call.garbled or call.arguments)
         self.seen[key] = self.seen.get(key, 0) + 1
         if self.seen[key] > _MOST_REPEATS:
             raise Stopped(f"It asked for the same thing again and again: {call.name}.")

@@ -10,7 +10,7 @@ import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from support.editor import GUARD_S, editing
+from support.editor import GUARD_S, Editor, editing
 from support.home import Home
 from support.workers import worker_is
 
@@ -70,6 +70,15 @@ async def test_receipts_and_events(home: Home) -> None:
 SLOW = json.dumps({"fim": [{"text": "x ", "repeat": 100, "token_delay_s": 0.05}]})
 
 
+async def receipts(editor: Editor, count: int) -> list[dict[str, Any]]:
+    """The newest receipts, as soon as there are `count`: each is written once the model has stopped."""
+    async with asyncio.timeout(GUARD_S):
+        while True:
+            answer = await editor.request("turnout/receipts", {"count": 10})
+            if len(answer["receipts"]) >= count:
+                return list(answer["receipts"])
+
+
 async def test_cancelled_and_superseded_requests_have_their_figures(lone_home: Home) -> None:
     """What a request came to is on record also where nobody waited for it: once, and with the time to stop it."""
     home = lone_home
@@ -80,18 +89,15 @@ async def test_cancelled_and_superseded_requests_have_their_figures(lone_home: H
             answers.append(
                 asyncio.ensure_future(editor.ghost(buffer, 3, explicit=True, id=f"ghost {number}"))
             )
-            await worker_is(home, "busy")
+            await receipts(editor, number - 1)  # the older one has left the model,
+            await worker_is(home, "busy")  # so it is this one that the model is busy with
         assert [await answer for answer in answers[:2]] == [None, None]
         editor.protocol.notify("$/cancelRequest", types.CancelParams("ghost 3"))
         with pytest.raises(JsonRpcException):
             await answers[2]
-        receipts: list[Any] = []
-        async with asyncio.timeout(GUARD_S):
-            while len(receipts) < 3:  # the last one is written once the model has stopped
-                receipts = (await editor.request("turnout/receipts", {"count": 10}))["receipts"]
-    outcomes = sorted(receipt["outcome"] for receipt in receipts)
-    assert outcomes == ["cancelled", "superseded", "superseded"]
-    for receipt in receipts:
+        written = await receipts(editor, 3)
+    assert sorted(receipt["outcome"] for receipt in written) == ["cancelled", "superseded", "superseded"]
+    for receipt in written:
         assert receipt["ms"]["model"] > 0
         assert receipt["ms"]["stop"] is not None
         assert receipt["tokens"]["evaluated"] is not None

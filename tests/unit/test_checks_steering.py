@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from turnout.act.proposals import verdict
+from turnout.act.proposals import Check, verdict
 from turnout.checks import run_checks
 from turnout.checks.steering import steering
 from turnout.core.edits.changes import FileChange, file_change
@@ -55,3 +55,17 @@ async def test_the_verdict_names_what_checks_go_by(tmp_path: Path) -> None:
         "Verified in part. Not checked: conftest.py, which checks go by, tox.ini, which checks go by. Passed: true.",
     )
     assert await run_checks(folder, [moved, made], []) == ()
+
+
+def test_a_file_is_named_once() -> None:
+    """Whatever else there is about a file stands behind its name, and no other name is touched."""
+    said = [
+        "conftest.py, which runs by itself",
+        "pytest -k 'a, which b'",
+        "conftest.py, which checks go by",
+        "b",
+    ]
+    assert verdict([Check(name, True, ran=False) for name in said]).text == (
+        "Verified in part. Not checked: conftest.py, which runs by itself and which checks go by, "
+        "pytest -k 'a, which b', b."
+    )

@@ -3,7 +3,7 @@
 Invariant: a proposal is called verified only where everything that was to be looked at was, and nothing was wrong.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 from uuid import uuid4
@@ -11,6 +11,9 @@ from uuid import uuid4
 from turnout.core.edits.changes import FileChange
 from turnout.core.problems import Problem
 from turnout.core.receipts import Receipt
+
+_SAYS = ", which "
+"""What stands in a name between a file and what is said of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +75,18 @@ def verdict(checks: Sequence[Check]) -> Verdict:
         return Verdict("failed", "Nothing to change.")
     if failed:
         return Verdict("failed", f"Failed: {', '.join(failed)}.")
-    unseen = [check.name for check in checks if not check.ran]
+    unseen = _merged(check.name for check in checks if not check.ran)
     if unseen:
         seen = [check.name for check in checks if check.ran]
         passed = f" Passed: {', '.join(seen)}." if seen else ""
         return Verdict("partly", f"Verified in part. Not checked: {', '.join(unseen)}.{passed}")
     return Verdict("verified", f"Verified: {', '.join(check.name for check in checks)}.")
+
+
+def _merged(names: Iterable[str]) -> list[str]:
+    """`names`, all that is said of one file as one of them."""
+    said: dict[str, str] = {}
+    for name in names:
+        file, _, what = name.rpartition(_SAYS)
+        said[file or name] = f"{said[file]} and{_SAYS[1:]}{what}" if file in said else name
+    return [*said.values()]

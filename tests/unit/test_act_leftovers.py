@@ -133,6 +133,47 @@ async def test_a_file_that_is_gone_from_its_place(
     assert {check.name for check in found} == {f"mentions of {name}" for name in said}
 
 
+CART = "class Cart:\n    def run(self):\n        return 1\n"
+OWN = "class Job:\n    def run(self): ...\n"
+
+
+@pytest.mark.parametrize(
+    ("other", "said", "said_by_index"),
+    [
+        ("def go(cart):\n    return cart.run()\n", True, False),
+        ("import subprocess\nsubprocess.run([])\n", True, False),
+        ("from shop.alpha import make\nmake().run()\n", True, True),
+        ("from shop import Cart\nCart().run()\n", True, True),
+        ("def go(run):\n    print(run)\n", False, False),
+        ("from shop.alpha import make\nrun = make()\n", True, True),
+    ],
+    ids=["of anything", "of a module", "of its file", "of its class", "a word", "a word beside its file"],
+)
+@pytest.mark.parametrize("is_indexed", [False, True])
+@pytest.mark.parametrize("before", [CART, "class Cart {\n  run() {\n  }\n}\n"])
+async def test_a_method_is_not_each_other_thing_of_its_name(
+    before: str, other: str, said: bool, said_by_index: bool, is_indexed: bool
+) -> None:
+    """Who knows neither its class nor its file can only have it of something; not where others define the name, too."""
+    suffix = "py" if before == CART else "js"
+    home = f"shop/alpha.{suffix}"
+    files = {home: before, f"beta.{suffix}": other, f"job.{suffix}": OWN}
+    index = MemoryRepository(files) if is_indexed else None
+    seams = replace(seams_of(MemoryWorkspace(files), ScriptedAsker([])), repository=index)
+    found = await leftovers([change_of(home, before, before.replace("run", "add"))], seams)
+    named = {f"beta.{suffix} still says it"} if (said_by_index if is_indexed else said) else set()
+    assert {check.message for check in found} - {f"job.{suffix} still says it"} == named
+
+
+async def test_what_is_no_method_alone_is_named_as_ever() -> None:
+    """A function of the same name, declared there as well, may be meant by every word."""
+    before = f"{CART}def run(): ...\n"
+    files = {"alpha.py": before, "beta.py": "print(run)\n", "job.py": OWN}
+    seams = seams_of(MemoryWorkspace(files), ScriptedAsker([]))
+    (check,) = await leftovers([change_of("alpha.py", before, before.replace("run", "add"))], seams)
+    assert check.name == "mentions of run"
+
+
 async def test_what_is_changed_as_well_is_not_left() -> None:
     """Who edits a file saw it; and of very many files only some are listed."""
     change = change_of("shop/alpha.py", ALPHA, GRAND)

@@ -7,11 +7,12 @@ import asyncio
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from turnout.act.gathering.declared import declared, imported_as, taken_away
 from turnout.act.gathering.finding import is_whole
+from turnout.act.gathering.members import Owners, had, owners
 from turnout.act.gathering.scope import MAX_LOOKED_AT, NOT_CODE
 from turnout.act.proposals import Check
 from turnout.act.seams import Seams, Syntax
@@ -38,18 +39,21 @@ class _Gone:
     """What a change takes from those who write one family of languages.
 
     `names` are of definitions, `moved` those by which files were imported that are elsewhere or nowhere now, and
-    `homes` those of all files that the names were in.
+    `homes` those of all files that the names were in. `owners` are the classes of names that each belong to one, and
+    `shared` are names that files which stay as they are define as well.
     """
 
     family: str
-    names: set[str]
-    moved: set[str]
-    homes: set[str]
+    names: set[str] = field(default_factory=set)
+    moved: set[str] = field(default_factory=set)
+    homes: set[str] = field(default_factory=set)
+    owners: Owners = field(default_factory=dict)
+    shared: set[str] = field(default_factory=set)
 
     def said_in(self, path: str, file: Snapshot, syntax: Syntax) -> set[str]:
         """Those that a file still mentions; what it declares by itself is its own, unless it imports a home of them."""
         said, imported = set[str](), set[str]()
-        word = _whole(self.names | self.homes)
+        word = _whole(self.names.union(self.homes, *self.owners.values()))
         for line in map(line_body, file.lines):
             words = word.findall(line)
             said.update(words)
@@ -57,7 +61,13 @@ class _Gone:
         found = said & self.names
         if found and not imported & self.homes:
             found -= declared(path, file.lines, syntax)
+            found -= self._of_others(found, said, file.lines)
         return found | (imported & self.moved)
+
+    def _of_others(self, found: Collection[str], said: Collection[str], lines: Sequence[str]) -> set[str]:
+        """Those `found` that belong to a class which a file that has `said` so much does not know."""
+        of_classes = {name for name in found if not self.owners.get(name, said).intersection(said)}
+        return of_classes - (had(lines) - self.shared)
 
 
 async def leftovers(changes: Sequence[FileChange], seams: Seams) -> list[Check]:
@@ -92,12 +102,25 @@ def _gone(changes: Iterable[FileChange], seams: Seams) -> list[_Gone]:
         family, home = _family(change.path), imported_as(change.path)
         if family in NOT_CODE:
             continue
-        gone = found.setdefault(family, _Gone(family, set(), set(), set()))
+        gone = found.setdefault(family, _Gone(family))
         gone.names.update(filter(_is_telling, taken_away(change, seams.syntax)))
         gone.homes.add(home)
         if change.kind in ("delete", "rename") and _is_telling(home):
             gone.moved.add(home)
-    return [gone for gone in found.values() if gone.names or gone.moved]
+    return [_owned(gone, changes, seams) for gone in found.values() if gone.names or gone.moved]
+
+
+def _owned(gone: _Gone, changes: Iterable[FileChange], seams: Seams) -> _Gone:
+    """`gone` with what its names belong to."""
+    lines = [line for change in changes if _family(change.path) == gone.family for line in change.before]
+    found = owners(gone.names, lines)
+    index = seams.repository
+    if not found or index is None or not is_whole(index):
+        return replace(gone, owners=found)
+    changed = {change.path for change in changes}
+    defined = (one for name in found for one in index.definitions([name], limit=_MOST))
+    shared = {one.name for one in defined if one.path not in changed and _family(one.path) == gone.family}
+    return replace(gone, owners=found, shared=shared)
 
 
 def _still(gone: _Gone, changes: Sequence[FileChange], seams: Seams) -> Iterator[tuple[str, set[str]]]:

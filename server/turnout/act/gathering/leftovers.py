@@ -64,7 +64,7 @@ class _Gone:
             found -= self._of_others(found, said, file.lines)
         return found | (imported & self.moved)
 
-    def _of_others(self, found: Collection[str], said: Collection[str], lines: Sequence[str]) -> set[str]:
+    def _of_others(self, found: set[str], said: set[str], lines: Sequence[str]) -> set[str]:
         """Those `found` that belong to a class which a file that has `said` so much does not know."""
         of_classes = {name for name in found if not self.owners.get(name, said).intersection(said)}
         return of_classes - (had(lines) - self.shared)

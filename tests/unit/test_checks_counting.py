@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from turnout.act.proposals import verdict
-from turnout.checks import run_checks
+from turnout.checks import judging, run_checks
 from turnout.checks.comparing import Side, compare
 from turnout.checks.counting import fewer
 from turnout.checks.running import Ran
@@ -97,6 +97,22 @@ async def test_a_lesser_test_run_is_not_called_passed(tmp_path: Path, status: in
     assert await judged(tmp_path, f"{old}9 passed", f"{old}9 passed, 1 skipped", status=status) == (
         "verified",
         "failed before too; none of its 1 problems is new" if status else "",
+    )
+
+
+async def test_a_check_that_passed_soon_is_not_waited_for_without_the_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its time is bound by that of the run with it, and what was not compared is said."""
+    monkeypatch.setattr(judging, "_MORE_S", 0.0)
+    folder = Folder(tmp_path)
+    before, after = ("import time; time.sleep(10**6)\n",), ("print('1 passed')\n",)
+    (tmp_path / "a.py").write_text(before[0])
+    change = file_change("edit", folder.uri("a.py"), "a.py", before, after)
+    check, *_ = await run_checks(folder, [change], [f"{sys.executable} a.py"])
+    assert (check.ok, check.ran) == (True, False)
+    assert check.message.startswith(
+        "could not be judged: it passes, but without the change it did not end within "
     )
 
 

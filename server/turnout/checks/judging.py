@@ -23,6 +23,8 @@ from turnout.files import Folder
 
 _SHOWN = 10
 _TAIL = 2_000
+_TIMES, _MORE_S = 3, 30.0
+"""What a check that passes may take without the change: so many times what it took with it, and so much more."""
 
 
 async def run_checks(
@@ -96,10 +98,13 @@ class _Judge:
         if not await asyncio.to_thread(tallies, after.output):
             return Check(command, True)
         try:
-            before = await self._run(command, changed=False)
+            limit_s = min(self._timeout_s, round(_TIMES * after.seconds + _MORE_S, 1))
+            before = await self._run(command, changed=False, limit_s=limit_s)
         except (OSError, ValueError):
             return Check(command, True)
-        if not (after.whole and before.whole):
+        if before.status is None:
+            unclear = f"without the change {before.tail(0)}, so its tests could not be counted"
+        elif not (after.whole and before.whole):
             unclear = "it prints too much for its tests to be counted"
         else:
             unclear = await asyncio.to_thread(fewer, before.output, after.output)
@@ -134,11 +139,10 @@ class _Judge:
         root = self._copies[changed].root
         return Side(ran, cache(lambda path: (root / path).is_file()))
 
-    async def _run(self, command: str, *, changed: bool) -> Ran:
+    async def _run(self, command: str, *, changed: bool, limit_s: float | None = None) -> Ran:
         copy = await self._copy(changed=changed)
-        return await run(
-            command, copy.root, environment(self._lender, copy.root, self._hidden), self._timeout_s
-        )
+        variables = environment(self._lender, copy.root, self._hidden)
+        return await run(command, copy.root, variables, self._timeout_s if limit_s is None else limit_s)
 
     async def _copy(self, *, changed: bool) -> Shadow:
         if changed not in self._copies:

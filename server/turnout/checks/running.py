@@ -27,13 +27,14 @@ _POLL_S = 0.02
 class Ran:
     """How a command ended: its status, None where it did not end in time, and the end of what it printed.
 
-    `whole` is False where that is not all of it.
+    `whole` is False where that is not all of it. It took `seconds`.
     """
 
     status: int | None
     output: str
     timeout_s: float = TIMEOUT_S
     whole: bool = True
+    seconds: float = 0.0
 
     def tail(self, most: int) -> str:
         """How it ended, with the last `most` characters that it printed."""
@@ -60,7 +61,7 @@ def _supervise(
     words: Sequence[str], cwd: Path, environment: Mapping[str, str], timeout_s: float, stop: threading.Event
 ) -> Ran:
     """Start a command, wait for its end, its time or `stop`, and end it with all its children."""
-    deadline = time.monotonic() + timeout_s
+    begun = time.monotonic()
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(  # noqa: S603  # the user's own commands, or a trusted workspace's
             words,
@@ -74,17 +75,18 @@ def _supervise(
         late = False
         try:
             while process.poll() is None and not stop.wait(_POLL_S):
-                if time.monotonic() > deadline:
+                if time.monotonic() > begun + timeout_s:
                     late = True
                     break
         finally:
             _end(process)
+        seconds = time.monotonic() - begun
         size = output.seek(0, os.SEEK_END)
         output.seek(max(0, size - MAX_OUTPUT_BYTES))
         text = output.read().decode("utf-8", "replace").strip()
     for root in {str(cwd), str(cwd.resolve())}:
         text = text.replace(f"{root}{os.sep}", "").replace(root, "")
-    return Ran(None if late else process.returncode, text, timeout_s, size <= MAX_OUTPUT_BYTES)
+    return Ran(None if late else process.returncode, text, timeout_s, size <= MAX_OUTPUT_BYTES, seconds)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,8 +1,10 @@
 """A new line that does nothing never takes the place of code."""
 
+import re
+
 import pytest
 
-from turnout.core.edits.elision import elided
+from turnout.core.edits.elision import elided, refusal
 
 BODY = ["def f(a):", "    x = a + 1", "    y = x * 2", "    z = y - 3", "    w = z % 4", "    return w"]
 
@@ -47,6 +49,17 @@ def test_a_line_that_does_nothing_where_several_are_gone_leaves_them_out(line: s
 def test_what_code_is_replaced_by_is_taken_as_it_is(lines: list[str]) -> None:
     """Comments and blocks that do nothing may be meant, and a few lines may do what many did."""
     assert elided(BODY, [BODY[0], *lines]) is None
+
+
+def test_what_the_model_is_told_to_write_is_taken() -> None:
+    """Each way out that the refusal names leads out, where code is really to go."""
+    said = refusal("The new text", "...")
+    assert "'...'" in said
+    ways = re.findall("`(.+?)`", said)
+    assert len(ways) == 2
+    for body in (*ways, '"""Do nothing."""'):
+        assert elided(BODY, [BODY[0], f"    {body}"]) is None
+    assert elided(BODY, [*BODY[:2], BODY[-1]]) is None
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from turnout.act.testfiles import free_test_path
 from turnout.core.answers import Answer
 from turnout.core.documents import Snapshot, line_body
 from turnout.core.edits.changes import FileChange, file_change
-from turnout.core.edits.elision import elided
+from turnout.core.edits.elision import elided, refusal
 from turnout.core.edits.fences import parse_region
 from turnout.core.edits.formats import Format, Formats
 from turnout.core.edits.matching import new_file, part, replace_regions
@@ -202,7 +202,7 @@ def _region_change(
     bodies = indented_like(parse_region(text), old)
     left_out = elided(old, bodies)
     if left_out is not None:
-        raise ReplyUnusable(f"The new text leaves code out: {left_out!r}.")
+        raise ReplyUnusable(refusal("The new text", left_out))
     counting = None if literal is None else frozenset(row - 1 for row in literal)
     region = part(file.lines, action.first, action.end, bodies, counting)
     after = replace_regions(file.lines, [region])

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 from turnout.core.documents import Snapshot, line_body
 from turnout.core.edits.blanks import breaks, mean_nothing
 from turnout.core.edits.changes import FileChange, file_change
-from turnout.core.edits.elision import elided
+from turnout.core.edits.elision import elided, refusal
 from turnout.core.edits.ends import with_own_ends
 from turnout.core.edits.locating import Region, bodies_of
 from turnout.core.edits.matching import Moved, moved_rows, new_file, regions, replace_regions, whole
@@ -194,7 +194,7 @@ def _text_after(path: str, file: Snapshot, steps: list[Step], shown: Shown) -> t
     for region in found:
         left_out = elided(file.lines[region.start : region.end], region.bodies, known)
         if left_out is not None:
-            raise ReplyUnusable(f"The new text of {path} leaves code out: {left_out!r}.")
+            raise ReplyUnusable(refusal(f"The new text of {path}", left_out))
     return after
 
 

@@ -53,6 +53,14 @@ def elided(before: Iterable[str], after: Iterable[str], known: Collection[str] =
     return fresh[0] if fresh else stands_in(before, after, known)
 
 
+def refusal(text: str, line: str) -> str:
+    """Why `text`, in which `line` stands for code left out, is not taken, and what would be."""
+    return (
+        f"{text} leaves code out: {line!r}. Write that code in full. If it is to go, take that line out as well; "
+        "where a body must have something, write `return`, `raise NotImplementedError` or a docstring alone."
+    )
+
+
 def _may_stand(line: str) -> bool:
     return stands_for_code(line) or _is_terse(line)
 

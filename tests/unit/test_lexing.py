@@ -8,7 +8,8 @@ from turnout.core.lexing import CODE, Spot, expression_in, is_code, is_data, sca
 
 LANGUAGES = [
     "python", "javascript", "typescript", "c", "java", "kotlin", "rust", "go", "csharp", "php", "ruby", "lua",
-    "shellscript", "sql", "yaml", "toml", "json", "css", "html", "markdown", "unheard-of",
+    "shellscript", "sql", "yaml", "toml", "json", "css", "html", "markdown", "unheard-of", "typescriptreact", "elixir",
+    "swift",
 ]  # fmt: skip
 
 SPOTS = [
@@ -50,6 +51,8 @@ SCANS = [
     ("python", "a\nb)", Spot("string", "'", "'"), (), ")"),
     ("javascript", "a */ b }", Spot("comment", "/*", "*/"), (), "}"),
     ("c", "x[0] = {1};", CODE, (), ""),
+    ("php", "<p>(:</p><?php f(')');", CODE, (), ""),
+    ("php", "<?php if (a) { ?> :) <?php }", CODE, (), ""),
 ]
 
 
@@ -62,7 +65,7 @@ def test_scans(language: str, text: str, inside: Spot, opened: tuple[str, ...], 
 
 
 @settings(deadline=None)
-@given(st.text("ab\"'`\\/*#-[](){}$\n<!>=r", max_size=80), st.sampled_from(LANGUAGES))
+@given(st.text("ab\"'`\\/*#-[](){}$\n<!>=r?", max_size=80), st.sampled_from(LANGUAGES))
 def test_any_text_has_an_answer(text: str, language: str) -> None:
     """Whatever the text: an answer that lies within it, the same from both ways to ask for it."""
     spot = spot_at_end(text, language)
@@ -77,6 +80,23 @@ def test_any_text_has_an_answer(text: str, language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_text_makes_it_slow(language: str) -> None:
     """It looks at each letter a few times at most: texts that send other patterns back and forth are over at once."""
-    for piece in ('"', "'", '"""', "\\", "/*", "'\\", "`", "(", "[[", "/a", "<!--", 'r#"'):
+    for piece in (
+        '"',
+        "'",
+        '"""',
+        "\\",
+        "/*",
+        "'\\",
+        "`",
+        "(",
+        "[[",
+        "/a",
+        "<!--",
+        'r#"',
+        "<?",
+        "?>",
+        "a `",
+        "//?",
+    ):
         spot_at_end(piece * 5_000, language)
         scan(piece * 5_000, language)

@@ -12,11 +12,13 @@ from turnout.core.quiet import silence
 LANGUAGES = (
     "python", "javascript", "c", "kotlin", "rust", "go", "csharp", "php", "ruby", "lua", "shellscript", "sql", "yaml",
     "toml", "css", "html", "markdown", "unheard-of",
+    "typescriptreact", "elixir",
 )  # fmt: skip
 
 PIECES = st.sampled_from(
     ('"""', "'''", '"', "'", "`", "\\", "#", "//", "/*", "*/", "--", "[[", "]]", "\n=begin", "\n=end", 'r#"', '"#',
-     "/", "= /", "<!--", "-->", "{", "${", "a", " ", "é", "\r", "\r\n", "\n", "\n" * 40, "x = 1\n" * 70)
+     "/", "= /", "<!--", "-->", "{", "${", "a", " ", "<?php", "<", "?>", "a `", "é", "\r", "\r\n", "\n",
+     "\n" * 40, "x = 1\n" * 70)
 )  # fmt: skip
 TEXTS = st.lists(PIECES, max_size=30).map("".join)
 

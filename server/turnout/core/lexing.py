@@ -19,7 +19,10 @@ CLOSERS = frozenset(PAIRS.values())
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A kind of string; `code` begins an expression inside of it, and `where` is what has to stand before it."""
+    """A kind of string; `code` begins an expression inside of it, and `where` is what has to stand before it.
+
+    One that is `apart` does not begin behind a word or a closing bracket: an apostrophe of some text stands there.
+    """
 
     open: str
     close: str
@@ -27,6 +30,7 @@ class Quote:
     escapes: bool = True
     code: str = ""
     where: str = ""
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,11 @@ class Lexicon:
     chars: bool = False
     """Whether a single quote holds one character; then a lone one is none (`'a` in Rust)."""
     regexes: bool = False
+    texts: tuple[str, ...] = ()
+    """Text around code, as regular expressions: what looks like a comment or string there is none.
+
+    Each goes by what is before its end alone, and to the end of the text where nothing ends it.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +141,15 @@ def expression_in(text: str, spot: Spot, language: str) -> bool:
         marked = not quote.where or re.search(quote.where + r"\Z", before)
         if quote.open == spot.open and quote.code and marked:
             begun = inner.rfind(quote.code)
-            return begun >= 0 and "}" not in inner[begun:]
+            return begun >= 0 and _goes_on(inner[begun:], quote.code)
     return False
+
+
+def _goes_on(expression: str, opener: str) -> bool:
+    """Whether an expression in a string is not closed; the parentheses of calls in it count."""
+    if "(" in opener:
+        return expression.count("(") > expression.count(")")
+    return "}" not in expression
 
 
 def _left_open(found: "re.Match[str]", lexicon: Lexicon) -> Spot:
@@ -171,12 +187,14 @@ def _tokens(lexicon: Lexicon, *, brackets: bool) -> "re.Pattern[str]":
 
 def _alternatives(lexicon: Lexicon, *, brackets: bool) -> Iterator[str]:
     """Comments and strings end with a group of their own, which is empty where the text ended first."""
+    yield from lexicon.texts
     for number, (opener, closer) in enumerate(lexicon.blocks):
         yield rf"{re.escape(opener)}[\s\S]*?(?P<b{number}>{re.escape(closer)}|\Z)"
     for number, comment in enumerate(lexicon.comments):
         yield rf"(?:{comment})[^\n]*(?P<l{number}>)"
     for number, quote in enumerate(lexicon.quotes):
-        yield rf"{re.escape(quote.open)}{_body(quote)}(?P<q{number}>{re.escape(quote.close)}|\Z)"
+        apart = rf"(?<![\w)\]}}]{quote.open})" if quote.apart else ""
+        yield rf"{re.escape(quote.open)}{apart}{_body(quote)}(?P<q{number}>{re.escape(quote.close)}|\Z)"
     if lexicon.chars:
         yield r"'(?:\\[^\n']{1,10}|[^'\\\n])'"
     if lexicon.regexes:
@@ -210,22 +228,55 @@ _PYTHON = Lexicon(
     ),
 )
 _C = Lexicon(("//",), (("/*", "*/"),), (_DOUBLE,), chars=True)
-_SCRIPT = Lexicon(
-    ("//",), (("/*", "*/"),), (_DOUBLE, _SINGLE, Quote("`", "`", lines=True, code="${")), regexes=True
+_TEMPLATE = Quote("`", "`", lines=True, code="${")
+_SCRIPT = Lexicon(("//",), (("/*", "*/"),), (_DOUBLE, _SINGLE, _TEMPLATE), regexes=True)
+_TAKE_EXPRESSIONS = (
+    r"as|await|case|default|delete|do|else|extends|from|import|in|instanceof|is|keyof|new|of|return|satisfies|throw"
+    r"|typeof|void|yield"
+)
+_NO_SUCH_WORD = "".join(rf"(?<!\b{word} `)" for word in _TAKE_EXPRESSIONS.split("|"))
+_JSX = Lexicon(
+    ("//",),
+    (("/*", "*/"),),
+    (_DOUBLE, Quote("'", "'", apart=True), _TEMPLATE),
+    regexes=True,
+    # A backtick behind a blank and a word that no expression follows is a mark in the text of an element.
+    texts=(rf"`(?<=\w `){_NO_SUCH_WORD}(?:[^`\r\n]*+`)?",),
 )
 _TRIPLE = Quote('"""', '"""', lines=True, code="${")
 _JVM = Lexicon(("//",), (("/*", "*/"),), (_TRIPLE, Quote('"', '"', code="${")), chars=True)
 _HASH = Lexicon(
     (r"(?<![^\s;])#",), (), (Quote('"', '"', lines=True), Quote("'", "'", lines=True, escapes=False))
 )
+_TO_PHP = r"(?:[^<]++|<(?!\?(?!xml)))*+(?:<\?)?"
+_PHP = Lexicon(
+    ("//", r"#(?!\[)"),
+    (("/*", "*/"),),
+    (Quote('"', '"', lines=True, code="{$"), Quote("'", "'", lines=True)),
+    # Code begins at `<?php` or `<?=` and ends at `?>`, also in a comment; a piece of a file that begins without a tag
+    # is code, too.
+    texts=(
+        rf"\A\s*+(?:\Z|(?=<[A-Za-z!/?]){_TO_PHP})",
+        rf"\?>{_TO_PHP}",
+        rf"(?://|#(?!\[))(?:[^\n?]++|\?(?!>))*+\?>{_TO_PHP}",
+    ),
+)
 _UNKNOWN = Lexicon((), (("/*", "*/"),), (_DOUBLE,), chars=True)
 
 _LEXICONS: dict[str, Lexicon] = {
     "python": _PYTHON,
-    **dict.fromkeys(("javascript", "javascriptreact", "typescript", "typescriptreact", "vue", "svelte"), _SCRIPT),
+    "typescript": _SCRIPT,
+    **dict.fromkeys(("javascript", "javascriptreact", "typescriptreact", "vue", "svelte"), _JSX),
     **dict.fromkeys(("c", "cpp", "objective-c", "zig"), _C),
     "java": Lexicon(("//",), (("/*", "*/"),), (Quote('"""', '"""', lines=True), _DOUBLE), chars=True),
-    **dict.fromkeys(("kotlin", "scala", "dart", "swift"), _JVM),
+    **dict.fromkeys(("kotlin", "scala", "dart"), _JVM),
+    "swift": Lexicon(
+        ("//",),
+        (("/*", "*/"),),
+        (Quote('"""', '"""', lines=True, code="\\("), Quote('"', '"', code="\\(")),
+        chars=True,
+    ),
+    "elixir": Lexicon((), (), (Quote('"', '"', code="#{"),), chars=True),
     "rust": Lexicon(
         ("//",), (("/*", "*/"),), (Quote('r#"', '"#', lines=True, escapes=False), _DOUBLE), chars=True
     ),
@@ -236,9 +287,7 @@ _LEXICONS: dict[str, Lexicon] = {
         (Quote('"""', '"""', lines=True, escapes=False), Quote('"', '"', code="{", where=r"\$@?|@\$")),
         chars=True,
     ),
-    "php": Lexicon(
-        ("//", r"#(?!\[)"), (("/*", "*/"),), (Quote('"', '"', lines=True, code="{$"), Quote("'", "'", lines=True))
-    ),
+    "php": _PHP,
     "ruby": Lexicon(
         (r"(?<!\S)#(?!\{)",),
         (("\n=begin", "\n=end"),),

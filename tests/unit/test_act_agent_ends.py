@@ -35,6 +35,7 @@ from turnout.errors import ConsentRefused, ProtocolViolation, RouteError, Stream
     [
         ["NOTHING TO CHANGE: there is no area here."],
         [[("search_text", {"text": "aria"})], "**Nothing to change.** there is no area here."],
+        ["I looked at all of it.\n\nNOTHING TO CHANGE: there is no area here."],
         ["There is no area here.", "Nothing to change, there is no area here."],
     ],
 )

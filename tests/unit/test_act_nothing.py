@@ -31,6 +31,8 @@ async def proposed(*answers: str, approved: Approved | None = None) -> tuple[Pro
         "Nothing to change, as there is no old here.",
         "Nothing to change as there is no old here.",
         "Nothing to change since there is no old here.",
+        "I looked at it all.\n\nNOTHING TO CHANGE: no old here.\n",
+        "<think>\nWhere is it?\n</think>\n**Nothing to change**: no old here.",
     ],
 )
 async def test_nothing_to_change_ends_at_once(answer: str) -> None:
@@ -55,6 +57,9 @@ async def test_nothing_to_change_ends_at_once(answer: str) -> None:
         ["Nothing to change.\n\na.py\n```python\na = 2\n```\n"] * 2,
         ["Nothing to change in a.py that I could do now."] * 2,
         ["There is nothing to change."] * 2,
+        [f"{HALF}Nothing to change."] * 2,
+        ["Is there\nnothing to change?\nThere is."] * 2,
+        ["I see\nnothing to change in b.py."] * 2,
         ["Nothing to change as far as a.py goes."] * 2,
         ["Nothing to change as to a.py."] * 2,
         [HALF, "Nothing to change.", "Nothing to change."],
@@ -65,6 +70,9 @@ async def test_nothing_to_change_ends_at_once(answer: str) -> None:
         "another form",
         "no sentence of its own",
         "prose",
+        "half a block in front",
+        "in the middle",
+        "more words behind",
         "as far as",
         "as to",
         "given up",

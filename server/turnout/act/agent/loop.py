@@ -5,7 +5,6 @@ called unfinished; nothing is written here.
 """
 
 import asyncio
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -25,14 +24,12 @@ from turnout.act.seams import Seams
 from turnout.core.answers import Answer
 from turnout.core.documents import Snapshot
 from turnout.core.edits.plans import Approved
-from turnout.core.edits.replies import Reply
+from turnout.core.edits.replies import Reply, is_nothing
 from turnout.core.models import Model
 from turnout.core.prompts import ToolCall
 from turnout.core.receipts import Receipt
 from turnout.errors import BackendError, ReplyUnusable, RouteError
 
-_NOTHING = re.compile(r"\W*nothing to change\b", re.IGNORECASE)
-"""How a model is told to begin an answer that there is nothing to do."""
 _MOST_REPEATS = 3
 _NAMED = 5
 """Files that its progress names."""
@@ -198,7 +195,7 @@ class _Work:
             if news:
                 self.talk.say(f"{news}\nDo that, or say why it is not to be done.")
             return bool(news)
-        if _NOTHING.match(answer.text) and not (self.draft and self.draft.meant):
+        if is_nothing(answer.text) and not (self.draft and self.draft.meant):
             self.draft = replace(self.accepted.draft, reply=Reply(answer.text.strip()))
             return False
         if not self.talk.may_err():

@@ -62,8 +62,10 @@ def has_edits(text: str) -> bool:
 
 
 def is_nothing(text: str) -> bool:
-    """Whether an answer says, as a model is told to, that nothing is to be done: those words first, and no edit.
+    """Whether an answer says, as a model is told to, that nothing is to be done, and has no edit.
 
-    Words that go on behind them ("nothing to change in b.py") say less than that, but for those that give the reason.
+    Its first or last line with text begins with those words. Words that go on behind them ("nothing to change in b.py")
+    say less than that, but for those that give the reason.
     """
-    return _NOTHING.match(text) is not None and not has_edits(text)
+    last = text.rstrip().rpartition("\n")[2]
+    return any(map(_NOTHING.match, (text, last))) and not has_edits(text)

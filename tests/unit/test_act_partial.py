@@ -132,6 +132,16 @@ async def test_nothing_is_applied_twice(workspace: MemoryWorkspace) -> None:
     assert workspace.files == before
 
 
+async def test_what_is_left_is_told_also_where_nothing_was_applied(workspace: MemoryWorkspace) -> None:
+    """A choice that is refused, and one that does not fit the files, take nothing off what can still be applied."""
+    proposals = kept()
+    assert (await proposals.apply(workspace, "p", ["9.9"])).left == tuple(IDS)
+    workspace.type("a.py", A.replace("a5", "mine"))
+    assert (await proposals.apply(workspace, "p")).left == tuple(IDS)
+    await proposals.apply(workspace, "p", ["0.0"])
+    assert (await proposals.apply(workspace, "p", ["0.0"])).left == tuple(IDS[1:])
+
+
 async def test_what_is_left_of_an_incomplete_proposal_is(workspace: MemoryWorkspace) -> None:
     """It is applied only by naming its hunks, too."""
     proposals = kept(proposal(complete=False))

@@ -37,7 +37,7 @@ class Outcome:
     """Whether it was done; if not, the conflicts say why.
 
     `is_half_done` where a part of it that was not meant to stay could not be taken back: an undo knows of it.
-    `left` are the hunks of the proposal that can still be applied, once some were.
+    After an application `left` are the hunks of the proposal that can still be applied, whether it was done or not.
     """
 
     done: bool
@@ -154,15 +154,14 @@ class Proposals:
                 entry = await self._unfinished_first(workspace, entry, "offered")
                 refused = _refusal(entry, hunks)
                 if refused:
-                    return Outcome(False, refused)
+                    return Outcome(False, refused, left=_hunks(entry))
                 changes = [part for change in entry.rest.changes if (part := chosen(change, hunks))]
                 begun = replace(entry, earlier=entry.applied)
                 record = self._recorder(begun, "applying")
                 done, conflicts = await carry_out(workspace, entry.proposal.label, changes, record)
-                ended = self._came_to(begun, "applied", done)
-                await self._note(entry if conflicts and not done else ended)
-                left = tuple(hunk.id for change in ended.rest.changes for hunk in change.hunks)
-                return Outcome(not conflicts, conflicts, bool(conflicts and done), () if conflicts else left)
+                ended = entry if conflicts and not done else self._came_to(begun, "applied", done)
+                await self._note(ended)
+                return Outcome(not conflicts, conflicts, bool(conflicts and done), _hunks(ended))
 
     async def _undo(self, workspace: Workspace, proposal_id: str | None) -> Outcome:
         async with self._one_at_a_time:
@@ -251,6 +250,11 @@ class Proposals:
 def real_root(path: os.PathLike[str]) -> str:
     """The name of a folder in the journal."""
     return os.path.realpath(path)
+
+
+def _hunks(entry: Entry) -> tuple[str, ...]:
+    """Those that can still be applied."""
+    return tuple(hunk.id for change in entry.rest.changes for hunk in change.hunks)
 
 
 def _unknown(proposal_id: str) -> ProposalUnknown:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from support.secrets import made
 from turnout.complete import Rules
 from turnout.core.fim import budget
 from turnout.core.fim.budget import Pace
@@ -15,7 +16,7 @@ from turnout.core.requests import Kind, Route
 from turnout.errors import PathRefused
 from turnout.files import Folder
 from turnout.models.hardware import Speed
-from turnout.session.surroundings import Surroundings
+from turnout.session.surroundings import PIECE_CHARACTERS, Surroundings
 
 NEAR = Model("near", "local", "tiny")
 FAR = Model("far", "openai-chat", "large", leaves_machine=True)
@@ -133,6 +134,19 @@ def test_a_file_that_changed_looks_different(tmp_path: Path) -> None:
     assert not found.holds((tmp_path).as_uri(), "two = 2")
     assert not found.holds("untitled:x", "two = 2")
     assert found.look("untitled:x") is None
+
+
+@pytest.mark.parametrize("above", ["", "filler = 0\n" * (PIECE_CHARACTERS // 10)], ids=["short", "long"])
+def test_nothing_of_a_file_that_has_a_secret_by_now(tmp_path: Path, above: str) -> None:
+    """Also where no editor says that it was written: the index knows its text from before, and no more."""
+    found, file = surroundings(Folders(tmp_path)), tmp_path / "a.py"
+    file.write_text(f"one = 1\n{above}")
+    assert found.holds(file.as_uri(), "one = 1")
+    file.write_text(f'one = 1\n{above}key = "ghp_{made(36)}"\n')
+    assert not found.holds(file.as_uri(), "one = 1")
+    assert not found.holds(file.as_uri(), "one = 1")
+    file.write_text(f"one = 1\n{above}")
+    assert found.holds(file.as_uri(), "one = 1")
 
 
 @pytest.mark.parametrize("name", [".gitignore", ".turnoutignore"])

@@ -60,7 +60,7 @@ class Files(Protocol):
         ...
 
     def holds(self, uri: str, text: str) -> bool:
-        """Whether every line of `text` stands in a file on disk. Blocks."""
+        """Whether every line of `text` stands in a file on disk that has no secret in it. Blocks."""
         ...
 
     async def window(self, uri: str) -> Window:

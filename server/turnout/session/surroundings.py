@@ -10,6 +10,7 @@ from typing import Protocol
 
 from turnout.complete import Rules
 from turnout.complete.prompts import CompletionKind
+from turnout.core import secrets
 from turnout.core.context import stands_in
 from turnout.core.edits.readable import MAX_FILE_BYTES
 from turnout.core.fim import budget
@@ -24,6 +25,11 @@ from turnout.errors import PathRefused, TurnoutError
 from turnout.files import Folder
 
 _KIND: Kind = "inline"
+
+PIECE_CHARACTERS = 100_000
+"""A long file is looked through for secrets in pieces: each keeps everybody else waiting for a moment."""
+_OVERLAP_CHARACTERS = 10_000
+_MAX_CLEAN = 1_000
 
 
 class Folders(Protocol):
@@ -72,6 +78,7 @@ class Surroundings:
         self._served = served
         self.repository = repository
         self.relative_path = folders.relative_path
+        self._clean: dict[str, int] = {}
 
     def uri(self, beside: str, path: str) -> str | None:
         """The URI of a path in the folder of the document `beside`; None where it is none."""
@@ -108,14 +115,27 @@ class Surroundings:
         return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
     def holds(self, uri: str, text: str) -> bool:
-        """Whether every line of `text` stands in a file on disk. Blocks."""
+        """Whether every line of `text` stands in a file on disk that has no secret in it. Blocks."""
         try:
             file = self._own_place(uri)
             if file is None or not file.is_file() or file.stat().st_size > MAX_FILE_BYTES:
                 return False
-            return stands_in(text, file.read_text("utf-8", errors="replace"))
+            there = file.read_text("utf-8", errors="replace")
         except (OSError, ValueError, PathRefused):
             return False
+        return stands_in(text, there) and self._is_clean(uri, there)
+
+    def _is_clean(self, uri: str, text: str) -> bool:
+        """Whether there is no secret in the text of a file, which may be another one than its index knows."""
+        if self._clean.get(uri) == hash(text):
+            return True
+        starts = range(0, len(text), PIECE_CHARACTERS)
+        if any(secrets.find(text[at : at + PIECE_CHARACTERS + _OVERLAP_CHARACTERS]) for at in starts):
+            return False
+        if len(self._clean) >= _MAX_CLEAN:
+            self._clean.clear()
+        self._clean[uri] = hash(text)
+        return True
 
     def _own_place(self, uri: str) -> Path | None:
         folder = self._folders.folder(uri)

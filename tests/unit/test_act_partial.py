@@ -83,7 +83,7 @@ async def test_the_rest_is_applied_later(workspace: MemoryWorkspace) -> None:
     }  # fmt: skip
     assert await proposals.apply(workspace, "p") == Outcome(True)
     assert workspace.files == DONE
-    with pytest.raises(ProposalUnknown, match="applied already"):
+    with pytest.raises(ProposalUnknown, match="Nothing of the proposal 'p' is left to apply"):
         await proposals.apply(workspace, "p", ["0.0"])
 
 
@@ -187,7 +187,7 @@ async def test_discarding_the_rest(workspace: MemoryWorkspace) -> None:
     proposals = kept()
     await proposals.apply(workspace, "p", ["0.0", "1.1"])
     proposals.discard("p")
-    with pytest.raises(ProposalUnknown):
+    with pytest.raises(ProposalUnknown, match="Nothing of the proposal 'p' is left to apply"):
         proposals.find("p")
     assert await proposals.undo(workspace) == Outcome(True)
     assert workspace.files == FILES

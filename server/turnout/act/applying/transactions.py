@@ -243,7 +243,7 @@ class Proposals:
             if entry.state == state or entry.head.is_under_way or (state == "offered" and entry.rest.changes):
                 return entry
             if state == "offered":
-                raise ProposalUnknown(f"All of the proposal {proposal_id!r} was applied already.")
+                raise ProposalUnknown(f"Nothing of the proposal {proposal_id!r} is left to apply.")
         raise _unknown(proposal_id) if state == "offered" else ProposalUnknown("There is nothing to undo.")
 
 

@@ -102,6 +102,13 @@ async def test_one_turn_is_enough() -> None:
         ("read_file", {"path": "kept.py"}, "There is no file kept.py that far may look at"),
         ("read_file", {"path": 7}, "path has to be a text"),
         ("read_file", {"path": "main.py", "first_line": "1"}, "first_line has to be a whole number"),
+        (
+            "read_file",
+            {"path": "main.py", "first_line": 900},
+            "main.py has lines 1 to 3, and none from 900 on",
+        ),
+        ("read_file", {"path": "main.py", "first_line": 3, "last_line": 1}, "and none from 3 to 1"),
+        ("read_file", {"path": "main.py", "last_line": -1}, "and none from 1 to -1"),
         ("read_file", "[1]", "have to be a JSON object"),
         ("read_file", "{", "not JSON"),
         ("search_text", {"text": "hunter2"}, "Nothing was found"),

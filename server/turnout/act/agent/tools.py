@@ -213,11 +213,15 @@ class Toolbox:
     async def _read_file(self, arguments: Mapping[str, Any], model: Model) -> str:
         path = normalise(text_in(arguments, "path"))
         first = max(1, number_in(arguments, "first_line", 1))
-        last = number_in(arguments, "last_line", 10**9)
+        last = number_in(arguments, "last_line", 0)
         lines = (await self._present(path, model)).lines
-        text = await asyncio.to_thread(_read, lines, first, last)
+        end = min(last or len(lines), len(lines))
+        text = await asyncio.to_thread(_read, lines, first, end) if first <= end else ""
         self._note(path, text)
-        return f"{path}, lines {first} to {min(last, len(lines))} of {len(lines)}:\n{text}"
+        if lines and first > end:
+            to = f"to {last}" if last else "on"
+            raise BadCall(f"{path} has lines 1 to {len(lines)}, and none from {first} {to}.")
+        return f"{path}, lines {first} to {end} of {len(lines)}:\n{text}"
 
     async def _list_files(self, arguments: Mapping[str, Any], model: Model) -> str:
         folder = text_in(arguments, "folder", "").strip("/")

@@ -9,6 +9,7 @@ from support.act_kit import LOCAL, REMOTE, MemoryWorkspace, OutlookByRoute, Scri
 from support.agent_kit import Calling, edits
 from turnout import syntax
 from turnout.act.drafting.bounds import LEAST_REPLY, Bounds, tokens_of
+from turnout.act.drafting.spent import so_far
 from turnout.act.gathering.scope import MAX_FILES, Request
 from turnout.act.proposals import verdict
 from turnout.act.refactor import propose
@@ -133,3 +134,11 @@ def test_who_costs_something_is_stopped_by_no_money() -> None:
     """Nothing spent is not yet all of nothing, but one cent of it is too much."""
     assert Bounds(usd=0.0).reached([replace(SPENT, cost_usd=0.0)], 1) == ""
     assert "$0.01" in Bounds(usd=0.0).reached([SPENT], 1)
+
+
+def test_little_money_is_not_shown_as_none() -> None:
+    """What is under way and what stopped it have as many digits as tell the amount."""
+    little = replace(SPENT, cost_usd=0.00042)
+    assert so_far([little]) == " (110 tokens, $0.00042 so far)"
+    assert so_far([SPENT]) == " (110 tokens, $0.010 so far)"
+    assert Bounds(usd=0.0004).reached([little], 1) == "It was stopped after $0.00042."

@@ -181,6 +181,7 @@ async def _agreed(
     root: Path,
 ) -> bool:
     """Say what it will cost, and whether the user wants it; what is free needs no question."""
+    from turnout.core.limits import dollars
     from turnout.errors import TurnoutError
     from turnout.evaluate.edits import expected
 
@@ -197,8 +198,8 @@ async def _agreed(
             most_usd += (guess.most.cost_usd if guess.most else guess.cost_usd) or 0.0
             unknown |= guess.cost_usd is None and guess.model is not None
             seconds += guess.seconds or 0.0
-    range_ = f" to ${most_usd:.2f}" if most_usd > usd else ""
-    price = f"about ${usd:.2f}{range_}" + (" and more, as some prices are not known" if unknown else "")
+    range_ = f" to {dollars(most_usd)}" if most_usd > usd else ""
+    price = f"about {dollars(usd)}{range_}" + (" and more, as some prices are not known" if unknown else "")
     time_s = f", about {seconds:.0f} s of answers" if seconds else ""
     terminal.say(f"{len(work)} refactors: {price}{time_s}; corrections cost more.")
     return bool(args.yes or not (usd or unknown) or await terminal.agrees("Go on?"))

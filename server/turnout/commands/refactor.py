@@ -293,7 +293,7 @@ def _plan_lines(plan: "Plan") -> Iterator[str]:
     if guess.rounds > 1:
         time += f", in {guess.rounds} rounds"
     place = "leaves this machine" if guess.leaves_machine else "stays on this machine"
-    yield f"  {guess.model or guess.why_none}: {len(guess.files)} files, {cost}{time}; {place}"
+    yield f"  {guess.model or guess.why_none}: it sees {len(guess.files)} files, {cost}{time}; {place}"
 
 
 def _summary(proposal: "Proposal", *, applied: bool) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from turnout.act.drafting.fitting import size_of
 from turnout.act.drafting.spent import so_far
+from turnout.core.limits import dollars
 from turnout.core.models import Model
 from turnout.core.prompts import ChatPrompt
 from turnout.core.receipts import Receipt
@@ -41,7 +42,7 @@ class Bounds:
             return f"It was stopped after {tokens:,} tokens."
         usd = sum(receipt.cost_usd or 0.0 for receipt in receipts)
         is_spent = self.usd is not None and 0 < usd >= self.usd
-        return f"It was stopped after ${usd:.2f}." if is_spent else ""
+        return f"It was stopped after {dollars(usd)}." if is_spent else ""
 
     def paid(
         self, prompt: ChatPrompt, receipts: Sequence[Receipt], model: Model, *, goes_on: bool = False

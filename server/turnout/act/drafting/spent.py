@@ -5,6 +5,7 @@ Invariant: a price that is not known is never shown as a number.
 
 from collections.abc import Sequence
 
+from turnout.core.limits import dollars
 from turnout.core.receipts import Receipt
 
 
@@ -15,5 +16,5 @@ def so_far(receipts: Sequence[Receipt], tokens: int = 0, usd: float | None = 0.0
         return ""
     costs = [usd, *(receipt.cost_usd for receipt in receipts)]
     known = [cost for cost in costs if cost is not None]
-    price = f"${sum(known):.3f}" if len(known) == len(costs) else "an unknown price"
+    price = dollars(sum(known), 3) if len(known) == len(costs) else "an unknown price"
     return f" ({'about ' if tokens else ''}{total:,} tokens, {price} so far)"

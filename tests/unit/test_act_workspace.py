@@ -268,3 +268,20 @@ async def test_the_disk_is_not_looked_at_where_messages_are_answered(
         assert (await carry_out(subject, "label", changes[:-1]))[1] == ()
         assert not {"a.py", "b.py", "c.py"} & {path.name for path in root.iterdir()}
     assert asked == []
+
+
+def test_what_is_typed_and_not_saved_is_told(tmp_path: Path) -> None:
+    """Of files that are there and can be read: their text as it is open, with nothing that is to change."""
+    (tmp_path / "same.py").write_bytes(b"one\n")
+    (tmp_path / "typed.py").write_bytes(b"\xef\xbb\xbfone\n")
+    (tmp_path / "latin.py").write_bytes(b"\xe9\n")
+    (tmp_path / "large.py").write_bytes(b"one\n")
+    client = Client()
+    for name in ("same.py", "typed.py", "latin.py", "large.py", "new.py"):
+        uri = (tmp_path / name).as_uri()
+        client.documents[uri] = Document(uri, "python", 1, "one\n" if name == "same.py" else "two\n")
+    client.documents[(tmp_path / "large.py").as_uri()].skipped = "it is too large"
+    client.documents["untitled:1"] = Document("untitled:1", "python", 1, "two\n")
+    client.documents["file:///elsewhere.py"] = Document("file:///elsewhere.py", "python", 1, "two\n")
+    [found] = workspace(client, tmp_path).unsaved()
+    assert (found.path, found.before, found.after, found.hunks) == ("typed.py", ("two\n",), ("two\n",), ())

@@ -254,6 +254,23 @@ async def test_what_is_not_saved_yet_counts(
     assert message in check.message
 
 
+async def test_what_is_typed_in_other_files_is_there_with_and_without_the_change(folder: Folder) -> None:
+    """Checks see it as if it were saved; it is no part of the change, and what is not copied is not made by it."""
+    (folder.root / "conftest.py").write_text("saved\n")
+    typed = [
+        file_change("edit", folder.uri(path), path, ("typed\n",), ("typed\n",))
+        for path in ("conftest.py", "x.secret")
+    ]
+    look = "import os; print(open('conftest.py').read()); assert os.path.exists('x.secret')"
+    (folder.root / "look.py").write_text(f"{look}\n")
+    changes = [*typed, edit(folder, "pkg/a.py", "VALUE = 2\n")]
+    [check] = await run_checks(folder, changes, [f"{PYTHON} look.py"])
+    assert (check.ok, check.ran) == (True, False)
+    assert "typed\n" in check.message
+    assert "saved" not in check.message
+    assert await run_checks(folder, typed, [f"{PYTHON} look.py"]) == ()
+
+
 async def test_a_problem_moves_with_its_file(folder: Folder) -> None:
     """What was wrong with a file is not new under the file's new name."""
     (folder.root / "b.py").write_text("bad\n")

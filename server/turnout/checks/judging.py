@@ -40,11 +40,13 @@ async def run_checks(
 ) -> tuple[Check, ...]:
     """One result for each of `commands`, in order, and one for each changed file that they go by.
 
+    Those of `changes` without a hunk are files as they are in an editor that did not save them.
     `hidden_variables` are not passed on to them. They run on copies without the files of whose URI `may_read` says no;
     it is asked in a thread. Installed dependencies are those of the folder `lender`, where `folder` is not the one that
     they were installed in.
     """
-    if not commands or not changes:
+    made = [change for change in changes if change.hunks]
+    if not commands or not made:
         return ()
     async with AsyncExitStack() as stack:
         judge = _Judge(folder, lender or folder.root, changes, hidden_variables, may_read, timeout_s, stack)
@@ -55,7 +57,7 @@ async def run_checks(
                 found.append(await judge.check(command))
             except TooLarge as reason:
                 found.append(Check(command, True, f"not run: {reason}", ran=False))
-        return (*found, *steering(changes, commands))
+        return (*found, *steering(made, commands))
 
 
 class _Judge:

@@ -139,9 +139,10 @@ class _Copy:
                 roots.add(PurePosixPath(path).parent)
         # What stands in an editor may not be on disk yet, and is what the change was made for.
         for change in self._changes:
-            _write_before(self._folder.root, target, change)
+            if change.hunks or (target / change.path).is_file():
+                _write_before(self._folder.root, target, change)
         if self._changed:
-            for change in self._changes:
+            for change in (change for change in self._changes if change.hunks):
                 _change(self._folder.root, target, change)
         self._link(target, roots)
 

@@ -6,6 +6,7 @@ Invariant: an edit is only sent with the versions that it was made for, and neve
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from lsprotocol import types
@@ -16,9 +17,11 @@ from turnout.core.edits.changes import (
     CreateFile,
     DeleteFile,
     DocumentEdit,
+    FileChange,
     FileOperation,
     RenameFile,
     Transaction,
+    file_change,
 )
 from turnout.errors import DocumentStale, EditError, FileUnusable, PathRefused
 from turnout.files import Folder, path_to_uri, uri_to_path
@@ -73,6 +76,17 @@ class EditorWorkspace:
                 raise FileUnusable(f"{uri} is left out: {document.skipped}.")
             return document.snapshot()
         return self.folder.snapshot(uri)
+
+    def unsaved(self) -> list[FileChange]:
+        """Files whose open documents say something else than the disk: as they are open, and without a hunk. Reads."""
+        found = []
+        for document in tuple(self._open_files().values()):
+            with suppress(EditError):  # not of this folder, or nothing that could be written again
+                path, now = self.path(document.uri), self.snapshot(document.uri)
+                saved = self.folder.snapshot(document.uri)
+                if now is not None and saved is not None and now.lines != saved.lines:
+                    found.append(file_change("edit", document.uri, path, now.lines, now.lines))
+        return found
 
     async def apply(self, transaction: Transaction) -> bool:
         """Have the editor carry out `transaction`; False where it did not, or where a document has moved on."""

@@ -13,6 +13,7 @@ from turnout.act.applying.transactions import Standing
 from turnout.act.drafting.verifying import Verifying
 from turnout.act.gathering.scope import Reference, Request
 from turnout.act.plans import Plan, draw_up, only_estimate
+from turnout.act.proposals import Check
 from turnout.act.refactor import propose
 from turnout.act.seams import Show, show_nobody, tell_nobody
 from turnout.core.documents import Span
@@ -93,8 +94,15 @@ async def refactor(ls: TurnoutServer, params: Any) -> dict[str, Any]:
 
 
 def checking(services: Services, workspace: EditorWorkspace, tell: Callable[[str], None]) -> Verifying:
-    """Runs the user's checks on changes to a folder; `tell` hears the name of each."""
-    return Verifying(lambda changes: services.check(workspace.folder, changes, tell))
+    """Runs the user's checks on changes to a folder as the editor shows it; `tell` hears the name of each."""
+
+    async def check(changes: Sequence[FileChange]) -> Sequence[Check]:
+        changed = {change.uri for change in changes}
+        unsaved = await asyncio.to_thread(workspace.unsaved)
+        beside = [change for change in unsaved if change.uri not in changed]
+        return await services.check(workspace.folder, (*beside, *changes), tell)
+
+    return Verifying(check)
 
 
 def _shown(ls: TurnoutServer, token: str | int | None) -> Show:

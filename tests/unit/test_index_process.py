@@ -3,9 +3,11 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -204,11 +206,54 @@ def test_damage_is_found_while_working(shop: Folder) -> None:
         index.files()
         assert index.wait(GUARD_S)
         assert len(index.files()) == len(SHOP) + 1
+        assert "it is damaged" in index.state().begun_anew
         (shop.root / "shop/late.py").unlink()
         index.update(["shop/late.py"])
         assert index.wait(GUARD_S)
         assert everything(index) == whole
     assert sound(shop)
+
+
+def _overwrite(database: Path) -> None:
+    """What is in the very file that is open is another program's, with nothing of ours beside it."""
+    for suffix in ("-wal", "-shm"):
+        Path(f"{database}{suffix}").unlink(missing_ok=True)
+    database.write_bytes(database.with_suffix(".other").read_bytes())
+
+
+SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
+    "overwritten": (_overwrite, "it is another program's file"),
+    "replaced": (
+        lambda database: database.with_suffix(".other").rename(database),
+        "it is another program's file",
+    ),
+    "deleted": (lambda database: database.unlink(), ""),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "meets"), [("overwritten", "reading"), ("replaced", "writing"), ("deleted", "writing")]
+)
+def test_spoilt_in_mid_session(shop: Folder, name: str, meets: str) -> None:
+    """It is built anew as a whole, whoever meets it first, and `state` goes on saying why."""
+    spoil, reason = SPOILT[name]
+    other = sqlite3.connect(shop.database.with_suffix(".other"))
+    other.execute("CREATE TABLE files (a)")
+    other.close()
+    with indexed(shop) as index:
+        whole = everything(index)
+        spoil(shop.database)
+        if meets == "writing":
+            index.update(["notes.txt"])
+            assert index.wait(GUARD_S)
+        give_up_s = time.monotonic() + GUARD_S
+        while everything(index) != whole or reason not in index.state().begun_anew:
+            assert time.monotonic() < give_up_s
+            for held in index._take_idle():  # what a connection has read it does not read again
+                held.close()
+            index.wait(GUARD_S)
+        assert bool(reason) == bool(index.state().begun_anew)
+        assert index.state().problem == ""
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")

@@ -252,6 +252,10 @@ async def test_a_problem_is_said_once(tmp_path: Path) -> None:
         index.now = IndexState(0, 0, 0, building=False, problem="The disk is full.")
         desk.subject._show(tmp_path)
     assert desk.editor.said == ["Turnout: The disk is full."]
+    for _ in range(3):
+        index.now = IndexState(9, 0, 0, building=False, problem="", begun_anew="It was damaged.")
+        desk.subject._show(tmp_path)
+    assert desk.editor.said[1:] == ["Turnout: It was damaged."]
     await desk.subject.close()
 
 

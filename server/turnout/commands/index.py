@@ -55,17 +55,39 @@ def run(args: argparse.Namespace) -> int:
     if not loaded.settings.index.enabled and not args.status:
         print("turnout: the settings switch the index off (`index.enabled`).", file=sys.stderr)
         return 1
+    if args.find or args.status:
+        return _look(root, args.find, as_json=args.json)
     never_read = [pattern.text for pattern in loaded.policy.privacy.never_read.patterns]
     with opened(root, never_read, loaded.settings.index.max_files) as index:
-        if args.find:
-            if not index.state().files:
-                print("turnout: there is no index yet; run: turnout index", file=sys.stderr)
-            return _print_found(index.definitions([args.find], limit=_MAX_FOUND), as_json=args.json)
-        if not args.status and not build(index, rebuild=args.rebuild):
-            print(f"turnout: {index.state().problem}", file=sys.stderr)
-            return 1
-        _print_summary(root, index.summary(), as_json=args.json)
-    return 0
+        built = build(index, rebuild=args.rebuild)
+        state = index.state()
+        for sentence in filter(None, (state.begun_anew, state.problem)):
+            print(f"turnout: {sentence}", file=sys.stderr)
+        if built:
+            _print_summary(root, index.summary(), as_json=args.json)
+    return 0 if built else 1
+
+
+def _look(root: Path, name: str | None, *, as_json: bool) -> int:
+    """Say what is in the index, or only where it defines `name`; 1 where it cannot be read, or that is nowhere."""
+    from turnout.index import Unusable, database_of, definitions, summary
+
+    database = database_of(root)
+    try:
+        there = summary(database)
+        found = definitions(database, name, _MAX_FOUND) if name and there.files else ()
+    except Unusable as unusable:
+        sentence = (
+            f"The repository index cannot be used: {unusable}. To have it built anew, run: turnout index"
+        )
+        print(f"turnout: {sentence}", file=sys.stderr)
+        return 1
+    if not name:
+        _print_summary(root, there, as_json=as_json)
+        return 0
+    if not there.files:
+        print("turnout: there is no index yet; run: turnout index", file=sys.stderr)
+    return _print_found(found, as_json=as_json)
 
 
 @contextmanager
@@ -116,6 +138,8 @@ async def searchable(
         built = await asyncio.to_thread(build, index, rebuild=False)
         if not built:
             say(f"The index cannot be used: {index.state().problem}")
+        if index.state().begun_anew:
+            say(index.state().begun_anew)
         yield index if built else None
 
 
@@ -160,7 +184,8 @@ def _print_summary(root: Path, summary: "Summary", *, as_json: bool) -> None:
         return
     files = sum(summary.files.values())
     print(f"{root}: {files:,} files, {summary.definitions:,} definitions, {summary.passages:,} passages")
-    print("\n".join(f"  {count:7,}  {language}" for language, count in summary.files.items()))
+    for language, count in summary.files.items():
+        print(f"  {count:7,}  {language}")
     for reason, count in summary.left_out.items():
         print(f"  {count:7,}  left out: {reason}")
     if summary.plain:

@@ -72,7 +72,8 @@ class Mention:
 class IndexState:
     """How far an index is: `files` are in it, and of a round under way `done` are looked at `of` so many.
 
-    `problem` is empty, or a sentence for the user that says why the index is not what it could be.
+    `problem` is empty, or a sentence for the user that says why the index is not what it could be. `begun_anew` is
+    empty, or says why the one that was there had to be built anew since it was opened.
     """
 
     files: int
@@ -80,6 +81,7 @@ class IndexState:
     of: int
     building: bool
     problem: str
+    begun_anew: str = ""
 
 
 class Repository(Protocol):

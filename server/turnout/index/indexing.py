@@ -87,6 +87,8 @@ class Indexing:
         self._max_pages = max_pages
         self.begun_anew = ""
         """Why the index that was there could not be used; empty where there was none, or it could."""
+        self.is_new = False
+        """Whether it was begun here, and no round was made since."""
         self._connection, self._inode = self._open()
 
     def close(self) -> None:
@@ -96,6 +98,7 @@ class Indexing:
     def round(self) -> int:
         """Bring every file up to date; returns how many were read. Raises sqlite3.Error and OSError."""
         self._reopen_if_replaced()
+        self.is_new = False
         known = writing.known_looks(self._connection)
         changed: list[str] = []
         listed = 0
@@ -141,7 +144,8 @@ class Indexing:
             try:
                 connection = schema.open_to_write(self._database, self._max_pages)
             except schema.Unusable as unusable:
-                self.begun_anew = str(unusable) if self._database.exists() else ""
+                self.begun_anew = "" if isinstance(unusable, schema.Missing) else str(unusable)
+                self.is_new = True
                 schema.begin_anew(self._database, self._root)
                 connection = schema.open_to_write(self._database, self._max_pages)
             return connection, self._database.stat().st_ino

@@ -98,14 +98,16 @@ class _Writer:
             parsing=Diary(options.diary, options.file_s).parsing,
         )
         self._indexing = Indexing(root, self._database, read, rules, watcher)
-        if self._indexing.begun_anew:
-            _report(begun_anew=self._indexing.begun_anew)
+        self._tell_begun_anew()
 
     def serve(self) -> None:
         """Do what is asked until nothing is for a while."""
         while True:
-            for order in list(self._waiting):
+            orders = list(self._waiting)
+            for order in orders:
                 self._try(order)
+            if any(order not in orders for order in self._waiting):
+                continue
             patience_s = _LOOK_AGAIN_S if self._waiting else self._idle_s
             try:
                 self._take(self._inbox.get(timeout=patience_s))
@@ -147,7 +149,13 @@ class _Writer:
         self._indexing.rebuild()
         return self._indexing.round()
 
+    def _tell_begun_anew(self) -> None:
+        if self._indexing.begun_anew:
+            _report(begun_anew=self._indexing.begun_anew)
+            self._indexing.begun_anew = ""
+
     def _carry_out(self, order: Order, work: Callable[[], int]) -> None:
+        """Do the work of an order; one that would leave an index incomplete becomes a round or a rebuild."""
         self._waiting.remove(order)
         read = 0
         try:
@@ -159,12 +167,16 @@ class _Writer:
                 return
             damaged = isinstance(error, sqlite3.Error) and schema.is_damage(error)
             if damaged and order["do"] != "rebuild":
-                _report(begun_anew="it is damaged")
+                _report(begun_anew=schema.DAMAGED)
                 self._waiting.append({**order, "do": "rebuild"})
                 return
             _report(problem=_words(error, self._database))
         else:
+            self._tell_begun_anew()
             _report(problem="")
+            if self._indexing.is_new:
+                self._waiting.append({**order, "do": "round"})
+                return
         _report(did=order["id"], read=read)
 
     def _is_urgent(self) -> bool:

@@ -32,6 +32,8 @@ class RepositoryIndex:
         spec = replace(spec, root=spec.root.resolve())
         self._database = spec.database
         self._begun_anew = ""
+        self._is_sound: bool | None = None
+        """Whether the last question had an answer; None where none had yet. False also until it is built anew."""
         self._link = Link(spec, lambda: self._changed(on_change), self._say_begun_anew)
         self._idle: queue.SimpleQueue[_Connection] = queue.SimpleQueue()
         self._frequent: tuple[object, dict[str, int]] = (None, {})
@@ -101,12 +103,9 @@ class RepositoryIndex:
         return self._ask(reading.files, ())
 
     def state(self) -> IndexState:
-        """How far the index is, at once; `problem` also says that it has to be built anew."""
+        """How far the index is, at once."""
         work = self._link.work
-        building = bool(work.orders)
-        return IndexState(
-            self._files, work.done, work.of, building, work.problem or self._begun_anew * building
-        )
+        return IndexState(self._files, work.done, work.of, bool(work.orders), work.problem, self._begun_anew)
 
     def summary(self) -> reading.Summary:
         """What is in the index, in numbers; takes longer than a request should wait."""
@@ -126,19 +125,33 @@ class RepositoryIndex:
         return self._ask(lambda connection: reading.meta(connection, "files"), 0)
 
     def _say_begun_anew(self, reason: str) -> None:
-        self._begun_anew = f"The repository index is built anew: {reason}."
+        self._begun_anew = f"The repository index could not be used and is built anew: {reason}."
 
     def _ask(self, question: Callable[[sqlite3.Connection], _Answer], otherwise: _Answer) -> _Answer:
         try:
             with self._connected() as connection:
-                return question(connection)
-        except schema.Unusable:
-            return otherwise  # not built yet; whoever builds it says what was wrong with it
+                answer = question(connection)
+        except schema.Unusable as unusable:
+            if self._is_sound:  # else it is not built yet, and whoever builds it says what was wrong with it
+                self._mend(unusable)
         except (sqlite3.Error, OSError, ValueError) as error:
-            logger.warning("the repository index cannot be read: %s", error)
             if isinstance(error, sqlite3.Error) and schema.is_damage(error):
-                self.rebuild()
-            return otherwise
+                self._mend(schema.Unusable(schema.DAMAGED))
+            else:
+                logger.warning("the repository index cannot be read: %s", error)
+        else:
+            self._is_sound = True
+            return answer
+        return otherwise
+
+    def _mend(self, unusable: schema.Unusable) -> None:
+        """Have an index built anew that broke while it was in use: once, and not against another version of us."""
+        if self._is_sound is False or isinstance(unusable, schema.OtherVersion):
+            return
+        self._is_sound = False
+        if not isinstance(unusable, schema.Missing):
+            self._say_begun_anew(str(unusable))
+        self.rebuild()
 
     @contextmanager
     def _connected(self) -> "Iterator[sqlite3.Connection]":

@@ -79,8 +79,19 @@ compressed; a passage is the characters from `start` to before `after`. `target`
 `frequent` counts the passages of words that many have."""
 
 
+DAMAGED = "it is damaged"
+
+
 class Unusable(Exception):
     """The file is no index of this version, and may be replaced; the message says what it is."""
+
+
+class Missing(Unusable):
+    """There is no file."""
+
+
+class OtherVersion(Unusable):
+    """It is the index of another version of Turnout, which may be running, too."""
 
 
 def open_to_write(path: Path, max_pages: int = MAX_PAGES) -> sqlite3.Connection:
@@ -154,8 +165,10 @@ def remove(path: Path) -> None:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Whether an error says that the file itself is broken."""
+    """Whether an error says that the file itself is broken, or that its tables are not ours any more."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_ERROR:
+        return str(error).startswith(("no such table", "no such column"))
     return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -166,7 +179,7 @@ def is_busy(error: sqlite3.Error) -> bool:
 
 def _open(path: Path, busy_ms: int) -> sqlite3.Connection:
     if not path.exists():
-        raise Unusable("it is not there")
+        raise Missing("it is not there")
     # Readers too: they may have to make the files of the log. But neither makes a database.
     uri = f"file:{quote(os.fspath(path.absolute()))}?mode=rw"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
@@ -176,7 +189,7 @@ def _open(path: Path, busy_ms: int) -> sqlite3.Connection:
     except sqlite3.Error as error:
         connection.close()
         if is_damage(error):
-            raise Unusable("it is damaged") from error
+            raise Unusable(DAMAGED) from error
         raise
     except BaseException:
         connection.close()
@@ -188,13 +201,13 @@ def _judge(connection: sqlite3.Connection) -> None:
     if connection.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
         raise Unusable("it is another program's file")
     if connection.execute("PRAGMA user_version").fetchone() != (VERSION,):
-        raise Unusable("it is of another version of Turnout")
+        raise OtherVersion("it is of another version of Turnout")
     try:
         connection.execute("SELECT value FROM meta WHERE key = 'root'").fetchone()
         connection.execute("SELECT rowid FROM words LIMIT 1").fetchone()
     except sqlite3.OperationalError as error:
         if "no such" in str(error):
-            raise Unusable("it is damaged") from error
+            raise Unusable(DAMAGED) from error
         raise
 
 

@@ -218,8 +218,8 @@ class Repositories:
             return
         one.news.set()
         state = one.index.state()
-        if state.problem:
-            self._editor.say_once(f"Turnout: {state.problem}", "warning")
+        for sentence in filter(None, (state.begun_anew, state.problem)):
+            self._editor.say_once(f"Turnout: {sentence}", "warning")
         if state.building and one.shown is None:
             one.shown = self._hold(self._display(root, one), "show progress")
             one.shown.add_done_callback(lambda _task: setattr(one, "shown", None))

@@ -35,6 +35,8 @@ from turnout.errors import ConsentRefused, ProtocolViolation, RouteError, Stream
     [
         ["NOTHING TO CHANGE: there is no area here."],
         [[("search_text", {"text": "aria"})], "**Nothing to change.** there is no area here."],
+        ["NOTHING TO CHANGE: it says\n```python\nx = 1\n```\nand there is no area here."],
+        ["Nothing to change in it, as there is no area here."],
         ["I looked at all of it.\n\nNOTHING TO CHANGE: there is no area here."],
         ["There is no area here.", "Nothing to change, there is no area here."],
     ],

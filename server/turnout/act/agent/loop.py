@@ -5,6 +5,7 @@ called unfinished; nothing is written here.
 """
 
 import asyncio
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -30,6 +31,8 @@ from turnout.core.prompts import ToolCall
 from turnout.core.receipts import Receipt
 from turnout.errors import BackendError, ReplyUnusable, RouteError
 
+_NOTHING = re.compile(r"\W*nothing to change\b", re.IGNORECASE)
+"""How a model is told to begin an answer that there is nothing to do; one that edits by calls may quote code in it."""
 _MOST_REPEATS = 3
 _NAMED = 5
 """Files that its progress names."""
@@ -195,7 +198,8 @@ class _Work:
             if news:
                 self.talk.say(f"{news}\nDo that, or say why it is not to be done.")
             return bool(news)
-        if is_nothing(answer.text) and not (self.draft and self.draft.meant):
+        says_so = _NOTHING.match(answer.text) or is_nothing(answer.text)
+        if says_so and not (self.draft and self.draft.meant):
             self.draft = replace(self.accepted.draft, reply=Reply(answer.text.strip()))
             return False
         if not self.talk.may_err():

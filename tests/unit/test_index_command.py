@@ -25,10 +25,14 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = (tmp_path / "work").resolve()
     write(root, {"a.py": "def first(): pass\n"})
     age(root)
+    _index(root)
+    return root
+
+
+def _index(root: Path) -> None:
     indexing = Indexing(root, database_of(root), symbols.read)
     indexing.round()
     indexing.close()
-    return root
 
 
 def _garbage(database: Path) -> None:
@@ -93,6 +97,17 @@ def test_looking_where_there_is_none(work: Path, capsys: pytest.CaptureFixture[s
     assert said.out.splitlines() == [
         f"{work}: 0 files, 0 definitions, 0 passages",
         f"{database_of(work)} (0.0 MB)",
+    ]
+
+
+def test_names_that_would_break_a_line(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever a file is called, each definition has its line, and no terminal takes orders from one."""
+    write(work, {"new\nline.py": "def odd(): pass\n", "red\x1b[31m.py": "def odd(): pass\n"})
+    _index(work)
+    assert main(["index", str(work), "--find", "odd"]) == 0
+    assert capsys.readouterr().out.splitlines()[::2] == [
+        "new\\nline.py:1: function odd",
+        "red\\x1b[31m.py:1: function odd",
     ]
 
 

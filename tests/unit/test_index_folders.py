@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.index_kit import SHOP, Folder, age, everything, sound, write
-from turnout.index import indexing, listing, schema
+from turnout.index import indexing, listing, schema, summary
 from turnout.index.indexing import Indexing, Rules, Watcher
 from turnout.index.limits import allowed_in
 from turnout.syntax.symbols import Symbols
@@ -192,15 +192,22 @@ def test_odd_things_hold_nobody_up(tmp_path: Path) -> None:
 
 
 def test_names_that_are_not_utf8(shop: Folder) -> None:
-    """What no editor could name is left out, and so is what is in it."""
+    """What no editor could name is left out, and so is what is in it; how much is, the index says."""
     odd = os.fsdecode(b"\xff\xfe")
+    files = {f"{odd}.py": "x = 1\n", f"{odd}/a.py": "x = 1\n", f"{odd}.log": "", f".{odd}": ""}
     try:
-        write(shop.root, {f"{odd}.py": "x = 1\n", f"{odd}/a.py": "x = 1\n"})
+        write(shop.root, {**files, ".gitignore": "*.log\n"})
     except OSError:
         pytest.skip("the disk takes no such names")
     shop.round()
+    assert summary(shop.database).left_out == {"its name is not UTF-8": 2}
     shop.update(f"{odd}.py", odd)
     assert shop.files == sorted(SHOP)
+    (shop.root / f"{odd}.py").unlink()
+    (shop.root / f"{odd}/a.py").unlink()
+    (shop.root / odd).rmdir()
+    shop.round()
+    assert summary(shop.database).left_out == {}
 
 
 def test_no_more_than_the_limit(tmp_path: Path) -> None:

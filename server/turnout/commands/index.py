@@ -171,11 +171,15 @@ def _print_found(found: "tuple[Definition, ...]", *, as_json: bool) -> int:
     if as_json:
         print(json.dumps([asdict(one) for one in found], indent=2))
     for one in () if as_json else found:
-        print(
-            f"{one.path}:{one.first_line + 1}: {one.kind} {'.'.join(filter(None, (one.container, one.name)))}"
-        )
-        print("\n".join(f"    {line}" for line in one.signature.splitlines()))
+        name = ".".join(filter(None, (one.container, one.name)))
+        print(_on_one_line(f"{one.path}:{one.first_line + 1}: {one.kind} {name}"))
+        print("\n".join(f"    {_on_one_line(line)}" for line in one.signature.splitlines()))
     return 0 if found else 1
+
+
+def _on_one_line(text: str) -> str:
+    """`text` from a folder, with nothing in it that would break the line or that a terminal takes for an order."""
+    return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
 
 
 def _print_summary(root: Path, summary: "Summary", *, as_json: bool) -> None:
@@ -183,7 +187,8 @@ def _print_summary(root: Path, summary: "Summary", *, as_json: bool) -> None:
         print(json.dumps({"folder": str(root), **asdict(summary)}, indent=2))
         return
     files = sum(summary.files.values())
-    print(f"{root}: {files:,} files, {summary.definitions:,} definitions, {summary.passages:,} passages")
+    where = _on_one_line(str(root))
+    print(f"{where}: {files:,} files, {summary.definitions:,} definitions, {summary.passages:,} passages")
     for language, count in summary.files.items():
         print(f"  {count:7,}  {language}")
     for reason, count in summary.left_out.items():

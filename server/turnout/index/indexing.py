@@ -5,6 +5,7 @@ others who write to the same index wait for milliseconds; what the index says of
 """
 
 import hashlib
+import itertools
 import logging
 import os
 import sqlite3
@@ -101,8 +102,9 @@ class Indexing:
         self.is_new = False
         known = writing.known_looks(self._connection)
         changed: list[str] = []
-        listed = 0
-        for seen in walk(self._root, self._rules.allowed(), self._rules.max_files):
+        listed, unnamed = 0, itertools.count()
+        allowed, limit = self._rules.allowed(), self._rules.max_files
+        for seen in walk(self._root, allowed, limit, passed=lambda: next(unnamed)):
             listed += 1
             if listed % 1_000 == 0 and self._interrupted():
                 return 0
@@ -110,7 +112,7 @@ class Indexing:
                 changed.append(seen.path)
         self._forget(known)
         read = self._take_in(changed, whole=True)
-        self._finish(read + len(known), listed)
+        self._finish(read + len(known), listed, next(unnamed))
         return read
 
     def update(self, paths: Iterable[str]) -> int:
@@ -238,9 +240,10 @@ class Indexing:
                 for entry in batch:
                     writing.put(self._connection, entry)
 
-    def _finish(self, changed: int, listed: int) -> None:
+    def _finish(self, changed: int, listed: int, unnamed: int) -> None:
         with self._writing():
             writing.count_files(self._connection)
+            writing.keep_unnamed(self._connection, unnamed)
         if changed > listed * _COUNT_WORDS_AT:
             self._count()
 

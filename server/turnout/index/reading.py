@@ -167,11 +167,13 @@ def summary(connection: sqlite3.Connection, database: Path) -> Summary:
     by_reason = "SELECT left_out, count(*) FROM files WHERE left_out != '' GROUP BY left_out"
     counts = """SELECT (SELECT count(*) FROM files WHERE plain), (SELECT count(*) FROM definitions),
     (SELECT count(*) FROM passages)"""
+    unnamed = meta(connection, "unnamed")
     return Summary(
         str(database),
         database.stat().st_size,
         dict(connection.execute(by_language).fetchall()),
-        dict(connection.execute(by_reason).fetchall()),
+        dict(connection.execute(by_reason).fetchall())
+        | ({"its name is not UTF-8": unnamed} if unnamed else {}),
         *connection.execute(counts).fetchone(),
     )
 

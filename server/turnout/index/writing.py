@@ -151,6 +151,11 @@ def count_files(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT OR REPLACE INTO meta SELECT 'files', count(*) FROM files WHERE left_out = ''")
 
 
+def keep_unnamed(connection: sqlite3.Connection, count: int) -> None:
+    """Note how many files and folders are left out because nobody could name them."""
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('unnamed', ?)", (count,))
+
+
 def _count_one(connection: sqlite3.Connection, change: int) -> None:
     """Note that the index has one file more or less."""
     connection.execute(

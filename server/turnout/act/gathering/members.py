@@ -48,7 +48,7 @@ def _declarations(names: Collection[str], lines: Sequence[str]) -> Iterator[tupl
 def _class_around(row: int, lines: Sequence[str]) -> set[str]:
     """The words of the class that the line `row` stands right in; empty where it stands in something else."""
     own = indent_of(lines[row])
-    above = (line for line in reversed(lines[:row]) if line.strip())
-    outer = next((line for line in above if is_deeper(own, than=indent_of(line))), "")
+    above = map(lines.__getitem__, range(row - 1, -1, -1))
+    outer = next((line for line in above if line.strip() and is_deeper(own, than=indent_of(line))), "")
     found = _CLASS.match(outer)
     return set(WORD.findall(found["head"])) if found else set()

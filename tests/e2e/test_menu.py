@@ -12,6 +12,7 @@ from pytest_lsp import client_capabilities
 
 from support.editor import GUARD_S, Editor, editing
 from support.home import Home
+from turnout.models.manifest import DEFAULT_MODEL
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -78,6 +79,7 @@ async def test_documentation(editor: Editor, module_home: Home) -> None:
             buffer = editor.open(module_home.uri(f"told{next(numbers)}.py"), "def area(self):\n    ")
             told = str((await offered(editor, buffer.uri, 1, 4)).documentation)
     assert "return self.width * self.height\n    # and more" in told
+    assert f"\n{DEFAULT_MODEL} (near) on this machine, " in told
     item = await offered(editor, buffer.uri, 1, 4)
     assert "from memory" in str(item.documentation)
 

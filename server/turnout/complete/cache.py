@@ -32,8 +32,10 @@ class Hit:
     replaces: int = 0
     reason: str = ""
     model: str = ""
-    """Who said it, and whether that is on this machine."""
+    """Who said it, by the name in the settings, and whether that is on this machine."""
     local: bool = False
+    weights: str = ""
+    """The model that this name stands for."""
 
 
 @dataclass(frozen=True, slots=True)

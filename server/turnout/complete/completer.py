@@ -38,7 +38,8 @@ TAKEN_BACK = "the editor took the request back before it was answered"
 class Completion:
     """Text to put in at `position` in place of `replaces` characters behind it, on the same line.
 
-    `receipt` is None where it came from the cache and no model was asked.
+    `receipt` is None where it came from the cache and no model was asked. `model` is the one that the name in the
+    settings stands for.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Completion:
     text: str
     receipt: Receipt | None
     replaces: int = 0
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,8 +344,8 @@ class Completer:
     def _keep(self, question: Question, reply: Reply) -> Hit:
         trimmed = reply.trimmed
         reason = "" if trimmed.text else f"filtered: {trimmed.reason}"
-        local = reply.model.api == "local"
-        hit = Hit(reply.receipt.id, trimmed.text, trimmed.replaces, reason, reply.model.name, local)
+        model, local = reply.model, reply.model.api == "local"
+        hit = Hit(reply.receipt.id, trimmed.text, trimmed.replaces, reason, model.name, local, model.model)
         self._cache.add(question.snapshot.uri, question.hole, hit)
         self._terms.note(question.snapshot.uri)
         return hit
@@ -354,7 +356,7 @@ class Completer:
         self._patience.offered(uri, hole, hit.id)
         if question.kind == "inline" and hit.local:
             self._ahead.offered(Offer(hit.id, question.snapshot, hole.position, hit.text, hit.replaces))
-        completion = Completion(hit.id, hole.position, hit.text, receipt, hit.replaces)
+        completion = Completion(hit.id, hole.position, hit.text, receipt, hit.replaces, hit.weights)
         self._on_shown(completion, question.snapshot, hit.model)
         return completion
 

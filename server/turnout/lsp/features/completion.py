@@ -171,7 +171,9 @@ def _source(completion: Completion) -> str:
     cost = "at an unknown price" if receipt.cost_usd is None else f"${receipt.cost_usd:.4f}"
     cost = "" if receipt.cost_usd == 0 else f", {cost}"
     tokens = f"{receipt.tokens_in} + {receipt.tokens_out} tokens"
-    return f"{receipt.model} {where}, {receipt.total_ms:.0f} ms, {tokens}{cost}"
+    alias = receipt.model or ""
+    model = alias if completion.model in ("", alias) else f"{completion.model} ({alias})"
+    return f"{model} {where}, {receipt.total_ms:.0f} ms, {tokens}{cost}"
 
 
 def _shows_ghost_text(server: TurnoutServer) -> bool:

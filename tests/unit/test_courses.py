@@ -233,6 +233,60 @@ async def test_nobody_waits_for_what_may_be_stuck_or_is_less_than_asked_for(why:
     await subject.close()
 
 
+async def test_who_asks_by_a_key_waits_for_what_typing_asked_there() -> None:
+    """What the model has come to by then is not thrown away, where it is asked for the same."""
+    bench = Bench()
+    subject = bench.completer()
+    ask(subject, "x = |\n")
+    running = await bench.runs.get()
+    running.says("com")
+    by_key = ask(subject, "x = |\n", explicit=True)
+    await settle()
+    running.says("pute()")
+    running.over.set_result(None)
+    assert (await by_key).text == "compute()"
+    assert bench.runs.empty()
+
+
+@pytest.mark.parametrize(
+    ("text", "first_by_key", "said"),
+    [("x = 1\n\n|\n\n", False, "com"), ("x = |\n", True, "com"), ("x = |\n", False, "")],
+    ids=["for more", "once more", "before a word was said"],
+)
+async def test_who_asks_by_a_key_for_something_else_asks_anew(
+    text: str, first_by_key: bool, said: str
+) -> None:
+    """A key asks for a block where typing asks for a line, and each request by a key is one of its own."""
+    bench = Bench()
+    subject = bench.completer()
+    ask(subject, text, explicit=first_by_key)
+    running = await bench.runs.get()
+    if said:
+        running.says(said)
+    by_key = ask(subject, text, explicit=True)
+    await bench.runs.get()
+    assert running.ended_by == [(SUPERSEDED,)]
+    by_key.cancel()
+    await asyncio.wait([by_key])
+    await subject.close()
+
+
+async def test_a_key_has_a_request_of_its_own_where_that_of_typing_fails() -> None:
+    """Its deadline is nearly over by then, perhaps."""
+    bench = Bench()
+    subject = bench.completer()
+    ask(subject, "x = |\n")
+    running = await bench.runs.get()
+    running.says("com")
+    by_key = ask(subject, "x = |\n", explicit=True)
+    await settle()
+    running.over.set_exception(RouteError("No answer within 400 ms"))
+    own = await bench.runs.get()
+    own.says("compute()")
+    own.over.set_result(None)
+    assert (await by_key).text == "compute()"
+
+
 async def test_a_closed_document_has_no_questions() -> None:
     """What is under way for it ends at once and shows nothing, and nobody hears of it who opens the file anew."""
     bench = Bench()

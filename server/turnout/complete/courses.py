@@ -68,10 +68,20 @@ class Course:
 
     def carries(self, question: Question) -> bool:
         """Whether `question` is about the same place, or letters behind it that the answer agrees with so far."""
-        if question.explicit or self.task.done() or self.task.cancelling() or self.parted.done():
+        if self.task.done() or self.task.cancelling() or self.parted.done():
             return False
         typed = typed_since(self.question.hole, question.hole)
+        if question.explicit and not self._is_as_much(question, typed):
+            return False
         return typed is not None and self._says(typed) and self.clock() - self.alive_s < SILENCE_S
+
+    def _is_as_much(self, question: Question, typed: str | None) -> bool:
+        """Whether this is being written for who typed, and all that somebody who asks by a key would be given.
+
+        What is not begun is theirs to ask, with a deadline of their own, and so is each further request by a key.
+        """
+        is_same = typed == "" and self.question.shape == question.shape
+        return is_same and bool(self.heard) and not self.question.explicit
 
     def board(self, question: Question, tell: Callable[[str], None]) -> None:
         """From now on it is waited for by `question`."""
@@ -140,17 +150,20 @@ class Courses:
     ) -> Outcome | None:
         """What comes of `course` for `question`; None as soon as it says something else than what was typed.
 
-        Raises TurnoutError where no model answered. Whoever is cancelled leaves it to the next letter, for a while.
+        Raises TurnoutError where no model answered; who asks by a key and waited for somebody else's question has None
+        then, too, and a deadline of their own left. Whoever is cancelled leaves it to the next letter, for a while.
         """
         course.board(question, tell)
         tell(course.waits_for)
         ends: set[asyncio.Future[Any]] = {course.task, course.parted}
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            if course.task.done():
-                return course.task.result()
-            course.end(answers.SUPERSEDED)
-            return None
+            if not course.task.done():
+                course.end(answers.SUPERSEDED)
+                return None
+            if question.explicit and course.question is not question and _failed(course.task):
+                return None
+            return course.task.result()
         except asyncio.CancelledError as cancelled:
             course.ended_by = cancelled.args
             raise
@@ -190,6 +203,11 @@ class Courses:
         # Whoever waits hears of it. That no model answered is on record; a bug is nowhere else.
         if failure is not None and not course.waiting and not isinstance(failure, TurnoutError):
             logger.error("asking a model failed, and nobody waits for it", exc_info=failure)
+
+
+def _failed(task: "asyncio.Task[Outcome]") -> bool:
+    """Whether no model answered."""
+    return not task.cancelled() and isinstance(task.exception(), TurnoutError)
 
 
 def typed_since(older: Hole, newer: Hole) -> str | None:

@@ -108,6 +108,8 @@ class _Job:
         from turnout.files import Folder
         from turnout.journal import DiskWorkspace
 
+        if self.args.apply:  # what could not be written down is not paid for
+            await self._probe()
         workspace = DiskWorkspace(Folder(self.root), self.parts.workspaces.may_read)
         request = self._request(workspace)
         if self._asks(workspace, request):
@@ -126,6 +128,13 @@ class _Job:
         notes = await _notes(workspace, (change.path for change in proposal.changes))
         self._print(proposal, status, {"notes": notes, "conflicts": found})
         return status
+
+    async def _probe(self) -> None:
+        """Raises Unrecorded where the change could not be applied, whatever it will be."""
+        from turnout.act.applying.transactions import real_root
+        from turnout.commands.undo import journalled
+
+        await asyncio.to_thread(journalled().probe, real_root(self.root))
 
     def _can_approve(self) -> bool:
         """Whether there is somebody to show a plan to: without, nobody pays for one."""

@@ -25,6 +25,7 @@ MAX_BYTES = 256 * 1024 * 1024
 """Of all entries of one workspace folder together."""
 
 _SUFFIX = ".entry"
+_TRIAL_BYTES = 256 * 1024
 
 
 class _Kept(NamedTuple):
@@ -42,10 +43,24 @@ class Journal:
 
     def write(self, entry: Entry) -> None:
         """Keep `entry` in the place of what was known of its proposal. Raises Unrecorded."""
-        try:
+        with self._writing():
             folder = self._folder(entry.root)
             _write_whole(folder / f"{entry.proposal.id}{_SUFFIX}", encoded(entry))
             self._make_room(folder, entry.proposal.id)
+
+    def probe(self, root: str) -> None:
+        """Write as much as a change may take for `root`, and remove it again. Raises Unrecorded."""
+        with self._writing():
+            trial = self._folder(root) / f"{os.getpid()}.trial"
+            try:
+                _write_whole(trial, bytes(_TRIAL_BYTES))
+            finally:
+                trial.unlink(missing_ok=True)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise Unrecorded(
                 f"The journal of changes cannot be written: {error.strerror or error}.",

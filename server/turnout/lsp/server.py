@@ -20,7 +20,7 @@ from pygls.lsp.server import LanguageServer
 
 from turnout import __version__
 from turnout.core.documents import Document, Position, Snapshot
-from turnout.errors import EditError, FileUnusable, PathRefused, ProposalUnknown
+from turnout.errors import EditError, FileUnusable, PathRefused, ProposalUnknown, Unrecorded
 from turnout.files import Folder, uri_to_path
 from turnout.lsp.editor import LspEditor
 from turnout.lsp.protocol import TurnoutProtocol
@@ -214,12 +214,21 @@ class TurnoutServer(LanguageServer):
         return EditorWorkspace(self.protocol, folder, services.settings.may_read)
 
     async def keep(self, services: Services, proposal: Proposal, workspace: EditorWorkspace) -> None:
-        """Keep a proposal and the workspace folder that it is for."""
+        """Keep a proposal and the workspace folder that it is for. Raises Unrecorded."""
         from turnout.act.applying.transactions import real_root
 
         root = real_root(workspace.folder.root)
         self._owners[root] = workspace
         await asyncio.to_thread(services.proposals.keep, proposal, root)
+
+    async def offer(self, services: Services, proposal: Proposal, workspace: EditorWorkspace) -> None:
+        """Keep a proposal that is shown in any case: where it could not be applied later, the user is told why."""
+        try:
+            await self.keep(services, proposal, workspace)
+        except Unrecorded as failure:
+            self.editor.say_once(
+                f"Turnout: What is proposed can be read, and not be applied. {failure}", "warning"
+            )
 
     async def owner(self, services: Services, proposal_id: str) -> EditorWorkspace:
         """The workspace folder of a proposal, also of one made before this process. Raises ProposalUnknown."""

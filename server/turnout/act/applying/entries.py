@@ -117,6 +117,10 @@ class Journal(Protocol):
         """Keep `entry` in the place of what was known of its proposal; on disk before this returns."""
         ...
 
+    def probe(self, root: str) -> None:
+        """Find out whether an entry for `root` could be kept, without keeping any."""
+        ...
+
     def find(self, proposal_id: str) -> Entry | None:
         """The entry of a proposal; None where it was never kept, discarded or has expired."""
         ...
@@ -146,6 +150,9 @@ class InMemory:
         self._entries[entry.proposal.id] = entry
         for head in past_limit(self.heads()):
             del self._entries[head.id]
+
+    def probe(self, root: str) -> None:
+        """Memory takes any."""
 
     def find(self, proposal_id: str) -> Entry | None:
         """The entry of a proposal."""

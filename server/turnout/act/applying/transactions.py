@@ -63,11 +63,12 @@ class Proposals:
         self._running: set[asyncio.Future[Outcome]] = set()
 
     def keep(self, proposal: Proposal, root: str = "") -> None:
-        """Remember `proposal` for the folder `root`. Writes to disk: call it in a thread."""
-        try:
-            self._journal.write(Entry(proposal, root, "offered", self._clock()))
-        except Unrecorded as failure:
-            logger.warning("a proposal is not kept: %s", failure)
+        """Remember `proposal` for the folder `root`. Raises Unrecorded. Writes to disk: call it in a thread."""
+        self._journal.write(Entry(proposal, root, "offered", self._clock()))
+
+    def probe(self, root: str) -> None:
+        """Find out whether a proposal for `root` could be kept. Raises Unrecorded. Writes to disk, too."""
+        self._journal.probe(root)
 
     def find(self, proposal_id: str) -> Proposal:
         """What is not applied of the proposal of that id.

@@ -89,7 +89,7 @@ async def refactor(ls: TurnoutServer, params: Any) -> dict[str, Any]:
         proposed = await propose(request, seams)
         checks = await check(proposed.changes)
         proposed = replace(proposed, checks=(*proposed.checks, *checks))
-    await ls.keep(services, proposed, workspace)
+    await ls.offer(services, proposed, workspace)
     return proposal_to_wire(proposed, ls.protocol.encoding)
 
 

@@ -345,9 +345,7 @@ async def test_installed_dependencies_are_there(folder: Folder) -> None:
     """What git ignores but a check needs is lent to the copy, unless the change itself has files there."""
     root = folder.root
     (root / ".gitignore").write_text("node_modules\n.venv\n")
-    site = root / ".venv/lib/python3.11/site-packages"
-    site.mkdir(parents=True)
-    (site / "project.pth").write_text(f"import nothing\n{root.resolve() / 'pkg'}\n/elsewhere\n")
+    python, _ = environment_of_python(root / ".venv", f"{root.resolve() / 'pkg'}\n/elsewhere\n")
     (root / "node_modules/dep").mkdir(parents=True)
     (root / "node_modules/dep/index.js").write_text("1")
     (root / "web/node_modules").mkdir(parents=True)
@@ -356,12 +354,113 @@ async def test_installed_dependencies_are_there(folder: Folder) -> None:
         'import os; assert os.path.exists("node_modules/dep/index.js"); '
         'assert os.path.isdir("web/node_modules"); import a; assert a.VALUE == 2, a.__file__'
     )
-    change, command = edit(folder, "pkg/a.py", "VALUE = 2\n"), f"{PYTHON} -c '{ask}'"
+    change, command = edit(folder, "pkg/a.py", "VALUE = 2\n"), f"{python} -c '{ask}'"
     assert await run_checks(folder, [change], [command]) == (Check(command, True),)
     inside = file_change("create", folder.uri("node_modules/x.js"), "node_modules/x.js", (), ("1\n",))
     command = f"""{PYTHON} -c 'import os; assert os.path.exists("node_modules/x.js")'"""
     assert (await run_checks(folder, [inside], [command]))[0].ok
     assert not (root / "node_modules/x.js").exists()
+
+
+EDITABLE = """
+import sys
+from importlib.util import spec_from_file_location
+class Finder:
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return spec_from_file_location(name, {init!r}) if name == "pkg" else None
+def install():
+    sys.meta_path.append(Finder)
+"""
+"""A package installed in place as setuptools does it for one whose folder stands right in the project's."""
+
+
+def environment_of_python(home: Path, lines: str) -> tuple[Path, Path]:
+    """A virtual environment in `home` with `lines` in its .pth file: its Python, and where its packages are."""
+    site = home / f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
+    site.mkdir(parents=True)
+    (site / "project.pth").write_text(lines)
+    (home / "bin").mkdir()
+    base = Path(sys.base_prefix) / "bin" / Path(os.path.realpath(sys.executable)).name
+    (home / "bin/python").symlink_to(base)
+    (home / "pyvenv.cfg").write_text(f"home = {base.parent}\n")
+    return home / "bin/python", site
+
+
+@pytest.mark.parametrize(
+    ("how", "home"),
+    [
+        ("finder", ".venv"),
+        ("line", "../elsewhere"),
+        ("path", ".venv"),
+        ("linked path", ".venv"),
+        ("path of the parent", "../elsewhere"),
+    ],
+)
+async def test_python_imports_the_copy(
+    folder: Folder, how: str, home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However the project is made known to Python, and wherever that is installed, a check imports the changed code."""
+    root = folder.root
+    (root / ".gitignore").write_text(".venv\n")
+    parent, link = root.parent, root.parent / "link"
+    link.symlink_to(root)
+    paths = {"path": str(root), "linked path": str(link), "path of the parent": str(parent)}
+    lines = {"finder": "import project_finder; project_finder.install()", "line": str(root)}
+    python, site = environment_of_python(root / home, lines.get(how, ""))
+    (site / "project_finder.py").write_text(EDITABLE.format(init=str(root / "pkg/__init__.py")))
+    (root / "pkg/__init__.py").write_text("")
+    (root / "tools").mkdir()
+    name = "work.pkg" if how == "path of the parent" else "pkg"
+    (root / "tools/check.py").write_text(
+        f"import {name}.a as a, {name}.new\nassert a.VALUE == 2\n"
+        f"try:\n    import {name}.gone\nexcept ImportError:\n    pass\nelse:\n    raise AssertionError\n"
+    )
+    (root / "pkg/gone.py").write_text("")
+    monkeypatch.setenv("PYTHONPATH", paths.get(how, ""))
+    changes = [
+        edit(folder, "pkg/a.py", "VALUE = 2\n"),
+        file_change("create", folder.uri("pkg/new.py"), "pkg/new.py", (), ("\n",)),
+        file_change("delete", folder.uri("pkg/gone.py"), "pkg/gone.py", (), ()),
+    ]
+    command = f"{python} tools/check.py"
+    assert await run_checks(folder, changes, [command]) == (Check(command, True),)
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("tools/check.py", "takes no PYTHONPATH"),
+        (f"{PYTHON} -c 'import sys; sys.path.insert(0, \"{{root}}\"); import pkg.a'", ""),
+        (f"{PYTHON} {{root}}/pkg/a.py", "pkg/a.py"),
+        (f"{PYTHON} {{root}}/tools/check.py", ""),
+    ],
+)
+async def test_a_python_that_imports_the_work_tree_proves_nothing(
+    folder: Folder, command: str, message: str
+) -> None:
+    """A check that passes is not called passed where its Python could not be had to import the copy, or did not."""
+    script = folder.root / "tools/check.py"
+    script.parent.mkdir()
+    script.write_text(f"#!{PYTHON} -I\n")
+    script.chmod(0o755)
+    command = command.format(root=folder.root)
+    [check] = await run_checks(folder, [edit(folder, "pkg/a.py", "VALUE = 2\n")], [command])
+    assert (check.ok, check.ran) == (True, not message)
+    assert message in check.message
+
+
+async def test_the_users_own_start_of_python_is_not_lost(
+    folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A `sitecustomize` of theirs runs as it does outside of checks, and there is no trace of ours in the path."""
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/sitecustomize.py").write_text("MARK = 1\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "own"))
+    ask = 'import sitecustomize, sys; assert sitecustomize.MARK; assert not [p for p in sys.path if "check-" in p]'
+    command = f"{PYTHON} -c '{ask}'"
+    changes = [edit(folder, "pkg/a.py", "VALUE = 2\n")]
+    assert await run_checks(folder, changes, [command]) == (Check(command, True),)
 
 
 async def test_a_byte_order_mark_stays(folder: Folder) -> None:

@@ -7,6 +7,7 @@ from what was there before, and it ran no fewer tests than before.
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -86,11 +87,16 @@ class _Judge:
         """The result of one command."""
         try:
             after = await self._run(command, changed=True)
-            if after.status == 0:
-                return await self._passed(command, after)
-            before = await self._run(command, changed=False)
+            found = await (self._passed(command, after) if after.status == 0 else self._held(command, after))
         except (OSError, ValueError) as error:
             return await self._not_started(command, error)
+        if found.ok and found.ran and after.doubt:
+            return Check(command, True, f"could not be judged: {after.doubt}", ran=False)
+        return found
+
+    async def _held(self, command: str, after: Ran) -> Check:
+        """A check that fails with the change, held against what it does without."""
+        before = await self._run(command, changed=False)
         if before.status == 0:
             return _failed(command, after, await asyncio.to_thread(self._new, after, before))
         return await asyncio.to_thread(self._compared, command, after, before)
@@ -143,8 +149,11 @@ class _Judge:
 
     async def _run(self, command: str, *, changed: bool, limit_s: float | None = None) -> Ran:
         copy = await self._copy(changed=changed)
-        variables = environment(self._lender, copy.root, self._hidden)
-        return await run(command, copy.root, variables, self._timeout_s if limit_s is None else limit_s)
+        variables = environment(self._lender, copy, self._hidden)
+        await asyncio.to_thread(copy.python.clear)
+        ran = await run(command, copy.root, variables, self._timeout_s if limit_s is None else limit_s)
+        doubt = await asyncio.to_thread(copy.python.doubt, command, variables, copy.root)
+        return replace(ran, doubt=doubt)
 
     async def _copy(self, *, changed: bool) -> Shadow:
         if changed not in self._copies:

@@ -27,7 +27,7 @@ _POLL_S = 0.02
 class Ran:
     """How a command ended: its status, None where it did not end in time, and the end of what it printed.
 
-    `whole` is False where that is not all of it. It took `seconds`.
+    `whole` is False where that is not all of it. It took `seconds`. `doubt` is why it may not tell of the copy.
     """
 
     status: int | None
@@ -35,6 +35,7 @@ class Ran:
     timeout_s: float = TIMEOUT_S
     whole: bool = True
     seconds: float = 0.0
+    doubt: str = ""
 
     def tail(self, most: int) -> str:
         """How it ended, with the last `most` characters that it printed."""

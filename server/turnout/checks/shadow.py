@@ -13,17 +13,20 @@ import sys
 import tempfile
 import threading
 from codecs import BOM_UTF8
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from turnout.checks import python
+from turnout.checks.startup import Places
 from turnout.core.edits.changes import FileChange
 from turnout.files import MAX_LISTED, Folder, path_to_uri
 
 MAX_BYTES = 2 * 1024**3
 
 _DEPENDENCIES = ("node_modules", ".venv", "venv")
+_SEARCHED = ("PATH", "PYTHONPATH", "MYPYPATH", "NODE_PATH")
 
 
 class TooLarge(Exception):  # says what is the matter, and is shown as that
@@ -32,9 +35,10 @@ class TooLarge(Exception):  # says what is the matter, and is shown as that
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """Where a copy is."""
+    """Where a copy is, and what Python does first for its sake."""
 
     root: Path
+    python: python.Start
 
 
 @asynccontextmanager
@@ -54,37 +58,26 @@ async def shadow(
     """
     copy = _Copy(folder, changes, may_read, lender or folder.root, changed=changed)
     try:
-        yield Shadow(await asyncio.to_thread(copy.make))
+        yield await asyncio.to_thread(copy.make)
     finally:
         copy.stop.set()
         await asyncio.to_thread(copy.remove)
 
 
-def environment(root: Path, copy: Path, hidden: Collection[str]) -> dict[str, str]:
-    """The environment of a check: ours without `hidden`, and with Python's packages of the folder found in the copy.
+def environment(root: Path, copy: Shadow, hidden: Collection[str]) -> dict[str, str]:
+    """The environment of a check: ours without `hidden`, where programs and modules of `root` are found in the copy.
 
-    A virtual environment names the work tree for packages that are installed in place, which would have the old code
-    checked.
+    Python is told by more than its environment where modules are, so it is also given something to do first.
     """
     variables = {name: value for name, value in os.environ.items() if name not in hidden}
-    places = [str(copy / path) for path in _installed_in_place(root)]
-    if places:
-        variables["PYTHONPATH"] = os.pathsep.join([*places, *filter(None, [variables.get("PYTHONPATH")])])
-    return variables
-
-
-def _installed_in_place(root: Path) -> Iterator[Path]:
-    real = root.resolve()
-    for name in (".venv", "venv"):
-        for site in (
-            *root.glob(f"{name}/lib/python*/site-packages"),
-            *root.glob(f"{name}/Lib/site-packages"),
-        ):
-            for file in sorted(site.glob("*.pth")):
-                with suppress(OSError, ValueError):
-                    for line in file.read_text("utf-8").splitlines():
-                        if line.startswith(str(real)) and Path(line).is_relative_to(real):
-                            yield Path(line).relative_to(real)
+    places = Places(str(root), str(copy.root))
+    for name in _SEARCHED:
+        if value := variables.get(name):
+            variables[name] = os.pathsep.join(map(places.moved, value.split(os.pathsep)))
+    if "PWD" in variables:
+        variables["PWD"] = str(copy.root)
+    own = [str(copy.python.folder), variables.get("PYTHONPATH", "")]
+    return variables | {"PYTHONPATH": os.pathsep.join(filter(None, own))}
 
 
 class _Copy:
@@ -112,15 +105,18 @@ class _Copy:
         self._clones = sys.platform == "linux"
         self.stop = threading.Event()
 
-    def make(self) -> Path:
+    def make(self) -> Shadow:
         """Copy the files into a new folder that only this user can look into."""
         with self._busy:
-            target = Path(tempfile.mkdtemp(prefix="turnout-check-"))
-            self._made.append(target)
+            made = Path(tempfile.mkdtemp(prefix="turnout-check-"))
+            self._made.append(made)
+            target = made / "tree"
+            target.mkdir()
+            start = python.prepare(made, self._lender, target)
             self._fill(target)
         if self.stop.is_set():
             self.remove()
-        return target
+        return Shadow(target, start)
 
     def _fill(self, target: Path) -> None:
         size = 0
@@ -128,10 +124,10 @@ class _Copy:
         for count, path in enumerate(self._folder.paths(hidden=True), start=1):
             if self.stop.is_set():
                 return
-            if not self._may_read(path_to_uri(self._folder.root / path)):
-                continue
             copy = target / path
             copy.parent.mkdir(parents=True, exist_ok=True)
+            if not self._may_read(path_to_uri(self._folder.root / path)):
+                continue  # its folder is there, so that Python does not take it from the work tree
             size += self._copy(self._folder.root / path, copy)
             if size > MAX_BYTES or count >= MAX_LISTED:
                 raise TooLarge(f"the folder has more than {MAX_LISTED:,} files or {MAX_BYTES:,} bytes.")

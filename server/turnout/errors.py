@@ -46,6 +46,7 @@ TurnoutError
     ├── DocumentStale        the file changed since the edit was made
     ├── ProposalUnknown      no such proposal, or it was already used
     ├── FolderBusy           another process is changing files of the folder
+    ├── CutOffInEditor       a crash cut off what an editor was doing, which only an editor can put right
     └── Unrecorded           the journal cannot be written, so nothing may be changed
 """
 
@@ -304,6 +305,10 @@ class ProposalUnknown(EditError):
 
 class FolderBusy(EditError):
     """Another process is changing files of the folder."""
+
+
+class CutOffInEditor(EditError):
+    """A crash cut off what an editor was doing; texts that are not saved are known to an editor only."""
 
 
 class Unrecorded(EditError):

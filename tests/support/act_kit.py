@@ -53,6 +53,10 @@ class MemoryWorkspace:
         self.transactions: list[Transaction] = []
         self.before_apply: Callable[[Transaction], bool] = lambda _: True
 
+    @property
+    def on_disk(self) -> "MemoryWorkspace":
+        return self
+
     def uri(self, path: str) -> str:
         return ROOT + normalise(path)
 

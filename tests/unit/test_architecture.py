@@ -37,7 +37,7 @@ ARROWS: dict[str, set[str]] = {
     "worker": {"core.fim", "machine", "paths"},
     "local": {"core", "paths", "worker.wire", "worker.engines.nvidia", "worker.engines.prepared"},
     "session": {"act", "checks", "complete", "core", "dispatch", "files", "ignores", "settings"},
-    "lsp": {"act", "complete", "core", "files", "git", "paths", "session", "syntax"},
+    "lsp": {"act", "complete", "core", "files", "git", "journal", "paths", "session", "syntax"},
     "parts": {
         "automatic", "complete", "core", "dispatch", "index", "local", "models", "paths", "remote", "session",
         "settings", "store", "telemetry",

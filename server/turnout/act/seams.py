@@ -65,6 +65,11 @@ class Workspace(Protocol):
         """What is on disk."""
         ...
 
+    @property
+    def on_disk(self) -> "Workspace":
+        """The same folder without any editor: the workspace itself where it is on disk only."""
+        ...
+
     def uri(self, path: str) -> str:
         """The URI of `path`. Raises PathRefused where it leads out of the folder, also through a link."""
         ...

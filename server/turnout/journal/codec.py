@@ -89,6 +89,7 @@ def _change_to_json(change: FileChange) -> dict[str, Any]:
         "mark": change.mark,
         "mode": change.mode,
         "folders": list(change.folders),
+        "in_editor": change.in_editor,
     }
 
 
@@ -108,6 +109,7 @@ def _change_from_json(value: Mapping[str, Any]) -> FileChange:
         mark=value.get("mark", ""),
         mode=value.get("mode"),
         folders=tuple(value.get("folders", ())),
+        in_editor=value.get("in_editor", True),  # where nobody says, a text may not be saved
     )
 
 

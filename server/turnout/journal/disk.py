@@ -50,6 +50,11 @@ class DiskWorkspace:
         self._real = folder.root.resolve()
         self._may_read = may_read
 
+    @property
+    def on_disk(self) -> "DiskWorkspace":
+        """The workspace itself."""
+        return self
+
     def uri(self, path: str) -> str:
         """The URI of `path`."""
         return self.folder.uri(path)

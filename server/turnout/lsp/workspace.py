@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
@@ -27,6 +28,9 @@ from turnout.errors import DocumentStale, EditError, FileUnusable, PathRefused
 from turnout.files import Folder, path_to_uri, uri_to_path
 from turnout.lsp.positions import span_to_lsp
 from turnout.lsp.protocol import TurnoutProtocol
+
+if TYPE_CHECKING:
+    from turnout.journal import DiskWorkspace
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +52,13 @@ class EditorWorkspace:
         self._protocol = protocol
         self.folder = folder
         self._may_read = may_read
+
+    @property
+    def on_disk(self) -> "DiskWorkspace":
+        """The folder as it is whatever is open."""
+        from turnout.journal import DiskWorkspace
+
+        return DiskWorkspace(self.folder, self._may_read)
 
     def uri(self, path: str) -> str:
         """The URI of `path`, spelled as the editor does where it has the file open."""

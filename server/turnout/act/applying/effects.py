@@ -106,10 +106,11 @@ def still_to_do(workspace: Workspace, changes: Iterable[FileChange]) -> list[Fil
 
     The user may have taken some back by hand, or an editor closed a file without saving what was applied to it.
     """
-    return [change for change in changes if not _is_as_after(workspace, change)]
+    return [change for change in changes if not is_as_after(workspace, change)]
 
 
-def _is_as_after(workspace: Workspace, change: FileChange) -> bool:
+def is_as_after(workspace: Workspace, change: FileChange) -> bool:
+    """Whether a file is exactly as `change` would leave it. Reads it."""
     if change.kind == "delete":
         return not workspace.exists(change.uri)
     if change.new_uri is not None and workspace.exists(change.uri):
@@ -279,12 +280,17 @@ def _detour(workspace: Workspace, uri: str) -> str | None:
 
 def _fit(workspace: Workspace, change: FileChange) -> tuple[FileChange, list[Conflict]]:
     """`change` counted in the file as it is now, or what stands against it."""
+    change = replace(change, in_editor=workspace.on_disk is not workspace)
     for uri in filter(None, (change.uri, change.new_uri)):
         if detour := _detour(workspace, uri):
             return change, [Conflict(uri, detour)]
     target = change.uri if change.kind == "create" else change.new_uri
     if target is not None and workspace.exists(target):
-        return change, [Conflict(target, "There is a file already.")]
+        is_stored = workspace.folder.exists(target)
+        taken = (
+            "There is a file already." if is_stored else "It is open, and not on disk: close it, or save it."
+        )
+        return change, [Conflict(target, taken)]
     if target is not None:
         missing = workspace.folder.missing(workspace.path(target))
         change = replace(change, folders=tuple(dict.fromkeys((*change.folders, *missing))))

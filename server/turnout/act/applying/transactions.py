@@ -24,10 +24,11 @@ from turnout.act.applying.effects import (
 )
 from turnout.act.applying.entries import Entry, InMemory, Journal, State
 from turnout.act.applying.recovery import look, settle, sweep
+from turnout.act.applying.unsaved import shown_otherwise, taken_back_on_one_side
 from turnout.act.proposals import Proposal
 from turnout.act.seams import Workspace
 from turnout.core.edits.changes import FileChange, chosen, inverse
-from turnout.errors import FolderBusy, ProposalUnknown, Unrecorded
+from turnout.errors import CutOffInEditor, FolderBusy, ProposalUnknown, Unrecorded
 
 logger = logging.getLogger(__name__)
 
@@ -173,6 +174,8 @@ class Proposals:
                 entry = await self._unfinished_first(workspace, entry, "applied")
                 label = f"Undo: {entry.proposal.label}"
                 whole = [inverse(change) for change in entry.changes]
+                if hidden := await asyncio.to_thread(taken_back_on_one_side, workspace, whole):
+                    return Outcome(False, hidden)
                 left = await asyncio.to_thread(still_to_do, workspace, whole)
                 undone, conflicts = await carry_out(workspace, label, left, self._recorder(entry, "undoing"))
                 if not conflicts:
@@ -196,11 +199,31 @@ class Proposals:
         with suppress(FolderBusy), self._journal.locked(root):
             entry = await asyncio.to_thread(self._journal.find, proposal_id)
             if entry is not None and entry.head.is_under_way:
-                return await self._settle(workspace, entry)
+                try:
+                    return await self._settle(workspace, entry)
+                except CutOffInEditor as failure:
+                    return str(failure)
         return ""
 
     async def _settle(self, workspace: Workspace, entry: Entry) -> str:
-        """Finish what a crash cut off, the lock held: what was done about it, in a sentence."""
+        """Finish what a crash cut off, the lock held: what was done about it, in a sentence.
+
+        What was being done on disk is looked at there, whatever is open; what an editor was doing only an editor can
+        tell, which has the texts that are not saved. Raises CutOffInEditor without one.
+        """
+        if any(change.in_editor for change in entry.changes):
+            if workspace.on_disk is workspace:
+                raise CutOffInEditor(
+                    f"A refactor was cut off in an editor ({entry.proposal.label}).",
+                    advice="Open the folder in an editor: it is put right there.",
+                )
+            return await self._settled_in(workspace, entry)
+        said = await self._settled_in(workspace.on_disk, entry)
+        if open_otherwise := await asyncio.to_thread(shown_otherwise, workspace, entry.changes):
+            said += f" These are open with another text than on disk: {', '.join(open_otherwise)}."
+        return said
+
+    async def _settled_in(self, workspace: Workspace, entry: Entry) -> str:
         found = await look(workspace, entry.proposal.label, entry.changes)
         left, text = await settle(workspace, entry.proposal.label, found)
         await sweep(workspace, entry.proposal.label, entry.changes)

@@ -46,7 +46,8 @@ class FileChange:
 
     `mark` is the byte order mark of a file, which is no part of its text. `mode` are the permissions of a file that is
     deleted, renamed or created anew, where they are known. `folders` are those that were not there before this change,
-    or the one that it takes back, put a file into them.
+    or the one that it takes back, put a file into them. `in_editor` says who makes the change: an editor, in which
+    a text is on disk once its user saves it, or Turnout on disk.
     """
 
     uri: str
@@ -61,6 +62,7 @@ class FileChange:
     mark: str = ""
     mode: int | None = None
     folders: tuple[str, ...] = ()
+    in_editor: bool = False
 
     @property
     def diff(self) -> str:

@@ -338,19 +338,20 @@ async def test_a_removal_that_was_cut_off(
 
 
 @pytest.mark.parametrize(
-    ("aside", "now", "told"),
+    ("aside", "in_editor", "now", "told"),
     [
-        (BEFORE, {"a.py": BEFORE}, "Nothing had been changed."),
-        (MINE, {"a.py": MINE}, "Nothing had been changed."),
-        (None, {}, "a.py: It is open here, and no longer on disk"),
+        (BEFORE, False, {"a.py": BEFORE}, "Nothing had been changed."),
+        (MINE, False, {"a.py": MINE}, "Nothing had been changed."),
+        (None, False, {}, "These are open with another text than on disk: a.py."),
+        (None, True, {}, "a.py: It is open here, and no longer on disk"),
     ],
 )
 async def test_a_removal_of_an_open_file_that_was_cut_off(
-    project: Meddled, tmp_path: Path, aside: str | None, now: dict[str, str], told: str
+    project: Meddled, tmp_path: Path, aside: str | None, in_editor: bool, now: dict[str, str], told: str
 ) -> None:
     """What is open in an editor is no file on disk: the only one that there is comes back, and no other is missed."""
     root = project.folder.root
-    change = removal(project)
+    change = replace(removal(project), in_editor=in_editor)
     journal = cut_off(tmp_path, root, change)
     (root / "a.py").unlink()
     if aside is not None:

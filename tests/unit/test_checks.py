@@ -463,6 +463,37 @@ async def test_the_users_own_start_of_python_is_not_lost(
     assert await run_checks(folder, changes, [command]) == (Check(command, True),)
 
 
+async def test_a_check_that_writes_mends_nothing(folder: Folder) -> None:
+    """What a check changed is named and put back before the next one runs; what it adds is no one's business."""
+    (folder.root / "pkg/b.py").write_text("VALUE = 1\n")
+    (folder.root / "pkg/b.py").chmod(0o750)
+    (folder.root / "gone.py").write_text("1\n")
+    change = edit(folder, "pkg/a.py", "VALUE = 2\n")
+    delete = file_change("delete", folder.uri("gone.py"), "gone.py", ("1\n",), ())
+    first = (
+        'import os, pathlib as p; p.Path("pkg/a.py").write_text("VALUE = 3"); os.remove("pkg/b.py"); '
+        'p.Path("gone.py").write_text("1"); p.Path("built.py").touch(); p.Path(".lintrc").touch()'
+    )
+    second = (
+        "import os, pkg.a, pkg.b, built; assert (pkg.a.VALUE, pkg.b.VALUE) == (2, 1); "
+        'assert os.stat("pkg/b.py").st_mode & 0o777 == 0o750; assert not os.path.exists("gone.py")'
+    )
+    commands = [f"{PYTHON} -c '{first}'", f"{PYTHON} -c '{second}'"]
+    writes, reads = await run_checks(folder, [change, delete], commands)
+    assert (writes.ok, writes.ran) == (True, False)
+    assert "it changed gone.py, pkg/a.py, pkg/b.py, which is not part of the proposal" in writes.message
+    assert reads == Check(commands[1], True)
+    assert (folder.root / "pkg/b.py").read_text() == "VALUE = 1\n"
+
+
+async def test_without_the_change_nothing_is_mended_either(folder: Folder) -> None:
+    """A check that writes where it runs without the change leaves later ones what was there before."""
+    write = 'import pathlib as p; p.Path("pkg/a.py").write_text("VALUE = 2"); raise SystemExit(1)'
+    commands = [f"{PYTHON} -c '{write}'", f"{PYTHON} -c 'import pkg.a; assert pkg.a.VALUE == 1'"]
+    _, check = await run_checks(folder, [edit(folder, "pkg/a.py", "VALUE = 3\n")], commands)
+    assert not check.ok
+
+
 async def test_a_byte_order_mark_stays(folder: Folder) -> None:
     """The changed file has the mark that it has on disk."""
     (folder.root / "pkg/a.py").write_bytes(b"\xef\xbb\xbfVALUE = 1\n")

@@ -17,6 +17,7 @@ from turnout.core.problems import Problem, told_in
 
 _MOST_COUNTED = 10_000
 _SHOWN_OF_LINE = 200
+_LONGEST = 2_000  # of a line that is taken apart; what is longer has no form that people read
 
 _STOPPED = re.compile(
     r"stopping after \d+ failures|Interrupted: \d+ errors? during collection"  # pytest
@@ -31,7 +32,7 @@ _UNPARSED = re.compile(
     r"\(errors prevented further checking\)$"  # mypy
     r"|^error(?:\[E0(?:586|748|758|76[2356])\])?: "  # rustc, whose parser gives most of its errors no number
     r"(?!could not compile|aborting due|test failed|\d+ target)"
-    r"[^\n]*\n +--> [^\n]*\.rs:(?!.*(?:\n.+)*#!?\[)",  # nor has a lint, which names its attribute
+    r"[^\n]*\n +--> [^\n]*\.rs:(?!.*(?:\n.+){0,40}#!?\[)",  # nor has a lint, which names its attribute
     re.MULTILINE,
 )
 _CARGO_STOPPED = re.compile(r"^error: test failed, to rerun pass", re.MULTILINE)
@@ -76,10 +77,14 @@ _HARMLESS = re.compile(
 )
 _TICKED = re.compile(r"\s+[\u2713\u221a\u25cb] (?!.*\b(?:crash|panic|fatal|abort))\S.*")
 """A test of jest, mocha or vitest, which stands below its file or its group."""
-_MARKS = re.compile(r"^\s*\d*\s*(?:[|>+-] |[|>]$)|[\^~]+|(?<!\w)[-=_*!.]{2,}(?!\w)|(?<!\w)[(),;|.:]+(?!\w)")
+_MARKS = re.compile(
+    r"^\s*(?:\d+\s*)?(?:[|>+-] |[|>]$)|[\^~]+|(?<!\w)[-=_*!.]{2,}(?!\w)|(?<!\w)[(),;|.:]+(?!\w)"
+)
 _GUTTER = re.compile(r"\s*(?:>\s*)?(?:\d+\s)?\s*(?:[|>+-]\s)?\s*")
 _VALUE = re.compile(r"(?<![\w./\\:-])([\w-]*):(?=\d)")  # behind a word that is no file stands no line of one
-_PLACE = re.compile(r"(?P<path>[\w./\\@+-]+\.\w+):(?P<line>\d+)|\"(?P<file>[^\"]+)\", line (?P<row>\d+)")
+_PLACE = re.compile(
+    r"(?<![\w./\\@+-])(?P<path>[\w./\\@+-]+\.\w+):(?P<line>\d+)|\"(?P<file>[^\"]+)\", line (?P<row>\d+)"
+)
 
 
 class Side:
@@ -153,10 +158,15 @@ def _statements(
     files without blanks around them: that a check quotes other ones is the change itself.
     """
     for line in rest:
-        if _is_harmless(line) or _is_quoted(line, source):
+        if _is_quoted(line, source):
             continue
         if _PROGRESS.fullmatch(line.strip()):
             yield from [Problem("", 0, "a test in the row")] * (line.count("F") + line.count("E"))
+            continue
+        if len(line) > _LONGEST:
+            yield Problem("", 0, line)
+            continue
+        if _is_harmless(line):
             continue
         plain = _NOISE.sub(lambda found: found["thread"] or found["vitest"] or "", line)
         uncounted = _GOOD_COUNT.sub(" ", _BAD_COUNT.sub(" ", plain))

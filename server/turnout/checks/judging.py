@@ -1,7 +1,7 @@
 """What a check says about a change: its problems with the change, against those without.
 
 Invariant: a check fails only for what is new, and passes only where it ran to its end, what it found could be told
-from what was there before, and it ran no fewer tests than before.
+from what was there before, it ran no fewer tests than before, and it looked at what is offered.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from turnout.core.problems import Problem
 from turnout.files import Folder
 
 _SHOWN = 10
+_NAMED = 3
 _TAIL = 2_000
 _TIMES, _MORE_S = 3, 30.0
 """What a check that passes may take without the change: so many times what it took with it, and so much more."""
@@ -152,6 +153,8 @@ class _Judge:
         variables = environment(self._lender, copy, self._hidden)
         await asyncio.to_thread(copy.python.clear)
         ran = await run(command, copy.root, variables, self._timeout_s if limit_s is None else limit_s)
+        if changed_files := await asyncio.to_thread(copy.original.restore):
+            return replace(ran, doubt=_writes(changed_files))
         doubt = await asyncio.to_thread(copy.python.doubt, command, variables, copy.root)
         return replace(ran, doubt=doubt)
 
@@ -166,6 +169,13 @@ class _Judge:
             )
             self._copies[changed] = await self._stack.enter_async_context(made)
         return self._copies[changed]
+
+
+def _writes(paths: Sequence[str]) -> str:
+    """Why a check that changed files says nothing of what is offered."""
+    more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
+    named = ", ".join(paths[:_NAMED])
+    return f"it changed {named}{more}, which is not part of the proposal: have it report and change nothing"
 
 
 def _failed(command: str, ran: Ran, new: Sequence[Problem]) -> Check:

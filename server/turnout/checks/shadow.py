@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from turnout.checks import python
+from turnout.checks.restoring import Original
 from turnout.checks.startup import Places
 from turnout.core.edits.changes import FileChange
 from turnout.files import MAX_LISTED, Folder, path_to_uri
@@ -35,9 +36,10 @@ class TooLarge(Exception):  # says what is the matter, and is shown as that
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """Where a copy is, and what Python does first for its sake."""
+    """Where a copy is, how its files were made, and what Python does first for its sake."""
 
     root: Path
+    original: Original
     python: python.Start
 
 
@@ -101,6 +103,7 @@ class _Copy:
         self._changes = changes
         self._changed = changed
         self._made: list[Path] = []
+        self._copied: list[str] = []
         self._busy = threading.Lock()
         self._clones = sys.platform == "linux"
         self.stop = threading.Event()
@@ -114,9 +117,11 @@ class _Copy:
             target.mkdir()
             start = python.prepare(made, self._lender, target)
             self._fill(target)
+            written = {path for change in self._changes for path in (change.path, change.new_path) if path}
+            original = Original(target, self._folder.root, self._copied, written)
         if self.stop.is_set():
             self.remove()
-        return Shadow(target, start)
+        return Shadow(target, original, start)
 
     def _fill(self, target: Path) -> None:
         size = 0
@@ -128,6 +133,7 @@ class _Copy:
             copy.parent.mkdir(parents=True, exist_ok=True)
             if not self._may_read(path_to_uri(self._folder.root / path)):
                 continue  # its folder is there, so that Python does not take it from the work tree
+            self._copied.append(path)
             size += self._copy(self._folder.root / path, copy)
             if size > MAX_BYTES or count >= MAX_LISTED:
                 raise TooLarge(f"the folder has more than {MAX_LISTED:,} files or {MAX_BYTES:,} bytes.")

@@ -97,7 +97,8 @@ class Workspace(Protocol):
         """Carry out `transaction`, which has either edits or operations; False where the editor did not.
 
         Edits take effect all together or not at all, and only if every document is at the version given. Raises
-        FileUnusable, with nothing done, where it can say which file must not be edited, and why.
+        FileUnusable where it can say which file must not or cannot be written, and why; then nothing is done, but what
+        could not be put back.
         """
         ...
 

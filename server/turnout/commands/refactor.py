@@ -224,7 +224,9 @@ class _Job:
         if outcome.is_half_done:
             self.terminal.say("What is left of it can be taken back with: turnout undo", "error")
         elif not outcome.done:
-            self.terminal.say("Nothing was changed. Run it again, on the files as they are now.", "error")
+            is_lasting = any(conflict.is_lasting for conflict in outcome.conflicts)
+            again = "" if is_lasting else " Run it again, on the files as they are now."
+            self.terminal.say(f"Nothing was changed.{again}", "error")
         return DONE if outcome.done else FAILED, found
 
     async def _not_committed(self, proposal: "Proposal") -> list[dict[str, Any]]:

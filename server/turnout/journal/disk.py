@@ -7,6 +7,7 @@ names is left to editors, which write into it.
 """
 
 import asyncio
+import errno
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -32,6 +33,12 @@ logger = logging.getLogger(__name__)
 
 _WRITABLE = 0o222
 """Who may write anything has taken these bits away to be kept from it."""
+
+
+_LASTING = {
+    errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENAMETOOLONG, errno.ENOSPC, errno.EPERM, errno.EROFS,
+}  # fmt: skip
+"""A system that has no room, or that refuses; with anything else, a file may have changed while it was written."""
 
 
 class _Text(NamedTuple):
@@ -79,7 +86,8 @@ class DiskWorkspace:
     async def apply(self, transaction: Transaction) -> bool:
         """Carry out `transaction`; False where a file is not as it was or cannot be written, and then none is.
 
-        Raises FileUnusable, before anything is written, where a file must not be.
+        Raises FileUnusable where a file must not be written or cannot be; what was written before it is put back as
+        far as that can be.
         """
         return await asyncio.to_thread(self._apply, transaction)
 
@@ -142,12 +150,20 @@ class DiskWorkspace:
 
     @contextmanager
     def _held(self, uri: str, *, may_make: bool = False) -> Iterator[Place]:
-        """Where to write for `uri`, in the folder. Raises PathRefused and OSError where a link is on the way."""
+        """Where to write for `uri`, in the folder. Raises PathRefused and OSError where a link is on the way.
+
+        What would fail the next time, too, is a FileUnusable that names the file and the reason.
+        """
         path = self.path(uri)
         if link := self.folder.link(path):
             raise PathRefused(through_link(path, link))
-        with held(self._real, path, may_make=may_make) as place:
-            yield place
+        try:
+            with held(self._real, path, may_make=may_make) as place:
+                yield place
+        except OSError as error:
+            if error.errno not in _LASTING:
+                raise
+            raise FileUnusable(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def _bytes(text: str) -> bytes:

@@ -37,12 +37,16 @@ _VERBS = {
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Why a proposal cannot be applied or undone, at which place; `line` counts from 0 in its text before."""
+    """Why a proposal cannot be applied or undone, at which place; `line` counts from 0 in its text before.
+
+    `is_lasting` where another proposal would fare no better: it is not that files changed.
+    """
 
     uri: str
     message: str
     hunk: str | None = None
     line: int | None = None
+    is_lasting: bool = False
 
 
 Record = Callable[[Sequence[FileChange]], Awaitable[None]]
@@ -74,14 +78,16 @@ async def carry_out(
         try:
             if await _apply_edits(workspace, label, fitted):
                 break
+            refused = Conflict("", "The editor did not apply the edits.")
         except FileUnusable as unusable:
-            return (), (Conflict("", str(unusable)),)
-        refused = Conflict("", "The editor did not apply the edits.")
+            refused = Conflict("", str(unusable), is_lasting=True)
         edited = await asyncio.to_thread(_edited_all_the_same, workspace, done)
         if len(edited) == len(done):
             break
         if edited:
             return await _given_up(workspace, label, fitted, edited, refused)
+        if refused.is_lasting:
+            return (), (refused,)
     else:
         return (), (refused,)
     for step in (step for change in fitted if (step := operation_alone(change))):
@@ -180,7 +186,7 @@ async def _operate(workspace: Workspace, label: str, step: FileChange) -> Confli
         if await workspace.apply(Transaction(label, operations=(done,))):
             return None
     except FileUnusable as unusable:
-        return Conflict(step.uri, str(unusable))
+        return Conflict(step.uri, str(unusable), is_lasting=True)
     to = f" to {step.new_path}" if step.new_path else ""
     return Conflict(step.uri, f"The editor did not {_VERBS[step.kind][0]} {step.path}{to}.")
 

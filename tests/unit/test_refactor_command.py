@@ -1,0 +1,69 @@
+"""`turnout refactor --apply`, once there is a proposal: what is said where it cannot be applied."""
+
+import errno
+import os
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from support.journal_kit import entry
+from turnout.act.proposals import Proposal
+from turnout.commands.refactor import _Job
+from turnout.commands.terminal import Terminal
+from turnout.core.edits.changes import file_change
+from turnout.files import Folder
+from turnout.journal import DiskWorkspace
+from turnout.journal.places import Place
+
+BEFORE, AFTER = ("one\n",), ("two\n",)
+AGAIN = "Run it again, on the files as they are now."
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DiskWorkspace:
+    """A folder with one file, and a journal beside it."""
+    monkeypatch.setenv("TURNOUT_STATE_DIR", str(tmp_path / "state"))
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "a.py").write_text("".join(BEFORE))
+    return DiskWorkspace(Folder(folder))
+
+
+def proposal(workspace: DiskWorkspace) -> Proposal:
+    """An edit of the file."""
+    change = file_change("edit", workspace.uri("a.py"), "a.py", BEFORE, AFTER)
+    return replace(entry("p", "offered", 0.0, change).proposal, complete=True)
+
+
+def job(workspace: DiskWorkspace) -> _Job:
+    """A run of the command that may change what git does not know."""
+    args = Namespace(apply=True, allow_dirty=True, instruction="Do it", plan=None)
+    return _Job(args, Terminal(), cast("Any", None), workspace.folder.root)
+
+
+@pytest.mark.parametrize("is_full", [True, False])
+async def test_run_it_again_only_where_that_helps(
+    workspace: DiskWorkspace,
+    is_full: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A disk that is full is named with the file; asking a model again would only cost as much again."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    if is_full:
+        monkeypatch.setattr(Place, "replace", full)
+    else:
+        (workspace.folder.root / "a.py").write_text("three\n")
+    status, _ = await job(workspace)._apply(proposal(workspace), workspace)
+    said = capsys.readouterr().err
+    assert status == 1
+    assert "Nothing was changed." in said
+    assert (AGAIN in said) is not is_full
+    assert (f"a.py cannot be written: {os.strerror(errno.ENOSPC)}." in said) is is_full
+    assert "editor" not in said

@@ -292,7 +292,7 @@ def _fit(workspace: Workspace, change: FileChange) -> tuple[FileChange, list[Con
             return change, [Conflict(uri, detour)]
     target = change.uri if change.kind == "create" else change.new_uri
     if target is not None and workspace.exists(target):
-        is_stored = workspace.folder.exists(target)
+        is_stored = workspace.on_disk.exists(target)
         taken = (
             "There is a file already." if is_stored else "It is open, and not on disk: close it, or save it."
         )

@@ -5,11 +5,13 @@ import os
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from support.journal_kit import entry
+from turnout.act.gathering.scope import Request
 from turnout.act.proposals import Proposal
 from turnout.commands.refactor import _Job
 from turnout.commands.terminal import Terminal
@@ -32,16 +34,21 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DiskWorkspace:
     return DiskWorkspace(Folder(folder))
 
 
-def proposal(workspace: DiskWorkspace) -> Proposal:
-    """An edit of the file."""
-    change = file_change("edit", workspace.uri("a.py"), "a.py", BEFORE, AFTER)
-    return replace(entry("p", "offered", 0.0, change).proposal, complete=True)
+class Proposed(_Job):
+    """A run of the command, once a model proposed to edit the file."""
+
+    async def _proposed(self, request: Request, workspace: DiskWorkspace) -> Proposal:
+        change = file_change("edit", workspace.uri("a.py"), "a.py", BEFORE, AFTER)
+        return replace(entry("p", "offered", 0.0, change).proposal, complete=True)
 
 
 def job(workspace: DiskWorkspace) -> _Job:
-    """A run of the command that may change what git does not know."""
-    args = Namespace(apply=True, allow_dirty=True, instruction="Do it", plan=None)
-    return _Job(args, Terminal(), cast("Any", None), workspace.folder.root)
+    """One that may change what git does not know."""
+    args = Namespace(
+        apply=True, allow_dirty=True, instruction="Do it", plan="auto", paths=[], json=False, diff=False
+    )
+    parts: Any = SimpleNamespace(workspaces=SimpleNamespace(may_read=lambda _uri: True))
+    return Proposed(args, Terminal(), parts, workspace.folder.root)
 
 
 @pytest.mark.parametrize("is_full", [True, False])
@@ -60,7 +67,7 @@ async def test_run_it_again_only_where_that_helps(
         monkeypatch.setattr(Place, "replace", full)
     else:
         (workspace.folder.root / "a.py").write_text("three\n")
-    status, _ = await job(workspace)._apply(proposal(workspace), workspace)
+    status = await job(workspace).run()
     said = capsys.readouterr().err
     assert status == 1
     assert "Nothing was changed." in said

@@ -178,6 +178,14 @@ def test_a_late_or_a_long_problem_is_found() -> None:
     assert [problem.line for problem in compared(old, old + new).new] == [2]
 
 
+@pytest.mark.parametrize("piece", [" ", "a1_", "1."])
+def test_a_long_line_is_compared_in_linear_time(piece: str) -> None:
+    """It would take minutes otherwise, in which nothing else is done; what it says counts to its last letter."""
+    said = f"FAILED a.py::t{piece * 20_000}!\n{piece * 20_000}!"
+    assert compared(OLD + said, OLD + said)[::2] == ([], "")
+    assert compared(OLD + said, OLD + said + "z").unclear
+
+
 @settings(max_examples=40)
 @given(st.lists(st.text(max_size=40), max_size=8), st.text(alphabet="abc FAIL\u25cf:1", max_size=30))
 def test_any_output_is_compared(lines: list[str], more: str) -> None:

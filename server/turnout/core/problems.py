@@ -113,7 +113,7 @@ def _read(lines: list[str], is_file: Callable[[str], bool], problems: list[Probl
             if arrow and place >= 0:
                 rest[place] = ""
         # Behind the name of one of pytest's tests stands why it failed.
-        if problem is None or _PYTEST.match(line):
+        if problem is None or _PYTEST.match(line[:_LONGEST]):
             rest.append(line.rstrip())
         if line.strip() and not line.lstrip().startswith(_NOT_ABOVE):
             above, place = line.strip()[:_LONGEST], len(rest) - 1 if problem is None else -1

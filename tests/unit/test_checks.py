@@ -141,6 +141,16 @@ async def test_a_late_or_cancelled_check_is_ended_with_its_children(folder: Fold
     assert late.ok  # it is just as late without the change
 
 
+async def test_a_check_that_prints_without_end_is_stopped(folder: Folder) -> None:
+    """It fills no disk until its time is over; where it does not do so without the change, it failed by the change."""
+    changes = [edit(folder, "pkg/a.py", "VALUE = 2\n")]
+    only_now = "sh -c 'grep -q 1 pkg/a.py || exec yes'"
+    always, now = await run_checks(folder, changes, ["yes", only_now])
+    assert (always.ok, always.ran, now.ok) == (True, False, False)
+    assert "it had printed more than 64 MB and was stopped" in always.message
+    assert "it had printed more than 64 MB and was stopped" in now.message
+
+
 class EndlessFolder(Folder):
     """Lists its file again and again until the listing is closed, or the test gives up."""
 

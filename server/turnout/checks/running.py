@@ -19,20 +19,22 @@ from pathlib import Path
 
 TIMEOUT_S = 300.0
 MAX_OUTPUT_BYTES = 2_000_000
+ENDLESS_BYTES = 64_000_000
+"""So much on disk, and a command is taken for one that prints without end: nothing of it is worth reading."""
 
 _POLL_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """How a command ended: its status, None where it did not end in time, and the end of what it printed.
+    """How a command ended: its status, None where it was `cut` off and why, and the end of what it printed.
 
     `whole` is False where that is not all of it. It took `seconds`. `doubt` is why it may not tell of the copy.
     """
 
     status: int | None
     output: str
-    timeout_s: float = TIMEOUT_S
+    cut: str = ""
     whole: bool = True
     seconds: float = 0.0
     doubt: str = ""
@@ -40,7 +42,7 @@ class Ran:
     def tail(self, most: int) -> str:
         """How it ended, with the last `most` characters that it printed."""
         if self.status is None:
-            return f"it did not end within {self.timeout_s:g} s"
+            return self.cut
         return f"exit status {self.status}: {self.output[-most:]}".strip()
 
 
@@ -61,7 +63,7 @@ async def run(command: str, cwd: Path, environment: Mapping[str, str], timeout_s
 def _supervise(
     words: Sequence[str], cwd: Path, environment: Mapping[str, str], timeout_s: float, stop: threading.Event
 ) -> Ran:
-    """Start a command, wait for its end, its time or `stop`, and end it with all its children."""
+    """Start a command, wait for its end, for what cuts it off or for `stop`, and end it with all its children."""
     begun = time.monotonic()
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(  # noqa: S603  # the user's own commands, or a trusted workspace's
@@ -73,21 +75,29 @@ def _supervise(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        late = False
+        cut = ""
         try:
-            while process.poll() is None and not stop.wait(_POLL_S):
-                if time.monotonic() > begun + timeout_s:
-                    late = True
-                    break
+            while process.poll() is None and not cut and not stop.wait(_POLL_S):
+                cut = _excess(time.monotonic() - begun, timeout_s, os.fstat(output.fileno()).st_size)
         finally:
             _end(process)
         seconds = time.monotonic() - begun
         size = output.seek(0, os.SEEK_END)
-        output.seek(max(0, size - MAX_OUTPUT_BYTES))
+        kept = 0 if cut and size > ENDLESS_BYTES else MAX_OUTPUT_BYTES
+        output.seek(max(0, size - kept))
         text = output.read().decode("utf-8", "replace").strip()
     for root in {str(cwd), str(cwd.resolve())}:
         text = text.replace(f"{root}{os.sep}", "").replace(root, "")
-    return Ran(None if late else process.returncode, text, timeout_s, size <= MAX_OUTPUT_BYTES, seconds)
+    return Ran(None if cut else process.returncode, text, cut, size <= MAX_OUTPUT_BYTES, seconds)
+
+
+def _excess(seconds: float, timeout_s: float, size: int) -> str:
+    """Why a command is to be cut off; empty where it may go on."""
+    if seconds > timeout_s:
+        return f"it did not end within {timeout_s:g} s"
+    if size > ENDLESS_BYTES:
+        return f"it had printed more than {ENDLESS_BYTES // 1_000_000} MB and was stopped"
+    return ""
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

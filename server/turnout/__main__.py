@@ -4,6 +4,7 @@ Invariant: starting one command imports nothing that only another one needs; `se
 """
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -49,6 +50,9 @@ def _run(arguments: Sequence[str]) -> int:
         from turnout.commands import serve
 
         return serve.run()
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        # Work that is done does not fail over a letter that its words have and a terminal has not.
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser(arguments).parse_args(arguments)
     return int(options.run(options))
 

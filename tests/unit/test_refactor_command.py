@@ -1,7 +1,9 @@
 """`turnout refactor --apply`, once there is a proposal: what is said where it cannot be applied."""
 
 import errno
+import io
 import os
+import sys
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 from support.journal_kit import entry
+from turnout.__main__ import main
 from turnout.act.gathering.scope import Request
 from turnout.act.proposals import Proposal
 from turnout.commands.refactor import _Job
@@ -74,3 +77,29 @@ async def test_run_it_again_only_where_that_helps(
     assert (AGAIN in said) is not is_full
     assert (f"a.py cannot be written: {os.strerror(errno.ENOSPC)}." in said) is is_full
     assert "editor" not in said
+
+
+async def test_a_diff_has_the_bytes_of_its_files(
+    workspace: DiskWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever stdout is set to, a patch of text beyond ASCII is whole, with the line endings that it has."""
+    change = file_change("edit", workspace.uri("a.py"), "a.py", BEFORE, ("é\r\n",))
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "ascii", newline="\r\n"))
+    one = job(workspace)
+    one.args.apply = False
+    whole = replace(entry("p", "offered", 0.0, change).proposal, complete=True)
+    one._print(whole, 0, {"notes": (), "conflicts": ()})
+    assert written.getvalue() == change.diff.encode()
+    assert "é\r\n" in change.diff
+
+
+def test_a_result_beyond_what_stdout_can_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that did its work does not fail over the words that tell of it."""
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "ascii"))
+    monkeypatch.setenv("TURNOUT_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setattr("turnout.commands.undo.run", lambda _args: print("undone: é") or 0)
+    assert main(["undo", str(tmp_path)]) == 0
+    sys.stdout.flush()
+    assert written.getvalue() == b"undone: \\xe9\n"

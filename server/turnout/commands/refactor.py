@@ -258,9 +258,16 @@ class _Job:
             print(json.dumps({**_to_wire(proposal), **more, "applied": applied}, indent=2))
             return
         if not self.args.apply:
-            print("".join(change.diff for change in proposal.changes), end="")
+            _write("".join(change.diff for change in proposal.changes))
         if status != FAILED:  # what was found out is about files that are no more
             print("\n".join([*more["notes"], *_summary(proposal, applied=applied)]), file=sys.stderr)
+
+
+def _write(diff: str) -> None:
+    """Print a patch: it has the bytes of its files, whatever encoding and line endings stdout is set to."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(diff.encode("utf-8", "surrogatepass"))
+    sys.stdout.buffer.flush()
 
 
 async def _notes(workspace: "DiskWorkspace", paths: Iterable[str]) -> tuple[str, ...]:

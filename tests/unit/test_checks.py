@@ -372,6 +372,40 @@ async def test_installed_dependencies_are_there(folder: Folder) -> None:
     assert not (root / "node_modules/x.js").exists()
 
 
+async def test_packages_of_one_workspace_find_each_other_in_the_copy(folder: Folder) -> None:
+    """A link of `node_modules` that leads to a package of the folder leads to the changed one, and others stay."""
+    root = folder.root
+    (root / ".gitignore").write_text("node_modules\ndist\n")
+    for path in ("packages/lib/index.js", "packages/lib/dist/a.js", "node_modules/.store/dep/dep.js"):
+        (root / path).parent.mkdir(parents=True)
+        (root / path).write_text("1\n")
+    (root / "packages/app").mkdir()
+    (root / "packages/app/package.json").write_text("{}")
+    for link, target in [
+        ("node_modules/@acme/lib", "../../packages/lib"),
+        ("node_modules/.bin/lib", "../../packages/lib/index.js"),
+        ("node_modules/.bin/dep", "../.store/dep/dep.js"),
+        ("node_modules/dep", ".store/dep"),
+        ("node_modules/built", "../packages/lib/dist"),
+        ("packages/app/node_modules/lib", "../../lib"),
+    ]:
+        (root / link).parent.mkdir(parents=True, exist_ok=True)
+        (root / link).symlink_to(target)
+    async with shadow.shadow(folder, [edit(folder, "packages/lib/index.js", "2\n")], changed=True) as copy:
+        files = {
+            "node_modules/@acme/lib/index.js": "2\n",
+            "node_modules/.bin/lib": "2\n",
+            "packages/app/node_modules/lib/index.js": "2\n",
+            "node_modules/.bin/dep": "1\n",
+            "node_modules/dep/dep.js": "1\n",
+            "node_modules/built/a.js": "1\n",
+            "node_modules/.store/dep/dep.js": "1\n",
+        }
+        assert {path: (copy.root / path).read_text() for path in files} == files
+        assert (copy.root / "node_modules/dep").resolve() == (root / "node_modules/.store/dep").resolve()
+    assert (root / "packages/lib/index.js").read_text() == "1\n"
+
+
 EDITABLE = """
 import sys
 from importlib.util import spec_from_file_location

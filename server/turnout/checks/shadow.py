@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from turnout.checks import python
+from turnout.checks.lending import lend
 from turnout.checks.restoring import Original
 from turnout.checks.startup import Places
 from turnout.core.edits.changes import FileChange
@@ -163,12 +164,13 @@ class _Copy:
 
     def _link(self, target: Path, roots: Collection[PurePosixPath]) -> None:
         """Lend the folder's dependencies, unless something of the same name is in the copy."""
+        places = Places(str(self._lender), str(target))
         for root in roots:
             for name in _DEPENDENCIES:
                 source, link = self._lender / root / name, target / root / name
                 if source.is_dir() and not source.is_symlink() and not os.path.lexists(link):
                     with suppress(OSError):
-                        link.symlink_to(source.resolve(), target_is_directory=True)
+                        lend(source.resolve(), link, places)
 
     def remove(self) -> None:
         """Remove what was copied, once nothing more is; links go, and what they lead to stays."""

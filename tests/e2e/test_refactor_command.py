@@ -200,6 +200,41 @@ def test_edits_meanwhile(turnout: Run, home: Home, line: str, status: int, said:
     assert texts(home) == list(became.values())
 
 
+STOPPING = """
+import os, signal, sys
+
+def stop(event, arguments):
+    if event == "os.rename" and "prices.py" in str(arguments):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+            os.kill(os.getpid(), number)
+
+sys.addaudithook(stop)
+"""
+"""Somebody who wants to end the command as soon as it changes the first file."""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
+def test_a_signal_while_files_are_changed(home: Home) -> None:
+    """It comes too late, and that is said: all of it is done, by an undo as well, and the exit status says so."""
+    for name, text in FILES.items():
+        home.write(name, text)
+    (home.root / "sitecustomize.py").write_text(STOPPING)
+    environment = home.environment(TURNOUT_FAKE_SCRIPT=json.dumps(SCRIPT), PYTHONPATH=str(home.root))
+    for arguments, became in (
+        (
+            ("refactor", RENAME, "shop", "--apply", "--allow-dirty"),
+            [renamed(text) for text in FILES.values()],
+        ),
+        (("undo",), list(FILES.values())),
+    ):
+        done = subprocess.run(
+            [TURNOUT, *arguments], cwd=home.work, env=environment, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr.count("Too late to stop")) == (0, 1), done.stderr
+        assert texts(home) == became
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
 def test_a_signal_to_end_leaves_nothing(home: Home) -> None:
     """During a check it ends the check as well, and the check's copy of the folder is removed."""

@@ -1,7 +1,8 @@
 """Ends a command on SIGTERM as Ctrl-C does: what it runs ends with it, and its temporary files are removed.
 
-Invariants: whoever stops a command, a user or a machine that shuts down, finds no process and no copy of source left;
-a script that asked for JSON gets an object also from a command that fails.
+Invariants: whoever stops a command, a user or a machine that shuts down, finds no process and no copy of source left,
+and no change of files half made: what is `carried_out` ends, with its exit status, as if nobody had stopped it; a
+script that asked for JSON gets an object also from a command that fails.
 """
 
 import asyncio
@@ -9,11 +10,14 @@ import json
 import signal
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any
+from types import FrameType
+from typing import Any, TypeVar
 
 from turnout.errors import TurnoutError
 
 TERMINATED = 128 + signal.SIGTERM
+
+Result = TypeVar("Result")
 
 
 def failing_in_json(work: Callable[[], int], known: dict[str, Any]) -> int:
@@ -32,6 +36,48 @@ def failing_in_json(work: Callable[[], int], known: dict[str, Any]) -> int:
 def run_to_end(work: Coroutine[None, None, int]) -> int:
     """The exit status of `work`, TERMINATED where it was ended by SIGTERM. Raises KeyboardInterrupt on Ctrl-C."""
     return asyncio.run(_until_terminated(work))
+
+
+async def carried_out(work: Coroutine[None, None, Result], say: Callable[[str], None]) -> Result:
+    """The result of `work`, which no signal cuts off, nor what little the command does after it; `say` tells so, once.
+
+    For what must not be left half done and takes moments. Only a kill ends it, which the journal is for.
+    """
+    answered = False
+
+    def answer() -> None:
+        nonlocal answered
+        if not answered:
+            answered = True
+            say("Too late to stop: the change of the files has begun, and is carried to its end.")
+
+    _heed_no_signal(answer)
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:  # of a signal that came right before
+            current = asyncio.current_task()
+            assert current is not None
+            current.uncancel()
+            answer()
+    return task.result()
+
+
+def _heed_no_signal(answer: Callable[[], None]) -> None:
+    """From now on Ctrl-C, SIGTERM and a terminal that closes are only answered."""
+    loop = asyncio.get_running_loop()
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(answer)
+
+    for number in (getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")):
+        # What is ignored already, as under nohup, stays so.
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            with suppress(NotImplementedError):
+                loop.remove_signal_handler(number)
+            signal.signal(number, hear)
 
 
 async def _until_terminated(work: Coroutine[None, None, int]) -> int:

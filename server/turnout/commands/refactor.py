@@ -105,6 +105,7 @@ class _Job:
     index: "RepositoryIndex | None" = None
 
     async def run(self) -> int:
+        from turnout.commands.ending import carried_out
         from turnout.files import Folder
         from turnout.journal import DiskWorkspace
 
@@ -122,11 +123,22 @@ class _Job:
             request = planned.approved
         proposal = await self._proposed(request, workspace)
         status = _status(proposal)
-        found: list[dict[str, Any]] = []
-        if self.args.apply and status == DONE:
-            status, found = await self._apply(proposal, workspace)
+        if not self.args.apply or status != DONE:
+            return await self._told(proposal, workspace, status)
+        if refused := [] if self.args.allow_dirty else await self._not_committed(proposal):
+            return await self._told(proposal, workspace, DIRTY, refused)
+        return await carried_out(self._applied(proposal, workspace), self.terminal.say)
+
+    async def _told(
+        self,
+        proposal: "Proposal",
+        workspace: "DiskWorkspace",
+        status: int,
+        found: Sequence[dict[str, Any]] = (),
+    ) -> int:
+        """`status`, once the result is printed."""
         notes = await _notes(workspace, (change.path for change in proposal.changes))
-        self._print(proposal, status, {"notes": notes, "conflicts": found})
+        self._print(proposal, status, {"notes": notes, "conflicts": list(found)})
         return status
 
     async def _probe(self) -> None:
@@ -207,14 +219,10 @@ class _Job:
             checks = await check(proposal.changes)
         return replace(proposal, checks=(*proposal.checks, *checks))
 
-    async def _apply(
-        self, proposal: "Proposal", workspace: "DiskWorkspace"
-    ) -> tuple[int, list[dict[str, Any]]]:
-        """The exit status, and why it was not applied."""
+    async def _applied(self, proposal: "Proposal", workspace: "DiskWorkspace") -> int:
+        """The exit status, once it is applied and that is said."""
         from turnout.commands.undo import conflicts, in_words, journalled, recovered
 
-        if refused := [] if self.args.allow_dirty else await self._not_committed(proposal):
-            return DIRTY, refused
         proposals = journalled()
         proposals.keep(proposal, await recovered(proposals, workspace))
         outcome = await proposals.apply(workspace, proposal.id)
@@ -227,7 +235,7 @@ class _Job:
             is_lasting = any(conflict.is_lasting for conflict in outcome.conflicts)
             again = "" if is_lasting else " Run it again, on the files as they are now."
             self.terminal.say(f"Nothing was changed.{again}", "error")
-        return DONE if outcome.done else FAILED, found
+        return await self._told(proposal, workspace, DONE if outcome.done else FAILED, found)
 
     async def _not_committed(self, proposal: "Proposal") -> list[dict[str, Any]]:
         """What keeps `proposal` from being applied to files that no commit could bring back; it is said as well."""

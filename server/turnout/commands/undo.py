@@ -1,7 +1,6 @@
 """`turnout undo`: takes back the last refactor that was applied in a folder, from the command line or an editor."""
 
 import argparse
-import asyncio
 import json
 import sys
 from pathlib import Path
@@ -29,18 +28,21 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Undo; the exit status is 1 where there is nothing to take back, or it is refused."""
-    from turnout.commands.ending import failing_in_json
+    from turnout.commands.ending import carried_out, failing_in_json, run_to_end
 
-    return failing_in_json(lambda: _run(args), {"undone": False}) if args.json else _run(args)
+    async def work() -> int:
+        return await carried_out(_run(args), lambda text: print(text, file=sys.stderr, flush=True))
+
+    return failing_in_json(lambda: run_to_end(work()), {"undone": False}) if args.json else run_to_end(work())
 
 
-def _run(args: argparse.Namespace) -> int:
+async def _run(args: argparse.Namespace) -> int:
     from turnout.commands.named import workspace_root
     from turnout.files import Folder
     from turnout.journal import DiskWorkspace
 
     workspace = DiskWorkspace(Folder(workspace_root(args.path)))
-    outcome, label = asyncio.run(_undo(workspace))
+    outcome, label = await _undo(workspace)
     found = conflicts(outcome, workspace)
     for conflict in found:
         print(in_words(conflict), file=sys.stderr)

@@ -17,8 +17,10 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from turnout.checks import python
+from turnout.checks.leftovers import claim, sweep
 from turnout.checks.lending import lend
 from turnout.checks.restoring import Original
 from turnout.checks.startup import Places
@@ -27,6 +29,7 @@ from turnout.files import MAX_LISTED, Folder, path_to_uri
 
 MAX_BYTES = 2 * 1024**3
 
+_PREFIX = "turnout-check-"
 _DEPENDENCIES = ("node_modules", ".venv", "venv")
 _SEARCHED = ("PATH", "PYTHONPATH", "MYPYPATH", "NODE_PATH")
 
@@ -104,6 +107,7 @@ class _Copy:
         self._changes = changes
         self._changed = changed
         self._made: list[Path] = []
+        self._claims: list[IO[bytes]] = []
         self._copied: list[str] = []
         self._busy = threading.Lock()
         self._clones = sys.platform == "linux"
@@ -112,8 +116,10 @@ class _Copy:
     def make(self) -> Shadow:
         """Copy the files into a new folder that only this user can look into."""
         with self._busy:
-            made = Path(tempfile.mkdtemp(prefix="turnout-check-"))
+            sweep(Path(tempfile.gettempdir()), _PREFIX)
+            made = Path(tempfile.mkdtemp(prefix=_PREFIX))
             self._made.append(made)
+            self._claims.append(claim(made))
             target = made / "tree"
             target.mkdir()
             start = python.prepare(made, self._lender, target)
@@ -177,6 +183,8 @@ class _Copy:
         with self._busy:
             while self._made:
                 shutil.rmtree(self._made.pop(), ignore_errors=True)
+            while self._claims:
+                self._claims.pop().close()
 
 
 def _write_before(root: Path, target: Path, change: FileChange) -> None:

@@ -222,9 +222,10 @@ class Folder:
     def paths(self, *, hidden: bool = False) -> Iterator[str]:
         """Files nearest the top first, without ignored ones and, unless wanted, hidden ones; at most MAX_LISTED.
 
+        What git keeps is the project's, whatever its ignore files say, so git may be asked: call it in a thread.
         Links are not followed, so a loop of them ends nowhere; git's own folder is never looked into.
         """
-        ignores = _ignores(self._real, kept=True)
+        ignores = _listed(self._real)
         queue = [PurePosixPath()]
         listed = 0
         while queue:
@@ -276,7 +277,15 @@ def _is_unicode(name: str) -> bool:
     return True
 
 
-def _ignores(folder: Path, *, kept: bool = False) -> "Ignores":
+def _ignores(folder: Path) -> "Ignores":
     from turnout.ignores import Ignores
 
-    return Ignores(folder, kept=kept)
+    return Ignores(folder)
+
+
+def _listed(folder: Path) -> "Ignores":
+    """What one listing goes by."""
+    from turnout.git import kept_though_ignored
+    from turnout.ignores import Ignores
+
+    return Ignores(folder, kept=True, tracked=lambda: kept_though_ignored(folder))

@@ -191,6 +191,22 @@ async def blobs(folder: Path, ids: Sequence[str], most_bytes: int) -> dict[str, 
     return found
 
 
+def kept_though_ignored(folder: Path) -> frozenset[str]:
+    """The files in `folder` that are tracked although an ignore file names them, as paths from the top.
+
+    None where git does not say. Waits for git: call it in a thread.
+    """
+    call = _Call(
+        [*_SAFE, "ls-files", "--cached", "--ignored", "--exclude-standard", "--full-name", "-z"],
+        folder, TIMEOUT_S, MAX_BYTES, b"",
+    )  # fmt: skip
+    try:
+        said = call.run()
+    except GitFailed:
+        return frozenset()
+    return frozenset(said.decode("utf-8", "surrogateescape").split("\0")[:-1])
+
+
 async def toplevel(folder: Path) -> Path:
     """The top of the work tree that holds `folder`. Raises GitFailed where there is none, or none around it."""
     try:

@@ -9,8 +9,9 @@ nothing says what is the user's own, folders that a program filled are not colle
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from turnout.core import gitignore
@@ -55,24 +56,43 @@ def top_of(folder: Path) -> Path:
 class Ignores:
     """The ignore files of a folder, those below it, and those above it in its git repository.
 
-    Each is read when it is first asked about, and unless they are `kept`, again when it changed.
+    Each is read when it is first asked about, and unless they are `kept`, again when it changed. `tracked` is asked
+    once at most, for the files of the repository that git keeps although its ignore files name them: paths from its
+    top, which `left_out` then takes for what they are.
     """
 
-    def __init__(self, folder: Path, *, kept: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, kept: bool = False, tracked: Callable[[], Collection[str]] = frozenset
+    ) -> None:
         self._kept = kept
+        self._ask_tracked = tracked
+        self._entered: set[PurePosixPath] = set()
         self._top = top_of(folder)
         self._is_tracked = os.path.exists(self._top / ".git")  # noqa: PTH110  # a path may be too long to be one
         self._inside = PurePosixPath(folder.relative_to(self._top).as_posix())
         self._read: dict[str, _Rules] = {}
 
     def left_out(self, path: PurePosixPath, *, is_folder: bool) -> bool:
-        """Whether `path` is not to be collected, given that the folders around it are."""
+        """Whether `path` is not to be collected, given that the folders around it are, and were asked about before."""
         whole = self._inside / path
         around = _around(whole)
-        return any(
-            _decided(self._having(around, name), whole.as_posix(), is_folder=is_folder)
-            for name in (_GIT, *AI_FILES)
-        ) or (is_folder and self._is_filled(whole))
+        if any(
+            _decided(self._having(around, name), whole.as_posix(), is_folder=is_folder) for name in AI_FILES
+        ):
+            return True
+        is_ignored = whole.parent in self._entered or bool(
+            _decided(self._having(around, _GIT), whole.as_posix(), is_folder=is_folder)
+        )
+        if is_ignored and self._is_tracked and whole in self._kept_by_git:
+            self._entered.add(whole)
+            return False
+        return is_ignored or (is_folder and self._is_filled(whole))
+
+    @cached_property
+    def _kept_by_git(self) -> frozenset[PurePosixPath]:
+        """The files that git keeps although it would ignore them, and the folders around them."""
+        files = frozenset(map(PurePosixPath, self._ask_tracked()))
+        return files.union(*(file.parents for file in files))
 
     def of_folder(self, folder: PurePosixPath) -> "Callable[[str, bool], bool]":
         """`left_out` for the names in one folder, much faster: (name, whether it is a folder) -> whether it is."""

@@ -1,6 +1,6 @@
 """What a request about many files is made of: chosen with reasons, within the policy, and no more than is allowed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pytest
@@ -52,10 +52,13 @@ class MemoryOutlook(OutlookByRoute):
         return None
 
 
-def seams(files: dict[str, str], outlook: MemoryOutlook | None = None, *, indexed: bool = True) -> Seams:
-    """Seams with an index of `files`."""
+def seams(
+    files: dict[str, str], outlook: MemoryOutlook | None = None, *, unindexed: Collection[str] = ()
+) -> Seams:
+    """Seams with an index of `files`, but for some of them; without one where those are all."""
     workspace = MemoryWorkspace(files)
-    repository = MemoryRepository(files) if indexed else None
+    indexed = {path: text for path, text in files.items() if path not in unindexed}
+    repository = MemoryRepository(indexed) if indexed else None
     return Seams(
         ScriptedAsker([]), workspace, syntax, outlook=outlook or MemoryOutlook(), repository=repository
     )
@@ -66,10 +69,10 @@ def pieces(context: Context) -> dict[str, str]:
     return {piece.path: f"{piece.source}: {piece.why}" for piece in context.pieces}
 
 
-@pytest.mark.parametrize("indexed", [True, False])
-async def test_files_come_with_reasons(indexed: bool) -> None:
-    """With an index or without one, what mentions the name is chosen, and the reason stands with it."""
-    found = await gather_context(HERE, seams(FILES, indexed=indexed))
+@pytest.mark.parametrize("unindexed", [(), ("main.py", "vendor/area.py"), tuple(FILES)], ids=len)
+async def test_files_come_with_reasons(unindexed: tuple[str, ...]) -> None:
+    """Whether the index has them or not, or there is none, what mentions the name is chosen, and the reason said."""
+    found = await gather_context(HERE, seams(FILES, unindexed=unindexed))
     assert found.scope.whys == {
         "shapes.py": "it is the document of the request",
         "main.py": "it mentions area",

@@ -98,13 +98,13 @@ GAMMA = "from shop.alpha import total\ntotal()\n"
         "too short", "a value", "a local name", "a method", "with its class", "of the language", "a use",
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("is_indexed", [False, True])
+@pytest.mark.parametrize("indexed", [(), ("shop/alpha.py",), ("shop/alpha.py", "beta.py")], ids=len)
 async def test_what_is_a_name_taken_away(
-    before: str, after: str, other: str, said: set[str], is_indexed: bool
+    before: str, after: str, other: str, said: set[str], indexed: tuple[str, ...]
 ) -> None:
     """It was declared for others and is not any more, and somebody who does not declare it mentions it."""
     files = {"shop/alpha.py": before, "beta.py": other}
-    index = MemoryRepository(files) if is_indexed else None
+    index = MemoryRepository({path: files[path] for path in indexed}) if indexed else None
     seams = replace(seams_of(MemoryWorkspace(files), ScriptedAsker([])), repository=index)
     found = await leftovers([change_of("shop/alpha.py", before, after)], seams)
     assert {check.name for check in found} == {f"mentions of {name}" for name in said}

@@ -17,7 +17,7 @@ ARROWS: dict[str, set[str]] = {
     "paths": set(),
     "logs": {"paths"},
     "machine": set(),
-    "files": {"core", "ignores"},
+    "files": {"core", "git", "ignores"},
     "git": {"core", "ignores", "paths"},
     "ignores": {"core"},
     "index": {"core", "ignores", "paths", "syntax"},

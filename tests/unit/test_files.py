@@ -1,6 +1,7 @@
 """A folder on disk: what is listed and read, and everything that tries to get out of it."""
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +54,29 @@ def test_only_ordinary_files_are_listed(folder: Folder) -> None:
         "pkg/b.py", "pkg/keep.log",
         "pkg/deep/c.py",
     ]  # fmt: skip
+
+
+def test_what_git_keeps_is_listed_whatever_it_ignores(tmp_path: Path) -> None:
+    """A file that was added by force is the project's own; its neighbours are not, and AI tools' rules hold for it."""
+    (tmp_path / ".gitignore").write_text("lib/\n*.gen\n")
+    (tmp_path / ".cursorignore").write_text("kept.gen\n")
+    for path in (
+        "a.py",
+        "b.gen",
+        "kept.gen",
+        "lib/in/use.py",
+        "lib/in/made.py",
+        "lib/out/c.py",
+        "sub/c.gen",
+        "sub/d.gen",
+    ):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("")
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    added = ["git", "add", "-f", "b.gen", "kept.gen", "lib/in/use.py", "sub/c.gen"]
+    subprocess.run(added, check=True, cwd=tmp_path)
+    assert list(Folder(tmp_path).paths()) == ["a.py", "b.gen", "sub/c.gen", "lib/in/use.py"]
+    assert list(Folder(tmp_path / "sub").paths()) == ["c.gen"]
 
 
 @pytest.mark.parametrize("tracked", [False, True])

@@ -68,6 +68,12 @@ def indexed(names: Collection[str], repository: Repository, listed: Collection[s
     return found_in, defining
 
 
+def unindexed(listed: Iterable[str], repository: Repository) -> list[str]:
+    """Those of the `listed` files that the index does not have, as what git keeps although it ignores it."""
+    known = frozenset(repository.files())
+    return [path for path in listed if path not in known]
+
+
 def read(
     names: Collection[str], listed: Iterable[str], workspace: Workspace, skipped: dict[str, Skipped]
 ) -> tuple[Names, Names]:

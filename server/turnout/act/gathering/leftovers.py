@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from turnout.act.gathering.declared import declared, imported_as, taken_away
-from turnout.act.gathering.finding import is_whole
+from turnout.act.gathering.finding import is_whole, unindexed
 from turnout.act.gathering.members import Owners, had, owners
 from turnout.act.gathering.scope import MAX_LOOKED_AT, NOT_CODE
 from turnout.act.proposals import Check
@@ -140,8 +140,10 @@ def _candidates(names: Collection[str], seams: Seams) -> Iterable[str]:
     repository, listed = seams.repository, seams.workspace.paths()
     if repository is None or not is_whole(repository):
         return islice(listed, MAX_LOOKED_AT)
+    every = tuple(listed)
     known = {mention.path for name in names for mention in repository.mentions(name, limit=_MOST * 5)}
-    return (path for path in listed if path in known)
+    known.update(unindexed(every, repository)[:MAX_LOOKED_AT])
+    return (path for path in every if path in known)
 
 
 def _whole(names: Collection[str]) -> re.Pattern[str]:

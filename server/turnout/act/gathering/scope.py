@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from turnout.act.gathering.finding import WORD, Found, indexed, is_whole, read
+from turnout.act.gathering.finding import WORD, Found, indexed, is_whole, read, unindexed
 from turnout.act.proposals import Skipped
 from turnout.act.seams import Workspace
 from turnout.core.documents import Snapshot, Span, line_body
@@ -319,7 +319,10 @@ def _mentioning(
         if path not in taken.files and language_of(path) not in NOT_CODE and taken.can_name(path)
     ]
     if repository is not None and in_index:
-        return Found(listed, *indexed(names, repository, frozenset(listed)))
+        mentioned, defining = indexed(names, repository, frozenset(listed))
+        others = unindexed(listed, repository)[:MAX_LOOKED_AT]
+        more, more_defining = read(names, others, workspace, taken.skipped)
+        return Found(listed, mentioned | more, defining | more_defining)
     return Found(listed, *read(names, listed, workspace, taken.skipped))
 
 

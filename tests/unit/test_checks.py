@@ -124,6 +124,24 @@ async def test_our_keys_are_not_passed_on(folder: Folder, monkeypatch: pytest.Mo
     assert (seen.ok, unseen.ok) == (False, True)
 
 
+async def test_a_check_is_not_led_back_by_its_environment(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It knows no repository that a hook of git told us of, and takes the copy for where it was started."""
+    for name, place in [
+        ("GIT_DIR", ".git"),
+        ("GIT_INDEX_FILE", ".git/index"),
+        ("PWD", "."),
+        ("INIT_CWD", "pkg"),
+    ]:
+        monkeypatch.setenv(name, str(folder.root / place))
+    changes = [edit(folder, "pkg/a.py", "VALUE = 2\n")]
+    async with shadow.shadow(folder, changes, changed=True) as copy:
+        found = shadow.environment(folder.root, copy, ())
+        assert (found["PWD"], found["INIT_CWD"]) == (str(copy.root), str(copy.root / "pkg"))
+        assert not {"GIT_DIR", "GIT_INDEX_FILE"} & found.keys()
+
+
 async def test_a_late_or_cancelled_check_is_ended_with_its_children(folder: Folder, tmp_path: Path) -> None:
     """Neither a time-out nor a cancelled refactor leaves a process behind."""
     fifo = tmp_path / "alive"

@@ -7,6 +7,7 @@ which are too large to copy and belong to no change, are the exception: they are
 
 import asyncio
 import os
+import re
 import shutil
 import stat
 import sys
@@ -31,7 +32,11 @@ MAX_BYTES = 2 * 1024**3
 
 _PREFIX = "turnout-check-"
 _DEPENDENCIES = ("node_modules", ".venv", "venv")
-_SEARCHED = ("PATH", "PYTHONPATH", "MYPYPATH", "NODE_PATH")
+_SEARCHED = ("PATH", "PYTHONPATH", "MYPYPATH", "NODE_PATH", "INIT_CWD")
+_REPOSITORY = re.compile(
+    r"GIT_(?:DIR|WORK_TREE|COMMON_DIR|INDEX_FILE|PREFIX|\w*OBJECT_DIRECTOR(?:Y|IES)|GRAFT_FILE|SHALLOW_FILE)"
+)
+"""What git sets for a hook, and what would have the git of a check write into the folder's own repository."""
 
 
 class TooLarge(Exception):  # says what is the matter, and is shown as that
@@ -75,7 +80,11 @@ def environment(root: Path, copy: Shadow, hidden: Collection[str]) -> dict[str, 
 
     Python is told by more than its environment where modules are, so it is also given something to do first.
     """
-    variables = {name: value for name, value in os.environ.items() if name not in hidden}
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in hidden and not _REPOSITORY.fullmatch(name)
+    }
     places = Places(str(root), str(copy.root))
     for name in _SEARCHED:
         if value := variables.get(name):

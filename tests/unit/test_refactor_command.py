@@ -3,8 +3,11 @@
 import errno
 import io
 import os
+import signal
 import sys
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,18 +16,32 @@ from typing import Any
 import pytest
 
 from support.journal_kit import entry
+from turnout import paths
 from turnout.__main__ import main
+from turnout.act.applying.transactions import real_root
 from turnout.act.gathering.scope import Request
 from turnout.act.proposals import Proposal
 from turnout.commands.refactor import _Job
 from turnout.commands.terminal import Terminal
 from turnout.core.edits.changes import file_change
+from turnout.errors import FolderBusy
 from turnout.files import Folder
-from turnout.journal import DiskWorkspace
+from turnout.journal import DiskWorkspace, Journal
 from turnout.journal.places import Place
+from turnout.session.editor import Level
 
 BEFORE, AFTER = ("one\n",), ("two\n",)
 AGAIN = "Run it again, on the files as they are now."
+
+
+@pytest.fixture(autouse=True)
+def heeding() -> Iterator[None]:
+    """A command that changes files heeds no signal until its process ends, which is ours."""
+    numbers = [getattr(signal, name, signal.SIGINT) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -103,3 +120,30 @@ def test_a_result_beyond_what_stdout_can_show(tmp_path: Path, monkeypatch: pytes
     assert main(["undo", str(tmp_path)]) == 0
     sys.stdout.flush()
     assert written.getvalue() == b"undone: \\xe9\n"
+
+
+@pytest.mark.parametrize("ends", [True, False])
+async def test_a_busy_folder_is_waited_for(
+    workspace: DiskWorkspace, ends: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Trying again would cost as much again as the change did; the wait has an end."""
+    monkeypatch.setattr("turnout.commands.refactor._PAUSE_S", 0)
+    other = ExitStack()
+    locked = Journal(paths.state_dir() / "journal").locked(real_root(workspace.folder.root))
+
+    class Watched(Terminal):
+        def say_once(self, text: str, level: Level = "info") -> None:
+            super().say_once(text, level)
+            if ends:
+                other.close()
+
+    one = replace(job(workspace), terminal=Watched())
+    with other:
+        other.enter_context(locked)
+        if ends:
+            assert await one.run() == 0
+        else:
+            with pytest.raises(FolderBusy):
+                await one.run()
+    assert capsys.readouterr().err.count("is changing files") == 1
+    assert (workspace.folder.root / "a.py").read_text() == "".join(AFTER if ends else BEFORE)

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 DONE, FAILED, UNSOUND, UNCHANGED, DECLINED, DIRTY = 0, 1, 3, 4, 5, 6
 
+_TRIES, _PAUSE_S = 41, 0.25
+"""How often it is looked whether a folder is free, and how long is waited in between: ten seconds."""
+
 _EPILOG = (
     "Exit status: 0 done, 1 failed, 2 wrong usage, 3 the proposal is not whole or a check failed, 4 nothing would "
     "change, 5 not agreed to, 6 a file has changes that are not committed, 130 and 143 stopped."
@@ -127,6 +130,7 @@ class _Job:
             return await self._told(proposal, workspace, status)
         if refused := [] if self.args.allow_dirty else await self._not_committed(proposal):
             return await self._told(proposal, workspace, DIRTY, refused)
+        await self._until_free()
         return await carried_out(self._applied(proposal, workspace), self.terminal.say)
 
     async def _told(
@@ -147,6 +151,23 @@ class _Job:
         from turnout.commands.undo import journalled
 
         await asyncio.to_thread(journalled().probe, real_root(self.root))
+
+    async def _until_free(self) -> None:
+        """Wait for whoever changes files of the folder: what a model was paid for is worth that. Raises FolderBusy."""
+        from turnout.act.applying.transactions import real_root
+        from turnout.commands.undo import journalled
+        from turnout.errors import FolderBusy
+
+        proposals, root = journalled(), real_root(self.root)
+        for left in reversed(range(_TRIES)):
+            try:
+                await asyncio.to_thread(proposals.must_be_free, root)
+                return
+            except FolderBusy as busy:
+                if not left:
+                    raise
+                self.terminal.say_once(f"{busy.message} It is waited for.", "warning")
+            await asyncio.sleep(_PAUSE_S)
 
     def _can_approve(self) -> bool:
         """Whether there is somebody to show a plan to: without, nobody pays for one."""

@@ -71,6 +71,11 @@ class Proposals:
         """Find out whether a proposal for `root` could be kept. Raises Unrecorded. Writes to disk, too."""
         self._journal.probe(root)
 
+    def must_be_free(self, root: str) -> None:
+        """Find out whether somebody else changes files of `root` now. Raises FolderBusy, Unrecorded. Blocks."""
+        with self._journal.locked(root):
+            pass
+
     def find(self, proposal_id: str) -> Proposal:
         """What is not applied of the proposal of that id.
 

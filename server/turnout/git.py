@@ -23,7 +23,7 @@ from typing import IO
 from turnout.core.commits import PastChange, PastCommit, Staged, StagedFile
 from turnout.core.patches import staged_files
 from turnout.errors import GitFailed
-from turnout.ignores import AI_FILES
+from turnout.ignores import AI_FILES, top_of
 from turnout.paths import WORKSPACE_SETTINGS
 
 RULES = (WORKSPACE_SETTINGS, *AI_FILES)
@@ -51,6 +51,10 @@ _STAGED = ("--raw", "--numstat", "--patch", "-z", "--no-abbrev", "--full-index")
 _DROPPED = re.compile(
     r"GIT_(?:TRACE\w*|EXTERNAL_DIFF|PAGER|SSH\w*|ASKPASS|PROXY\w*|EDITOR|CONFIG\w*|ATTR_SOURCE)"
 )
+_OF_REPOSITORY = re.compile(
+    r"GIT_(?:DIR|WORK_TREE|COMMON_DIR|INDEX_FILE|PREFIX|NAMESPACE|\w*OBJECT_DIRECTOR(?:Y|IES)|GRAFT_FILE|SHALLOW_FILE)"
+)
+"""What says which repository is meant, as git tells its hooks."""
 _OWNER = re.compile(rb"(?:ownership in repository at |unsafe repository \()'([^\n]*)'(?: is owned|\s|$)")
 """As git says it, before 2.38 in other words."""
 _SUBJECTS = 12
@@ -361,7 +365,7 @@ class _Call:
                 subprocess.Popen(  # noqa: S603 - fixed arguments, and paths behind `--`
                     ["git", *self._arguments],  # noqa: S607 - the user's own git, wherever it is
                     cwd=self._folder,
-                    env=_environment(),
+                    env=_environment(self._folder),
                     stdin=given,
                     stdout=subprocess.PIPE,
                     stderr=complaints,
@@ -409,8 +413,31 @@ class _Call:
             self._process.kill()
 
 
-def _environment() -> dict[str, str]:
-    """Ours, without what makes git run something, and with nothing to fetch or to ask."""
-    kept = {name: value for name, value in os.environ.items() if not _DROPPED.fullmatch(name)}
+def _environment(folder: Path) -> dict[str, str]:
+    """Ours, without what makes git run something or look elsewhere, and with nothing to fetch or to ask."""
+    meant = _meant(folder)
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not _DROPPED.fullmatch(name) and (name in meant or not _OF_REPOSITORY.fullmatch(name))
+    }
     quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "", "LC_ALL": "C"}
     return {**kept, **quiet}
+
+
+def _meant(folder: Path) -> Set[str]:
+    """The variables of a hook that hold for `folder`: none where that is in another repository than we were started in.
+
+    A repository that is found around a folder needs no variables, but a commit of some files has an index of its own.
+    """
+    try:
+        top, here = top_of(folder.resolve()), top_of(Path.cwd().resolve())
+    except OSError:
+        return frozenset()
+    if top != here:
+        return frozenset()
+    return (
+        {"GIT_INDEX_FILE"}
+        if os.path.lexists(top / ".git")
+        else set(filter(_OF_REPOSITORY.fullmatch, os.environ))
+    )

@@ -250,6 +250,28 @@ async def test_a_work_tree_that_is_elsewhere(tmp_path: Path) -> None:
         await git.staged(tmp_path / "repo")
 
 
+async def test_what_a_hook_is_told_holds_for_its_own_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit of some files has an index of its own, which another folder's repository has nothing to do with."""
+    here, other = (repository(tmp_path / name, FILES) for name in ("here", "other"))
+    for folder in (here, other):
+        commit(folder, "Begin")
+        stage(folder, {"a.py": "x = 2\n"})
+    (here / ".git/next").write_bytes((here / ".git/index").read_bytes())
+    run_git(here, "reset", "-q")
+    for name, value in {"DIR": here / ".git", "INDEX_FILE": ".git/next", "PREFIX": "dir/"}.items():
+        monkeypatch.setenv(f"GIT_{name}", str(value))
+    monkeypatch.chdir(here)
+    for folder in (here, here / "dir"):
+        assert [file.path for file in (await git.staged(folder)).files] == ["a.py"]
+        assert await git.dirty(folder, ["b.py" if folder.name == "dir" else "c d.txt"]) == ()
+    (other / ".git/next").write_bytes(b"")
+    assert await git.toplevel(other / "dir") == other
+    assert [file.path for file in (await git.staged(other)).files] == ["a.py"]
+    assert await git.dirty(other, ["a.py", "dir/b.py"]) == ("a.py",)
+
+
 async def test_there_are_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Output is cut at a size, and a git that does not end is ended."""
     repository(tmp_path, {"a.py": "x\n" * 10_000})

@@ -4,32 +4,21 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 from turnout.commands.ending import carried_out, run_to_end
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it"),
+    pytest.mark.usefixtures("signals"),
+]
 
 
-NUMBERS = [getattr(signal, name, signal.SIGINT) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
-
-
-@pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
-    """A command ends its process, and leaves signals as they are."""
-    before = {number: signal.getsignal(number) for number in NUMBERS}
-    for number in before:  # a run in the background may ignore some
-        signal.signal(number, signal.default_int_handler)
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-@pytest.mark.parametrize("number", NUMBERS)
-def test_what_is_carried_out_is_not_stopped(number: int) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_what_is_carried_out_is_not_stopped(name: str) -> None:
     """However often one tries, also right behind it, it ends with its own status; that it goes on is said once."""
+    number = getattr(signal, name)
     said: list[str] = []
     answered = asyncio.Event()
 
@@ -80,3 +69,31 @@ def test_what_fails_says_so() -> None:
 
     with pytest.raises(OSError, match="no space"):
         run_to_end(carried_out(change(), lambda _: None))
+
+
+@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_what_a_command_began_is_cleared_up(name: str, status: int) -> None:
+    """Also where its terminal is closed; the status tells how it was ended."""
+    cleared = []
+
+    async def command() -> int:
+        os.kill(os.getpid(), getattr(signal, name))
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cleared.append(name)
+        return 0
+
+    assert (run_to_end(command()), cleared) == (status, [name])
+
+
+def test_a_terminal_that_closes_ends_nothing_under_nohup() -> None:
+    """Whoever had it ignored wants the command to go on."""
+    signal.signal(getattr(signal, "SIGHUP", signal.SIGINT), signal.SIG_IGN)
+
+    async def command() -> int:
+        os.kill(os.getpid(), getattr(signal, "SIGHUP", signal.SIGINT))
+        await asyncio.sleep(0)
+        return 7
+
+    assert run_to_end(command()) == 7

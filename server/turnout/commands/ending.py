@@ -1,8 +1,8 @@
-"""Ends a command on SIGTERM as Ctrl-C does: what it runs ends with it, and its temporary files are removed.
+"""Ends a command on SIGTERM and SIGHUP as Ctrl-C does: what it runs ends with it, and its temporary files are removed.
 
-Invariants: whoever stops a command, a user or a machine that shuts down, finds no process and no copy of source left,
-and no change of files half made: what is `carried_out` ends, with its exit status, as if nobody had stopped it; a
-script that asked for JSON gets an object also from a command that fails.
+Invariants: whoever stops a command, a user, a terminal that closes or a machine that shuts down, finds no process and
+no copy of source left, and no change of files half made: what is `carried_out` ends, with its exit status, as if nobody
+had stopped it; a script that asked for JSON gets an object also from a command that fails.
 """
 
 import asyncio
@@ -14,8 +14,6 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from turnout.errors import TurnoutError
-
-TERMINATED = 128 + signal.SIGTERM
 
 Result = TypeVar("Result")
 
@@ -34,8 +32,8 @@ def failing_in_json(work: Callable[[], int], known: dict[str, Any]) -> int:
 
 
 def run_to_end(work: Coroutine[None, None, int]) -> int:
-    """The exit status of `work`, TERMINATED where it was ended by SIGTERM. Raises KeyboardInterrupt on Ctrl-C."""
-    return asyncio.run(_until_terminated(work))
+    """The exit status of `work`, or 128 and the number of the signal that ended it. Raises KeyboardInterrupt on Ctrl-C."""
+    return asyncio.run(_until_stopped(work))
 
 
 async def carried_out(work: Coroutine[None, None, Result], say: Callable[[str], None]) -> Result:
@@ -72,28 +70,33 @@ def _heed_no_signal(answer: Callable[[], None]) -> None:
         if not loop.is_closed():
             loop.call_soon_threadsafe(answer)
 
-    for number in (getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")):
-        # What is ignored already, as under nohup, stays so.
-        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-            with suppress(NotImplementedError):
-                loop.remove_signal_handler(number)
-            signal.signal(number, hear)
+    for number in _heeded("SIGINT", "SIGTERM", "SIGHUP"):
+        with suppress(NotImplementedError):
+            loop.remove_signal_handler(number)
+        signal.signal(number, hear)
 
 
-async def _until_terminated(work: Coroutine[None, None, int]) -> int:
+async def _until_stopped(work: Coroutine[None, None, int]) -> int:
     task = asyncio.ensure_future(work)
-    terminated = False
+    stopped_by = 0
 
-    def terminate() -> None:
-        nonlocal terminated
-        terminated = True
+    def stop(number: int) -> None:
+        nonlocal stopped_by
+        stopped_by = number
         task.cancel()
 
-    with suppress(NotImplementedError):  # Windows ends a process without asking it
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
+    for number in _heeded("SIGTERM", "SIGHUP"):
+        with suppress(NotImplementedError):  # Windows ends a process without asking it
+            asyncio.get_running_loop().add_signal_handler(number, stop, number)
     try:
         return await task
     except asyncio.CancelledError:
-        if terminated:
-            return TERMINATED
+        if stopped_by:
+            return 128 + stopped_by
         raise
+
+
+def _heeded(*names: str) -> list[int]:
+    """The signals of those names that this system has, and that are not ignored already, as under nohup."""
+    numbers = [int(getattr(signal, name)) for name in names if hasattr(signal, name)]
+    return [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]

@@ -76,7 +76,7 @@ class Evaluation:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure and print; Ctrl-C and SIGTERM print what there is, with exit status 130 and 143."""
+    """Measure and print; Ctrl-C and a signal to end print what there is, with exit status 130 and 143 or 129."""
     from turnout.commands.ending import run_to_end
 
     done = Evaluation()

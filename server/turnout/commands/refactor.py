@@ -2,7 +2,7 @@
 
 The result goes to stdout and everything else to stderr. Exit statuses: 0 done, 1 it failed, 2 wrong usage, 3 the
 proposal is not whole or a check failed, 4 nothing would change, 5 it was not agreed to, 6 a file has changes that are
-not committed, 130 and 143 stopped. Nothing is changed on disk but with `--apply` and status 0.
+not committed, 129, 130 and 143 stopped. Nothing is changed on disk but with `--apply` and status 0.
 """
 
 import argparse
@@ -35,7 +35,7 @@ _TRIES, _PAUSE_S = 41, 0.25
 
 _EPILOG = (
     "Exit status: 0 done, 1 failed, 2 wrong usage, 3 the proposal is not whole or a check failed, 4 nothing would "
-    "change, 5 not agreed to, 6 a file has changes that are not committed, 130 and 143 stopped."
+    "change, 5 not agreed to, 6 a file has changes that are not committed, 129, 130 and 143 stopped."
 )
 
 

@@ -32,7 +32,7 @@ def failing_in_json(work: Callable[[], int], known: dict[str, Any]) -> int:
 
 
 def run_to_end(work: Coroutine[None, None, int]) -> int:
-    """The exit status of `work`, or 128 and the number of the signal that ended it. Raises KeyboardInterrupt on Ctrl-C."""
+    """The exit status of `work`, or 128 and the number of the signal that ended it. Ctrl-C raises KeyboardInterrupt."""
     return asyncio.run(_until_stopped(work))
 
 

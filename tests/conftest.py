@@ -1,5 +1,6 @@
 """What the tests of several folders share: directories of their own, the real model, the end of what was started."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +46,18 @@ def module_home() -> Iterator[Home]:
     """The same for all tests of a module, which then keep to files of their own."""
     with _lone_home() as home:
         yield home
+
+
+@pytest.fixture
+def signals() -> Iterator[tuple[int, ...]]:
+    """Signals that end a process, for commands in this process: those that change files leave them unheeded."""
+    numbers = tuple(getattr(signal, name, signal.SIGINT) for name in ("SIGINT", "SIGTERM", "SIGHUP"))
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in before:  # a run in the background may ignore some
+        signal.signal(number, signal.default_int_handler)
+    yield numbers
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @contextmanager

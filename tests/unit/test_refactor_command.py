@@ -30,6 +30,8 @@ from turnout.journal import DiskWorkspace, Journal
 from turnout.journal.places import Place
 from turnout.session.editor import Level
 
+pytestmark = pytest.mark.usefixtures("signals")
+
 BEFORE, AFTER = ("one\n",), ("two\n",)
 AGAIN = "Run it again, on the files as they are now."
 

@@ -248,27 +248,49 @@ async def run(
 async def dirty(
     folder: Path, paths: Sequence[str], texts: Mapping[str, str | None] = MappingProxyType({})
 ) -> tuple[str, ...]:
-    """Those of `paths` (in `folder`) that the last commit does not hold as they are on disk.
+    """Those of `paths` (in `folder`) that the last commit does not hold as they are on disk; a submodule has its own.
 
     None without a repository or a commit, nor one that it holds as it was a while ago, where `texts` says how that was
     (None: no file; a byte order mark is no part of a text). Raises GitFailed where git does not say.
 
     Files are compared here and not by git, which would run the filters that a repository names for it.
     """
+    known: dict[str, str] = {}
+    committed: set[str] = set()
+    for inside, own in (await asyncio.to_thread(_by_repository, folder, paths)).items():
+        held = await _held(
+            folder / inside, [PurePosixPath(path).relative_to(inside).as_posix() for path in own]
+        )
+        if held is not None:
+            known |= {(inside / path).as_posix(): blob for path, blob in held.items()}
+            committed.update(own)
+    asked = [path for path in paths if path in committed]
+    return await asyncio.to_thread(_changed, folder, asked, known, texts)
+
+
+def _by_repository(folder: Path, paths: Sequence[str]) -> dict[PurePosixPath, list[str]]:
+    """`paths` by the folder in `folder` that is the top of their repository, which is mostly not in there."""
+    found: dict[PurePosixPath, list[str]] = {}
+    for path in paths:
+        around = (
+            inside for inside in PurePosixPath(path).parents if os.path.lexists(folder / inside / ".git")
+        )
+        found.setdefault(next(around, PurePosixPath()), []).append(path)
+    return found
+
+
+async def _held(folder: Path, paths: Sequence[str]) -> dict[str, str] | None:
+    """The blobs of `paths` in the last commit; None without a repository or a commit."""
     try:
         listed = await run(folder, "ls-tree", "-z", "HEAD", "--", *paths)
     except (_Missing, _NoRepository):
-        return ()
+        return None
     except GitFailed:
         if await _has_no_commit(folder):
-            return ()
+            return None
         raise
-    known = {}
-    for entry in listed.decode("utf-8", "surrogateescape").split("\0"):
-        head, _, path = entry.partition("\t")
-        if path:
-            known[path] = head.split(" ")[2]
-    return await asyncio.to_thread(_changed, folder, paths, known, texts)
+    entries = (entry.partition("\t") for entry in listed.decode("utf-8", "surrogateescape").split("\0"))
+    return {path: head.split(" ")[2] for head, _, path in entries if path}
 
 
 async def _has_no_commit(folder: Path) -> bool:

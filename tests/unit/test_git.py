@@ -185,6 +185,21 @@ async def test_what_differs_from_the_last_commit(tmp_path: Path) -> None:
     assert await git.dirty(tmp_path, paths, earlier) == ("c d.txt",)
 
 
+async def test_a_repository_in_another_tells_of_its_own_files(tmp_path: Path) -> None:
+    """A file of a submodule is in its last commit, and in none of the repository around it."""
+    repository(tmp_path, FILES)
+    commit(tmp_path, "Begin")
+    repository(tmp_path / "lib/sub", FILES)
+    commit(tmp_path / "lib/sub", "Begin")
+    (tmp_path / "lib/sub/dir/b.py").write_text("y = 2\n")
+    paths = ["lib/sub/a.py", "a.py", "lib/sub/dir/b.py", "lib/c.py"]
+    (tmp_path / "lib/c.py").write_text("")
+    assert await git.dirty(tmp_path, paths) == ("lib/sub/dir/b.py", "lib/c.py")
+    assert await git.dirty(tmp_path, paths, {"lib/sub/dir/b.py": "y = 2\n", "lib/c.py": None}) == (
+        "lib/sub/dir/b.py",
+    )
+
+
 async def test_no_repository(tmp_path: Path) -> None:
     """It is said, with what to do, and nothing is dirty there."""
     with pytest.raises(GitFailed, match=r"in no git repository.* git status"):

@@ -424,6 +424,37 @@ async def test_packages_of_one_workspace_find_each_other_in_the_copy(folder: Fol
     assert (root / "packages/lib/index.js").read_text() == "1\n"
 
 
+async def test_what_tools_look_for_above_the_folder_is_there(folder: Folder, tmp_path: Path) -> None:
+    """A part of a repository is checked by the settings and with the dependencies of all of it, up to its top."""
+    top, root = tmp_path / "repository", tmp_path / "repository/parts/app"
+    (top / ".git").mkdir(parents=True)
+    root.parent.mkdir()
+    (folder.root / ".git/HEAD").unlink()
+    (folder.root / ".git").rmdir()
+    folder.root.rename(root)
+    for path in (
+        "ruff.toml",
+        "README.md",
+        "parts/conftest.py",
+        "parts/never.ini",
+        "parts/tox.ini",
+        "../ruff.toml",
+    ):
+        (top / path).write_text(path)
+    (top / "node_modules").mkdir()
+    (top / "node_modules/app").symlink_to("../parts/app")
+    part = Folder(root)
+    changes = [edit(part, "pkg/a.py", "VALUE = 2\n")]
+    found = shadow.shadow(part, changes, changed=True, may_read=lambda uri: not uri.endswith("tox.ini"))
+    async with found as copy:
+        around = copy.root.parent.parent
+        assert {file.relative_to(around).as_posix() for file in around.glob("**/*.*") if file.is_file()} == {
+            "ruff.toml", "parts/conftest.py", "parts/app/pkg/a.py", "parts/app/.lintrc", "parts/app/.gitignore",
+        }  # fmt: skip
+        assert (around / "node_modules/app/pkg/a.py").read_text() == "VALUE = 2\n"
+        assert not (around.parent / "ruff.toml").exists()
+
+
 EDITABLE = """
 import sys
 from importlib.util import spec_from_file_location

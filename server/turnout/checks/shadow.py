@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from turnout.checks import python
+from turnout.checks.above import above, settings
 from turnout.checks.leftovers import claim, sweep
 from turnout.checks.lending import lend
 from turnout.checks.restoring import Original
@@ -129,8 +130,10 @@ class _Copy:
             made = Path(tempfile.mkdtemp(prefix=_PREFIX))
             self._made.append(made)
             self._claims.append(claim(made))
-            target = made / "tree"
-            target.mkdir()
+            real = self._lender.resolve()
+            top = [real, *above(real)][-1]
+            target = made / "tree" / real.relative_to(top)
+            target.mkdir(parents=True)
             start = python.prepare(made, self._lender, target)
             self._fill(target)
             written = {path for change in self._changes for path in (change.path, change.new_path) if path}
@@ -162,7 +165,19 @@ class _Copy:
         if self._changed:
             for change in (change for change in self._changes if change.hunks):
                 _change(self._folder.root, target, change)
-        self._link(target, roots)
+        self._surround(target, roots)
+
+    def _surround(self, target: Path, roots: Collection[PurePosixPath]) -> None:
+        """Lend dependencies to the folders `roots` of the copy, and put around it what stands around the folder."""
+        places = Places(str(self._lender), str(target))
+        for root in roots:
+            _lend(self._lender / root, target / root, places)
+        for folder, copy in zip(above(self._lender.resolve()), target.parents, strict=False):
+            for file in settings(folder):
+                if self._may_read(path_to_uri(file)):
+                    with suppress(OSError):
+                        shutil.copyfile(file, copy / file.name)
+            _lend(folder, copy, places)
 
     def _copy(self, source: Path, target: Path) -> int:
         """Copy one file, sharing its blocks until one of the two is written where the file system can; its size."""
@@ -177,16 +192,6 @@ class _Copy:
         shutil.copystat(source, target, follow_symlinks=False)
         return target.lstat().st_size
 
-    def _link(self, target: Path, roots: Collection[PurePosixPath]) -> None:
-        """Lend the folder's dependencies, unless something of the same name is in the copy."""
-        places = Places(str(self._lender), str(target))
-        for root in roots:
-            for name in _DEPENDENCIES:
-                source, link = self._lender / root / name, target / root / name
-                if source.is_dir() and not source.is_symlink() and not os.path.lexists(link):
-                    with suppress(OSError):
-                        lend(source.resolve(), link, places)
-
     def remove(self) -> None:
         """Remove what was copied, once nothing more is; links go, and what they lead to stays."""
         with self._busy:
@@ -194,6 +199,15 @@ class _Copy:
                 shutil.rmtree(self._made.pop(), ignore_errors=True)
             while self._claims:
                 self._claims.pop().close()
+
+
+def _lend(folder: Path, copy: Path, places: Places) -> None:
+    """Lend the dependencies that stand in `folder`, unless something of the same name is in the copy."""
+    for name in _DEPENDENCIES:
+        source, link = folder / name, copy / name
+        if source.is_dir() and not source.is_symlink() and not os.path.lexists(link):
+            with suppress(OSError):
+                lend(source.resolve(), link, places)
 
 
 def _write_before(root: Path, target: Path, change: FileChange) -> None:

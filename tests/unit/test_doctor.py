@@ -149,6 +149,11 @@ def test_the_index_of_the_folder(home: Path) -> None:
     finding = one(repository.index(examined), "index")
     assert (finding.level, finding.facts["files"]) == ("ok", 1)
     assert "1 files and 1 definitions" in finding.text
+    database_of(examined.folder).write_bytes(b"\xff" * 9_000)
+    spoilt = one(repository.index(examined), "index")
+    assert (spoilt.level, spoilt.text) == ("note", "The repository index cannot be used: it is damaged.")
+    assert "turnout index" in spoilt.advice
+    assert database_of(examined.folder).read_bytes() == b"\xff" * 9_000
     (home / "config").mkdir(exist_ok=True)
     (home / "config" / "config.toml").write_text("[index]\nenabled = false\n")
     assert "switch the index off" in one(repository.index(case(home)), "index").text

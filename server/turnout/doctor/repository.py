@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from turnout.doctor.findings import Case, Finding
-from turnout.index import RepositoryIndex, Spec, database_of, has_full_text
+from turnout.index import Unusable, database_of, has_full_text, summary
 
 
 def index(case: Case) -> Iterator[Finding]:
@@ -21,13 +21,22 @@ def index(case: Case) -> Iterator[Finding]:
             "Install Turnout with another build of Python, such as that of python.org, your system or uv.",
         )
         return
-    kept = RepositoryIndex(Spec(case.folder, database_of(case.folder)))
-    summary = kept.summary()
-    kept.close()
-    files = sum(summary.files.values())
-    facts = {"enabled": True, "path": summary.database, "bytes": summary.bytes, "files": files}
+    database = database_of(case.folder)
+    try:
+        found = summary(database)
+    except Unusable as unusable:
+        yield Finding(
+            "index",
+            "note",
+            f"The repository index cannot be used: {unusable}.",
+            "An editor that opens the folder builds it anew, and so does `turnout index`.",
+            facts={"enabled": True, "path": str(database)},
+        )
+        return
+    files = sum(found.files.values())
+    facts = {"enabled": True, "path": found.database, "bytes": found.bytes, "files": files}
     if not files:
         text = "The folder is not indexed yet; an editor that opens it does so, and so does `turnout index`."
     else:
-        text = f"{files:,} files and {summary.definitions:,} definitions, {summary.bytes / 1e6:,.1f} MB"
+        text = f"{files:,} files and {found.definitions:,} definitions, {found.bytes / 1e6:,.1f} MB"
     yield Finding("index", "ok", text, facts=facts)

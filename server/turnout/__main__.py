@@ -8,7 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from turnout import __version__
 from turnout.errors import TurnoutError
@@ -34,15 +34,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"turnout: {error}\n")
         return 1
     except BrokenPipeError:
-        # Whoever read our output has seen enough; the interpreter must not fail on it again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        # Whoever read our result has seen enough; who read what is said beside it has not.
+        is_seen = _is_unread(sys.stdout)
+        # The interpreter must not fail on it again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), (sys.stdout if is_seen else sys.stderr).fileno())
+        return 0 if is_seen else 1
     except OSError as error:
         # A directory that cannot be made, a file that cannot be written: the system's words name it.
         sys.stderr.write(f"turnout: {error}\n")
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _is_unread(stream: TextIO) -> bool:
+    """Whether whoever read a stream is gone; yes where the system cannot tell."""
+    if sys.platform == "win32":
+        return True
+    import select
+
+    poll = select.poll()
+    poll.register(stream.fileno(), 0)  # what is wrong with it is told unasked
+    return bool(poll.poll(0))
 
 
 def _run(arguments: Sequence[str]) -> int:

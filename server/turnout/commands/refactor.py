@@ -222,7 +222,7 @@ class _Job:
                 seams = self._seams(workspace, progress)
                 plan = await draw_up(request, seams, self._outlook, earlier, correction)
             notes = await _notes(workspace, (step.path for step in plan.steps))
-            print("\n".join([*_plan_lines(plan), *(f"  {note}" for note in notes)]), file=sys.stderr)
+            self.terminal.say("\n".join([*_plan_lines(plan), *(f"  {note}" for note in notes)]))
             answer = await self.terminal.line("Go on? [y/N, or what to change in the plan] ")
             if answer.lower() in ("y", "yes") and not plan.problem:
                 return plan
@@ -289,7 +289,7 @@ class _Job:
         if not self.args.apply:
             _write("".join(change.diff for change in proposal.changes))
         if status != FAILED:  # what was found out is about files that are no more
-            print("\n".join([*more["notes"], *_summary(proposal, applied=applied)]), file=sys.stderr)
+            self.terminal.say("\n".join([*more["notes"], *_summary(proposal, applied=applied)]))
 
 
 def _write(diff: str) -> None:

@@ -4,6 +4,7 @@ Invariant: without a terminal to ask at, the answer to every question is no.
 """
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -22,7 +23,7 @@ class Terminal:
 
     def say(self, text: str, level: Level = "info") -> None:
         """Print a message."""
-        print(text if level == "info" else f"{level}: {text}", file=sys.stderr, flush=True)
+        to_stderr(text if level == "info" else f"{level}: {text}")
 
     def say_once(self, text: str, level: Level = "info") -> None:
         """Print a message unless the very same was printed before."""
@@ -45,7 +46,7 @@ class Terminal:
 
     async def line(self, prompt: str) -> str:
         """What the user types behind `prompt`; empty at the end of the input."""
-        print(prompt, end="", file=sys.stderr, flush=True)
+        to_stderr(prompt, end="")
         return (await _typed()).strip()
 
     @asynccontextmanager
@@ -69,6 +70,16 @@ class Terminal:
         return None
 
 
+def to_stderr(text: str, end: str = "\n") -> None:
+    """Print beside the result; where that cannot be read or written any more, the work goes on unheard."""
+    try:
+        print(text, end=end, file=sys.stderr, flush=True)
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stderr.fileno())
+        os.close(nowhere)
+
+
 class Shown:
     """A progress display."""
 
@@ -90,7 +101,7 @@ def _printed() -> Callable[[str], None]:
         nonlocal last
         if text != last and _UNSAID not in text:
             last = text
-            print(text, file=sys.stderr, flush=True)
+            to_stderr(text)
 
     return show
 

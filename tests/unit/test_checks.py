@@ -159,6 +159,18 @@ async def test_a_late_or_cancelled_check_is_ended_with_its_children(folder: Fold
     assert late.ok  # it is just as late without the change
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="nobody else tells where a process is")
+async def test_a_daemon_that_a_check_left_is_ended(folder: Folder, tmp_path: Path) -> None:
+    """A server that a checker starts for the next time has no next time, since its folder is a copy."""
+    fifo = tmp_path / "alive"
+    os.mkfifo(fifo)
+    command = f"sh -c 'exec 3>{fifo}; setsid -f sleep 1000'"
+    task = asyncio.create_task(run_checks(folder, [edit(folder, "pkg/a.py", "VALUE = 2\n")], [command]))
+    with await asyncio.to_thread(fifo.open, "rb") as reader:
+        assert (await task)[0].ok
+        assert await asyncio.to_thread(reader.read) == b""
+
+
 async def test_a_check_that_prints_without_end_is_stopped(folder: Folder) -> None:
     """It fills no disk until its time is over; where it does not do so without the change, it failed by the change."""
     changes = [edit(folder, "pkg/a.py", "VALUE = 2\n")]

@@ -1,6 +1,7 @@
 """Runs one command in a folder and keeps what it prints.
 
-Invariants: there is no shell; a command, with all its children, has ended when this returns, whatever the reason.
+Invariants: there is no shell; a command has ended when this returns, whatever the reason, with all children that did
+not leave its process group, and on Linux with daemons that stayed in its folder.
 """
 
 import asyncio
@@ -81,6 +82,7 @@ def _supervise(
                 cut = _excess(time.monotonic() - begun, timeout_s, os.fstat(output.fileno()).st_size)
         finally:
             _end(process)
+            _end_inside(cwd)
         seconds = time.monotonic() - begun
         size = output.seek(0, os.SEEK_END)
         kept = 0 if cut and size > ENDLESS_BYTES else MAX_OUTPUT_BYTES
@@ -108,3 +110,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def _end_inside(folder: Path) -> None:
+    """End what was left in `folder` by a command, out of its process group: a daemon would go on writing there."""
+    if sys.platform != "linux":
+        return
+    real = folder.resolve()
+    for known in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):
+            if known.readlink().is_relative_to(real):
+                os.kill(int(known.parent.name), signal.SIGKILL)

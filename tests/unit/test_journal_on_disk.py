@@ -165,7 +165,7 @@ async def test_recovery_names_what_it_leaves(project: DiskWorkspace, tmp_path: P
     (project.folder.root / "a.py").write_bytes(b"one = 1\r\ndrei = 3\r\n")
     (project.folder.root / "b.py").write_bytes(b"b = 2\n")
     [said] = await proposals.recover(project, root(project))
-    assert "a.py" in said
+    assert "yourself: a.py: " in said
     assert "b.py" not in said
     assert text(project, "a.py") == b"one = 1\r\ndrei = 3\r\n"
     assert text(project, "b.py") == b"b = 1\n" * 10

@@ -18,14 +18,16 @@ import pytest
 from support.journal_kit import entry
 from turnout import paths
 from turnout.__main__ import main
-from turnout.act.applying.transactions import real_root
+from turnout.act.applying.effects import Conflict
+from turnout.act.applying.transactions import Outcome, real_root
 from turnout.act.gathering.scope import Request
 from turnout.act.proposals import Proposal
 from turnout.commands.refactor import _Job
 from turnout.commands.terminal import Terminal
+from turnout.commands.undo import conflicts
 from turnout.core.edits.changes import file_change
 from turnout.errors import FolderBusy
-from turnout.files import Folder
+from turnout.files import Folder, path_to_uri
 from turnout.journal import DiskWorkspace, Journal
 from turnout.journal.places import Place
 from turnout.session.editor import Level
@@ -149,3 +151,12 @@ async def test_a_busy_folder_is_waited_for(
                 await one.run()
     assert capsys.readouterr().err.count("is changing files") == 1
     assert (workspace.folder.root / "a.py").read_text() == "".join(AFTER if ends else BEFORE)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="not everybody may make links there")
+def test_a_file_is_named_by_its_path(workspace: DiskWorkspace, tmp_path: Path) -> None:
+    """Also where a link that leads out of the folder has its place by now."""
+    (workspace.folder.root / "out").symlink_to(tmp_path)
+    uris = [workspace.uri("a.py"), path_to_uri(workspace.folder.root / "out" / "b.py")]
+    found = conflicts(Outcome(False, tuple(Conflict(uri, "No.") for uri in uris)), workspace)
+    assert [one["path"] for one in found] == ["a.py", str(workspace.folder.root / "out" / "b.py")]

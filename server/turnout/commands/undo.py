@@ -72,13 +72,14 @@ def in_words(conflict: dict[str, Any]) -> str:
 
 
 def _path(uri: str, workspace: "DiskWorkspace") -> str | None:
-    """The path of a place that is named by its URI; None for none."""
+    """The path of a place that is named by its URI, in the workspace where it is there; None for none."""
     from turnout.errors import PathRefused
+    from turnout.files import uri_to_path
 
     try:
         return workspace.path(uri) if uri else None
-    except PathRefused:
-        return uri
+    except PathRefused:  # a link is in its place by now
+        return str(uri_to_path(uri))
 
 
 def journalled() -> "Proposals":

@@ -23,7 +23,7 @@ from turnout.core.edits.changes import (
     inverse,
 )
 from turnout.core.edits.paths import aside_of, draft_of
-from turnout.errors import EditError, FileUnusable
+from turnout.errors import EditError, FileUnusable, PathRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _look(workspace: Workspace, changes: Iterable[FileChange]) -> Found:
 async def settle(workspace: Workspace, label: str, found: Found) -> tuple[tuple[FileChange, ...], str]:
     """Take back what was done of a transaction, unless all of it was: what is still done, and that in a sentence."""
     if found.all_done:
-        return found.done, " ".join(["All of it had been done.", *_listed(found.unclear)])
+        return found.done, " ".join(["All of it had been done.", *_listed(workspace, found.unclear)])
     left: list[FileChange] = []
     conflicts = list(found.unclear)
     for part in reversed(found.done):
@@ -70,13 +70,21 @@ async def settle(workspace: Workspace, label: str, found: Found) -> tuple[tuple[
             left.append(part)
             conflicts += refused
     if conflicts:
-        return tuple(reversed(left)), " ".join(_listed(conflicts))
+        return tuple(reversed(left)), " ".join(_listed(workspace, conflicts))
     return (), "What had been done is taken back." if found.done else "Nothing had been changed."
 
 
-def _listed(conflicts: Collection[Conflict]) -> list[str]:
-    named = [f"{conflict.uri}: {conflict.message}" for conflict in conflicts]
+def _listed(workspace: Workspace, conflicts: Collection[Conflict]) -> list[str]:
+    named = [": ".join(filter(None, (_name(workspace, one.uri), one.message))) for one in conflicts]
     return ["Look at these files yourself:", *named] if named else []
+
+
+def _name(workspace: Workspace, uri: str) -> str:
+    """What a user calls a file: its path in the folder, or else its URI."""
+    try:
+        return workspace.path(uri) if uri else ""
+    except PathRefused:
+        return uri
 
 
 async def sweep(workspace: Workspace, label: str, changes: Collection[FileChange]) -> None:

@@ -10,6 +10,20 @@ from pathlib import Path
 WORKSPACE_SETTINGS = ".turnout.toml"
 """Name of the settings file of a workspace folder."""
 
+WORKSPACE_MARKS = (WORKSPACE_SETTINGS, ".git")
+"""What makes a folder a workspace of its own."""
+
+
+def lies_in_workspace(folder: str, workspace: str) -> bool:
+    """Whether `folder` is below `workspace`, both real paths, and in no other workspace in between."""
+    here = Path(folder)
+    if not (folder and workspace) or here == Path(workspace) or not here.is_relative_to(workspace):
+        return False
+    between = (
+        one for one in (here, *here.parents) if one != Path(workspace) and one.is_relative_to(workspace)
+    )
+    return not any((one / mark).exists() for one in between for mark in WORKSPACE_MARKS)
+
 
 def _directory(variable: str, default: str) -> Path:
     override = os.environ.get(variable)

@@ -94,7 +94,8 @@ async def test_a_folder_that_cannot_be_recovered_keeps_no_other_from_it(tmp_path
     class Recovering(Late):
         async def services(self) -> Services:
             settings = SimpleNamespace(may_read=lambda _uri: True)
-            made: Any = SimpleNamespace(settings=settings, proposals=SimpleNamespace(recover=recover))
+            proposals = SimpleNamespace(recover=recover, roots=tuple)
+            made: Any = SimpleNamespace(settings=settings, proposals=proposals)
             return cast("Services", made)
 
         def roots(self) -> list[Path]:

@@ -242,7 +242,7 @@ class _Job:
 
     async def _applied(self, proposal: "Proposal", workspace: "DiskWorkspace") -> int:
         """The exit status, once it is applied and that is said."""
-        from turnout.commands.undo import conflicts, in_words, journalled, recovered
+        from turnout.commands.undo import conflicts, in_words, journalled, recovered, way_back
 
         proposals = journalled()
         proposals.keep(proposal, await recovered(proposals, workspace))
@@ -251,7 +251,7 @@ class _Job:
         for conflict in found:
             self.terminal.say(in_words(conflict), "error")
         if outcome.is_half_done:
-            self.terminal.say("What is left of it can be taken back with: turnout undo", "error")
+            self.terminal.say(f"What is left of it can be taken back with: {way_back(self.root)}", "error")
         elif not outcome.done:
             is_lasting = any(conflict.is_lasting for conflict in outcome.conflicts)
             again = "" if is_lasting else " Run it again, on the files as they are now."
@@ -290,6 +290,10 @@ class _Job:
             _write("".join(change.diff for change in proposal.changes))
         if status != FAILED:  # what was found out is about files that are no more
             self.terminal.say("\n".join([*more["notes"], *_summary(proposal, applied=applied)]))
+        if applied:
+            from turnout.commands.undo import way_back
+
+            print(f"Take it back with: {way_back(self.root)}", file=sys.stderr)
 
 
 def _write(diff: str) -> None:
@@ -361,8 +365,6 @@ def _summary(proposal: "Proposal", *, applied: bool) -> Iterator[str]:
     cost = "an unknown price" if receipt.cost_usd is None else f"${receipt.cost_usd:.4f}"
     yield f"{receipt.model}: {receipt.tokens_in} tokens in, {receipt.tokens_out} out, {cost}"
     yield verdict(proposal.checks).text
-    if applied:
-        yield "Take it back with: turnout undo"
 
 
 def _places(change: "FileChange") -> str:

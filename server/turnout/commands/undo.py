@@ -2,9 +2,12 @@
 
 import argparse
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from turnout.errors import TurnoutError
 
 if TYPE_CHECKING:
     from turnout.act.applying.transactions import Outcome, Proposals
@@ -42,14 +45,27 @@ async def _run(args: argparse.Namespace) -> int:
     from turnout.journal import DiskWorkspace
 
     workspace = DiskWorkspace(Folder(workspace_root(args.path)))
-    outcome, label = await _undo(workspace)
+    proposals = journalled()
+    here = await recovered(proposals, workspace)
+    proposal_id = proposals.last_applied(_reached(proposals, here))
+    label, root = proposals.label(proposal_id), proposals.root(proposal_id)
+    if root != here:
+        workspace = DiskWorkspace(Folder(Path(root)))
+    named = label if root == here else f"{label} (in {root})"
+    try:
+        outcome = await proposals.undo(workspace, proposal_id)
+    except TurnoutError:
+        print(f"not undone: {named}", file=sys.stderr)
+        raise
     found = conflicts(outcome, workspace)
-    for conflict in found:
-        print(in_words(conflict), file=sys.stderr)
+    for line in () if outcome.done else (*map(in_words, found), f"not undone: {named}"):
+        print(line, file=sys.stderr)
     if args.json:
-        print(json.dumps({"undone": outcome.done, "label": label, "conflicts": found}, indent=2))
+        print(
+            json.dumps({"undone": outcome.done, "label": label, "folder": root, "conflicts": found}, indent=2)
+        )
     elif outcome.done:
-        print(f"undone: {label}")
+        print(f"undone: {named}")
     return 0 if outcome.done else 1
 
 
@@ -91,20 +107,33 @@ def journalled() -> "Proposals":
     return Proposals(Journal(paths.state_dir() / "journal"))
 
 
-async def recovered(proposals: "Proposals", workspace: "DiskWorkspace") -> str:
-    """The name of the folder in the journal, once what a crash left in the middle there is put right, and said."""
+def way_back(root: Path) -> str:
+    """What takes back, from the current folder, what was applied in the workspace `root` last."""
     from turnout.act.applying.transactions import real_root
+    from turnout.commands.named import workspace_root
+    from turnout.paths import lies_in_workspace
 
-    root = real_root(workspace.folder.root)
-    for text in await proposals.recover(workspace, root):
-        if text:
+    here, there = real_root(workspace_root(None)), real_root(root)
+    is_found = here == there or lies_in_workspace(there, here)
+    return "turnout undo" if is_found else f"turnout undo {shlex.quote(str(root))}"
+
+
+def _reached(proposals: "Proposals", here: str) -> tuple[str, ...]:
+    """A workspace, and the folders in it that were workspaces for a command or an editor."""
+    from turnout.paths import lies_in_workspace
+
+    return (here, *(root for root in proposals.roots() if lies_in_workspace(root, here)))
+
+
+async def recovered(proposals: "Proposals", workspace: "DiskWorkspace") -> str:
+    """The name of the folder in the journal, once what a crash left in the middle in it is put right, and said."""
+    from turnout.act.applying.transactions import real_root
+    from turnout.files import Folder
+    from turnout.journal import DiskWorkspace
+
+    here = real_root(workspace.folder.root)
+    for root in _reached(proposals, here):
+        there = workspace if root == here else DiskWorkspace(Folder(Path(root)))
+        for text in await proposals.recover(there, root):
             print(text, file=sys.stderr)
-    return root
-
-
-async def _undo(workspace: "DiskWorkspace") -> "tuple[Outcome, str]":
-    proposals = journalled()
-    root = await recovered(proposals, workspace)
-    proposal_id = proposals.last_applied((root,))
-    outcome = await proposals.undo(workspace, proposal_id)
-    return outcome, proposals.find(proposal_id).label if outcome.done else ""
+    return here

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,7 @@ from turnout.lsp.editor import LspEditor
 from turnout.lsp.protocol import TurnoutProtocol
 from turnout.lsp.services import Services
 from turnout.lsp.stdio import open_input, open_output
+from turnout.paths import lies_in_workspace
 
 if TYPE_CHECKING:  # the use cases are imported when the services are built
     from turnout.act.plans import Plan
@@ -233,7 +234,7 @@ class TurnoutServer(LanguageServer):
     async def owner(self, services: Services, proposal_id: str) -> EditorWorkspace:
         """The workspace folder of a proposal, also of one made before this process. Raises ProposalUnknown."""
         root = await asyncio.to_thread(services.proposals.root, proposal_id)
-        found = self.journalled(services).get(root)
+        found = (await self.reachable(services)).get(root)
         if found is None:
             raise ProposalUnknown(
                 f"That change is for {root}, which is not open here.", advice="Open that folder first."
@@ -251,10 +252,27 @@ class TurnoutServer(LanguageServer):
         }
         return {**self._owners, **opened}
 
+    async def reachable(self, services: Services) -> dict[str, EditorWorkspace]:
+        """Those of `journalled`, and the folders in open ones that a command changed as workspaces."""
+        known = self.journalled(services)
+        return {**await asyncio.to_thread(self._inside, services, self.roots()), **known}
+
+    def _inside(self, services: Services, opened: Iterable[Path]) -> dict[str, EditorWorkspace]:
+        from turnout.act.applying.transactions import real_root
+        from turnout.lsp.workspace import EditorWorkspace
+
+        may_read = services.settings.may_read
+        return {
+            inner: EditorWorkspace(self.protocol, Folder(root / Path(inner).relative_to(real)), may_read)
+            for root, real in [(root, real_root(root)) for root in opened]
+            for inner in services.proposals.roots()
+            if lies_in_workspace(inner, real)
+        }
+
     async def recover(self) -> None:
         """Put right what a crash left in the middle of a change in an open folder, and say so, or why that failed."""
         services = await self.services()
-        for root, workspace in self.journalled(services).items():
+        for root, workspace in (await self.reachable(services)).items():
             try:
                 for text in await services.proposals.recover(workspace, root):
                     self.editor.say(f"Turnout: {text}", "warning")

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-_MARKS = (".turnout.toml", ".git")
+from turnout.paths import WORKSPACE_MARKS
 
 
 def find_workspace(start: Path) -> Path:
@@ -13,7 +13,7 @@ def find_workspace(start: Path) -> Path:
     """
     resolved = start.resolve()
     for folder in (resolved, *resolved.parents):
-        if any((folder / mark).exists() for mark in _MARKS):
+        if any((folder / mark).exists() for mark in WORKSPACE_MARKS):
             return folder
     return Path.cwd()
 

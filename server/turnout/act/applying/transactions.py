@@ -7,6 +7,7 @@ first file is touched, and `recover` brings every file that a crash left in betw
 import asyncio
 import logging
 import os
+import shlex
 import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import suppress
@@ -23,6 +24,7 @@ from turnout.act.applying.effects import (
     tidy,
 )
 from turnout.act.applying.entries import Entry, InMemory, Journal, State
+from turnout.act.applying.folders import is_around, touches
 from turnout.act.applying.recovery import look, settle, sweep
 from turnout.act.applying.unsaved import shown_otherwise, taken_back_on_one_side
 from turnout.act.proposals import Proposal
@@ -117,12 +119,35 @@ class Proposals:
                     self._journal.write(entry.without_rest())
 
     def last_applied(self, roots: Collection[str] | None = None) -> str:
-        """The id of what an undo in `roots` (None: anywhere) would take back. Raises ProposalUnknown. Blocks."""
+        """The id of what an undo in `roots` (None: anywhere) would take back, or would first have to put right.
+
+        Raises ProposalUnknown where there is none, or the last to change their files was for a folder around. Blocks.
+        """
         now = self._clock()
         for head in reversed(self._journal.heads()):
-            if head.state == "applied" and not head.is_over(now) and (roots is None or head.root in roots):
+            if head.state == "offered" or head.is_over(now):
+                continue
+            if roots is None or head.root in roots:
                 return head.id
+            if is_around(head.root, roots) and self._touches(head.id, roots):
+                raise ProposalUnknown(
+                    f"The last refactor here was applied in the folder around it, {head.root}.",
+                    advice=f"Undo it there, in an editor or with: turnout undo {shlex.quote(head.root)}",
+                )
         raise ProposalUnknown("There is nothing to undo.")
+
+    def _touches(self, proposal_id: str, roots: Collection[str]) -> bool:
+        entry = self._journal.find(proposal_id)
+        return entry is not None and touches(entry, roots)
+
+    def roots(self) -> tuple[str, ...]:
+        """The folders that there are proposals for. Blocks."""
+        return tuple(dict.fromkeys(head.root for head in self._journal.heads() if head.root))
+
+    def label(self, proposal_id: str) -> str:
+        """What a proposal is called; empty for one that is unknown. Blocks."""
+        entry = self._journal.find(proposal_id)
+        return entry.proposal.label if entry else ""
 
     async def apply(
         self, workspace: Workspace, proposal_id: str, hunks: Collection[str] | None = None

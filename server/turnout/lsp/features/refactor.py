@@ -158,7 +158,7 @@ async def undo(ls: TurnoutServer, params: Any) -> dict[str, Any]:
     wanted = text_of(fields_of(params), "proposalId")
     services = await ls.services()
     async with failures_as_errors():
-        roots = ls.journalled(services).keys()
+        roots = (await ls.reachable(services)).keys()
         proposal_id = wanted or await asyncio.to_thread(services.proposals.last_applied, roots)
         outcome = await services.proposals.undo(await ls.owner(services, proposal_id), proposal_id)
     return {**outcome_to_wire(outcome, "undone"), "proposalId": proposal_id}

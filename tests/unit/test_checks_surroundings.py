@@ -208,7 +208,10 @@ async def test_the_users_own_start_of_python_is_not_lost(
 async def test_a_check_is_not_led_back_by_its_environment(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It knows no repository that a hook of git told us of, and takes the copy for where it was started."""
+    """It knows no repository of a hook of git, takes the copy for where it was started, and installs nothing.
+
+    `uv run` and `pnpm run` install first where a folder is another than that of the dependencies, which are lent.
+    """
     for name, place in [
         ("GIT_DIR", ".git"),
         ("GIT_INDEX_FILE", ".git/index"),
@@ -221,3 +224,4 @@ async def test_a_check_is_not_led_back_by_its_environment(
         found = shadow.environment(folder.root, copy, ())
         assert (found["PWD"], found["INIT_CWD"]) == (str(copy.root), str(copy.root / "pkg"))
         assert not {"GIT_DIR", "GIT_INDEX_FILE"} & found.keys()
+        assert (found["UV_NO_SYNC"], found["pnpm_config_verify_deps_before_run"]) == ("1", "false")

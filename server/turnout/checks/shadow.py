@@ -39,6 +39,9 @@ _REPOSITORY = re.compile(
 )
 """What git sets for a hook, and what would have the git of a check write into the folder's own repository."""
 
+_INSTALL_NOTHING = {"UV_NO_SYNC": "1", "pnpm_config_verify_deps_before_run": "false"}
+"""`uv run` and `pnpm run` would first have the folder's own dependencies lead to the copy, for good."""
+
 
 class TooLarge(Exception):  # says what is the matter, and is shown as that
     """A folder that is not copied; the message says why."""
@@ -93,7 +96,7 @@ def environment(root: Path, copy: Shadow, hidden: Collection[str]) -> dict[str, 
     if "PWD" in variables:
         variables["PWD"] = str(copy.root)
     own = [str(copy.python.folder), variables.get("PYTHONPATH", "")]
-    return variables | {"PYTHONPATH": os.pathsep.join(filter(None, own))}
+    return variables | {"PYTHONPATH": os.pathsep.join(filter(None, own))} | _INSTALL_NOTHING
 
 
 class _Copy:

@@ -47,7 +47,7 @@ async def carried_out(work: Coroutine[None, None, Result], say: Callable[[str], 
         nonlocal answered
         if not answered:
             answered = True
-            say("Too late to stop: the change of the files has begun, and is carried to its end.")
+            say("Too late to stop: a change of files is carried to its end.")
 
     _heed_no_signal(answer)
     task = asyncio.ensure_future(work)

@@ -1,7 +1,7 @@
 """What every Python of a check does first: it has the project's modules come from the copy.
 
-This is no module of ours at work: it is written out as `sitecustomize.py`, for whichever Python a check starts, with
-nothing of Turnout around it. Invariant: a module of a folder that is in the copy is taken from there, whoever found it
+This is written out as `sitecustomize.py`, for whichever Python a check starts, so it stands alone: it imports nothing of
+Turnout. Invariant: a module of a folder that is in the copy is taken from there, whoever found it
 (a line in a .pth file, PYTHONPATH, a finder of an installer); one that was not, and is another there, is noted.
 """
 
@@ -113,7 +113,7 @@ def _customize(finder: Finder) -> None:
 def _note(places: Places, notes: str) -> None:
     """Write down the files of modules that were loaded past the finder, where those of the copy are others."""
     files = [file for file in _files() if _differ(file, places.moved(file))]
-    if files:
+    if files and os.path.isdir(notes):  # which is gone where a daemon has outlived the check
         with open(os.path.join(notes, STAYED + str(os.getpid())), "w", encoding="utf-8") as note:
             note.write("\n".join(files))
 

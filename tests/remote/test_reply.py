@@ -1,6 +1,7 @@
 """A stream of any format ends in exactly one outcome, whatever its bytes and however they are cut."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -321,6 +322,18 @@ def test_too_long_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = read(openai_chat.FORMAT, [sse(chunk("ab"))] * 1000)
     assert isinstance(outcome.error, ProtocolViolation)
     assert len(outcome.text) < 1000
+
+
+def test_more_than_was_asked_for() -> None:
+    """A server that heeds no limit is given up soon, whether it sends text or thoughts; without one nobody can tell."""
+    for delta in ({"content": "x" * 1000}, {"reasoning_content": "x" * 1000}):
+        part = sse({"choices": [{"index": 0, "delta": delta}]})
+        for most in (100, 0):
+            endless = Reply(PEER, openai_chat.FORMAT.interpreter(PEER), 1, most=most)
+            for _ in range(103):
+                list(endless.feed(part))
+            with pytest.raises(ProtocolViolation, match="can need") if most else nullcontext():
+                list(endless.feed(part))
 
 
 def test_names() -> None:

@@ -24,6 +24,8 @@ MAX_IDLE_BYTES = 4 * 1024 * 1024
 """Bytes without any output of the model: comments, or a line that never ends."""
 MAX_TOTAL_BYTES = 128 * 1024 * 1024
 """Bytes of a whole answer; 128K tokens with 300 bytes of envelope each are 38 MB."""
+_FREE_CHARACTERS, _TOKEN_CHARACTERS = 100_000, 32
+"""Output of a model: so much in any case, and so much for each token that it may take, of which most have four."""
 _MOST_BEGINNING_BYTES = 64 * 1024
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 _JSON = (b"{", b"[")
@@ -141,7 +143,8 @@ class Reply:
                     return
         except PayloadError as exc:
             raise ProtocolViolation(f"{self._peer} sent {exc}.", advice=self._advice) from exc
-        if self._idle_bytes > MAX_IDLE_BYTES or self._total_bytes > MAX_TOTAL_BYTES:
+        is_endless = bool(self._most) and self._characters > _FREE_CHARACTERS + _TOKEN_CHARACTERS * self._most
+        if is_endless or self._idle_bytes > MAX_IDLE_BYTES or self._total_bytes > MAX_TOTAL_BYTES:
             raise ProtocolViolation(
                 f"{self._peer} sent more bytes than an answer can need.", advice=self._advice
             )

@@ -1,8 +1,8 @@
 """What every Python of a check does first: it has the project's modules come from the copy.
 
 This is written out as `sitecustomize.py`, for whichever Python a check starts, so it stands alone: it imports nothing
-of Turnout. Invariant: a module of a folder that is in the copy is taken from there, whoever found it
-(a line in a .pth file, PYTHONPATH, a finder of an installer); one that was not, and is another there, is noted.
+of Turnout. Invariant: a module of a folder that is in the copy is taken from there, whoever found it (a line in a .pth
+file, PYTHONPATH, a finder of an installer); one that was not, and is another there, is noted.
 """
 
 from __future__ import annotations

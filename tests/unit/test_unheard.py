@@ -4,12 +4,18 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from turnout.__main__ import main
+from turnout.act.applying.transactions import Proposals, real_root
+from turnout.act.seams import Workspace
 from turnout.commands.terminal import Terminal
+from turnout.commands.undo import recovered
+from turnout.files import Folder
+from turnout.journal import DiskWorkspace
 
 
 @contextmanager
@@ -29,6 +35,19 @@ def test_nobody_who_listens(monkeypatch: pytest.MonkeyPatch) -> None:
         terminal = Terminal()
         for word in ("one", "two"):
             terminal.say(word)
+
+
+async def test_what_a_crash_left_is_put_right_unheard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change, or its undo, waits for that, and comes after it."""
+
+    class Recovering(Proposals):
+        async def recover(self, workspace: Workspace, root: str) -> tuple[str, ...]:
+            return ("An undo was cut off.",)
+
+    with unread("stderr", monkeypatch):
+        assert await recovered(Recovering(), DiskWorkspace(Folder(tmp_path))) == real_root(tmp_path)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="nobody can tell there which of the two it is")

@@ -128,6 +128,7 @@ def _reached(proposals: "Proposals", here: str) -> tuple[str, ...]:
 async def recovered(proposals: "Proposals", workspace: "DiskWorkspace") -> str:
     """The name of the folder in the journal, once what a crash left in the middle in it is put right, and said."""
     from turnout.act.applying.transactions import real_root
+    from turnout.commands.terminal import to_stderr
     from turnout.files import Folder
     from turnout.journal import DiskWorkspace
 
@@ -135,5 +136,5 @@ async def recovered(proposals: "Proposals", workspace: "DiskWorkspace") -> str:
     for root in _reached(proposals, here):
         there = workspace if root == here else DiskWorkspace(Folder(Path(root)))
         for text in await proposals.recover(there, root):
-            print(text, file=sys.stderr)
+            to_stderr(text)
     return here

@@ -36,6 +36,8 @@ def test_an_old_failure_alone_is_told_from_a_new_one(tool: str) -> None:
 
 
 OLD = "old.py:1:1: E1 old\n"
+CONFTEST = OLD + "ImportError while loading conftest '/x/conftest.py'."
+ESLINT = OLD + "Oops! Something went wrong! :("
 
 UNCLEAR = [
     ("other words", OLD, OLD + "fatal: internal error", "internal error"),
@@ -51,6 +53,8 @@ UNCLEAR = [
     ("more letters in the row", OLD + "..F. [100%]", OLD + ".EF. [100%]", "row"),
     ("pytest -x", OLD, OLD + "!!!!!!! stopping after 1 failures !!!!!!!", "stops"),
     ("pytest that collects nothing", OLD, OLD + "!!! Interrupted: 1 error during collection !!!", "stops"),
+    ("pytest without what its conftest needs", CONFTEST, CONFTEST, "stops"),
+    ("ESLint without its settings", ESLINT, ESLINT, "stops"),
     ("cargo test", OLD, OLD + "error: test failed, to rerun pass `--lib`", "stops"),
     ("mypy", OLD, OLD + "Found 1 error in 1 file (errors prevented further checking)", "stops"),
     ("go", OLD, OLD + "FAIL\tm/a [build failed]", "stops"),

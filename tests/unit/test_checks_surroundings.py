@@ -73,14 +73,32 @@ async def test_packages_of_one_workspace_find_each_other_in_the_copy(folder: Fol
     assert (root / "packages/lib/index.js").read_text() == "1\n"
 
 
-async def test_what_tools_look_for_above_the_folder_is_there(folder: Folder, tmp_path: Path) -> None:
-    """A part of a repository is checked by the settings and with the dependencies of all of it, up to its top."""
-    top, root = tmp_path / "repository", tmp_path / "repository/parts/app"
+def part_of_a_repository(folder: Folder) -> tuple[Path, Folder]:
+    """A repository's top, and `folder` as a part of it."""
+    top = folder.root.parent / "repository"
+    root = top / "parts/app"
     (top / ".git").mkdir(parents=True)
     root.parent.mkdir()
     (folder.root / ".git/HEAD").unlink()
     (folder.root / ".git").rmdir()
     folder.root.rename(root)
+    return top, Folder(root)
+
+
+async def test_what_settings_from_above_import_is_found(folder: Folder) -> None:
+    """A `conftest.py` above the folder has pytest search its own folder, of which the copy has no more than that."""
+    top, part = part_of_a_repository(folder)
+    (top / "conftest.py").write_text("from tools import VALUE\n")
+    (top / "tools.py").write_text("from parts.app.pkg.a import VALUE\n")
+    ask = 'import os, sys; sys.path.insert(0, os.path.abspath("../..")); import conftest; assert conftest.VALUE == 2'
+    command = f"{PYTHON} -c '{ask}'"
+    changes = [edit(part, "pkg/a.py", "VALUE = 2\n")]
+    assert await run_checks(part, changes, [command]) == (Check(command, True),)
+
+
+async def test_what_tools_look_for_above_the_folder_is_there(folder: Folder) -> None:
+    """A part of a repository is checked by the settings and with the dependencies of all of it, up to its top."""
+    top, part = part_of_a_repository(folder)
     for path in (
         "ruff.toml",
         "README.md",
@@ -92,7 +110,6 @@ async def test_what_tools_look_for_above_the_folder_is_there(folder: Folder, tmp
         (top / path).write_text(path)
     (top / "node_modules").mkdir()
     (top / "node_modules/app").symlink_to("../parts/app")
-    part = Folder(root)
     changes = [edit(part, "pkg/a.py", "VALUE = 2\n")]
     found = shadow.shadow(part, changes, changed=True, may_read=lambda uri: not uri.endswith("tox.ini"))
     async with found as copy:
@@ -192,6 +209,17 @@ async def test_a_python_that_imports_the_work_tree_proves_nothing(
     assert message in check.message
 
 
+async def test_coverage_sees_the_projects_lines_alone(folder: Folder) -> None:
+    """What is done first in a check's Python is no file, so that no line of it counts as one that tests left out."""
+    ask = (
+        "import sys; seen = set(); sys.settrace(lambda frame, *_: seen.add(frame.f_code.co_filename)); "
+        'import pkg.a; sys.settrace(None); assert not [name for name in seen if "sitecustomize" in name], seen'
+    )
+    command = f"{PYTHON} -c '{ask}'"
+    changes = [edit(folder, "pkg/a.py", "VALUE = 2\n")]
+    assert await run_checks(folder, changes, [command]) == (Check(command, True),)
+
+
 async def test_the_users_own_start_of_python_is_not_lost(
     folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,7 +238,8 @@ async def test_a_check_is_not_led_back_by_its_environment(
 ) -> None:
     """It knows no repository of a hook of git, takes the copy for where it was started, and installs nothing.
 
-    `uv run` and `pnpm run` install first where a folder is another than that of the dependencies, which are lent.
+    `uv run` and `pnpm run` install first where a folder is another than that of the dependencies, which are lent; an
+    environment that uv makes in the copy is nobody's. What is built is in the folder itself, and found behind the copy.
     """
     for name, place in [
         ("GIT_DIR", ".git"),
@@ -219,9 +248,16 @@ async def test_a_check_is_not_led_back_by_its_environment(
         ("INIT_CWD", "pkg"),
     ]:
         monkeypatch.setenv(name, str(folder.root / place))
+    monkeypatch.setenv("PATH", str(folder.root / "pkg"), prepend=os.pathsep)
     changes = [edit(folder, "pkg/a.py", "VALUE = 2\n")]
     async with shadow.shadow(folder, changes, changed=True) as copy:
+        assert "UV_NO_SYNC" not in shadow.environment(folder.root, copy, ())
+    (folder.root / ".gitignore").write_text(".venv\n")
+    (folder.root / ".venv").mkdir()
+    async with shadow.shadow(folder, changes, changed=True) as copy:
         found = shadow.environment(folder.root, copy, ())
+        searched = found["PATH"].split(os.pathsep)
+        assert searched.index(str(copy.root / "pkg")) < searched.index(str(folder.root / "pkg"))
         assert (found["PWD"], found["INIT_CWD"]) == (str(copy.root), str(copy.root / "pkg"))
         assert not {"GIT_DIR", "GIT_INDEX_FILE"} & found.keys()
         assert (found["UV_NO_SYNC"], found["pnpm_config_verify_deps_before_run"]) == ("1", "false")

@@ -25,7 +25,11 @@ _STOPPED = re.compile(
     r"|^FAIL\t\S+ \[(?:build|setup) failed\]|\btoo many errors\b"  # go, and clang for the second
     r"|^g?make(?:\[\d+\])?: \*\*\* |^npm (?:ERR!|error) |\bELIFECYCLE\b"  # what comes behind a step did not run
     r"|^error\[E043[23]\]"  # rustc, which looks at no types where an import is not found
-    r"|^Bail out!",  # TAP
+    r"|^Bail out!"  # TAP
+    # What a tool says in place of a run, as where its settings name what is not in the copy.
+    r"|^ImportError while loading conftest |^ERROR: (?:usage: |file or directory not found: |not found: )"  # pytest
+    r"|^Oops! Something went wrong|\berror TS(?:5\d{3}|6053|18003): |^ruff failed$|^mypy: "
+    r"|^There was a critical error during execution of Flake8|^error: (?:Workspace |Failed to )",  # the last: uv
     re.MULTILINE,
 )
 _UNPARSED = re.compile(

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 from codecs import BOM_UTF8
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -39,8 +39,8 @@ _REPOSITORY = re.compile(
 )
 """What git sets for a hook, and what would have the git of a check write into the folder's own repository."""
 
-_INSTALL_NOTHING = {"UV_NO_SYNC": "1", "pnpm_config_verify_deps_before_run": "false"}
-"""`uv run` and `pnpm run` would first have the folder's own dependencies lead to the copy, for good."""
+_BEHIND = ("PATH", "NODE_PATH")
+"""Where a folder of the work tree is still searched behind that of the copy: what is built is not copied."""
 
 
 class TooLarge(Exception):  # says what is the matter, and is shown as that
@@ -92,11 +92,24 @@ def environment(root: Path, copy: Shadow, hidden: Collection[str]) -> dict[str, 
     places = Places(str(root), str(copy.root))
     for name in _SEARCHED:
         if value := variables.get(name):
-            variables[name] = os.pathsep.join(map(places.moved, value.split(os.pathsep)))
+            entries = value.split(os.pathsep)
+            moved = [places.moved(entry) for entry in entries]
+            left = [entry for entry in entries if name in _BEHIND and entry not in moved]
+            variables[name] = os.pathsep.join(moved + left)
     if "PWD" in variables:
         variables["PWD"] = str(copy.root)
     own = [str(copy.python.folder), variables.get("PYTHONPATH", "")]
-    return variables | {"PYTHONPATH": os.pathsep.join(filter(None, own))} | _INSTALL_NOTHING
+    return variables | {"PYTHONPATH": os.pathsep.join(filter(None, own))} | _install_nothing(copy, variables)
+
+
+def _install_nothing(copy: Shadow, variables: Mapping[str, str]) -> dict[str, str]:
+    """What keeps `uv run` and `pnpm run` from leading the folder's own dependencies to the copy, for good.
+
+    An environment that uv would make in the copy is none of those.
+    """
+    lent = any((place / ".venv").is_symlink() for place in (copy.root, *copy.root.parents))
+    named = Path(variables.get("UV_PROJECT_ENVIRONMENT", "")).is_absolute()
+    return {"pnpm_config_verify_deps_before_run": "false"} | ({"UV_NO_SYNC": "1"} if lent or named else {})
 
 
 class _Copy:

@@ -40,6 +40,7 @@ class Places:
     def __init__(self, root: str, copy: str) -> None:
         self._root = os.path.realpath(root)
         self._copy = os.path.realpath(copy)
+        self.around = self._around()
 
     def moved(self, path: str) -> str:
         """The place of `path` in the copy, where that has the folder of it; any other path as it is.
@@ -54,6 +55,15 @@ class Places:
         # Dependencies that are lent are links of the copy, which lead out of it.
         is_copied = os.path.isdir(folder) and _is_below(os.path.realpath(folder), self._copy)
         return there if is_copied else path
+
+    def _around(self) -> dict[str, str]:
+        """The folders that the copy lies in as the work tree does, with the folders in their place around that."""
+        around: dict[str, str] = {}
+        there, here = self._copy, self._root
+        while os.path.basename(there) == os.path.basename(here) and there != os.path.dirname(there):
+            there, here = os.path.dirname(there), os.path.dirname(here)
+            around[there] = here
+        return around
 
 
 class Finder:
@@ -79,7 +89,18 @@ class Finder:
                 gone = True
         if gone:  # Python would go on to ask those that name the work tree
             raise ModuleNotFoundError("No module named %r" % name, name=name)
-        return None
+        return None if path is not None else self._above(name)
+
+    def _above(self, name: str) -> ModuleSpec | None:
+        """A module that stands above the folder that was copied, which settings from there may name."""
+        around = self._places.around
+        folders = [around[entry] for entry in map(os.path.realpath, sys.path) if entry in around]
+        if not folders:
+            return None
+        from importlib.machinery import PathFinder
+
+        spec = PathFinder.find_spec(name, folders)
+        return None if spec is None else self._moved(spec)
 
     def _moved(self, spec: ModuleSpec) -> ModuleSpec | None:
         folders = spec.submodule_search_locations

@@ -176,6 +176,18 @@ async def test_a_command_undoes_nothing_that_an_editor_has_not_saved(
     assert project.stored() == BEFORE
 
 
+async def test_a_created_file_that_its_user_removed_keeps_nothing_from_its_undo(project: Project) -> None:
+    """It waits for no text of an editor: a file that is gone is gone."""
+    for path in ("a.py", "b.py"):
+        project.open(path, BEFORE[path])
+    await project.proposals.apply(project.editor, "p")
+    project.save()
+    (project.root / "new.py").unlink()
+    undone = await project.proposals.undo(project.command)
+    assert undone.done, undone
+    assert project.stored() == BEFORE
+
+
 async def test_an_undo_of_the_second_part_alone(project: Project) -> None:
     """Each part knows who applied it: what an editor has not saved does not hold up what a command did."""
     edit = project.changes[0].hunks[0].id

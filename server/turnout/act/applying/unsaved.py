@@ -12,8 +12,8 @@ from turnout.core.edits.changes import FileChange
 from turnout.errors import EditError
 
 _IN_AN_EDITOR = (
-    "On disk it is as it was before the change, which an editor made: it is not saved yet, or was closed without. "
-    "Save it in that editor, or undo the change there."
+    "On disk it is as it was before the change, which an editor made: it is not saved yet, or was closed without, "
+    "or somebody put it back. Save it in that editor, or undo the change there."
 )
 _ON_DISK = (
     "It is open as it was before the change, and is not so on disk. "
@@ -35,7 +35,8 @@ def _other_side(workspace: Workspace, change: FileChange) -> str | None:
     disk = workspace.on_disk
     if disk is workspace:
         # An editor creates, renames and deletes files on disk at once: only texts wait for their user.
-        return _IN_AN_EDITOR if change.in_editor and change.kind != "create" else None
+        waits = change.in_editor and change.kind not in ("create", "delete")
+        return _IN_AN_EDITOR if waits else None
     if is_as_after(disk, change):
         return None
     try:

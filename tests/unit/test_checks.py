@@ -372,6 +372,18 @@ async def test_a_check_that_writes_mends_nothing(folder: Folder) -> None:
     assert (folder.root / "pkg/b.py").read_text() == "VALUE = 1\n"
 
 
+async def test_a_check_that_writes_reports_and_caches_passes(folder: Folder) -> None:
+    """Nothing is mended by what a run leaves in files that git keeps, or does not ignore: it is put back unsaid."""
+    for path in ("coverage.xml", "pkg/__pycache__/a.pyc"):
+        (folder.root / path).parent.mkdir(exist_ok=True)
+        (folder.root / path).write_text("old")
+    write = 'import pathlib as p; [p.Path(f).write_text("new") for f in ("coverage.xml", "pkg/__pycache__/a.pyc")]'
+    read = 'assert open("coverage.xml").read() == "old"'
+    commands = [f"{PYTHON} -c '{code}'" for code in (write, read)]
+    found = await run_checks(folder, [edit(folder, "pkg/a.py", "VALUE = 2\n")], commands)
+    assert found == tuple(Check(command, True) for command in commands)
+
+
 async def test_without_the_change_nothing_is_mended_either(folder: Folder) -> None:
     """A check that writes where it runs without the change leaves later ones what was there before."""
     write = 'import pathlib as p; p.Path("pkg/a.py").write_text("VALUE = 2"); raise SystemExit(1)'

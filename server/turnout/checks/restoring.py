@@ -1,6 +1,7 @@
 """Puts a copy back after a check that writes: each check looks at what is offered, not at what another made of it.
 
-Invariant: what is told to have been changed has other bytes than it had; files that a check has added stay.
+Invariant: what is told to have been changed has other bytes than it had, and may have been mended: it is of the
+proposal, or of a kind with its files. Reports, caches and locks are put back unsaid; files that a check has added stay.
 """
 
 import stat
@@ -19,11 +20,13 @@ class Original:
         self._source = source
         self._written = {path: _bytes(copy / path) for path in written}
         self._stamps = {path: _stamp(copy / path) for path in {*copied, *self._written}}
+        self._kinds = {Path(path).suffix for path in self._written}
 
     def restore(self) -> tuple[str, ...]:
-        """Put back what is not as it was; the paths of these files. Reads and writes: call it in a thread."""
+        """Put back what is not as it was; the paths of what may have been mended. It blocks: call it in a thread."""
         touched = [path for path, stamp in self._stamps.items() if _stamp(self._copy / path) != stamp]
-        return tuple(sorted(path for path in touched if self._put_back(path)))
+        others = [path for path in touched if self._put_back(path)]
+        return tuple(sorted(path for path in others if Path(path).suffix in self._kinds))
 
     def _put_back(self, path: str) -> bool:
         """Make one file as it was; whether it had come to be another."""

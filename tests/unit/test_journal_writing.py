@@ -395,17 +395,3 @@ async def test_a_write_protected_file_is_not_edited(project: Meddled, tmp_path: 
     assert texts(project) == before
     (project.folder.root / "b.py").chmod(0o644)
     assert await applied(project, tmp_path, edit(project, "a.py"), edit(project, "b.py"))
-
-
-async def test_a_file_with_another_name_is_not_edited(project: Meddled, tmp_path: Path) -> None:
-    """The other name would keep the old text: nothing is written, and the file is named."""
-    elsewhere = tmp_path / "elsewhere.py"
-    os.link(project.folder.root / "b.py", elsewhere)
-    before = texts(project)
-    found = await outcome(project, tmp_path, edit(project, "a.py"), edit(project, "b.py"))
-    assert [conflict.message for conflict in found.conflicts] == [
-        "b.py has another name (a hard link), which would keep the old text."
-    ]
-    assert texts(project) == before
-    elsewhere.unlink()
-    assert await applied(project, tmp_path, edit(project, "a.py"), edit(project, "b.py"))

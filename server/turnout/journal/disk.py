@@ -2,8 +2,7 @@
 
 Invariants: a file that is edited is the old one or the new one at any moment, with its permissions, byte order mark and
 line endings; a file is only edited if its text is the one that the edit was made for, which is looked at again right
-before it is replaced; nothing is ever overwritten, and nothing is written through a link or done to one. A file of two
-names is left to editors, which write into it.
+before it is replaced; nothing is ever overwritten, and nothing is written through a link or done to one.
 """
 
 import asyncio
@@ -131,8 +130,6 @@ class DiskWorkspace:
         path, mode = self.path(edit.uri), self.folder.mode(edit.uri)
         if mode is not None and not (mode & _WRITABLE and os.access(self.folder.root / path, os.W_OK)):
             raise FileUnusable(f"{path} is write-protected.")
-        if (self.folder.root / path).lstat().st_nlink > 1:
-            raise FileUnusable(f"{path} has another name (a hard link), which would keep the old text.")
         after = "".join(spliced(now.lines, edit.edits))
         return _Text(edit.uri, _bytes(now.mark + now.text), _bytes(now.mark + after))
 

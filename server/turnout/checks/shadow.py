@@ -211,10 +211,10 @@ class _Copy:
     def remove(self) -> None:
         """Remove what was copied, once nothing more is; links go, and what they lead to stays."""
         with self._busy:
+            while self._claims:  # Windows removes no file that is open
+                self._claims.pop().close()
             while self._made:
                 shutil.rmtree(self._made.pop(), ignore_errors=True)
-            while self._claims:
-                self._claims.pop().close()
 
 
 def _lend(folder: Path, copy: Path, places: Places) -> None:
